@@ -1,0 +1,1 @@
+"""One vendor each. Nothing outside this package imports a vendor's client."""

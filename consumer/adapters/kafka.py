@@ -1,0 +1,163 @@
+"""The member of a Kafka group that reads, by confluent-kafka."""
+
+import logging
+import threading
+import time
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+import structlog
+from confluent_kafka import (
+    OFFSET_BEGINNING,
+    OFFSET_INVALID,
+    TIMESTAMP_NOT_AVAILABLE,
+    Consumer,
+    KafkaError,
+    KafkaException,
+)
+from confluent_kafka import Message as KafkaMessage
+from confluent_kafka import TopicPartition as KafkaPartition
+
+from consumer.adapters.kafka_config import consumer_config
+from consumer.errors import BrokerUnavailable, Fatal
+from consumer.model import Headers, Record, TopicPartition
+from consumer.ports import Assignments, EndOfPartition, Membership, Position
+from consumer.settings import KafkaSettings
+
+_REQUEST_S = 5.0
+# A static member that was killed is remembered for the session's length; until then nobody may take its place.
+_INSTANCE_WAIT_S = 60.0
+_FATAL_ACCESS = frozenset(
+    {KafkaError.TOPIC_AUTHORIZATION_FAILED, KafkaError.GROUP_AUTHORIZATION_FAILED, KafkaError._AUTHENTICATION}
+)
+
+
+class KafkaSource:
+    """See ports.Source."""
+
+    def __init__(self, settings: KafkaSettings, *, instance_id: str, is_static_member: bool) -> None:
+        self._config = consumer_config(settings, instance_id if is_static_member else None)
+        self._instance_id = instance_id
+        self._log = structlog.get_logger()
+        self._consumer = Consumer(self._config, logger=logging.getLogger("librdkafka.consumer"))
+        self._topics: Sequence[str] = ()
+        self._assignments: Assignments | None = None
+        self._blocked_since: float | None = None
+        self.last_error: str = ""
+
+    def subscribe(self, topics: Sequence[str], assignments: Assignments) -> None:
+        self._topics, self._assignments = topics, assignments
+        self._consumer.subscribe(
+            list(topics), on_assign=self._on_assign, on_revoke=self._on_revoke, on_lost=self._on_lost
+        )
+
+    # None of these assigns anything: the client then does so itself, as the group's protocol wants it.
+
+    def _on_assign(self, _: Consumer, partitions: list[KafkaPartition]) -> None:
+        assert self._assignments
+        self._blocked_since, self.last_error = None, ""
+        self._assignments.assigned([_ours(p) for p in partitions])
+
+    def _on_revoke(self, _: Consumer, partitions: list[KafkaPartition]) -> None:
+        assert self._assignments
+        self._assignments.revoked([_ours(p) for p in partitions])
+
+    def _on_lost(self, _: Consumer, partitions: list[KafkaPartition]) -> None:
+        assert self._assignments
+        self._assignments.lost([_ours(p) for p in partitions])
+
+    def poll(self, timeout_s: float) -> Record | EndOfPartition | None:
+        message = self._consumer.poll(timeout_s)
+        if message is None:
+            return None
+        error = message.error()
+        if error is None:
+            return _record(message)
+        if error.code() == KafkaError._PARTITION_EOF:
+            self.last_error = ""
+            partition = TopicPartition(message.topic() or "", message.partition() or 0)
+            return EndOfPartition(topic_partition=partition, offset=message.offset() or 0)
+        self._complain(error)
+        return None
+
+    def _complain(self, error: KafkaError) -> None:
+        self.last_error = error.str()
+        if error.code() in _FATAL_ACCESS:
+            raise Fatal(f"Kafka refuses access: {error.str()}")
+        if error.code() == KafkaError._FATAL or error.fatal():
+            self._replace(error)
+        else:
+            self._log.warning("kafka.error", error=error.str(), code=error.name())
+
+    def _replace(self, error: KafkaError) -> None:
+        """A consumer with a fatal error is dead. A fresh one may join once the broker has forgotten its predecessor."""
+        self._blocked_since = self._blocked_since or time.monotonic()
+        if "instance ID" not in error.str() or time.monotonic() - self._blocked_since > _INSTANCE_WAIT_S:
+            raise Fatal(f"Kafka ended our membership as INSTANCE_ID = {self._instance_id}: {error.str()}")
+        self._log.warning("kafka.instance_id_in_use", instance_id=self._instance_id, error=error.str())
+        self._consumer.close()
+        time.sleep(1.0)
+        self._consumer = Consumer(self._config, logger=logging.getLogger("librdkafka.consumer"))
+        assert self._assignments
+        self.subscribe(self._topics, self._assignments)
+
+    def pause(self, partitions: Sequence[TopicPartition]) -> None:
+        self._consumer.pause([KafkaPartition(*p) for p in partitions])
+
+    def resume(self, partitions: Sequence[TopicPartition]) -> None:
+        self._consumer.resume([KafkaPartition(*p) for p in partitions])
+
+    def rewind(self, partition: TopicPartition, offset: int | None) -> bool:
+        if partition not in [_ours(p) for p in self._consumer.assignment()]:
+            return False
+        self._consumer.seek(KafkaPartition(*partition, OFFSET_BEGINNING if offset is None else offset))
+        return True
+
+    def committed(self, partitions: Sequence[TopicPartition]) -> Mapping[TopicPartition, Position | None]:
+        try:
+            found = self._consumer.committed([KafkaPartition(*p) for p in partitions], timeout=_REQUEST_S)
+        except KafkaException as error:
+            raise BrokerUnavailable(error.args[0].str()) from error
+        for each in found:
+            if each.error:
+                raise BrokerUnavailable(each.error.str())
+        return {
+            _ours(p): None if p.offset == OFFSET_INVALID else Position(offset=p.offset, note=p.metadata or "")
+            for p in found
+        }
+
+    def membership(self) -> Membership:
+        membership: Membership = self._consumer.consumer_group_metadata()
+        return membership
+
+    def close(self) -> None:
+        # Known to hang (confluent-kafka-python #1667): it must not keep the process from ending.
+        closing = threading.Thread(target=self._consumer.close, daemon=True)
+        closing.start()
+        closing.join(10.0)
+
+
+def _ours(partition: KafkaPartition) -> TopicPartition:
+    return TopicPartition(partition.topic, partition.partition)
+
+
+def _record(message: KafkaMessage) -> Record:
+    kind, millis = message.timestamp()
+    return Record(
+        topic=message.topic() or "",
+        partition=message.partition() or 0,
+        offset=message.offset() or 0,
+        key=_bytes(message.key()),
+        value=_bytes(message.value()),
+        headers=_headers(message.headers()),
+        timestamp=None if kind == TIMESTAMP_NOT_AVAILABLE else datetime.fromtimestamp(millis / 1000, UTC),
+    )
+
+
+def _headers(found: Any) -> Headers:
+    return tuple((name, _bytes(value)) for name, value in found or ())
+
+
+def _bytes(value: str | bytes | None) -> bytes | None:
+    return value.encode() if isinstance(value, str) else value

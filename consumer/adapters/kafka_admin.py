@@ -1,0 +1,85 @@
+"""What is set up in Kafka once: topics, and how soon the group notices that a replica is gone."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import Future
+
+from confluent_kafka import KafkaError, KafkaException
+from confluent_kafka.admin import (  # type: ignore[attr-defined]
+    AdminClient,
+    AlterConfigOpType,
+    ConfigEntry,
+    ConfigResource,
+    NewTopic,
+    ResourceType,
+)
+
+from consumer.adapters.kafka_config import producer_config
+from consumer.errors import BrokerUnavailable, Fatal
+from consumer.settings import KafkaSettings, TopicSettings
+
+_REQUEST_S = 15.0
+HEARTBEAT_MS, SESSION_MS = 1_000, 6_000
+_HOUR_MS = 3_600_000
+
+
+class KafkaAdmin:
+    """Raises Fatal with one line where the broker refuses, BrokerUnavailable where none answers."""
+
+    def __init__(self, settings: KafkaSettings) -> None:
+        self._settings = settings
+        self._client = AdminClient(producer_config(settings))
+
+    def create_topics(
+        self, topics: TopicSettings, retry_topics: Sequence[str], *, partitions: int, replication: int
+    ) -> Iterator[str]:
+        """Create what is missing; yields a line a topic."""
+        # A letter or a retry holds a whole record and some words beside it.
+        roomy = {"max.message.bytes": str(2 << 20)}
+        wanted: dict[str, tuple[int, Mapping[str, str]]] = {
+            topics.requests: (partitions, {}),
+            **dict.fromkeys(retry_topics, (partitions, roomy)),
+            topics.results: (partitions, {}),
+            topics.dead_letter: (partitions, roomy),
+            topics.progress: (partitions, {"retention.ms": str(_HOUR_MS)}),
+            topics.control: (1, {"retention.ms": str(24 * _HOUR_MS)}),
+            topics.audit: (partitions, {}),
+        }
+        new = [
+            NewTopic(name, num_partitions=count, replication_factor=replication, config=dict(config))
+            for name, (count, config) in wanted.items()
+        ]
+        for name, future in self._client.create_topics(new, operation_timeout=_REQUEST_S).items():
+            yield f"{name}: {_created(name, future)}"
+
+    def set_group_timing(self) -> str:
+        """Let a replica that died be noticed within seconds; returns a line about it."""
+        entries = {"consumer.heartbeat.interval.ms": HEARTBEAT_MS, "consumer.session.timeout.ms": SESSION_MS}
+        resource = ConfigResource(
+            ResourceType.GROUP,
+            self._settings.group_id,
+            incremental_configs=[
+                ConfigEntry(name, str(value), incremental_operation=AlterConfigOpType.SET)
+                for name, value in entries.items()
+            ],
+        )
+        try:
+            self._client.incremental_alter_configs([resource], request_timeout=_REQUEST_S)[resource].result()
+        except KafkaException as error:
+            return (
+                f"group {self._settings.group_id}: left at the broker's timing ({error.args[0].str()});"
+                f" group.consumer.min.session.timeout.ms on the broker must allow {SESSION_MS}"
+            )
+        return f"group {self._settings.group_id}: heartbeat {HEARTBEAT_MS} ms, session {SESSION_MS} ms"
+
+
+def _created(name: str, future: Future[None]) -> str:
+    try:
+        future.result()
+        return "created"
+    except KafkaException as error:
+        cause = error.args[0]
+        if cause.code() == KafkaError.TOPIC_ALREADY_EXISTS:
+            return "is there already"
+        if cause.retriable() or cause.code() in (KafkaError._TIMED_OUT, KafkaError._TRANSPORT):
+            raise BrokerUnavailable(f"KAFKA_BOOTSTRAP_SERVERS: no broker answers ({cause.str()})") from error
+        raise Fatal(f"topic {name}: {cause.str()}") from error

@@ -1,0 +1,77 @@
+"""The properties that librdkafka is given, and why. KAFKA_<PROPERTY> overrides any that the promises don't rest on."""
+
+from typing import Any
+
+from consumer.settings import KafkaSettings
+
+TRANSACTION_TIMEOUT_MS = 10_000  # a transaction here takes milliseconds; one that is left behind blocks its partitions
+
+
+def common_config(settings: KafkaSettings) -> dict[str, Any]:
+    return {
+        "bootstrap.servers": settings.bootstrap_servers,
+        "client.id": "spleeter-consumer",
+        # A broker that comes back is to be used within a second, not within the default's ten.
+        "reconnect.backoff.ms": 100,
+        "reconnect.backoff.max.ms": 1000,
+        "socket.keepalive.enable": True,
+    }
+
+
+def consumer_config(settings: KafkaSettings, group_instance_id: str | None) -> dict[str, Any]:
+    """For a member of the group; a static one if it is given an instance id."""
+    config = common_config(settings) | {
+        "group.id": settings.group_id,
+        "group.protocol": settings.group_protocol,
+        "auto.offset.reset": "earliest",
+        # Transactions leave markers behind the last record; only this tells that there is nothing behind them.
+        "enable.partition.eof": True,
+        # What a pause and resume costs at most.
+        "fetch.wait.max.ms": 100,
+        "queued.max.messages.kbytes": 16_384,
+        "max.poll.interval.ms": 60_000,
+        "topic.metadata.refresh.interval.ms": 30_000,
+    }
+    if settings.group_protocol == "classic":
+        config |= {
+            "partition.assignment.strategy": "cooperative-sticky",
+            "session.timeout.ms": 6_000,
+            "heartbeat.interval.ms": 1_000,
+        }
+    if group_instance_id:
+        config["group.instance.id"] = group_instance_id
+    ours = {"enable.auto.commit": False, "enable.auto.offset.store": False, "isolation.level": "read_committed"}
+    return config | settings.properties | ours
+
+
+def producer_config(settings: KafkaSettings) -> dict[str, Any]:
+    return common_config(settings) | {
+        "linger.ms": 0,
+        "compression.type": "lz4",
+        # A dead letter holds the record that failed, which may be as large as a record can be.
+        "message.max.bytes": 2 << 20,
+    } | _without_consumers(settings.properties)  # fmt: skip
+
+
+def transactional_config(settings: KafkaSettings, transactional_id: str) -> dict[str, Any]:
+    return producer_config(settings) | {
+        "transactional.id": transactional_id,
+        "transaction.timeout.ms": TRANSACTION_TIMEOUT_MS,
+        # The broker asks to wait while it ends the transaction before; at the default of 100 ms each one costs 104 ms.
+        "retry.backoff.ms": 2,
+    }
+
+
+def _without_consumers(properties: dict[str, str]) -> dict[str, str]:
+    """librdkafka warns of consumer properties on a producer."""
+    prefixes = (
+        "fetch.",
+        "max.poll",
+        "queued.",
+        "session.",
+        "heartbeat.",
+        "auto.offset",
+        "partition.assignment",
+        "max.partition",
+    )
+    return {name: value for name, value in properties.items() if not name.startswith(prefixes)}

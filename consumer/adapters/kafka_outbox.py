@@ -1,0 +1,165 @@
+"""The transactional producer that publishes, and a plain one for notices, by confluent-kafka."""
+
+import logging
+import time
+from collections import deque
+from collections.abc import Callable, Sequence
+from functools import partial
+
+import structlog
+from confluent_kafka import KafkaError, KafkaException, Producer
+from confluent_kafka import TopicPartition as KafkaPartition
+
+from consumer.adapters.kafka_config import producer_config, transactional_config
+from consumer.errors import BrokerUnavailable, ConsumerError, Fatal, OwnershipLost, ProducerFenced
+from consumer.model import Message
+from consumer.ports import Commit
+from consumer.settings import KafkaSettings
+
+_REQUEST_S = 10.0
+_NOT_OURS = frozenset(
+    {
+        KafkaError.ILLEGAL_GENERATION,
+        KafkaError.UNKNOWN_MEMBER_ID,
+        KafkaError.FENCED_INSTANCE_ID,
+        KafkaError.FENCED_MEMBER_EPOCH,
+        KafkaError.STALE_MEMBER_EPOCH,
+        KafkaError.REBALANCE_IN_PROGRESS,
+    }
+)
+_TOO_LARGE = frozenset({KafkaError.MSG_SIZE_TOO_LARGE, KafkaError.RECORD_LIST_TOO_LARGE})
+_REFUSED = frozenset(
+    {
+        KafkaError.TRANSACTIONAL_ID_AUTHORIZATION_FAILED,
+        KafkaError.TOPIC_AUTHORIZATION_FAILED,
+        KafkaError._AUTHENTICATION,
+    }
+)
+# Two processes with one INSTANCE_ID fence each other at every transaction; a timed-out transaction does it once.
+_DUEL_FENCES, _DUEL_S = 6, 60.0
+
+
+class KafkaOutbox:
+    """See ports.Outbox. `open` first: it fences whoever used this transactional id before."""
+
+    def __init__(self, settings: KafkaSettings, *, instance_id: str) -> None:
+        self._instance_id = instance_id
+        self._config = transactional_config(settings, f"{settings.group_id}-{instance_id}")
+        self._producer: Producer | None = None
+        self._fenced: deque[float] = deque(maxlen=_DUEL_FENCES)
+        self._log = structlog.get_logger()
+
+    def open(self) -> None:
+        """Get a working producer, however long the broker takes. Raises Fatal where it refuses us."""
+        while self._producer is None:
+            producer = Producer(self._config, logger=logging.getLogger("librdkafka.producer"))
+            try:
+                producer.init_transactions(_REQUEST_S)
+                self._producer = producer
+            except KafkaException as error:
+                cause = _cause(error)
+                if cause.code() in _REFUSED:
+                    raise Fatal(f"Kafka refuses access: {cause.str()}") from error
+                self._log.warning("producer.not_ready", reason=cause.str())
+
+    def publish(self, commits: Sequence[Commit]) -> None:
+        too_large: set[Message] = set()
+        while rejected := self._transaction(commits, too_large):
+            too_large |= rejected
+
+    def _transaction(self, commits: Sequence[Commit], too_large: set[Message]) -> set[Message]:
+        """Returns the messages for whose size nothing was published; empty if all of it was."""
+        self.open()
+        assert self._producer
+        producer, rejected = self._producer, set[Message]()
+        try:
+            producer.begin_transaction()
+            for message in (message for commit in commits for message in commit.messages):
+                chosen = message.smaller if message in too_large and message.smaller else message
+                _produce(producer, chosen, partial(rejected.add, message))
+            for commit in commits:
+                self._send_offset(producer, commit)
+            self._insist(lambda: producer.commit_transaction(_REQUEST_S))
+        except KafkaException as error:
+            failure = self._give_up(producer, _cause(error))
+            if rejected and not rejected <= too_large and not isinstance(failure, ProducerFenced):
+                return rejected
+            raise failure from error
+        return set()
+
+    def _send_offset(self, producer: Producer, commit: Commit) -> None:
+        """Each with the membership that its work began under; one transaction may carry several."""
+        position = commit.position
+        offset = KafkaPartition(*commit.partition, offset=position.offset, metadata=position.note)
+        self._insist(lambda: producer.send_offsets_to_transaction([offset], commit.membership, _REQUEST_S))
+
+    def _insist(self, call: Callable[[], None]) -> None:
+        """Repeat a call that may be repeated. Until its fate is known, neither going on nor giving up is safe."""
+        while True:
+            try:
+                return call()
+            except KafkaException as error:
+                cause = _cause(error)
+                if not cause.retriable() or cause.fatal() or cause.txn_requires_abort():
+                    raise
+                self._log.warning("producer.waits", reason=cause.str())
+
+    def _give_up(self, producer: Producer, cause: KafkaError) -> ConsumerError:
+        """Abort, or replace a producer that is dead; returns what to raise."""
+        if not cause.fatal() and cause.txn_requires_abort():
+            try:
+                self._insist(lambda: producer.abort_transaction(_REQUEST_S))
+            except KafkaException as error:
+                return self._replace(_cause(error))
+            return OwnershipLost(cause.str()) if cause.code() in _NOT_OURS else BrokerUnavailable(cause.str())
+        return self._replace(cause)
+
+    def _replace(self, cause: KafkaError) -> ConsumerError:
+        now = time.monotonic()
+        self._fenced.append(now)
+        if len(self._fenced) == _DUEL_FENCES and now - self._fenced[0] < _DUEL_S:
+            raise Fatal(f"INSTANCE_ID {self._instance_id} is used by another running replica: {cause.str()}")
+        self._producer = None
+        self.open()
+        return ProducerFenced(cause.str())
+
+    def close(self) -> None:
+        self._producer = None
+
+
+class KafkaNotices:
+    """Best-effort messages outside transactions: never waits, drops what can't be sent."""
+
+    def __init__(self, settings: KafkaSettings) -> None:
+        config = producer_config(settings) | {"linger.ms": 20, "acks": "1", "message.timeout.ms": 5_000}
+        self._producer = Producer(config, logger=logging.getLogger("librdkafka.notices"))
+
+    def send(self, message: Message) -> None:
+        try:
+            self._producer.produce(message.topic, message.value, message.key)
+            self._producer.poll(0)
+        except (BufferError, KafkaException):
+            pass  # a notice that comes late is worth nothing
+
+    def close(self) -> None:
+        self._producer.flush(1.0)
+
+
+def _produce(producer: Producer, message: Message, on_too_large: Callable[[], None]) -> None:
+    def delivered(error: KafkaError | None, _: object) -> None:
+        if error is not None and error.code() in _TOO_LARGE:
+            on_too_large()
+
+    try:
+        producer.produce(
+            message.topic, message.value, message.key, headers=list(message.headers), on_delivery=delivered
+        )
+    except KafkaException as error:
+        if _cause(error).code() in _TOO_LARGE:
+            on_too_large()
+        raise
+
+
+def _cause(error: KafkaException) -> KafkaError:
+    cause: KafkaError = error.args[0]
+    return cause

@@ -1,0 +1,68 @@
+"""Where model archives come from: a release on the web, by httpx, or a bucket of the object store."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import httpx
+
+from consumer.cancellation import Cancellation
+from consumer.errors import ModelSourceUnavailable, Rejected, StoreUnavailable
+from consumer.ports import ObjectStore
+from consumer.weights import ModelSource
+
+_TIMEOUT = httpx.Timeout(30.0, connect=5.0)
+
+
+class ReleaseSource:
+    """Spleeter's own release, or a mirror of it: files under one base address."""
+
+    def __init__(self, base_url: str) -> None:
+        self.name = "release"
+        self._base_url = base_url.rstrip("/")
+
+    def fetch(self, file: str, path: Path) -> bool:
+        try:
+            with httpx.stream("GET", f"{self._base_url}/{file}", timeout=_TIMEOUT, follow_redirects=True) as response:
+                if response.status_code == httpx.codes.NOT_FOUND:
+                    return False
+                response.raise_for_status()
+                with path.open("wb") as out:
+                    for chunk in response.iter_bytes(1 << 20):
+                        out.write(chunk)
+            return True
+        except httpx.HTTPError as error:
+            raise ModelSourceUnavailable(f"can't be reached ({type(error).__name__})") from error
+
+
+class BucketSource:
+    """A bucket, for networks without a way out."""
+
+    def __init__(self, store: ObjectStore, bucket: str, prefix: str) -> None:
+        self.name = f"s3://{bucket}/{prefix}"
+        self._store, self._bucket, self._prefix = store, bucket, prefix
+
+    def fetch(self, file: str, path: Path) -> bool:
+        key = f"{self._prefix.strip('/')}/{file}".lstrip("/")
+        try:
+            facts = self._store.stat(self._bucket, key)
+            if facts is None:
+                return False
+            self._store.fetch(facts, path, Cancellation())
+            return True
+        except (StoreUnavailable, Rejected) as error:
+            raise ModelSourceUnavailable(str(error)) from error
+
+
+def model_sources(words: Sequence[str], store: ObjectStore | None) -> list[ModelSource]:
+    """The sources that MODEL_SOURCES names, in its order. Those in a bucket need a store."""
+    sources: list[ModelSource] = []
+    for word in words:
+        if word == "none":
+            continue
+        if word.startswith("s3://"):
+            bucket, _, prefix = word.removeprefix("s3://").partition("/")
+            if store is not None:
+                sources.append(BucketSource(store, bucket, prefix))
+        else:
+            sources.append(ReleaseSource(word))
+    return sources

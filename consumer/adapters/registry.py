@@ -1,0 +1,47 @@
+"""A Confluent-compatible schema registry."""
+
+import json
+from collections.abc import Mapping
+
+import httpx
+from confluent_kafka.schema_registry import Schema as RegistrySchema
+from confluent_kafka.schema_registry import SchemaRegistryClient
+from confluent_kafka.schema_registry.error import SchemaRegistryError
+
+from consumer.adapters.avro import Schema
+from consumer.errors import Code, RegistryUnavailable, Rejected
+
+_NOT_FOUND = 404
+
+
+class SchemaRegistry:
+    """Schemas by id, and ids of our own schemas, which are registered where they are not yet.
+
+    subjects: event name, such as separation_result -> subject, by convention `<topic>-value`.
+    """
+
+    def __init__(self, url: str, subjects: Mapping[str, str]) -> None:
+        self._client = SchemaRegistryClient({"url": url, "max.retries": 0, "timeout": 10})
+        self._subjects = subjects
+
+    def schema(self, schema_id: int) -> Schema:
+        try:
+            found = self._client.get_schema(schema_id)
+        except SchemaRegistryError as error:
+            if error.http_status_code == _NOT_FOUND:
+                raise Rejected(Code.SCHEMA_UNKNOWN, f"the registry knows no schema id {schema_id}") from error
+            raise RegistryUnavailable(f"the schema registry answered {error.http_status_code}") from error
+        except httpx.HTTPError as error:
+            raise RegistryUnavailable(f"the schema registry can't be reached ({type(error).__name__})") from error
+        if found.schema_type != "AVRO" or found.schema_str is None:
+            raise Rejected(Code.SCHEMA_UNKNOWN, f"schema id {schema_id} is not Avro")
+        parsed: Schema = json.loads(found.schema_str)
+        return parsed
+
+    def id_of(self, name: str, schema: Schema) -> int:
+        try:
+            return self._client.register_schema(self._subjects[name], RegistrySchema(json.dumps(schema), "AVRO"))
+        except SchemaRegistryError as error:
+            raise RegistryUnavailable(f"the schema registry refused {name}: {error.error_message}") from error
+        except httpx.HTTPError as error:
+            raise RegistryUnavailable(f"the schema registry can't be reached ({type(error).__name__})") from error

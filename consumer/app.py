@@ -1,0 +1,205 @@
+"""Wires a replica together. The one place that knows every part; `replica` runs what is wired here."""
+
+import sys
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from importlib.metadata import version
+from pathlib import Path
+from typing import Self
+
+from consumer.adapters.avro import AvroCodec
+from consumer.adapters.kafka import KafkaSource
+from consumer.adapters.kafka_outbox import KafkaNotices, KafkaOutbox
+from consumer.adapters.minio import MinioStore
+from consumer.adapters.model_sources import model_sources
+from consumer.adapters.registry import SchemaRegistry
+from consumer.errors import StoreUnavailable
+from consumer.events import SCHEMA_FILES
+from consumer.health import HealthServer
+from consumer.ledger import Ledger
+from consumer.loop import Loop
+from consumer.metrics import Metrics
+from consumer.observe import PublishedObserver, Vitals
+from consumer.pipeline import Pipeline, Rooms
+from consumer.progress import ProgressReporter
+from consumer.publisher import Publisher
+from consumer.replica import Halt, Replica
+from consumer.retry import Patience
+from consumer.separator.client import SeparatorClient
+from consumer.separator.protocol import Configure
+from consumer.settings import (
+    JobSettings,
+    KafkaSettings,
+    SchemaSettings,
+    SeparatorSettings,
+    ServiceSettings,
+    StoreSettings,
+    TopicSettings,
+    environment_without_secrets,
+)
+from consumer.steps.fetch import Fetch
+from consumer.steps.publish import Publish
+from consumer.steps.recall import Recall
+from consumer.steps.store import Store
+from consumer.steps.validate import Validate
+from consumer.weights import Weights
+
+SEPARATOR_COMMAND = (sys.executable, "-m", "consumer.separator.process")
+REVOKE_GRACE_S = 1.0  # what is nearly done when its partition moves may still be published; others wait no longer
+VERSION = version("spleeter-consumer")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """All that `run` needs."""
+
+    kafka: KafkaSettings
+    topics: TopicSettings
+    schema: SchemaSettings
+    store: StoreSettings
+    job: JobSettings
+    separator: SeparatorSettings
+    service: ServiceSettings
+
+    @classmethod
+    def load(cls) -> Self:
+        """From the environment. Raises SettingsError."""
+        return cls(
+            kafka=KafkaSettings.load(),
+            topics=TopicSettings.load(),
+            schema=SchemaSettings.load(),
+            store=StoreSettings.load(),
+            job=JobSettings.load(),
+            separator=SeparatorSettings.load(),
+            service=ServiceSettings.load(),
+        )
+
+    @property
+    def retry_topics(self) -> list[str]:
+        return [self.topics.retry(number) for number in range(1, len(self.service.retry_delays) + 1)]
+
+
+def make_codec(schema: SchemaSettings, topics: TopicSettings) -> AvroCodec:
+    """Confluent's wire format where a registry is configured, single-object encoding elsewhere."""
+    if schema.schema_registry_url is None:
+        return AvroCodec()
+    topic_of = {
+        "separation_request": topics.requests,
+        "separation_result": topics.results,
+        "dead_letter": topics.dead_letter,
+        "separation_progress": topics.progress,
+        "separation_control": topics.control,
+        "audit_event": topics.audit,
+    }
+    assert topic_of.keys() == set(SCHEMA_FILES.values())
+    subjects = {name: f"{topic}-value" for name, topic in topic_of.items()}
+    return AvroCodec(SchemaRegistry(schema.schema_registry_url, subjects))
+
+
+def make_store(settings: StoreSettings) -> MinioStore:
+    return MinioStore(
+        settings.endpoint, settings.access_key, settings.secret_key.get_secret_value(), secure=settings.secure
+    )
+
+
+def make_separators(settings: Settings, command: Sequence[str] = SEPARATOR_COMMAND) -> list[SeparatorClient]:
+    separator = settings.separator
+    configuration = Configure(
+        model_path=separator.model_path.absolute(),
+        runtime=separator.separator_runtime,
+        allowed_formats=settings.job.allowed_formats,
+        models=separator.models,
+        ffmpeg_path=separator.ffmpeg_path,
+    )
+    return [
+        SeparatorClient(
+            configuration,
+            max_audio_s=settings.job.max_audio_seconds,
+            environment=environment_without_secrets(),
+            command=command,
+        )
+        for _ in range(separator.separator_processes)
+    ]
+
+
+def make_replica(settings: Settings, *, separator_command: Sequence[str] = SEPARATOR_COMMAND) -> Replica:
+    """A replica that is ready to run, its probes already being answered. Raises Fatal."""
+    service, topics, job = settings.service, settings.topics, settings.job
+    metrics, halt = Metrics(), Halt()
+    codec = make_codec(settings.schema, topics)
+    store = make_store(settings.store)
+    source = KafkaSource(settings.kafka, instance_id=service.instance_id, is_static_member=service.is_static_member)
+    outbox = KafkaOutbox(settings.kafka, instance_id=service.instance_id)
+    notices = KafkaNotices(settings.kafka)
+    ledger = Ledger(source.membership)
+    separators = make_separators(settings, separator_command)
+    weights = Weights(settings.separator.model_path, model_sources(settings.separator.model_sources, store))
+    loop = Loop(
+        source, ledger, topics=[topics.requests], retry_topics=settings.retry_topics, revoke_grace_s=REVOKE_GRACE_S
+    )
+    rooms = make_rooms(settings, codec, store, weights)
+
+    def check_store() -> None:
+        store.check(job.output_bucket)
+
+    pipeline = Pipeline(
+        ledger,
+        rooms,
+        separators,
+        patience=Patience({StoreUnavailable: check_store}, on_retry=lambda stage: metrics.retries.labels(stage).inc()),
+        metrics=metrics,
+        progress=ProgressReporter(notices, codec, topic=topics.progress, instance_id=service.instance_id),
+        max_job_s=job.max_job_s,
+        halt=halt,
+    )
+    replica = Replica(
+        loop=loop,
+        ledger=ledger,
+        pipeline=pipeline,
+        publisher=Publisher(ledger, outbox, source, PublishedObserver(metrics)),
+        separators=separators,
+        weights=weights,
+        models=settings.separator.models,
+        scratch=_scratch(settings),
+        open_outbox=outbox.open,
+        close=notices.close,
+        halt=halt,
+        shutdown_grace_s=service.shutdown_grace_s,
+    )
+    vitals = Vitals(replica, source_error=lambda: source.last_error, check_store=check_store)
+    metrics.add_collector(vitals.collect)
+    HealthServer(service.http_host, service.http_port, vitals.health, metrics.registry)
+    return replica
+
+
+def make_rooms(settings: Settings, codec: AvroCodec, store: MinioStore, weights: Weights) -> Rooms:
+    job, topics = settings.job, settings.topics
+    return Rooms(
+        codec=codec,
+        validate=Validate(
+            source_buckets=job.allowed_source_buckets,
+            output_bucket=job.output_bucket,
+            output_prefix=job.output_prefix,
+            further_output_buckets=job.allowed_output_buckets,
+        ),
+        recall=Recall(store=store),
+        weights=weights,
+        fetch=Fetch(store=store, scratch=_scratch(settings), max_object_bytes=job.max_object_bytes),
+        store=Store(store=store, uploads=ThreadPoolExecutor(8, "upload")),
+        publish=Publish(
+            codec=codec,
+            results_topic=topics.results,
+            dead_letter_topic=topics.dead_letter,
+            retry_topics=settings.retry_topics,
+            retry_delays_s=settings.service.retry_delays,
+            version=VERSION,
+        ),
+    )
+
+
+def _scratch(settings: Settings) -> Path:
+    """A folder of this replica's own, so that what an earlier incarnation left behind can be removed."""
+    return settings.separator.scratch_dir / f"{settings.kafka.group_id}-{settings.service.instance_id}".replace(
+        "/", "_"
+    )

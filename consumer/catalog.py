@@ -1,0 +1,69 @@
+"""What a request may ask for: models and output formats, one row each.
+
+Light, since it is also what requests are checked against where nothing is separated.
+"""
+
+import re
+from dataclasses import dataclass
+
+# Model name -> its folder under MODEL_PATH. The 16kHz variants use the same weights on more frequency bins.
+MODELS: dict[str, str] = {
+    "2stems": "2stems",
+    "4stems": "4stems",
+    "5stems": "5stems",
+    "2stems-16kHz": "2stems",
+    "4stems-16kHz": "4stems",
+    "5stems-16kHz": "5stems",
+}
+
+# Above a model's band: silence, as Spleeter, or each stem's mean share.
+HIGH_FREQUENCIES = ("zeros", "average")
+
+DEFAULT_BITRATE = "128k"  # Spleeter's
+_BITRATE = re.compile(r"([1-9]\d{0,2})k|([1-9]\d{3,5})")
+_BITRATE_RANGE_BPS = (8_000, 640_000)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OutputFormat:
+    extension: str
+    media_type: str
+    codec: str
+    muxer: str
+    is_lossy: bool = False
+    options: tuple[str, ...] = ()
+
+    def encoder_args(self, bitrate: str | None) -> list[str]:
+        """ffmpeg's output options."""
+        rate = ["-b:a", bitrate or DEFAULT_BITRATE] if self.is_lossy else []
+        return ["-c:a", self.codec, *rate, *self.options, "-f", self.muxer]
+
+
+def _wav(codec: str) -> OutputFormat:
+    # Past 4 GiB a WAV file has to be an RF64 file, or its length is a lie.
+    return OutputFormat(extension="wav", media_type="audio/wav", codec=codec, muxer="wav", options=("-rf64", "auto"))
+
+
+FORMATS: dict[str, OutputFormat] = {
+    "wav": _wav("pcm_s16le"),
+    "wav-s24": _wav("pcm_s24le"),
+    "wav-f32": _wav("pcm_f32le"),
+    "flac": OutputFormat(extension="flac", media_type="audio/flac", codec="flac", muxer="flac"),
+    "mp3": OutputFormat(extension="mp3", media_type="audio/mpeg", codec="libmp3lame", muxer="mp3", is_lossy=True),
+    "ogg": OutputFormat(extension="ogg", media_type="audio/ogg", codec="libvorbis", muxer="ogg", is_lossy=True),
+    "m4a": OutputFormat(extension="m4a", media_type="audio/mp4", codec="aac", muxer="ipod", is_lossy=True),
+    # Opus knows 48 kHz and its divisors only.
+    "opus": OutputFormat(
+        extension="opus", media_type="audio/ogg", codec="libopus", muxer="opus", is_lossy=True, options=("-ar", "48000")
+    ),
+    "wma": OutputFormat(extension="wma", media_type="audio/x-ms-wma", codec="wmav2", muxer="asf", is_lossy=True),
+}
+
+
+def is_bitrate(text: str) -> bool:
+    """Whether text is bits per second such as 192k or 192000, within what the encoders take."""
+    match = _BITRATE.fullmatch(text)
+    if not match:
+        return False
+    bps = int(match[1]) * 1000 if match[1] else int(match[2])
+    return _BITRATE_RANGE_BPS[0] <= bps <= _BITRATE_RANGE_BPS[1]

@@ -1,0 +1,54 @@
+"""The commands. What a command needs is imported when it is called: `request` must not wait for what `run` loads."""
+
+import sys
+from importlib.metadata import version
+from typing import Annotated
+
+import typer
+
+from consumer.cli import requests, run, separate, topics
+from consumer.errors import ConsumerError, Rejected
+
+app = typer.Typer(
+    name="spleeter-consumer",
+    help="Separates music into stems with Spleeter, as a Kafka consumer group.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+)
+app.command()(run.run)
+app.command()(separate.separate)
+app.command()(requests.request)
+app.command()(requests.watch)
+app.add_typer(topics.app, name="topics")
+
+
+def _print_version(wanted: bool) -> None:  # noqa: FBT001 - typer's signature
+    if wanted:
+        typer.echo(version("spleeter-consumer"))
+        raise typer.Exit
+
+
+@app.callback()
+def _options(
+    _: Annotated[
+        bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print it and exit.")
+    ] = False,
+) -> None:
+    pass
+
+
+def main() -> None:
+    """Exit code 0 on success, 2 on wrong usage, 1 otherwise, with one line on standard error."""
+    try:
+        app()
+    except Rejected as rejected:
+        sys.exit(_fail(f"{rejected.code}: {rejected.message}"))
+    except ConsumerError as error:
+        sys.exit(_fail(str(error)))
+
+
+def _fail(line: str) -> int:
+    typer.echo(f"spleeter-consumer: {' '.join(line.split())}", err=True)
+    return 1

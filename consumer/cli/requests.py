@@ -1,0 +1,77 @@
+"""`request` and `watch`: what a developer of the platform tries the service with."""
+
+import sys
+import uuid
+from datetime import UTC, datetime
+from itertools import islice
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+if TYPE_CHECKING:
+    from consumer.client import Client
+
+
+def request(
+    source: Annotated[str, typer.Argument(metavar="BUCKET/KEY", help="The object to separate.")],
+    stems: Annotated[int, typer.Option(help="2, 4 or 5.")] = 2,
+    wide: Annotated[bool, typer.Option("--16kHz", help="Masks that reach 16 kHz instead of 11 kHz.")] = False,
+    format: Annotated[str, typer.Option(help="Format of the stems.")] = "wav",
+    bitrate: Annotated[str | None, typer.Option(help="Of lossy formats, such as 192k.")] = None,
+    high_frequencies: Annotated[str, typer.Option(help="zeros or average.")] = "zeros",
+    start_s: Annotated[float | None, typer.Option(help="Seconds to skip.")] = None,
+    duration_s: Annotated[float | None, typer.Option(help="Seconds to separate.")] = None,
+    request_id: Annotated[str | None, typer.Option(help="A new one by default.")] = None,
+    wait: Annotated[bool, typer.Option("--wait", help="Wait for the outcome and print it.")] = False,
+    timeout_s: Annotated[float, typer.Option(help="How long to wait.")] = 600.0,
+) -> None:
+    """Send a separation request; prints its id or, with --wait, its outcome (exit code 1 for a dead letter)."""
+    from consumer.events import DeadLetter, OutputOptions, SeparationRequest, SourceObject
+
+    bucket, _, key = source.partition("/")
+    if not bucket or not key:
+        raise typer.BadParameter("must be BUCKET/KEY", param_hint="BUCKET/KEY")
+    event = SeparationRequest(
+        request_id=request_id or str(uuid.uuid4()),
+        source=SourceObject(bucket=bucket, key=key),
+        model=f"{stems}stems" + ("-16kHz" if wide else ""),
+        output=OutputOptions(format=format, bitrate=bitrate),
+        high_frequencies=high_frequencies,
+        start_s=start_s,
+        duration_s=duration_s,
+        requested_at=datetime.now(UTC),
+    )
+    client = _client()
+    if not wait:
+        client.send(event)
+        typer.echo(event.request_id)
+        return
+    outcome = client.send_and_wait(event, timeout_s)
+    typer.echo(_line(outcome))
+    if isinstance(outcome, DeadLetter):
+        sys.exit(1)
+
+
+def watch(
+    from_beginning: Annotated[bool, typer.Option("--from-beginning", help="Begin with what is already there.")] = False,
+    count: Annotated[int, typer.Option(help="Stop after so many events; 0: never.")] = 0,
+) -> None:
+    """Print results, dead letters and progress, one JSON object a line, as they come."""
+    events = _client().watch(from_beginning=from_beginning)
+    for event in islice(events, count or None):
+        typer.echo(_line(event))
+
+
+def _client() -> "Client":
+    from consumer.app import make_codec
+    from consumer.client import Client
+    from consumer.settings import KafkaSettings, SchemaSettings, TopicSettings
+
+    topics = TopicSettings.load()
+    return Client(KafkaSettings.load(), topics, make_codec(SchemaSettings.load(), topics))
+
+
+def _line(event: object) -> str:
+    import msgspec
+
+    return msgspec.json.encode({type(event).__name__: event}).decode()

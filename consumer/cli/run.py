@@ -1,0 +1,18 @@
+"""`run`: the consumer."""
+
+import os
+import sys
+
+
+def run() -> None:
+    """Consume separation requests until told to stop. Settings come from the environment; see the README."""
+    from consumer import logs
+    from consumer.app import VERSION, Settings, make_replica
+    from consumer.settings import LogSettings
+
+    log, settings = LogSettings.load(), Settings.load()
+    logs.configure(log.level, log.format, instance_id=settings.service.instance_id, version=VERSION)
+    make_replica(settings).run()
+    # Everything is closed; what a client library still does in the background must not keep the process.
+    sys.stderr.flush()
+    os._exit(0)

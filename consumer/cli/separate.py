@@ -1,0 +1,87 @@
+"""`separate`: one local file, no Kafka. Flags and output layout are those of `spleeter separate`."""
+
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+if TYPE_CHECKING:
+    from consumer.separator.models import ModelSpec
+    from consumer.settings import SeparatorSettings
+
+_EVERYTHING = Path(tempfile.gettempdir(), "separated_audio")
+
+
+def separate(
+    files: Annotated[list[Path], typer.Argument(help="Audio files.", metavar="FILE", exists=True, dir_okay=False)],
+    model: Annotated[str, typer.Option("-p", help="Model, or a Spleeter configuration file.")] = "spleeter:2stems",
+    output: Annotated[Path, typer.Option("-o", help="Folder; stems go to DIR/<name>/<stem>.<codec>.")] = _EVERYTHING,
+    codec: Annotated[str, typer.Option("-c", help="wav, wav-s24, wav-f32, flac, mp3, ogg, m4a, opus, wma.")] = "wav",
+    bitrate: Annotated[str, typer.Option("-b", help="Of lossy codecs.")] = "128k",
+    offset: Annotated[float, typer.Option("-s", min=0.0, help="Seconds to skip.")] = 0.0,
+    duration: Annotated[
+        float | None, typer.Option("-d", min=0.001, help="Seconds to separate; all by default.")
+    ] = None,
+) -> None:
+    """Separate local audio files into stems."""
+    from consumer.catalog import FORMATS, is_bitrate
+    from consumer.settings import JobSettings, SeparatorSettings
+
+    if codec not in FORMATS:
+        raise typer.BadParameter(f"{codec} is not one of {', '.join(FORMATS)}", param_hint="-c")
+    if not is_bitrate(bitrate):
+        raise typer.BadParameter(f"{bitrate} is not a bitrate such as 192k", param_hint="-b")
+    settings = SeparatorSettings.load()
+    spec = _spec(model, settings)
+
+    from consumer.separator.ffmpeg import FFmpeg, bundled_binary
+    from consumer.separator.tensorflow_runtime import TensorFlowRuntime
+    from consumer.separator.track import TrackOrder, separate_track
+
+    network = TensorFlowRuntime().load(spec)
+    ffmpeg = FFmpeg(
+        binary=settings.ffmpeg_path or bundled_binary(),
+        allowed_formats=JobSettings.model_fields["allowed_formats"].default,
+    )
+    for path in files:
+        folder = output / path.stem
+        folder.mkdir(parents=True, exist_ok=True)
+        order = TrackOrder(
+            path=path.absolute(),
+            folder=folder,
+            format=codec,
+            bitrate=bitrate,
+            start_s=offset or None,
+            duration_s=duration,
+        )
+        with progress_bar(path.name) as report:
+            separation = separate_track(order, network, ffmpeg, on_progress=report)
+        for stem in separation.stems:
+            typer.echo(stem.path)
+
+
+def _spec(model: str, settings: "SeparatorSettings") -> "ModelSpec":
+    from consumer.adapters.model_sources import model_sources
+    from consumer.separator.models import load_spec, read_spec
+    from consumer.weights import Weights
+
+    if not model.startswith("spleeter:"):
+        return read_spec(Path(model))
+    name = model.removeprefix("spleeter:")
+    Weights(settings.model_path, model_sources(settings.model_sources, None)).ensure(name)
+    return load_spec(name, settings.model_path)
+
+
+@contextmanager
+def progress_bar(title: str) -> Iterator[Callable[[int, int | None], None]]:
+    """A bar on standard error, where someone looks at it. Yields what to call with the segments done and expected."""
+    from rich.console import Console
+    from rich.progress import Progress
+
+    console = Console(stderr=True)
+    with Progress(console=console, disable=not console.is_terminal) as progress:
+        task = progress.add_task(title, total=None)
+        yield lambda done, total: progress.update(task, completed=done, total=total)

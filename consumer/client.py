@@ -1,0 +1,107 @@
+"""For platform code: send requests, watch outcomes. Needs neither TensorFlow nor object storage.
+
+topics = TopicSettings.load()
+client = Client(KafkaSettings.load(), topics, AvroCodec())
+outcome = client.send_and_wait(SeparationRequest(...), timeout_s=60)
+"""
+
+import logging
+import time
+from collections.abc import Iterator
+
+from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaException, Producer
+from confluent_kafka import TopicPartition as KafkaPartition
+
+from consumer.adapters.avro import AvroCodec
+from consumer.adapters.kafka_config import common_config, producer_config
+from consumer.errors import BrokerUnavailable
+from consumer.events import DeadLetter, Event, SeparationProgress, SeparationRequest, SeparationResult
+from consumer.settings import KafkaSettings, TopicSettings
+
+_REQUEST_S = 10.0
+
+
+class Client:
+    """Not thread-safe. Every method raises BrokerUnavailable where no broker answers."""
+
+    def __init__(self, kafka: KafkaSettings, topics: TopicSettings, codec: AvroCodec) -> None:
+        self._kafka, self._topics, self._codec = kafka, topics, codec
+
+    def send(self, request: SeparationRequest) -> None:
+        """Returns once the brokers have the request."""
+        failures: list[str] = []
+        producer = Producer(producer_config(self._kafka), logger=logging.getLogger("librdkafka.client"))
+        producer.produce(
+            self._topics.requests,
+            self._codec.encode(request),
+            request.request_id.encode(),
+            on_delivery=lambda error, _: failures.append(error.str()) if error else None,
+        )
+        if producer.flush(_REQUEST_S) or failures:
+            raise _unavailable(failures[0] if failures else "timed out")
+
+    def send_and_wait(self, request: SeparationRequest, timeout_s: float) -> SeparationResult | DeadLetter:
+        """The request's outcome. Raises BrokerUnavailable if none came in time."""
+        watch = self.watch()  # in place before the request is sent: nothing can be missed
+        self.send(request)
+        deadline = time.monotonic() + timeout_s
+        while (left_s := deadline - time.monotonic()) > 0:
+            event = watch.poll(left_s)
+            if isinstance(event, SeparationResult | DeadLetter) and event.request_id == request.request_id:
+                watch.close()
+                return event
+        raise BrokerUnavailable(f"no outcome within {timeout_s:g} s")
+
+    def watch(self, *, from_beginning: bool = False) -> "Watch":
+        """Results, dead letters and progress, from now on or from the beginning."""
+        kinds: dict[str, type[Event]] = {
+            self._topics.results: SeparationResult,
+            self._topics.dead_letter: DeadLetter,
+            self._topics.progress: SeparationProgress,
+        }
+        return Watch(self._kafka, kinds, self._codec, from_beginning=from_beginning)
+
+
+class Watch:
+    """Reads what was committed, without a group of its own; iterates for ever."""
+
+    def __init__(
+        self, kafka: KafkaSettings, kinds: dict[str, type[Event]], codec: AvroCodec, *, from_beginning: bool
+    ) -> None:
+        self._kinds, self._codec = kinds, codec
+        config = common_config(kafka) | kafka.properties
+        config |= {"group.id": "unused", "enable.auto.commit": False, "isolation.level": "read_committed"}
+        self._consumer = Consumer(config, logger=logging.getLogger("librdkafka.watch"))
+        try:
+            self._consumer.assign([p for topic in kinds for p in self._positions(topic, from_beginning=from_beginning)])
+        except KafkaException as error:
+            raise _unavailable(error.args[0].str()) from error
+
+    def _positions(self, topic: str, *, from_beginning: bool) -> Iterator[KafkaPartition]:
+        """Where to begin; the ends are asked for now, not when fetching begins."""
+        found = self._consumer.list_topics(topic, timeout=_REQUEST_S).topics[topic]
+        for number in found.partitions:
+            offset = OFFSET_BEGINNING
+            if not from_beginning:
+                _, offset = self._consumer.get_watermark_offsets(KafkaPartition(topic, number), timeout=_REQUEST_S)
+            yield KafkaPartition(topic, number, offset)
+
+    def poll(self, timeout_s: float) -> Event | None:
+        """The next event, None if there is none within timeout_s."""
+        message = self._consumer.poll(timeout_s)
+        if message is None or message.error():
+            return None
+        value = message.value()
+        return self._codec.decode(self._kinds[message.topic() or ""], value if isinstance(value, bytes) else None)
+
+    def __iter__(self) -> Iterator[Event]:
+        while True:
+            if (event := self.poll(1.0)) is not None:
+                yield event
+
+    def close(self) -> None:
+        self._consumer.close()
+
+
+def _unavailable(reason: str) -> BrokerUnavailable:
+    return BrokerUnavailable(f"KAFKA_BOOTSTRAP_SERVERS: no broker answers as it should ({reason})")

@@ -1,0 +1,113 @@
+"""Every way in which a job can fail, by whose fault it is; that alone decides what happens next.
+
+ConsumerError
+├── Rejected              the message's fault: a dead letter now, with a stable code
+├── Transient             the world's fault: tried again by rule, then through the retry topics
+│   ├── StoreUnavailable      object storage did not answer, or said that it can't now
+│   ├── RegistryUnavailable   the schema registry
+│   ├── ScannerUnavailable    the malware scanner
+│   └── ModelSourceUnavailable  where weights come from
+├── WorkerCrashed         the separator process died under this job: started again, three times in all
+├── Cancelled             nobody wants the job any more: it ends without, or with a given, outcome
+├── OwnershipLost         the partition is another replica's now: nothing may be published
+├── ProducerFenced        the transactional producer is dead for good: a new one takes over
+├── BrokerUnavailable     Kafka did not answer: wait and do the same again
+└── Fatal                 ours: stop, commit nothing, one line on stderr
+    └── SettingsError         names the variable
+"""
+
+from enum import StrEnum
+
+
+class Code(StrEnum):
+    """Dead-letter codes. Stable: consumers of the dead-letter topic branch on them."""
+
+    AVRO_UNDECODABLE = "AVRO_UNDECODABLE"
+    SCHEMA_UNKNOWN = "SCHEMA_UNKNOWN"
+    REQUEST_INVALID = "REQUEST_INVALID"
+    BUCKET_NOT_ALLOWED = "BUCKET_NOT_ALLOWED"
+    OBJECT_NOT_FOUND = "OBJECT_NOT_FOUND"
+    OBJECT_CHANGED = "OBJECT_CHANGED"
+    OBJECT_TOO_LARGE = "OBJECT_TOO_LARGE"
+    FORMAT_NOT_ALLOWED = "FORMAT_NOT_ALLOWED"
+    AUDIO_UNDECODABLE = "AUDIO_UNDECODABLE"
+    AUDIO_EMPTY = "AUDIO_EMPTY"
+    AUDIO_TOO_LONG = "AUDIO_TOO_LONG"
+    OFFSET_PAST_END = "OFFSET_PAST_END"
+    MALWARE_FOUND = "MALWARE_FOUND"
+    MODEL_UNAVAILABLE = "MODEL_UNAVAILABLE"
+    SEPARATION_FAILED = "SEPARATION_FAILED"
+    WORKER_CRASHED = "WORKER_CRASHED"
+    RETRIES_EXHAUSTED = "RETRIES_EXHAUSTED"
+    DEADLINE_EXCEEDED = "DEADLINE_EXCEEDED"
+    CANCELLED = "CANCELLED"
+
+
+# Codes that say more about this deployment than about the message: a run of them stops the consumer.
+UNEXPECTED = frozenset({Code.SEPARATION_FAILED, Code.WORKER_CRASHED})
+
+
+class ConsumerError(Exception):
+    """Root of everything this package raises on purpose."""
+
+
+class Rejected(ConsumerError):
+    """The message can never succeed as it is."""
+
+    def __init__(self, code: Code, message: str) -> None:
+        super().__init__(message)
+        self.code = code
+        self.message = message
+
+
+class Transient(ConsumerError):
+    """May well succeed later, unchanged."""
+
+
+class StoreUnavailable(Transient):
+    pass
+
+
+class RegistryUnavailable(Transient):
+    pass
+
+
+class ScannerUnavailable(Transient):
+    pass
+
+
+class ModelSourceUnavailable(Transient):
+    pass
+
+
+class WorkerCrashed(ConsumerError):
+    pass
+
+
+class Cancelled(ConsumerError):
+    """Raised inside a step when its job was cancelled; `rejection` is what it ends as, None for nothing at all."""
+
+    def __init__(self, reason: str, rejection: Rejected | None = None) -> None:
+        super().__init__(reason)
+        self.reason = reason
+        self.rejection = rejection
+
+
+class OwnershipLost(ConsumerError):
+    pass
+
+
+class ProducerFenced(ConsumerError):
+    pass
+
+
+class BrokerUnavailable(ConsumerError):
+    pass
+
+
+class Fatal(ConsumerError):
+    pass
+
+
+class SettingsError(Fatal):
+    pass

@@ -1,0 +1,135 @@
+"""The poll loop: reads records, follows rebalances, pauses and resumes. It never waits for work."""
+
+import time
+from collections.abc import Collection, Sequence
+
+import structlog
+
+from consumer.errors import BrokerUnavailable
+from consumer.ledger import Ledger
+from consumer.model import Record, TopicPartition
+from consumer.ports import EndOfPartition, Source
+from consumer.redelivery import parse
+
+POLL_S = 0.1
+# Records a partition that may wait here. Pausing costs up to half a second of fetching, so not for every record.
+PAUSE_ABOVE, RESUME_BELOW = 32, 8
+
+
+class Loop:
+    """Implements ports.Assignments. One thread calls `run`; `stop` may be called from any."""
+
+    def __init__(
+        self,
+        source: Source,
+        ledger: Ledger,
+        *,
+        topics: Sequence[str],
+        retry_topics: Collection[str],
+        revoke_grace_s: float,
+    ) -> None:
+        self._source, self._ledger = source, ledger
+        self._topics = topics
+        self._retry_topics = frozenset(retry_topics)
+        self._revoke_grace_s = revoke_grace_s
+        self._paused: set[TopicPartition] = set()
+        self._refused: set[TopicPartition] = set()
+        self._ends_at: float | None = None
+        self._log = structlog.get_logger()
+        self.last_poll = time.monotonic()
+        self.rebalances = 0
+        self.has_joined = False
+
+    def run(self) -> None:
+        """Poll until stopped, and then as long as what is at work may take. Raises Fatal."""
+        self._source.subscribe([*self._topics, *sorted(self._retry_topics)], self)
+        while self._ends_at is None:
+            self.step()
+        self._ledger.stop_dispatching()
+        while time.monotonic() < self._ends_at and not self._ledger.is_quiet():
+            self.step()
+
+    def stop(self, grace_s: float) -> None:
+        """Begin nothing more; what is at work may take grace_s. May be called again, with less."""
+        self._ends_at = time.monotonic() + grace_s
+
+    def leave(self) -> None:
+        """Leave the group. What is still at work is cancelled, and will be done by others."""
+        self._source.close()
+
+    def step(self, timeout_s: float = POLL_S) -> None:
+        """One poll and what follows from it."""
+        event = self._source.poll(timeout_s)
+        self.last_poll = time.monotonic()
+        match event:
+            case Record() if self._has_begun(event.topic_partition, event.offset):
+                self._ledger.admit(event, parse(event, is_redelivery=event.topic in self._retry_topics))
+            case EndOfPartition() if self._has_begun(event.topic_partition, event.offset):
+                self._ledger.reach(event)
+            case _:
+                pass
+        self._refused.update(self._ledger.take_refused())
+        for partition in list(self._refused):
+            self._read_again(partition)
+        self._balance()
+
+    def _has_begun(self, partition: TopicPartition, offset: int) -> bool:
+        """Learn where the partition stands, at its first event. False, and that event again, where that fails."""
+        if not self._ledger.needs_position(partition):
+            return True
+        try:
+            self._ledger.begin(partition, self._source.committed([partition])[partition])
+            return True
+        except BrokerUnavailable as away:
+            self._log.warning("partition.position_unknown", partition=partition, reason=str(away))
+            self._source.rewind(partition, offset)
+            return False
+
+    def _read_again(self, partition: TopicPartition) -> None:
+        """Its commit was refused. If it is ours nevertheless, begin anew at what is committed."""
+        try:
+            committed = self._source.committed([partition])[partition]
+        except BrokerUnavailable:
+            return  # at the next step
+        self._refused.discard(partition)
+        if self._source.rewind(partition, committed.offset if committed else None):
+            self._ledger.open([partition])
+
+    def _balance(self) -> None:
+        """Stop fetching what would only pile up here.
+
+        Unlike in Java, a pause outlives the assignment, so a partition that comes back is resumed here too; one that
+        is not paused must not be: that may rewind it (librdkafka #4637).
+        """
+        waiting = self._ledger.waiting()
+        full = [p for p, count in waiting.items() if count > PAUSE_ABOVE and p not in self._paused]
+        roomy = [p for p, count in waiting.items() if count < RESUME_BELOW and p in self._paused]
+        if full:
+            self._source.pause(full)
+            self._paused.update(full)
+        if roomy:
+            self._source.resume(roomy)
+            self._paused.difference_update(roomy)
+
+    # --- ports.Assignments ---
+
+    def assigned(self, partitions: Sequence[TopicPartition]) -> None:
+        self._log.info("partitions.assigned", partitions=[f"{t}[{p}]" for t, p in partitions])
+        self.has_joined = True
+        self.rebalances += 1
+        self._ledger.open(partitions)
+
+    def revoked(self, partitions: Sequence[TopicPartition]) -> None:
+        self._log.info("partitions.revoked", partitions=[f"{t}[{p}]" for t, p in partitions])
+        grace_s = self._revoke_grace_s if self._ends_at is None else 0.0
+        self._ledger.drain(partitions, grace_s, "partition revoked")
+        self._let_go(partitions, "partition revoked")
+
+    def lost(self, partitions: Sequence[TopicPartition]) -> None:
+        self._log.warning("partitions.lost", partitions=[f"{t}[{p}]" for t, p in partitions])
+        self._let_go(partitions, "partition lost")
+
+    def _let_go(self, partitions: Sequence[TopicPartition], reason: str) -> None:
+        self.rebalances += 1
+        self._ledger.close(partitions, reason)
+        self._refused.difference_update(partitions)

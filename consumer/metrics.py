@@ -1,0 +1,61 @@
+"""Every metric, declared once. Seconds and bytes only; no label ever holds an id, a key or a stranger's words."""
+
+from collections.abc import Callable, Iterable
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
+from prometheus_client.core import Metric
+from prometheus_client.registry import Collector
+
+_NAMESPACE = "separation"
+_STAGE_BUCKETS_S = (0.001, 0.005, 0.025, 0.1, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 120.0, 300.0, 900.0, 1800.0)
+
+
+class Metrics:
+    """The service's metrics, in a registry of their own."""
+
+    def __init__(self) -> None:
+        self.registry = CollectorRegistry()
+        self.jobs = Counter(
+            "jobs", "Records that got their outcome, by outcome (done, retried, dead_lettered) and dead-letter code",
+            ["outcome", "code"], registry=self.registry, namespace=_NAMESPACE,
+        )  # fmt: skip
+        self.stage_seconds = Histogram(
+            "stage_seconds",
+            "Time a record spent in a stage",
+            ["stage"],
+            buckets=_STAGE_BUCKETS_S,
+            registry=self.registry,
+            namespace=_NAMESPACE,
+        )
+        self.audio_seconds = Counter(
+            "audio_seconds", "Audio that was separated", ["model"], registry=self.registry, namespace=_NAMESPACE
+        )
+        self.retries = Counter(
+            "retries",
+            "Steps tried again, in place or through a retry topic",
+            ["stage"],
+            registry=self.registry,
+            namespace=_NAMESPACE,
+        )
+        self.dead_letters = Counter(
+            "dead_letters", "Dead letters published", ["code"], registry=self.registry, namespace=_NAMESPACE
+        )
+        self.realtime_factor = Gauge(
+            "realtime_factor",
+            "Seconds of audio separated a second of work, recently",
+            ["model"],
+            registry=self.registry,
+            namespace=_NAMESPACE,
+        )
+
+    def add_collector(self, collect: Callable[[], Iterable[Metric]]) -> None:
+        """Metrics that are computed when they are asked for."""
+        self.registry.register(_Computed(collect))
+
+
+class _Computed(Collector):
+    def __init__(self, collect: Callable[[], Iterable[Metric]]) -> None:
+        self._collect = collect
+
+    def collect(self) -> Iterable[Metric]:
+        return self._collect()

@@ -1,0 +1,103 @@
+"""What can be seen of a replica from outside: its probes, its computed metrics, its outcomes as they are published."""
+
+import time
+from collections.abc import Callable, Iterable
+from typing import assert_never
+
+import structlog
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
+
+from consumer.errors import Rejected, StoreUnavailable
+from consumer.health import Health
+from consumer.lease import Offer
+from consumer.metrics import Metrics
+from consumer.model import DeadLettered, Done, Retry
+from consumer.replica import Replica
+
+SILENCE_S = 40.0  # of the poll loop: rebalances and requests may take some of that, nothing takes all of it
+_STORE_FRESH_S = 2.0
+
+
+class PublishedObserver:
+    """Counts and logs outcomes once they are committed, and so each exactly once."""
+
+    def __init__(self, metrics: Metrics) -> None:
+        self._metrics = metrics
+        self._log = structlog.get_logger()
+
+    def __call__(self, offer: Offer) -> None:
+        for settled in offer.settled:
+            record, outcome = settled.ticket.record, settled.outcome
+            log = self._log.bind(topic=record.topic, partition=record.partition, offset=record.offset)
+            match outcome:
+                case Done():
+                    self._metrics.jobs.labels("done", "").inc()
+                    log.info("separation.published", deduplicated=outcome.deduplicated, request_id=_text(record.key))
+                case Retry():
+                    self._metrics.jobs.labels("retried", "").inc()
+                    self._metrics.retries.labels(outcome.stage).inc()
+                    log.warning("separation.retry_scheduled", stage=outcome.stage, to=outcome.message.topic)
+                case DeadLettered():
+                    self._metrics.jobs.labels("dead_lettered", outcome.code).inc()
+                    self._metrics.dead_letters.labels(outcome.code).inc()
+                    log.warning("separation.dead_lettered", code=outcome.code)
+                case _:
+                    assert_never(outcome)
+
+
+def _text(key: bytes | None) -> str | None:
+    return None if key is None else key[:64].decode("utf-8", "replace")
+
+
+class Vitals:
+    """Looks at the parts of a replica whenever a probe or a scrape asks."""
+
+    def __init__(self, replica: Replica, *, source_error: Callable[[], str], check_store: Callable[[], None]) -> None:
+        self._replica = replica
+        self._source_error = source_error
+        self._check_store = check_store
+        self._store_checked_at, self._store_reason = float("-inf"), ""
+        self.health = Health(
+            live={"poll_loop": self._poll_loop},
+            ready={
+                "replica": lambda: self._replica.state,
+                "separator": self._separator,
+                "group": self._group,
+                "store": self._store,
+            },
+        )
+
+    def _poll_loop(self) -> str:
+        silent_s = time.monotonic() - self._replica.loop.last_poll
+        is_polling = self._replica.state == ""
+        return f"silent for {silent_s:.0f} s" if is_polling and silent_s > SILENCE_S else ""
+
+    def _separator(self) -> str:
+        return "; ".join(s.status.reason or "not ready" for s in self._replica.separators if not s.status.ready)
+
+    def _group(self) -> str:
+        return self._source_error() or ("" if self._replica.loop.has_joined else "no partitions were assigned yet")
+
+    def _store(self) -> str:
+        if time.monotonic() - self._store_checked_at > _STORE_FRESH_S:
+            try:
+                self._check_store()
+                self._store_reason = ""
+            except (StoreUnavailable, Rejected) as error:
+                self._store_reason = str(error)
+            self._store_checked_at = time.monotonic()
+        return self._store_reason
+
+    def collect(self) -> Iterable[Metric]:
+        replica = self._replica
+        yield GaugeMetricFamily(
+            "separation_in_flight", "Records at work in this replica", value=replica.ledger.in_flight()
+        )
+        yield CounterMetricFamily(
+            "separation_rebalances", "Changes of the assigned partitions", value=replica.loop.rebalances
+        )
+        yield CounterMetricFamily(
+            "separation_separator_restarts",
+            "Separator processes started again",
+            value=sum(s.status.restarts for s in replica.separators),
+        )

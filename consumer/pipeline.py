@@ -1,0 +1,255 @@
+"""Runs the rooms: takes records whose turn it is, leads each through them, and settles it with its outcome.
+
+Three stages overlap, so that the networks never wait: while one track is separated, the next is fetched and the last
+is stored. Time, logs, metrics, retries and what an error means are looked after here, once, for all rooms.
+"""
+
+import queue
+import shutil
+import threading
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Any, TypeVar
+
+import structlog
+
+from consumer.errors import Cancelled, Code, Fatal, Rejected, Transient, WorkerCrashed
+from consumer.events import REQUEST_ID
+from consumer.lease import Ticket
+from consumer.ledger import Ledger
+from consumer.metrics import Metrics
+from consumer.model import LocalTrack, Outcome, Stems, StoredStems
+from consumer.ports import Codec, Separator
+from consumer.progress import ProgressReporter
+from consumer.retry import Patience
+from consumer.steps.fetch import Fetch
+from consumer.steps.publish import Publish
+from consumer.steps.recall import Recall
+from consumer.steps.store import Store
+from consumer.steps.validate import Validate, check_deadline
+from consumer.verdict import Failure, Verdict
+from consumer.weights import Weights
+
+MAX_STARTS = 3  # of a record that kills its separator, or its whole replica
+FETCHERS, STORERS = 2, 2
+_IDLE_S = 0.5
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rooms:
+    codec: Codec
+    validate: Validate
+    recall: Recall
+    weights: Weights
+    fetch: Fetch
+    store: Store
+    publish: Publish
+
+
+@dataclass(slots=True, kw_only=True)
+class Work:
+    """One record on its way, with what each room made of it."""
+
+    ticket: Ticket
+    log: Any
+    stage: str = "decode"
+    request_id: str | None = None
+    track: LocalTrack | None = None
+    stems: Stems | None = None
+    starts: int = 0
+    timings_s: dict[str, float] = field(default_factory=dict)
+
+
+class Pipeline:
+    """See the module. halt: called with the error that this replica can't go on after."""
+
+    def __init__(
+        self,
+        ledger: Ledger,
+        rooms: Rooms,
+        separators: Sequence[Separator],
+        *,
+        patience: Patience,
+        metrics: Metrics,
+        progress: ProgressReporter,
+        max_job_s: float,
+        halt: Callable[[Fatal], None],
+    ) -> None:
+        self._ledger, self._rooms, self._separators = ledger, rooms, separators
+        self._patience, self._metrics, self._progress, self._halt = patience, metrics, progress, halt
+        self._max_job_s = max_job_s
+        self._verdict = Verdict(rooms.publish)
+        # One track waits while one is separated; more would only hold scratch space.
+        self._fetched: queue.Queue[Work] = queue.Queue(len(separators))
+        self._separated: queue.Queue[Work] = queue.Queue(STORERS)
+        self._stopped = threading.Event()
+        self._threads: list[threading.Thread] = []
+
+    def start(self) -> None:
+        loops: list[Callable[[], None]] = [self._fetch_loop] * FETCHERS + [self._store_loop] * STORERS
+        loops += [lambda s=separator: self._separate_loop(s) for separator in self._separators]  # type: ignore[misc]
+        self._threads = [threading.Thread(target=self._guarded, args=(loop,), daemon=True) for loop in loops]
+        for thread in self._threads:
+            thread.start()
+
+    def stop(self) -> None:
+        """Begin nothing more, and wait for what is at work; cancel that first."""
+        self._stopped.set()
+        for thread in self._threads:
+            thread.join(5.0)
+
+    def _guarded(self, loop: Callable[[], None]) -> None:
+        try:
+            loop()
+        except Fatal as fatal:
+            self._halt(fatal)
+        except BaseException as error:  # noqa: BLE001 - a stage without a thread would stop all work in silence
+            structlog.get_logger().error("pipeline.broken", exc_info=error)
+            self._halt(Fatal(f"internal error: {type(error).__name__}: {error}"))
+
+    # --- the three stages' threads ---
+
+    def _fetch_loop(self) -> None:
+        while not self._stopped.is_set():
+            if ticket := self._ledger.next(_IDLE_S):
+                record = ticket.record
+                log = structlog.get_logger().bind(
+                    topic=record.topic,
+                    partition=record.partition,
+                    offset=record.offset,
+                    attempt=ticket.redelivery.attempt,
+                )
+                self._lead(Work(ticket=ticket, log=log), self._to_track, self._fetched)
+
+    def _separate_loop(self, separator: Separator) -> None:
+        while work := self._take(self._fetched):
+            self._lead(work, lambda work: self._to_stems(work, separator), self._separated)
+
+    def _store_loop(self) -> None:
+        while work := self._take(self._separated):
+            self._lead(work, self._to_result, None)
+
+    def _take(self, source: queue.Queue[Work]) -> Work | None:
+        while not self._stopped.is_set():
+            try:
+                return source.get(timeout=_IDLE_S)
+            except queue.Empty:
+                continue
+        return None
+
+    def _lead(self, work: Work, room: Callable[[Work], Outcome | None], onward: queue.Queue[Work] | None) -> None:
+        """Through one room; then onward, or to its outcome."""
+        try:
+            outcome = room(work)
+            if outcome is None and onward is not None:
+                self._pass_on(work, onward)
+                return
+        except Exception as error:  # noqa: BLE001 - the verdict knows what each kind means
+            outcome = self._judge(work, error)
+        else:
+            self._verdict.note_success()
+        if work.track:
+            shutil.rmtree(work.track.folder, ignore_errors=True)
+        if outcome is None:
+            self._ledger.abandon(work.ticket)
+        else:
+            self._ledger.settle(work.ticket, outcome)
+
+    def _judge(self, work: Work, error: Exception) -> Outcome | None:
+        work.log.warning("separation.failed", stage=work.stage, kind=type(error).__name__, error=str(error))
+        failure = Failure(
+            error=error, ticket=work.ticket, stage=work.stage, request_id=work.request_id, starts=work.starts
+        )
+        return self._insist(work, lambda: self._verdict.on(failure))
+
+    def _pass_on(self, work: Work, onward: queue.Queue[Work]) -> None:
+        while True:
+            work.ticket.cancellation.check()
+            try:
+                onward.put(work, timeout=_IDLE_S)
+                break
+            except queue.Full:
+                continue
+
+    # --- what is done in each of them ---
+
+    def _to_track(self, work: Work) -> Outcome | None:
+        rooms, ticket = self._rooms, work.ticket
+        request = self._through(work, "decode", lambda: rooms.codec.decode_request(ticket.record.value))
+        if REQUEST_ID.fullmatch(request.request_id):
+            work.request_id = request.request_id
+            work.log = work.log.bind(request_id=request.request_id)
+        job = self._through(work, "validate", lambda: rooms.validate(request))
+        if recalled := self._through(work, "recall", lambda: rooms.recall(job)):
+            return self._result(work, recalled)
+        self._through(work, "model", lambda: rooms.weights.ensure(request.model))
+        work.track = self._through(work, "fetch", lambda: rooms.fetch(job, ticket.cancellation))
+        return None
+
+    def _to_stems(self, work: Work, separator: Separator) -> None:
+        assert work.track
+        track, ticket = work.track, work.ticket
+        work.stage = "separate"
+        separator.prepare(ticket.cancellation)
+        check_deadline(track.job.request)
+        ticket.cancellation.start_clock(self._max_job_s)
+        separation = self._through(work, "separate", lambda: self._separate(work, track, separator))
+        work.stems = Stems(track=track, separation=separation)
+        self._metrics.audio_seconds.labels(track.job.request.model).inc(separation.audio.duration_s)
+
+    def _separate(self, work: Work, track: LocalTrack, separator: Separator) -> Any:
+        """A record may kill its separator, or us; each start is counted where it survives that."""
+        ticket = work.ticket
+        while True:
+            work.starts = self._ledger.starts(ticket)
+            if work.starts >= MAX_STARTS:
+                raise Rejected(Code.WORKER_CRASHED, f"the separator died over it {work.starts} times")
+            separator.prepare(ticket.cancellation)
+            self._ledger.note_start(ticket)
+            try:
+                report = self._progress.reporter(track.job.request.request_id, ticket.redelivery.attempt)
+                separation = separator.separate(track.job, track.path, cancel=ticket.cancellation, on_progress=report)
+            except WorkerCrashed as crash:
+                work.log.warning("separator.crashed", reason=str(crash), starts=work.starts + 1)
+                continue
+            except BaseException:
+                self._ledger.forget_start(ticket)
+                raise
+            self._ledger.forget_start(ticket)
+            return separation
+
+    def _to_result(self, work: Work) -> Outcome:
+        stems = work.stems
+        assert stems
+        stored = self._through(work, "store", lambda: self._rooms.store(stems, work.timings_s))
+        return self._result(work, stored)
+
+    def _result(self, work: Work, stored: StoredStems) -> Outcome:
+        work.stage = "publish"
+        return self._insist(work, lambda: self._rooms.publish.result(stored, work.ticket.redelivery.attempt))
+
+    # ---
+
+    def _through(self, work: Work, stage: str, step: Callable[[], T]) -> T:
+        """One room: timed, logged, counted, with the patience that its errors deserve."""
+        work.stage = stage
+        work.ticket.cancellation.check()
+        started = time.monotonic()
+        value = self._patience.run(stage, step, work.ticket.cancellation)
+        seconds = time.monotonic() - started
+        work.timings_s[stage] = round(seconds, 4)
+        self._metrics.stage_seconds.labels(stage).observe(seconds)
+        work.log.info(f"separation.{stage}", seconds=round(seconds, 4))
+        return value
+
+    def _insist(self, work: Work, encode: Callable[[], T]) -> T:
+        """Encode an outcome, for which a registry may be needed. That it refuses our schema is our fault."""
+        try:
+            return self._patience.run("encode", encode, work.ticket.cancellation)
+        except Cancelled:
+            return encode()
+        except Transient as error:
+            raise Fatal(f"outcomes can't be encoded: {error}") from error

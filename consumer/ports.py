@@ -1,0 +1,163 @@
+"""What the rooms need from the world. Each Protocol says what its promises mean; adapters keep them."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+from consumer.cancellation import Cancellation
+from consumer.events import Event, SeparationRequest
+from consumer.model import Job, Message, ObjectFacts, Record, Separation, TopicPartition
+
+OnProgress = Callable[[int, int | None], None]
+
+
+class Codec(Protocol):
+    """Events to bytes and back."""
+
+    def decode_request(self, value: bytes | None) -> SeparationRequest:
+        """Raises Rejected(AVRO_UNDECODABLE, SCHEMA_UNKNOWN, REQUEST_INVALID) or RegistryUnavailable."""
+        ...
+
+    def encode(self, event: Event) -> bytes:
+        """Raises RegistryUnavailable."""
+        ...
+
+
+class ObjectStore(Protocol):
+    """Object storage. Every method may raise StoreUnavailable, which says nothing about what was done."""
+
+    def stat(self, bucket: str, key: str, *, version_id: str | None = None) -> ObjectFacts | None:
+        """The object's facts, None where there is none."""
+        ...
+
+    def fetch(self, source: ObjectFacts, path: Path, cancel: Cancellation) -> str:
+        """Write the object with exactly this etag to `path`; returns its sha256, lower-case hex.
+
+        Raises Rejected(OBJECT_CHANGED, OBJECT_NOT_FOUND), Cancelled.
+        """
+        ...
+
+    def read(self, bucket: str, key: str) -> bytes | None:
+        """A small object's bytes, None where there is none."""
+        ...
+
+    def create(
+        self, bucket: str, key: str, content: Path | bytes, *, media_type: str, metadata: Mapping[str, str]
+    ) -> ObjectFacts | None:
+        """Store an object where there is none, atomically; None, and nothing changed, where there is one."""
+        ...
+
+    def replace(
+        self, bucket: str, key: str, content: Path | bytes, *, media_type: str, metadata: Mapping[str, str]
+    ) -> ObjectFacts:
+        """Store an object, whether or not there is one."""
+        ...
+
+    def check(self, bucket: str) -> None:
+        """Answers, and `bucket` is there; else StoreUnavailable with the reason."""
+        ...
+
+
+class Separator(Protocol):
+    """Separates one track at a time."""
+
+    def prepare(self, cancel: Cancellation) -> None:
+        """Return once it is warm; what keeps it from that is no job's fault. Raises Cancelled."""
+        ...
+
+    def separate(self, job: Job, path: Path, *, cancel: Cancellation, on_progress: OnProgress) -> Separation:
+        """Stem files beside `path`. Raises Rejected, WorkerCrashed, Cancelled (within a second)."""
+        ...
+
+
+class Membership(Protocol):
+    """A replica's place in its group at one moment, as the broker will check it."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Position:
+    """Where a partition is to be read from: `offset` is the next record's; `note` is ours, up to 4 KB of text."""
+
+    offset: int
+    note: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EndOfPartition:
+    """Everything before `offset` has been read, whether it was records or transaction markers."""
+
+    topic_partition: TopicPartition
+    offset: int
+
+
+class Assignments(Protocol):
+    """What a source calls, from inside `poll` or `close`, when partitions come and go."""
+
+    def assigned(self, partitions: Sequence[TopicPartition]) -> None:
+        """These are ours from now on, to be read from their committed positions."""
+        ...
+
+    def revoked(self, partitions: Sequence[TopicPartition]) -> None:
+        """These are to be given back: they are ours until this returns."""
+        ...
+
+    def lost(self, partitions: Sequence[TopicPartition]) -> None:
+        """These have been another's for a while."""
+        ...
+
+
+class Source(Protocol):
+    """The consumer's end of Kafka. Used by one thread."""
+
+    def subscribe(self, topics: Sequence[str], assignments: Assignments) -> None: ...
+
+    def poll(self, timeout_s: float) -> Record | EndOfPartition | None:
+        """The next record of an assigned, unpaused partition. Raises Fatal."""
+        ...
+
+    def pause(self, partitions: Sequence[TopicPartition]) -> None: ...
+
+    def resume(self, partitions: Sequence[TopicPartition]) -> None: ...
+
+    def rewind(self, partition: TopicPartition, offset: int | None) -> bool:
+        """Read the partition again from `offset`, None meaning its beginning. False if it is not assigned."""
+        ...
+
+    def committed(self, partitions: Sequence[TopicPartition]) -> Mapping[TopicPartition, Position | None]:
+        """What the group has committed, transactions that are under way being waited for. From any thread.
+
+        Raises BrokerUnavailable.
+        """
+        ...
+
+    def membership(self) -> Membership: ...
+
+    def close(self) -> None:
+        """Leave the group: what is still assigned is revoked first."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Commit:
+    """One partition's share of a transaction: what to publish, and where to go on reading."""
+
+    partition: TopicPartition
+    position: Position
+    membership: Membership
+    messages: tuple[Message, ...] = ()
+
+
+class Outbox(Protocol):
+    """The producer's end of Kafka. Used by one thread."""
+
+    def publish(self, commits: Sequence[Commit]) -> None:
+        """Publish and commit all of it in one transaction: a `read_committed` reader sees all or nothing.
+
+        Raises OwnershipLost (nothing happened; one of the partitions is another's), BrokerUnavailable (nothing
+        happened), or ProducerFenced: whether it happened must be learnt from Source.committed, which by then knows;
+        further calls go through a new producer.
+        """
+        ...
+
+    def close(self) -> None: ...

@@ -1,0 +1,133 @@
+"""One running replica: starts its parts in order, polls, and takes them down in order, whatever ends it."""
+
+import shutil
+import signal
+import threading
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import structlog
+
+from consumer.cancellation import Cancellation
+from consumer.errors import Cancelled, Fatal, Rejected
+from consumer.ledger import Ledger
+from consumer.loop import Loop
+from consumer.pipeline import Pipeline
+from consumer.publisher import Publisher
+from consumer.separator.client import SeparatorClient
+from consumer.weights import Weights
+
+_RETRY_MODELS_S = 10.0
+# One signal often arrives twice: from the process group and from a parent that passes it on.
+_SAME_SIGNAL_S = 1.0
+
+
+class Halt:
+    """How any thread ends the replica. Thread-safe; the first error stays."""
+
+    def __init__(self) -> None:
+        self.error: Fatal | None = None
+        self.cancellation = Cancellation()  # of the replica as a whole; listen to it to hear of its end
+
+    def __call__(self, error: Fatal) -> None:
+        self.error = self.error or error
+        self.cancellation.cancel(str(error))
+
+
+@dataclass(slots=True, kw_only=True)
+class Replica:
+    loop: Loop
+    ledger: Ledger
+    pipeline: Pipeline
+    publisher: Publisher
+    separators: Sequence[SeparatorClient]
+    weights: Weights
+    models: Sequence[str]
+    scratch: Path
+    open_outbox: Callable[[], None]
+    close: Callable[[], None]
+    halt: Halt
+    shutdown_grace_s: float
+    state: str = "starting"  # what /ready says while it is not empty
+    _signalled_at: float = field(default=float("-inf"), init=False)
+
+    def run(self) -> None:
+        """Work until a signal or an error ends it. Raises Fatal."""
+        log = structlog.get_logger()
+        for name in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(name, lambda number, frame: self._on_signal(number))
+        self.halt.cancellation.listen(lambda: self.loop.stop(0.0 if self.halt.error else self.shutdown_grace_s))
+        publishing = threading.Thread(target=self._publish, daemon=True)
+        try:
+            self._prepare()
+            log.info("replica.started", models=list(self.models))
+            self.state = ""
+            publishing.start()
+            self.pipeline.start()
+            self.loop.run()
+        except Cancelled:
+            pass  # told to stop before it had begun
+        finally:
+            self.state = "stopping"
+            self._take_down(publishing)
+        if self.halt.error is not None:
+            raise self.halt.error
+        log.info("replica.stopped")
+
+    def _prepare(self) -> None:
+        """Everything that must work before the first record is read. Raises Cancelled, Fatal."""
+        shutil.rmtree(self.scratch, ignore_errors=True)
+        try:
+            self.scratch.mkdir(parents=True, mode=0o700)
+        except OSError as error:
+            raise Fatal(f"SCRATCH_DIR: can't be written to ({error.strerror})") from error
+        self._provide_models()
+        for separator in self.separators:
+            separator.start()
+        self.open_outbox()
+        for separator in self.separators:
+            self.state = "separator: loading models"
+            separator.prepare(self.halt.cancellation)
+
+    def _provide_models(self) -> None:
+        for model in self.models:
+            while True:
+                try:
+                    self.weights.ensure(model)
+                    break
+                except Rejected as rejected:
+                    self.state = rejected.message
+                    structlog.get_logger().error("model.unavailable", reason=rejected.message)
+                    self.halt.cancellation.sleep(_RETRY_MODELS_S)
+
+    def _publish(self) -> None:
+        try:
+            self.publisher.run()
+        except Fatal as fatal:
+            self.halt(fatal)
+        except BaseException as error:  # noqa: BLE001 - without this thread nothing would ever be committed
+            structlog.get_logger().error("publisher.broken", exc_info=error)
+            self.halt(Fatal(f"internal error: {type(error).__name__}: {error}"))
+
+    def _on_signal(self, number: int) -> None:
+        now = time.monotonic()
+        if now - self._signalled_at < _SAME_SIGNAL_S:
+            return
+        if self._signalled_at != float("-inf"):
+            self.loop.stop(0.0)  # a second signal: no more patience
+        self._signalled_at = now
+        self.state = "stopping"
+        self.halt.cancellation.cancel(f"signal {number}")
+
+    def _take_down(self, publishing: threading.Thread) -> None:
+        self.loop.leave()
+        self.pipeline.stop()
+        self.publisher.stop()
+        if publishing.ident:
+            publishing.join(2.0)
+        for separator in self.separators:
+            separator.kill()
+        self.close()
+        shutil.rmtree(self.scratch, ignore_errors=True)

@@ -1,0 +1,103 @@
+"""Reads a Spleeter checkpoint into plain arrays that any runtime can build its network from."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from consumer.separator.models import ModelSpec, checkpoint_files, unavailable
+
+BATCH_NORM_EPSILON = 1e-3  # Keras' default, which Spleeter keeps
+
+Array = NDArray[np.float32]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Layer:
+    """A convolution and the batch normalization behind it, as the affine map that it is at inference.
+
+    `kernel` is (height, width, in, out), or (height, width, out, in) for a transposed convolution;
+    `bias`, `scale` and `shift` are (out,). The last layer of a network has no normalization.
+    """
+
+    kernel: Array
+    bias: Array
+    scale: Array | None = None
+    shift: Array | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UNetWeights:
+    """One stem's network: six strided convolutions down, six transposed ones up, one dilated convolution."""
+
+    down: tuple[Layer, ...]
+    up: tuple[Layer, ...]
+    last: Layer
+
+
+def load_weights(spec: ModelSpec) -> tuple[UNetWeights, ...]:
+    """One UNetWeights a stem, in the model's order.
+
+    Raises Rejected(MODEL_UNAVAILABLE) where the checkpoint is missing, damaged or of another architecture.
+    """
+    import tensorflow as tf  # here, so that specifications can be read without it
+
+    prefix, _ = checkpoint_files(spec.name, spec.folder)
+    try:
+        reader = tf.train.load_checkpoint(prefix)
+        return _read(spec, lambda name: np.asarray(reader.get_tensor(name), np.float32))
+    except (tf.errors.OpError, ValueError, RuntimeError) as error:
+        raise unavailable(spec.name, f"damaged or unreadable checkpoint ({_first_line(error)})") from error
+
+
+def _read(spec: ModelSpec, tensor: Callable[[str], Array]) -> tuple[UNetWeights, ...]:
+    """Keras numbers layers in the order in which Spleeter makes them: stem after stem, down, up, last."""
+    depth = len(spec.filters)
+    widths = [2, *spec.filters]
+    up_widths = [*reversed(spec.filters[:-1]), 1]
+
+    def numbered(kind: str, number: int) -> str:
+        return kind if number == 0 else f"{kind}_{number}"
+
+    def get(name: str, shape: tuple[int, ...]) -> Array:
+        array = tensor(name)
+        if array.shape != shape:
+            raise ValueError(
+                f"{name} has shape {array.shape}, not {shape}: another architecture than the configuration's"
+            )
+        return array
+
+    def normalized(kind: str, number: int, norm: int, shape: tuple[int, ...], out: int) -> Layer:
+        name, prefix = numbered(kind, number), numbered("batch_normalization", norm)
+        gamma, beta, mean, variance = (
+            get(f"{prefix}/{part}", (out,)) for part in ("gamma", "beta", "moving_mean", "moving_variance")
+        )
+        scale = gamma / np.sqrt(variance + np.float32(BATCH_NORM_EPSILON))
+        return Layer(
+            kernel=get(f"{name}/kernel", shape),
+            bias=get(f"{name}/bias", (out,)),
+            scale=scale,
+            shift=beta - mean * scale,
+        )
+
+    networks = []
+    for stem in range(len(spec.stems)):
+        conv, transpose, norm = stem * (depth + 1), stem * depth, stem * depth * 2
+        down = tuple(
+            normalized("conv2d", conv + i, norm + i, (5, 5, widths[i], widths[i + 1]), widths[i + 1])
+            for i in range(depth)
+        )
+        up = []
+        incoming = widths[-1]
+        for i, out in enumerate(up_widths):
+            up.append(normalized("conv2d_transpose", transpose + i, norm + depth + i, (5, 5, out, incoming), out))
+            incoming = 2 * out  # the skip connection of the same width is concatenated
+        name = numbered("conv2d", conv + depth)
+        last = Layer(kernel=get(f"{name}/kernel", (4, 4, 1, 2)), bias=get(f"{name}/bias", (2,)))
+        networks.append(UNetWeights(down=down, up=tuple(up), last=last))
+    return tuple(networks)
+
+
+def _first_line(error: Exception) -> str:
+    return str(error).partition("\n")[0][:200]

@@ -1,0 +1,53 @@
+"""Encodes one stem through an ffmpeg pipe.
+
+The output formats are rows in `catalog`.
+"""
+
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from consumer.catalog import FORMATS
+from consumer.errors import Code, Rejected
+from consumer.separator.ffmpeg import FFmpeg
+from consumer.separator.spectral import Samples
+
+
+class Encoder:
+    """One stem file being written. Not thread-safe; use as a context manager, and `finish` before leaving it."""
+
+    def __init__(self, ffmpeg: FFmpeg, path: Path, *, rate_hz: int, format: str, bitrate: str | None = None) -> None:
+        row = FORMATS[format]
+        args = ["-loglevel", "error", "-f", "f32le", "-ar", str(rate_hz), "-ac", "2", "-i", "pipe:0"]
+        args += row.encoder_args(bitrate)
+        self._running = ffmpeg.start([*args, "-y", f"file:{path}"], feeds=True)
+
+    def write(self, samples: Samples) -> None:
+        """Append float32 (samples, 2), -1..1; integer formats clip. Raises Rejected(SEPARATION_FAILED)."""
+        assert self._running.process.stdin
+        try:
+            data = samples.data.cast("B")
+            while data:
+                data = data[self._running.process.stdin.write(data) :]
+        except BrokenPipeError:
+            self._fail()
+
+    def finish(self) -> None:
+        """Close the file. Raises Rejected(SEPARATION_FAILED)."""
+        assert self._running.process.stdin
+        self._running.process.stdin.close()
+        if self._running.wait() != 0:
+            self._fail()
+
+    def _fail(self) -> None:
+        code = self._running.wait()
+        words = (self._running.words or ["no reason given"])[-1][:200]
+        raise Rejected(Code.SEPARATION_FAILED, f"the encoder ended with code {code}: {words}")
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._running.stop()

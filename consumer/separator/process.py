@@ -1,0 +1,168 @@
+"""The separator process: `python -m consumer.separator.process`, spoken to over standard input and output.
+
+It ends when its input ends, so it never outlives the consumer, however that died.
+"""
+
+import os
+import queue
+import resource
+import signal
+import sys
+import threading
+import time
+from collections.abc import Callable
+from typing import BinaryIO, assert_never
+
+from consumer.errors import Cancelled, Code, Rejected
+from consumer.separator.ffmpeg import FFmpeg, bundled_binary
+from consumer.separator.protocol import (
+    Alive,
+    Command,
+    Configure,
+    Failed,
+    Finished,
+    Loaded,
+    Progress,
+    Reply,
+    Separate,
+    Stop,
+    Stopped,
+    decode_command,
+    encode,
+)
+
+HEARTBEAT_S = 1.0
+
+# Loads a model by name and separates with it: what the commands are carried out by.
+Work = Callable[[Separate, Callable[[Reply], None], threading.Event], Reply]
+
+
+class Process:
+    """Reads commands, carries them out one after the other, writes replies."""
+
+    def __init__(self, commands: BinaryIO, replies: BinaryIO) -> None:
+        self._commands, self._replies = commands, replies
+        self._writing = threading.Lock()
+        self._waiting: queue.SimpleQueue[Separate | Configure] = queue.SimpleQueue()
+        self._current: int | None = None
+        self._stop = threading.Event()
+        self._deciding = threading.Lock()  # that a Stop meets the job it means
+
+    def send(self, reply: Reply) -> None:
+        with self._writing:
+            self._replies.write(encode(reply))
+            self._replies.flush()
+
+    def serve(self, make_work: Callable[[Configure, Callable[[Reply], None]], Work]) -> None:
+        """Never returns: the process ends with its input."""
+        threading.Thread(target=self._listen, daemon=True).start()
+        configuration = self._waiting.get()
+        assert isinstance(configuration, Configure)
+        threading.Thread(target=self._beat, daemon=True).start()
+        work = make_work(configuration, self.send)
+        while True:
+            order = self._waiting.get()
+            assert isinstance(order, Separate)
+            with self._deciding:
+                self._current = order.job
+                self._stop.clear()
+            reply = self._answer(work, order)
+            with self._deciding:
+                self._current = None
+            self.send(reply)
+
+    def _answer(self, work: Work, order: Separate) -> Reply:
+        try:
+            return work(order, self.send, self._stop)
+        except Cancelled:
+            return Stopped(order.job)
+        except Rejected as rejected:
+            return Failed(order.job, rejected.code, rejected.message)
+        except Exception as error:  # noqa: BLE001 - the parent must hear of it; it decides what becomes of the job
+            return Failed(order.job, Code.SEPARATION_FAILED, f"{type(error).__name__}: {error}"[:500])
+
+    def _listen(self) -> None:
+        for line in self._commands:
+            command: Command = decode_command(line)
+            match command:
+                case Configure() | Separate():
+                    self._waiting.put(command)
+                case Stop():
+                    with self._deciding:
+                        if self._current == command.job:
+                            self._stop.set()
+                case _:
+                    assert_never(command)
+        os._exit(0)  # the consumer is gone; ffmpeg ends with its pipes
+
+    def _beat(self) -> None:
+        while True:
+            self.send(usage())
+            time.sleep(HEARTBEAT_S)
+
+
+def usage() -> Alive:
+    own, children = resource.getrusage(resource.RUSAGE_SELF), resource.getrusage(resource.RUSAGE_CHILDREN)
+    cpu_s = own.ru_utime + own.ru_stime + children.ru_utime + children.ru_stime
+    with open("/proc/self/statm") as statm:
+        resident_pages = int(statm.read().split()[1])
+    return Alive(cpu_s=cpu_s, memory_bytes=resident_pages * os.sysconf("SC_PAGE_SIZE"))
+
+
+def load_models(configuration: Configure, send: Callable[[Reply], None]) -> Work:
+    """Load what was asked for, saying so, and return what separates; other models are loaded when they are needed."""
+    from consumer.separator.models import load_spec  # numpy and TensorFlow, once there is something to do
+    from consumer.separator.runtime import Network
+    from consumer.separator.tensorflow_runtime import TensorFlowRuntime
+    from consumer.separator.track import TrackOrder, separate_track
+
+    runtime = TensorFlowRuntime()
+    ffmpeg = FFmpeg(binary=configuration.ffmpeg_path or bundled_binary(), allowed_formats=configuration.allowed_formats)
+    networks: dict[str, Network] = {}
+
+    def network(model: str) -> Network:
+        if model not in networks:
+            networks[model] = runtime.load(load_spec(model, configuration.model_path))
+        return networks[model]
+
+    def work(order: Separate, send: Callable[[Reply], None], stop: threading.Event) -> Reply:
+        track = TrackOrder(
+            path=order.path,
+            folder=order.folder,
+            format=order.format,
+            bitrate=order.bitrate,
+            start_s=order.start_s,
+            duration_s=order.duration_s,
+            high_frequencies=order.high_frequencies,
+            max_audio_s=order.max_audio_s,
+        )
+        separation = separate_track(
+            track,
+            network(order.model),
+            ffmpeg,
+            on_progress=lambda done, total: send(Progress(order.job, done, total)),
+            stop=stop,
+        )
+        return Finished(order.job, separation)
+
+    for model in configuration.models:
+        started = time.monotonic()
+        try:
+            network(model)
+            send(Loaded(model, time.monotonic() - started))
+        except Rejected as rejected:
+            send(Failed(None, rejected.code, rejected.message))
+    return work
+
+
+def main(make_work: Callable[[Configure, Callable[[Reply], None]], Work] = load_models) -> None:
+    """Serve on the standard streams. Whatever else prints, prints to standard error."""
+    for ignored in (signal.SIGTERM, signal.SIGINT):  # the consumer decides when to end; a terminal signals everyone
+        signal.signal(ignored, signal.SIG_IGN)
+    replies = os.fdopen(os.dup(1), "wb")
+    os.dup2(2, 1)
+    Process(sys.stdin.buffer, replies).serve(make_work)
+
+
+if __name__ == "__main__":
+    main()

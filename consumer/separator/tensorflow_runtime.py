@@ -1,0 +1,81 @@
+"""Spleeter's networks on TensorFlow, as one frozen graph in one kept session; no tf.estimator, no Keras.
+
+The graph is Spleeter's `unet` (spleeter/model/functions/unet.py) and mask formula (spleeter/model/__init__.py).
+"""
+
+import os
+from typing import Any
+
+# oneDNN is off by default on processors without AVX-512; with it the networks run about twice as fast there.
+os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+
+import numpy as np
+import tensorflow as tf
+
+from consumer.separator.checkpoint import Layer, UNetWeights, load_weights
+from consumer.separator.models import ModelSpec, checkpoint_files, weights_sha256
+from consumer.separator.runtime import MASK_EPSILON, Array
+
+_ACTIVATIONS = {"ReLU": tf.nn.relu, "LeakyReLU": lambda x: tf.nn.leaky_relu(x, 0.2), "ELU": tf.nn.elu}
+
+
+class TensorFlowRuntime:
+    name = "tensorflow"
+
+    def load(self, spec: ModelSpec) -> "TensorFlowNetwork":
+        return TensorFlowNetwork(spec)
+
+
+class TensorFlowNetwork:
+    def __init__(self, spec: ModelSpec) -> None:
+        self.spec = spec
+        self.weights_sha256 = weights_sha256(checkpoint_files(spec.name, spec.folder)[1])
+        with tf.Graph().as_default() as graph:
+            self._magnitudes = tf.compat.v1.placeholder(
+                tf.float32, (2, spec.segment_frames, spec.frequency_bins), "magnitudes"
+            )
+            self._masks = _masks(spec, load_weights(spec), self._magnitudes)
+        self._session = tf.compat.v1.Session(graph=graph)
+        # The first run picks and compiles kernels; it belongs to loading, not to the first job.
+        self.masks(np.zeros(self._magnitudes.shape, np.float32))
+
+    def masks(self, magnitudes: Array) -> Array:
+        result: Array = self._session.run(self._masks, {self._magnitudes: magnitudes})
+        return result
+
+
+def _masks(spec: ModelSpec, weights: tuple[UNetWeights, ...], magnitudes: Any) -> Any:
+    """(channels, T, F) -> (stems, channels, T, F), by Spleeter's ratio mask."""
+    mix = tf.transpose(magnitudes, (1, 2, 0))[tf.newaxis]  # the networks want (batch, T, F, channels)
+    logits = [_unet(spec, network, mix) for network in weights]
+    shares = tf.unstack(tf.nn.softmax(tf.stack(logits), 0)) if spec.has_softmax else [tf.sigmoid(x) for x in logits]
+    powers = [(share * mix) ** spec.separation_exponent for share in shares]
+    total = tf.add_n(powers) + MASK_EPSILON
+    masks = tf.concat([(power + MASK_EPSILON / len(powers)) / total for power in powers], 0)
+    return tf.transpose(masks, (0, 3, 1, 2))
+
+
+def _unet(spec: ModelSpec, weights: UNetWeights, mix: Any) -> Any:
+    """(1, T, F, 2) magnitudes -> (1, T, F, 2) logits. Skips are the convolutions' raw outputs."""
+    activate_down = _ACTIVATIONS[spec.encoder_activation]
+    activate_up = _ACTIVATIONS[spec.decoder_activation]
+    skips: list[Any] = []
+    x = mix
+    for layer in weights.down:
+        raw = tf.nn.bias_add(tf.nn.conv2d(x, layer.kernel, 2, "SAME"), layer.bias)
+        skips.append(raw)
+        x = activate_down(_normalize(raw, layer))
+    x = skips.pop()  # the innermost normalization and activation lead nowhere, as in Spleeter
+    for layer in weights.up:
+        _, height, width, _ = x.shape
+        shape = (1, 2 * height, 2 * width, layer.kernel.shape[2])
+        raw = tf.nn.bias_add(tf.nn.conv2d_transpose(x, layer.kernel, shape, 2, "SAME"), layer.bias)
+        x = _normalize(activate_up(raw), layer)
+        if skips:
+            x = tf.concat((skips.pop(), x), -1)
+    return tf.nn.bias_add(tf.nn.conv2d(x, weights.last.kernel, 1, "SAME", dilations=2), weights.last.bias)
+
+
+def _normalize(x: Any, layer: Layer) -> Any:
+    return x * layer.scale + layer.shift

@@ -1,0 +1,131 @@
+"""Separates one local file into stem files: decode, separate, measure, encode, all at the same time."""
+
+import threading
+import time
+from collections.abc import Callable
+from contextlib import ExitStack, closing
+from dataclasses import dataclass
+from pathlib import Path
+
+from consumer.catalog import FORMATS
+from consumer.errors import Cancelled
+from consumer.model import Separation, StemFile
+from consumer.separator.decode import Decoder, too_long
+from consumer.separator.encode import Encoder
+from consumer.separator.engine import separate
+from consumer.separator.ffmpeg import FFmpeg
+from consumer.separator.flow import Sink
+from consumer.separator.meter import Meter
+from consumer.separator.runtime import Network
+from consumer.separator.spectral import Samples
+
+# Called with the segments done and the segments expected, None where the file does not say how long it is.
+OnProgress = Callable[[int, int | None], None]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TrackOrder:
+    """What to do with one file. Stems are written to `folder`/<stem>.<extension>."""
+
+    path: Path
+    folder: Path
+    format: str = "wav"
+    bitrate: str | None = None
+    start_s: float | None = None
+    duration_s: float | None = None
+    high_frequencies: str | None = None
+    max_audio_s: float = float("inf")
+
+
+def separate_track(
+    order: TrackOrder,
+    network: Network,
+    ffmpeg: FFmpeg,
+    *,
+    on_progress: OnProgress = lambda done, total: None,
+    stop: threading.Event | None = None,
+) -> Separation:
+    """Separate the file. Setting `stop` ends it with Cancelled after the segment at hand.
+
+    Raises Rejected with the code of what is wrong with the file; stem files may then be left in `folder`.
+    """
+    spec, started = network.spec, time.monotonic()
+    with ExitStack() as stack:
+        decoder = stack.enter_context(
+            Decoder(
+                ffmpeg,
+                order.path,
+                rate_hz=spec.sample_rate_hz,
+                start_s=order.start_s,
+                duration_s=order.duration_s,
+                max_s=order.max_audio_s,
+            )
+        )
+        expected_s = _expected_s(order, decoder)
+        total = None if expected_s is None else -(-int(expected_s * spec.sample_rate_hz) // spec.segment_samples)
+        outputs = [stack.enter_context(_Output(order, ffmpeg, name, spec.sample_rate_hz)) for name in spec.stems]
+        segments = stack.enter_context(
+            closing(separate(network, decoder.read, high_frequencies=order.high_frequencies))
+        )
+        for done, stems in enumerate(segments, 1):
+            if stop and stop.is_set():
+                raise Cancelled("stopped")
+            for output, samples in zip(outputs, stems, strict=True):
+                output.write(samples)
+            on_progress(done, total)
+        separated = time.monotonic()
+        files = tuple(output.finish() for output in outputs)
+        return Separation(
+            audio=decoder.facts,
+            stems=files,
+            weights_sha256=network.weights_sha256,
+            timings_s={"separate": separated - started, "encode_tail": time.monotonic() - separated},
+        )
+
+
+def _expected_s(order: TrackOrder, decoder: Decoder) -> float | None:
+    """Seconds to separate, by the header. Refuses at once what it says to be too long, if that is true."""
+    if decoder.probe.duration_s is None:
+        return order.duration_s
+    left_s = max(0.0, decoder.probe.duration_s - (order.start_s or 0.0))
+    expected_s = left_s if order.duration_s is None else min(left_s, order.duration_s)
+    if expected_s > order.max_audio_s and decoder.is_longer_than(order.max_audio_s):
+        raise too_long(order.max_audio_s)
+    return expected_s
+
+
+class _Output:
+    """One stem on its way to a file: measured and encoded in a thread of its own, so that encoders run side by side."""
+
+    def __init__(self, order: TrackOrder, ffmpeg: FFmpeg, name: str, rate_hz: int) -> None:
+        self._name, self._rate_hz = name, rate_hz
+        self._path = order.folder / f"{name}.{FORMATS[order.format].extension}"
+        self._meter = Meter()
+        self._encoder = Encoder(ffmpeg, self._path, rate_hz=rate_hz, format=order.format, bitrate=order.bitrate)
+        self._sink = Sink(self._take)
+
+    def _take(self, samples: Samples) -> None:
+        self._meter.add(samples)
+        self._encoder.write(samples)
+
+    def write(self, samples: Samples) -> None:
+        self._sink.put(samples)
+
+    def finish(self) -> StemFile:
+        self._sink.finish()
+        self._encoder.finish()
+        return StemFile(
+            name=self._name,
+            path=self._path,
+            duration_s=self._meter.samples / self._rate_hz,
+            peak=self._meter.peak,
+            clipped_samples=self._meter.clipped_samples,
+            overview=self._meter.overview,
+        )
+
+    def __enter__(self) -> "_Output":
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self._encoder.__exit__(None, None, None)  # first: it ends a write that hangs
+        self._sink.close()
