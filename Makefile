@@ -1,0 +1,44 @@
+# Everything is run by uv, in .venv, from uv.lock; uv itself is fetched from PyPI where the machine has none.
+SHELL := /bin/bash
+export PATH := $(CURDIR)/.tools/bin:$(PATH)
+UV := $(shell command -v uv || echo $(CURDIR)/.tools/bin/uv)
+RUN := $(UV) run --no-sync
+
+.PHONY: help sync demo test chaos lint bench stack-up stack-down
+
+help: ## what can be made
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
+
+$(CURDIR)/.tools/bin/uv:
+	python3 -m venv .tools
+	.tools/bin/pip install --quiet --disable-pip-version-check uv
+
+# Compiled at install: where bytecode may not be written later, every start would compile TensorFlow anew.
+sync: $(UV) ## install everything into .venv
+	$(UV) sync --locked --all-extras --compile-bytecode --quiet
+	@$(RUN) env -u PYTHONDONTWRITEBYTECODE python -m compileall -q consumer
+
+demo: sync ## a song through the whole service, on an embedded broker and object store
+	@$(RUN) python -m demo
+
+test: sync ## every test, on real Kafka and real MinIO
+	$(RUN) pytest -n 3 --dist loadfile
+
+# CHAOS_SEEDS=n: so many schedules; CHAOS_SEED=n: that one again.
+chaos: sync ## replicas, broker and object store killed, frozen and cut off, by schedules from seeds; takes an hour
+	$(RUN) pytest tests/chaos -m "long or not long"
+
+lint: sync ## style, types and who may import whom
+	$(RUN) ruff check .
+	$(RUN) ruff format --check .
+	$(RUN) mypy
+	$(RUN) lint-imports
+
+bench: sync ## this engine beside Spleeter's own, as ratios measured in one run
+	$(RUN) python -m bench
+
+stack-up: sync ## real Kafka on 127.0.0.1:9092 and real MinIO on 127.0.0.1:9000
+	$(RUN) python -m devstack up
+
+stack-down: sync ## end them and remove their data
+	$(RUN) python -m devstack down
