@@ -20,7 +20,7 @@ MODELS: dict[str, str] = {
 HIGH_FREQUENCIES = ("zeros", "average")
 
 DEFAULT_BITRATE = "128k"  # Spleeter's
-_BITRATE = re.compile(r"([1-9]\d{0,2})k|([1-9]\d{3,5})")
+_BITRATE = re.compile(r"([1-9]\d{0,2})k|([1-9]\d{3,5})", re.ASCII)
 _BITRATE_RANGE_BPS = (8_000, 640_000)
 
 
@@ -31,6 +31,7 @@ class OutputFormat:
     codec: str
     muxer: str
     is_lossy: bool = False
+    holds_cover: bool = False
     options: tuple[str, ...] = ()
 
     def encoder_args(self, bitrate: str | None) -> list[str]:
@@ -48,10 +49,14 @@ FORMATS: dict[str, OutputFormat] = {
     "wav": _wav("pcm_s16le"),
     "wav-s24": _wav("pcm_s24le"),
     "wav-f32": _wav("pcm_f32le"),
-    "flac": OutputFormat(extension="flac", media_type="audio/flac", codec="flac", muxer="flac"),
-    "mp3": OutputFormat(extension="mp3", media_type="audio/mpeg", codec="libmp3lame", muxer="mp3", is_lossy=True),
+    "flac": OutputFormat(extension="flac", media_type="audio/flac", codec="flac", muxer="flac", holds_cover=True),
+    "mp3": OutputFormat(
+        extension="mp3", media_type="audio/mpeg", codec="libmp3lame", muxer="mp3", is_lossy=True, holds_cover=True
+    ),
     "ogg": OutputFormat(extension="ogg", media_type="audio/ogg", codec="libvorbis", muxer="ogg", is_lossy=True),
-    "m4a": OutputFormat(extension="m4a", media_type="audio/mp4", codec="aac", muxer="ipod", is_lossy=True),
+    "m4a": OutputFormat(
+        extension="m4a", media_type="audio/mp4", codec="aac", muxer="ipod", is_lossy=True, holds_cover=True
+    ),
     # Opus knows 48 kHz and its divisors only.
     "opus": OutputFormat(
         extension="opus", media_type="audio/ogg", codec="libopus", muxer="opus", is_lossy=True, options=("-ar", "48000")

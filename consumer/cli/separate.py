@@ -1,8 +1,6 @@
 """`separate`: one local file, no Kafka. Flags and output layout are those of `spleeter separate`."""
 
 import tempfile
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -25,11 +23,15 @@ def separate(
     duration: Annotated[
         float | None, typer.Option("-d", min=0.001, help="Seconds to separate; all by default.")
     ] = None,
+    mwf: Annotated[bool, typer.Option("--mwf", help="Spleeter's Wiener filtering: refused, see the README.")] = False,
 ) -> None:
     """Separate local audio files into stems."""
     from consumer.catalog import FORMATS, is_bitrate
+    from consumer.errors import Fatal
     from consumer.settings import JobSettings, SeparatorSettings
 
+    if mwf:
+        raise typer.BadParameter("needs the whole track in memory, which is not how this works", param_hint="--mwf")
     if codec not in FORMATS:
         raise typer.BadParameter(f"{codec} is not one of {', '.join(FORMATS)}", param_hint="-c")
     if not is_bitrate(bitrate):
@@ -37,18 +39,23 @@ def separate(
     settings = SeparatorSettings.load()
     spec = _spec(model, settings)
 
+    from consumer.cli.progress import progress_bar
     from consumer.separator.ffmpeg import FFmpeg, bundled_binary
-    from consumer.separator.tensorflow_runtime import TensorFlowRuntime
+    from consumer.separator.runtimes import leave_keras_out, make_runtime
     from consumer.separator.track import TrackOrder, separate_track
 
-    network = TensorFlowRuntime().load(spec)
+    leave_keras_out()
+    network = make_runtime(settings.separator_runtime).load(spec)
     ffmpeg = FFmpeg(
         binary=settings.ffmpeg_path or bundled_binary(),
         allowed_formats=JobSettings.model_fields["allowed_formats"].default,
     )
     for path in files:
         folder = output / path.stem
-        folder.mkdir(parents=True, exist_ok=True)
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise Fatal(f"can't write to {folder}: {error.strerror}") from error
         order = TrackOrder(
             path=path.absolute(),
             folder=folder,
@@ -73,15 +80,3 @@ def _spec(model: str, settings: "SeparatorSettings") -> "ModelSpec":
     name = model.removeprefix("spleeter:")
     Weights(settings.model_path, model_sources(settings.model_sources, None)).ensure(name)
     return load_spec(name, settings.model_path)
-
-
-@contextmanager
-def progress_bar(title: str) -> Iterator[Callable[[int, int | None], None]]:
-    """A bar on standard error, where someone looks at it. Yields what to call with the segments done and expected."""
-    from rich.console import Console
-    from rich.progress import Progress
-
-    console = Console(stderr=True)
-    with Progress(console=console, disable=not console.is_terminal) as progress:
-        task = progress.add_task(title, total=None)
-        yield lambda done, total: progress.update(task, completed=done, total=total)

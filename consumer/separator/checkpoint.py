@@ -1,7 +1,9 @@
 """Reads a Spleeter checkpoint into plain arrays that any runtime can build its network from."""
 
-from collections.abc import Callable
+import re
+from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
@@ -9,6 +11,8 @@ from numpy.typing import NDArray
 from consumer.separator.models import ModelSpec, checkpoint_files, unavailable
 
 BATCH_NORM_EPSILON = 1e-3  # Keras' default, which Spleeter keeps
+
+_OF_A_NETWORK = re.compile(r"(conv2d|conv2d_transpose|batch_normalization)(_\d+)?/\w+")
 
 Array = NDArray[np.float32]
 
@@ -41,18 +45,33 @@ def load_weights(spec: ModelSpec) -> tuple[UNetWeights, ...]:
 
     Raises Rejected(MODEL_UNAVAILABLE) where the checkpoint is missing, damaged or of another architecture.
     """
-    import tensorflow as tf  # here, so that specifications can be read without it
+    return build_weights(spec, read_tensors(spec.name, spec.folder))
 
-    prefix, _ = checkpoint_files(spec.name, spec.folder)
+
+def read_tensors(name: str, folder: Path) -> dict[str, Array]:
+    """What a checkpoint says of its networks, by the names that Keras gives; no optimizer's state.
+
+    Raises Rejected(MODEL_UNAVAILABLE), also where there is no TensorFlow to read it with.
+    """
+    prefix, _ = checkpoint_files(name, folder)
+    try:
+        import tensorflow as tf  # here, so that specifications can be read without it
+    except ImportError as error:
+        raise unavailable(name, "its checkpoint can't be read, since TensorFlow is not installed") from error
     try:
         reader = tf.train.load_checkpoint(prefix)
-        return _read(spec, lambda name: np.asarray(reader.get_tensor(name), np.float32))
-    except (tf.errors.OpError, ValueError, RuntimeError) as error:
-        raise unavailable(spec.name, f"damaged or unreadable checkpoint ({_first_line(error)})") from error
+        names = filter(_OF_A_NETWORK.fullmatch, sorted(reader.get_variable_to_shape_map()))
+        return {tensor: np.asarray(reader.get_tensor(tensor), np.float32) for tensor in names}
+    except (tf.errors.OpError, ValueError, RuntimeError, IndexError) as error:  # IndexError: the data is cut short
+        raise unavailable(name, f"damaged or unreadable checkpoint ({_first_line(error, folder)})") from error
 
 
-def _read(spec: ModelSpec, tensor: Callable[[str], Array]) -> tuple[UNetWeights, ...]:
-    """Keras numbers layers in the order in which Spleeter makes them: stem after stem, down, up, last."""
+def build_weights(spec: ModelSpec, tensors: Mapping[str, Array]) -> tuple[UNetWeights, ...]:
+    """The networks that the tensors of a checkpoint make up, as the specification has them.
+
+    Keras numbers layers in the order in which Spleeter makes them: stem after stem, down, up, last.
+    Raises Rejected(MODEL_UNAVAILABLE) where they are of another architecture.
+    """
     depth = len(spec.filters)
     widths = [2, *spec.filters]
     up_widths = [*reversed(spec.filters[:-1]), 1]
@@ -61,11 +80,12 @@ def _read(spec: ModelSpec, tensor: Callable[[str], Array]) -> tuple[UNetWeights,
         return kind if number == 0 else f"{kind}_{number}"
 
     def get(name: str, shape: tuple[int, ...]) -> Array:
-        array = tensor(name)
-        if array.shape != shape:
-            raise ValueError(
-                f"{name} has shape {array.shape}, not {shape}: another architecture than the configuration's"
-            )
+        array = tensors.get(name)
+        if array is None or array.shape != shape:
+            found = "is missing" if array is None else f"has shape {array.shape}, not {shape}"
+            raise unavailable(spec.name, f"{name} {found}: another architecture than the configuration's")
+        if not np.isfinite(array).all():
+            raise unavailable(spec.name, f"{name} holds values that are no numbers")
         return array
 
     def normalized(kind: str, number: int, norm: int, shape: tuple[int, ...], out: int) -> Layer:
@@ -99,5 +119,6 @@ def _read(spec: ModelSpec, tensor: Callable[[str], Array]) -> tuple[UNetWeights,
     return tuple(networks)
 
 
-def _first_line(error: Exception) -> str:
-    return str(error).partition("\n")[0][:200]
+def _first_line(error: Exception, folder: Path) -> str:
+    """Without the path, which is nobody's business who reads a dead letter."""
+    return str(error).partition("\n")[0].replace(f"{folder}/", "")[:200]

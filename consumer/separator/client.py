@@ -1,5 +1,6 @@
 """The consumer's side of a separator process: starts it, keeps it warm, gives it one job at a time, ends it."""
 
+import contextlib
 import queue
 import subprocess
 import sys
@@ -11,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import assert_never
 
+import msgspec
 import structlog
 
 from consumer.cancellation import Cancellation
@@ -31,6 +33,7 @@ from consumer.separator.protocol import (
     decode_reply,
     encode,
 )
+from consumer.usage import NO_USAGE, Usage
 
 STOP_S = 1.0  # how long a job may take to stop before its process is killed
 RESTART_DELAY_S = 5.0  # between two attempts to get a process ready that can't be
@@ -44,8 +47,8 @@ class SeparatorStatus:
     ready: bool = False
     reason: str = "starting"
     restarts: int = 0
-    cpu_s: float = 0.0
-    memory_bytes: int = 0
+    own: Usage = NO_USAGE  # of the present process
+    ffmpeg: Usage = NO_USAGE
     last_heartbeat: float = 0.0  # time.monotonic()
 
 
@@ -67,6 +70,7 @@ class SeparatorClient:
         self._environment = environment
         self._log = structlog.get_logger()
         self._child: _Child | None = None
+        self._started_at = float("-inf")
         self._jobs = 0
         self._lock = threading.Lock()
         self._closed = False
@@ -79,7 +83,13 @@ class SeparatorClient:
             if self._child:
                 self.status.restarts += 1
             self.status.ready, self.status.reason = False, "starting"
+            self._started_at = time.monotonic()
             self._child = _Child(self._command, self._environment, self._configuration, self.status)
+
+    def revive(self) -> None:
+        """See ports.Separator."""
+        if self._child and not self._child.alive and time.monotonic() - self._started_at > RESTART_DELAY_S:
+            self.start()
 
     def prepare(self, cancel: Cancellation) -> None:
         """See ports.Separator."""
@@ -175,20 +185,30 @@ class _Child:
             pass  # it is dead; the listener says so
 
     def _listen(self) -> None:
+        assert self._process.stdin
         assert self._process.stdout
-        for line in self._process.stdout:
-            reply = decode_reply(line)
-            match reply:
-                case Alive():
-                    self._status.cpu_s, self._status.memory_bytes = reply.cpu_s, reply.memory_bytes
-                    self._status.last_heartbeat = time.monotonic()
-                case Loaded() | Failed(job=None):
-                    self._note_load(reply)
-                case Progress() | Finished() | Failed() | Stopped():
-                    self._replies.put(reply)
-                case _:
-                    assert_never(reply)
+        with self._process.stdout:
+            for line in self._process.stdout:
+                try:
+                    reply = decode_reply(line)
+                except msgspec.DecodeError as error:
+                    self._words.append(f"unreadable reply: {error}"[:500])
+                    self._process.kill()  # whatever it is doing, nobody will hear of it
+                    break
+                match reply:
+                    case Alive():
+                        self._status.own = Usage(reply.cpu_s, reply.memory_bytes)
+                        self._status.ffmpeg = Usage(reply.ffmpeg_cpu_s, reply.ffmpeg_memory_bytes)
+                        self._status.last_heartbeat = time.monotonic()
+                    case Loaded() | Failed(job=None):
+                        self._note_load(reply)
+                    case Progress() | Finished() | Failed() | Stopped():
+                        self._replies.put(reply)
+                    case _:
+                        assert_never(reply)
         self._process.wait()
+        with contextlib.suppress(BrokenPipeError):  # closing flushes
+            self._process.stdin.close()
         self._ended = True
         self._status.ready = False
         self._status.reason = self._status.reason or "died"
@@ -206,8 +226,9 @@ class _Child:
 
     def _overhear(self) -> None:
         assert self._process.stderr
-        for line in self._process.stderr:
-            self._words.append(line.decode("utf-8", "replace").rstrip()[:500])
+        with self._process.stderr:
+            for line in self._process.stderr:
+                self._words.append(line.decode("utf-8", "replace").rstrip()[:500])
 
     def wait_loaded(self, cancel: Cancellation) -> bool:
         """Whether all models got loaded, once that is known. Raises Cancelled."""

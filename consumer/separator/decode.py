@@ -13,6 +13,7 @@ from consumer.separator.ffmpeg import FFmpeg, Running
 from consumer.separator.probe import Probe, probe
 from consumer.separator.spectral import Samples
 
+_LOUDEST = 1e6  # 120 dB over full scale: no music, but its square is still a number
 _PIPE_BYTES = 1 << 20  # the most that an unprivileged process may ask for; keeps ffmpeg from waiting for us
 
 
@@ -53,7 +54,8 @@ class Decoder:
         return running
 
     def read(self, count: int) -> Samples:
-        """The next `count` samples, float32 (count, 2); fewer only at the end. Values that are no number become 0.
+        """The next `count` samples, float32 (count, 2); fewer only at the end. Values that are no number become 0,
+        and what could become none on the way is cut to _LOUDEST.
 
         Raises Rejected(AUDIO_UNDECODABLE, AUDIO_EMPTY, OFFSET_PAST_END, AUDIO_TOO_LONG).
         """
@@ -65,8 +67,8 @@ class Decoder:
             self._end()
         if self.samples > self._max_s * self._rate_hz:
             raise too_long(self._max_s)
-        if not np.isfinite(block.sum()):
-            block = np.nan_to_num(block, nan=0.0, posinf=0.0, neginf=0.0)
+        if not np.abs(block).max(initial=0.0) <= _LOUDEST:  # so that NaN is caught too
+            block = np.nan_to_num(block, nan=0.0, posinf=0.0, neginf=0.0).clip(-_LOUDEST, _LOUDEST)
         return np.repeat(block, 2, axis=1) if self._source_channels == 1 else block
 
     def _end(self) -> None:

@@ -11,15 +11,26 @@ from consumer.catalog import FORMATS
 from consumer.errors import Code, Rejected
 from consumer.separator.ffmpeg import FFmpeg
 from consumer.separator.spectral import Samples
+from consumer.separator.tags import Cover, Tags, input_args, output_args
 
 
 class Encoder:
     """One stem file being written. Not thread-safe; use as a context manager, and `finish` before leaving it."""
 
-    def __init__(self, ffmpeg: FFmpeg, path: Path, *, rate_hz: int, format: str, bitrate: str | None = None) -> None:
+    def __init__(
+        self,
+        ffmpeg: FFmpeg,
+        path: Path,
+        *,
+        rate_hz: int,
+        format: str,
+        bitrate: str | None = None,
+        tags: Tags,
+        cover: Cover | None,
+    ) -> None:
         row = FORMATS[format]
         args = ["-loglevel", "error", "-f", "f32le", "-ar", str(rate_hz), "-ac", "2", "-i", "pipe:0"]
-        args += row.encoder_args(bitrate)
+        args += [*input_args(row, cover), *output_args(row, tags, cover, path.stem), *row.encoder_args(bitrate)]
         self._running = ffmpeg.start([*args, "-y", f"file:{path}"], feeds=True)
 
     def write(self, samples: Samples) -> None:

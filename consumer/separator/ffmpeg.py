@@ -11,6 +11,7 @@ from pathlib import Path
 
 # A decoder needs far less; a damaged or hostile file must not take more.
 _MEMORY_BYTES = 2 << 30
+_FIRST_WORDS, _LAST_WORDS = 500, 200  # lines that are kept of what it says
 _COMMON = ("-nostdin", "-hide_banner", "-nostats")
 
 
@@ -54,18 +55,21 @@ class FFmpeg:
 
 
 class Running:
-    """An ffmpeg at work. Its last words are kept, bounded, however much it complains."""
+    """An ffmpeg at work. Its first and last words are kept, bounded, however much it complains."""
 
     def __init__(self, process: subprocess.Popen[bytes]) -> None:
         self.process = process
-        self._words: deque[str] = deque(maxlen=200)
+        # The headers come first, what went wrong comes last; lyrics of any length may lie between them.
+        self._first_words: list[str] = []
+        self._last_words: deque[str] = deque(maxlen=_LAST_WORDS)
         self._listener = threading.Thread(target=self._listen, daemon=True)
         self._listener.start()
 
     def _listen(self) -> None:
         assert self.process.stderr
         for line in self.process.stderr:
-            self._words.append(line.decode("utf-8", "replace")[:1000].rstrip())
+            words = line.decode("utf-8", "replace")[:1000].rstrip()
+            (self._first_words if len(self._first_words) < _FIRST_WORDS else self._last_words).append(words)
 
     def wait(self) -> int:
         """Exit code, once it has ended by itself."""
@@ -87,4 +91,4 @@ class Running:
     @property
     def words(self) -> list[str]:
         """What it said, line by line."""
-        return list(self._words)
+        return [*self._first_words, *self._last_words]

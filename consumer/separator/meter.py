@@ -1,6 +1,9 @@
-"""Measures a stem while it passes: peak, clipping, and an overview of its waveform."""
+"""Measures a stem while it passes: peak, clipping, loudness, and an overview of its waveform."""
+
+import math
 
 import numpy as np
+from pyebur128 import MeasurementMode, R128State, get_loudness_global
 
 from consumer.separator.spectral import Samples
 
@@ -10,13 +13,15 @@ OVERVIEW_POINTS = 800  # about what a page is wide
 class Meter:
     """Measures one stem, block by block, in constant memory."""
 
-    def __init__(self) -> None:
+    def __init__(self, rate_hz: int) -> None:
         self.samples = 0
         self.peak = 0.0
         self.clipped_samples = 0
         self._spans: list[float] = []  # largest absolute sample of each span
         self._span_samples = 1024
         self._open = np.zeros(0, np.float32)
+        # The histogram keeps a long track from being remembered block by block.
+        self._loudness = R128State(2, rate_hz, MeasurementMode.MODE_I | MeasurementMode.MODE_HISTOGRAM)
 
     def add(self, block: Samples) -> None:
         """block: float32 (samples, 2)."""
@@ -26,6 +31,8 @@ class Meter:
         self.peak = max(self.peak, highest)
         if highest > 1.0:
             self.clipped_samples += int(np.count_nonzero(np.abs(block) > 1.0))
+        if len(block):
+            self._loudness.add_frames(np.ascontiguousarray(block).reshape(-1), len(block))
         self._add_spans(level)
 
     def _add_spans(self, level: Samples) -> None:
@@ -39,6 +46,12 @@ class Meter:
                 self._open = np.concatenate((tail, self._open))
             self._spans = [max(pair) for pair in zip(self._spans[::2], self._spans[1::2], strict=True)]
             self._span_samples *= 2
+
+    @property
+    def loudness_lufs(self) -> float | None:
+        """Integrated loudness (EBU R 128); None where nothing was loud enough, or long enough (400 ms), to count."""
+        loudness = float(get_loudness_global(self._loudness))
+        return round(loudness, 2) if math.isfinite(loudness) else None
 
     @property
     def overview(self) -> tuple[float, ...]:

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from consumer.errors import Code, Rejected
 from consumer.separator.ffmpeg import FFmpeg
+from consumer.separator.tags import Tags, parse_tags
 
 # Names of `ffmpeg -layouts` that do not say their number of channels; others look like 5.1(side) or "32 channels".
 _NAMED_LAYOUTS = {
@@ -26,6 +27,7 @@ class Probe:
     has_layout: bool  # whether the file says which channel is which
     sample_rate_hz: int
     duration_s: float | None
+    tags: Tags
 
 
 def probe(ffmpeg: FFmpeg, path: Path) -> Probe:
@@ -57,6 +59,7 @@ def _parse(words: list[str]) -> Probe:
         has_layout=not re.fullmatch(r"\d+ channels", layout),
         sample_rate_hz=int(audio[1]),
         duration_s=int(duration[1]) * 3600 + int(duration[2]) * 60 + float(duration[3]) if duration else None,
+        tags=parse_tags(words),
     )
 
 

@@ -5,7 +5,6 @@ It ends when its input ends, so it never outlives the consumer, however that die
 
 import os
 import queue
-import resource
 import signal
 import sys
 import threading
@@ -30,6 +29,7 @@ from consumer.separator.protocol import (
     decode_command,
     encode,
 )
+from consumer.usage import children_usage, own_usage
 
 HEARTBEAT_S = 1.0
 
@@ -102,27 +102,30 @@ class Process:
 
 
 def usage() -> Alive:
-    own, children = resource.getrusage(resource.RUSAGE_SELF), resource.getrusage(resource.RUSAGE_CHILDREN)
-    cpu_s = own.ru_utime + own.ru_stime + children.ru_utime + children.ru_stime
-    with open("/proc/self/statm") as statm:
-        resident_pages = int(statm.read().split()[1])
-    return Alive(cpu_s=cpu_s, memory_bytes=resident_pages * os.sysconf("SC_PAGE_SIZE"))
+    own, ffmpeg = own_usage(), children_usage()
+    return Alive(
+        cpu_s=own.cpu_s,
+        memory_bytes=own.memory_bytes,
+        ffmpeg_cpu_s=ffmpeg.cpu_s,
+        ffmpeg_memory_bytes=ffmpeg.memory_bytes,
+    )
 
 
 def load_models(configuration: Configure, send: Callable[[Reply], None]) -> Work:
     """Load what was asked for, saying so, and return what separates; other models are loaded when they are needed."""
-    from consumer.separator.models import load_spec  # numpy and TensorFlow, once there is something to do
+    from consumer.separator.models import load_spec  # numpy and a runtime, once there is something to do
     from consumer.separator.runtime import Network
-    from consumer.separator.tensorflow_runtime import TensorFlowRuntime
+    from consumer.separator.runtimes import leave_keras_out, make_runtime
     from consumer.separator.track import TrackOrder, separate_track
 
-    runtime = TensorFlowRuntime()
     ffmpeg = FFmpeg(binary=configuration.ffmpeg_path or bundled_binary(), allowed_formats=configuration.allowed_formats)
     networks: dict[str, Network] = {}
+    leave_keras_out()
 
     def network(model: str) -> Network:
         if model not in networks:
-            networks[model] = runtime.load(load_spec(model, configuration.model_path))
+            spec = load_spec(model, configuration.model_path)
+            networks[model] = make_runtime(configuration.runtime).load(spec)
         return networks[model]
 
     def work(order: Separate, send: Callable[[Reply], None], stop: threading.Event) -> Reply:

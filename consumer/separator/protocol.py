@@ -67,10 +67,12 @@ class Stopped(msgspec.Struct, frozen=True, tag=True):
 
 
 class Alive(msgspec.Struct, frozen=True, tag=True):
-    """Sent every second. Both figures include the ffmpeg processes that were waited for."""
+    """Sent every second: what the process itself used, and its ffmpeg processes, ended ones included."""
 
     cpu_s: float
     memory_bytes: int
+    ffmpeg_cpu_s: float = 0.0
+    ffmpeg_memory_bytes: int = 0
 
 
 Command = Configure | Separate | Stop

@@ -18,6 +18,7 @@ from consumer.separator.flow import Sink
 from consumer.separator.meter import Meter
 from consumer.separator.runtime import Network
 from consumer.separator.spectral import Samples
+from consumer.separator.tags import Cover, Tags, cover_of
 
 # Called with the segments done and the segments expected, None where the file does not say how long it is.
 OnProgress = Callable[[int, int | None], None]
@@ -47,7 +48,7 @@ def separate_track(
 ) -> Separation:
     """Separate the file. Setting `stop` ends it with Cancelled after the segment at hand.
 
-    Raises Rejected with the code of what is wrong with the file; stem files may then be left in `folder`.
+    Raises Rejected with the code of what is wrong with the file. Leaves no stem file unless all are whole.
     """
     spec, started = network.spec, time.monotonic()
     with ExitStack() as stack:
@@ -63,7 +64,12 @@ def separate_track(
         )
         expected_s = _expected_s(order, decoder)
         total = None if expected_s is None else -(-int(expected_s * spec.sample_rate_hz) // spec.segment_samples)
-        outputs = [stack.enter_context(_Output(order, ffmpeg, name, spec.sample_rate_hz)) for name in spec.stems]
+        tags = decoder.probe.tags
+        cover = stack.enter_context(cover_of(ffmpeg, order.path, tags, order.folder))
+        outputs = [
+            stack.enter_context(_Output(order, ffmpeg, name, spec.sample_rate_hz, tags=tags, cover=cover))
+            for name in spec.stems
+        ]
         segments = stack.enter_context(
             closing(separate(network, decoder.read, high_frequencies=order.high_frequencies))
         )
@@ -97,11 +103,15 @@ def _expected_s(order: TrackOrder, decoder: Decoder) -> float | None:
 class _Output:
     """One stem on its way to a file: measured and encoded in a thread of its own, so that encoders run side by side."""
 
-    def __init__(self, order: TrackOrder, ffmpeg: FFmpeg, name: str, rate_hz: int) -> None:
+    def __init__(
+        self, order: TrackOrder, ffmpeg: FFmpeg, name: str, rate_hz: int, *, tags: Tags, cover: Cover | None
+    ) -> None:
         self._name, self._rate_hz = name, rate_hz
         self._path = order.folder / f"{name}.{FORMATS[order.format].extension}"
-        self._meter = Meter()
-        self._encoder = Encoder(ffmpeg, self._path, rate_hz=rate_hz, format=order.format, bitrate=order.bitrate)
+        self._meter = Meter(rate_hz)
+        self._encoder = Encoder(
+            ffmpeg, self._path, rate_hz=rate_hz, format=order.format, bitrate=order.bitrate, tags=tags, cover=cover
+        )
         self._sink = Sink(self._take)
 
     def _take(self, samples: Samples) -> None:
@@ -120,12 +130,15 @@ class _Output:
             duration_s=self._meter.samples / self._rate_hz,
             peak=self._meter.peak,
             clipped_samples=self._meter.clipped_samples,
+            loudness_lufs=self._meter.loudness_lufs,
             overview=self._meter.overview,
         )
 
     def __enter__(self) -> "_Output":
         return self
 
-    def __exit__(self, *error: object) -> None:
+    def __exit__(self, kind: object, *rest: object) -> None:
         self._encoder.__exit__(None, None, None)  # first: it ends a write that hangs
         self._sink.close()
+        if kind is not None:
+            self._path.unlink(missing_ok=True)  # half a stem is none
