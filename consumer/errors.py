@@ -4,6 +4,7 @@ ConsumerError
 ├── Rejected              the message's fault: a dead letter now, with a stable code
 ├── Transient             the world's fault: tried again by rule, then through the retry topics
 │   ├── StoreUnavailable      object storage did not answer, or said that it can't now
+│   │   └── StoreMisconfigured    it answers, but not to these credentials, or has no such bucket: fatal at the start
 │   ├── RegistryUnavailable   the schema registry
 │   ├── ScannerUnavailable    the malware scanner
 │   └── ModelSourceUnavailable  where weights come from
@@ -66,6 +67,10 @@ class Transient(ConsumerError):
 
 class StoreUnavailable(Transient):
     pass
+
+
+class StoreMisconfigured(StoreUnavailable):
+    """The message names the variable."""
 
 
 class RegistryUnavailable(Transient):

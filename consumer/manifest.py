@@ -1,5 +1,6 @@
 """The manifest: written last, so where it stands, the stems are whole; a repeated request is answered from it."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 
@@ -32,10 +33,18 @@ class Manifest:
         return msgspec.json.format(msgspec.json.encode(self), indent=1)
 
 
+def carried_stem(metadata: Mapping[str, str]) -> Stem | None:
+    """What a stem's own metadata says of it; None where it is none of ours."""
+    try:
+        return msgspec.json.decode(metadata["stem"], type=Stem)
+    except (KeyError, msgspec.MsgspecError):
+        return None
+
+
 def parse_manifest(data: bytes) -> Manifest | None:
     """The manifest in these bytes; None where they are none of ours, or a later version's."""
     try:
         manifest = msgspec.json.decode(data, type=Manifest)
-    except msgspec.MsgspecError:
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
         return None
     return manifest if manifest.version == VERSION else None

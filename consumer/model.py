@@ -135,6 +135,14 @@ class Stems:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Twin:
+    """The same content, separated in the same way for another request; `stems` are its objects, pinned."""
+
+    manifest: Manifest
+    stems: tuple[ObjectFacts, ...]  # in the manifest's order
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class StoredStems:
     """The job's stems are whole in the store, and its manifest says so."""
 

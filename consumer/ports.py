@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Protocol
 
 from consumer.cancellation import Cancellation
-from consumer.events import Event, SeparationRequest
+from consumer.events import Event, SeparationControl, SeparationRequest
 from consumer.model import Job, Message, ObjectFacts, Record, Separation, TopicPartition
 
 OnProgress = Callable[[int, int | None], None]
@@ -17,6 +17,10 @@ class Codec(Protocol):
 
     def decode_request(self, value: bytes | None) -> SeparationRequest:
         """Raises Rejected(AVRO_UNDECODABLE, SCHEMA_UNKNOWN, REQUEST_INVALID) or RegistryUnavailable."""
+        ...
+
+    def decode_control(self, value: bytes | None) -> SeparationControl:
+        """As decode_request."""
         ...
 
     def encode(self, event: Event) -> bytes:
@@ -54,13 +58,26 @@ class ObjectStore(Protocol):
         """Store an object, whether or not there is one."""
         ...
 
+    def copy(
+        self, source: ObjectFacts, bucket: str, key: str, *, media_type: str, metadata: Mapping[str, str]
+    ) -> ObjectFacts | None:
+        """As `create`, of another object's content with exactly this etag, which does not pass through here.
+
+        Raises Rejected(OBJECT_CHANGED, OBJECT_NOT_FOUND) where the source is no longer what it was.
+        """
+        ...
+
     def check(self, bucket: str) -> None:
-        """Answers, and `bucket` is there; else StoreUnavailable with the reason."""
+        """Answers, and the output bucket is there; else StoreUnavailable, or StoreMisconfigured, with the reason."""
         ...
 
 
 class Separator(Protocol):
     """Separates one track at a time."""
+
+    def revive(self) -> None:
+        """Start it again if it died while there was nothing to do. Returns at once."""
+        ...
 
     def prepare(self, cancel: Cancellation) -> None:
         """Return once it is warm; what keeps it from that is no job's fault. Raises Cancelled."""
@@ -81,6 +98,15 @@ class Position:
 
     offset: int
     note: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Traffic:
+    """What a client library says of its connections: bytes since its start, and the slowest broker's round trip."""
+
+    received_bytes: int = 0
+    sent_bytes: int = 0
+    round_trip_s: float = 0.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -131,10 +157,31 @@ class Source(Protocol):
         """
         ...
 
+    def end(self, partition: TopicPartition) -> int:
+        """Where the partition's log ends now. Raises BrokerUnavailable."""
+        ...
+
     def membership(self) -> Membership: ...
+
+    def is_member(self) -> bool:
+        """Whether the group has taken us in, with partitions or without."""
+        ...
 
     def close(self) -> None:
         """Leave the group: what is still assigned is revoked first."""
+        ...
+
+
+class ControlFeed(Protocol):
+    """All that is said on the control topic, from some time before now on. Used by one thread."""
+
+    @property
+    def is_caught_up(self) -> bool:
+        """Whether everything that was said before the first poll has been read. So it is where there is no topic."""
+        ...
+
+    def poll(self, timeout_s: float) -> Record | None:
+        """The next record, None if there is none within timeout_s. Raises BrokerUnavailable."""
         ...
 
 
@@ -149,7 +196,12 @@ class Commit:
 
 
 class Outbox(Protocol):
-    """The producer's end of Kafka. Used by one thread."""
+    """The producer's end of Kafka. Used by one thread.
+
+    calls: how often the client library was called; each of these calls is to return within seconds.
+    """
+
+    calls: int
 
     def publish(self, commits: Sequence[Commit]) -> None:
         """Publish and commit all of it in one transaction: a `read_committed` reader sees all or nothing.

@@ -8,17 +8,26 @@ from typing import Any, TypeVar
 
 import urllib3
 from minio import Minio
+from minio.commonconfig import ComposeSource
 from minio.error import InvalidResponseError, MinioException, S3Error, ServerError
 
 from consumer.cancellation import Cancellation
-from consumer.errors import Code, Rejected, StoreUnavailable
+from consumer.errors import Code, Rejected, StoreMisconfigured, StoreUnavailable
 from consumer.model import ObjectFacts
 
 CONNECT_S, READ_S = 3.0, 20.0
+_CHECK_S = 3.0  # a probe wants to know soon
 _PART_BYTES = 16 << 20  # objects up to this size are one request
 _CHUNK_BYTES = 1 << 20
+_COPIED_PART_BYTES = 256 << 20  # the server copies so much well within READ_S
 _MISSING = frozenset({"NoSuchKey", "NoSuchBucket", "NoSuchVersion", "NoSuchObject"})
+_UNKNOWN_CREDENTIALS = frozenset(
+    {"InvalidAccessKeyId", "SignatureDoesNotMatch", "ExpiredToken", "InvalidToken", "InvalidTokenId",
+     "AuthorizationHeaderMalformed", "RequestTimeTooSkewed"}
+)  # fmt: skip
 _UNMET = frozenset({"PreconditionFailed", "ConditionalRequestConflict"})
+# What a key or a version id can be that no store understands; BadRequest is all that a HEAD request is told.
+_IMPROPER = frozenset({"BadRequest", "InvalidArgument", "KeyTooLongError", "XMinioInvalidObjectName"})
 # Answers that say "not now"; anything else that is an error is an answer, and final.
 _PASSING = frozenset(
     {"SlowDown", "SlowDownRead", "SlowDownWrite", "InternalError", "ServiceUnavailable", "RequestTimeout", "Busy",
@@ -41,8 +50,10 @@ class MinioStore:
             "retries": False,
             "maxsize": 32,
         }
+        quick = urllib3.Timeout(connect=_CHECK_S, read=_CHECK_S)
         self._client = client(urllib3.PoolManager(**options))
         self._creator = client(_CreateOnly(**options))
+        self._prober = client(urllib3.PoolManager(**(options | {"timeout": quick})))
 
     def stat(self, bucket: str, key: str, *, version_id: str | None = None) -> ObjectFacts | None:
         found = _ask(lambda: self._client.stat_object(bucket, key, version_id=version_id))
@@ -133,12 +144,52 @@ class MinioStore:
 
         etag = _ask(put)
         if etag is None:
-            raise Rejected(Code.BUCKET_NOT_ALLOWED, f"there is no bucket {bucket}")
+            raise StoreUnavailable(f"there is no bucket {bucket}")
         return ObjectFacts(bucket=bucket, key=key, etag=etag, size_bytes=size, metadata=metadata)
 
-    def check(self, bucket: str) -> None:
-        if not _ask(lambda: self._client.bucket_exists(bucket)):
+    def copy(
+        self, source: ObjectFacts, bucket: str, key: str, *, media_type: str, metadata: Mapping[str, str]
+    ) -> ObjectFacts | None:
+        """By a multipart upload of copied parts: MinIO's CopyObject would overwrite, whatever If-None-Match says."""
+        if source.size_bytes == 0:
+            return self.create(bucket, key, b"", media_type=media_type, metadata=metadata)
+        parts = [
+            ComposeSource(
+                source.bucket,
+                source.key,
+                version_id=source.version_id,
+                match_etag=source.etag,
+                offset=offset,
+                length=min(_COPIED_PART_BYTES, source.size_bytes - offset),
+            )
+            for offset in range(0, source.size_bytes, _COPIED_PART_BYTES)
+        ]
+        described: dict[str, Any] = {**metadata, "Content-Type": media_type}
+        try:
+            written = _ask(lambda: self._creator.compose_object(bucket, key, parts, metadata=described))
+        except _Unmet as unmet:  # which of the two conditions it was is not told
+            if self.stat(bucket, key) is None:
+                raise Rejected(Code.OBJECT_CHANGED, f"{source.key} no longer has etag {source.etag}") from unmet
+            return None
+        if written is None:
+            if self.stat(source.bucket, source.key, version_id=source.version_id) is None:
+                raise Rejected(Code.OBJECT_NOT_FOUND, f"{source.key} is no longer in {source.bucket}")
             raise StoreUnavailable(f"there is no bucket {bucket}")
+        etag = (written.etag or "").strip('"')
+        return ObjectFacts(bucket=bucket, key=key, etag=etag, size_bytes=source.size_bytes, metadata=metadata)
+
+    def check(self, bucket: str) -> None:
+        try:
+            is_there = _ask(lambda: self._prober.bucket_exists(bucket))
+        except Rejected as refused:
+            if refused.code is Code.REQUEST_INVALID:
+                raise StoreMisconfigured(f"OUTPUT_BUCKET: {refused}") from refused
+            # A HEAD request is not told why.
+            raise StoreMisconfigured(
+                f"MINIO_ACCESS_KEY, MINIO_SECRET_KEY, OUTPUT_BUCKET: object storage refuses access to {bucket}"
+            ) from refused
+        if not is_there:
+            raise StoreMisconfigured(f"OUTPUT_BUCKET: there is no bucket {bucket}")
 
 
 class _CreateOnly(urllib3.PoolManager):
@@ -167,8 +218,14 @@ def _ask(request: Callable[[], T]) -> T | None:
             return None
         if error.code in _UNMET:
             raise _Unmet from error
+        if error.code in _UNKNOWN_CREDENTIALS:
+            raise StoreMisconfigured(
+                f"MINIO_ACCESS_KEY, MINIO_SECRET_KEY: object storage answered {error.code}"
+            ) from error
         if error.code in _PASSING or error.response.status >= 500:
             raise StoreUnavailable(f"object storage answered {error.code}") from error
+        if error.code in _IMPROPER:
+            raise Rejected(Code.REQUEST_INVALID, f"object storage answered {error.code}") from error
         raise Rejected(Code.BUCKET_NOT_ALLOWED, f"object storage refused: {error.code}") from error
     except (ServerError, InvalidResponseError) as error:
         raise StoreUnavailable(f"object storage gave no proper answer ({type(error).__name__})") from error

@@ -58,7 +58,10 @@ class Publish:
     def exhausted(self, redelivery: Redelivery, error: str, stage: str) -> Rejected:
         """What a record that no retry topic is left for is rejected with: the whole history."""
         told = [*redelivery.history, f"{stage}: {error}"]
-        lines = "; ".join(f"attempt {number}: {entry}" for number, entry in enumerate(told, 1))
+        numbers = [*range(redelivery.attempt - len(told) + 1, redelivery.attempt + 1)]
+        if redelivery.history:
+            numbers[0] = 1  # of a long history the first entry was kept and some after it were not
+        lines = "; ".join(f"attempt {number}: {entry}" for number, entry in zip(numbers, told, strict=True))
         return Rejected(Code.RETRIES_EXHAUSTED, lines)
 
     def dead_letter(

@@ -64,7 +64,7 @@ def _check_words(request: SeparationRequest) -> None:
     if bitrate is not None and not is_bitrate(bitrate):
         raise _invalid("output.bitrate", bitrate, "must be bits per second such as 192k, from 8k to 640k")
     _check_key(request.source.key, "source.key")
-    if sum(len(k) + len(v) for k, v in request.metadata.items()) > _MAX_METADATA_BYTES:
+    if sum(len(k.encode()) + len(v.encode()) for k, v in request.metadata.items()) > _MAX_METADATA_BYTES:
         raise Rejected(Code.REQUEST_INVALID, f"metadata is larger than {_MAX_METADATA_BYTES} bytes")
 
 
