@@ -58,6 +58,10 @@ class Cancellation:
         """Seconds until the job's time is used up; None: no limit."""
         return None if self._ends_at is None else max(0.0, self._ends_at - time.monotonic())
 
+    def overdue_s(self) -> float:
+        """Seconds by which the job has outlived its time: it should have stopped by itself."""
+        return 0.0 if self._ends_at is None else max(0.0, time.monotonic() - self._ends_at)
+
     def listen(self, listener: Callable[[], None]) -> None:
         """Call `listener`, in whichever thread cancels, when that happens; at once if it has happened."""
         with self._lock:

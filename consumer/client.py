@@ -1,21 +1,29 @@
-"""For platform code: send requests, watch outcomes. Needs neither TensorFlow nor object storage.
+"""For platform code: send and cancel requests, watch outcomes. Needs neither TensorFlow nor object storage.
 
 topics = TopicSettings.load()
 client = Client(KafkaSettings.load(), topics, AvroCodec())
 outcome = client.send_and_wait(SeparationRequest(...), timeout_s=60)
 """
 
-import logging
 import time
 from collections.abc import Iterator
+from contextlib import closing
+from datetime import UTC, datetime
 
 from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaException, Producer
 from confluent_kafka import TopicPartition as KafkaPartition
 
 from consumer.adapters.avro import AvroCodec
-from consumer.adapters.kafka_config import common_config, producer_config
+from consumer.adapters.kafka_config import common_config, connect, producer_config
 from consumer.errors import BrokerUnavailable
-from consumer.events import DeadLetter, Event, SeparationProgress, SeparationRequest, SeparationResult
+from consumer.events import (
+    DeadLetter,
+    Event,
+    SeparationControl,
+    SeparationProgress,
+    SeparationRequest,
+    SeparationResult,
+)
 from consumer.settings import KafkaSettings, TopicSettings
 
 _REQUEST_S = 10.0
@@ -29,12 +37,23 @@ class Client:
 
     def send(self, request: SeparationRequest) -> None:
         """Returns once the brokers have the request."""
+        self._produce(self._topics.requests, request, request.request_id)
+
+    def cancel(self, request_id: str, reason: str | None = None) -> None:
+        """Ask that a request be stopped, or not begun: it ends as a dead letter CANCELLED, unless it is done already.
+
+        Returns once the brokers have the wish.
+        """
+        wish = SeparationControl(request_id=request_id, action="cancel", reason=reason, issued_at=datetime.now(UTC))
+        self._produce(self._topics.control, wish, request_id)
+
+    def _produce(self, topic: str, event: Event, key: str) -> None:
         failures: list[str] = []
-        producer = Producer(producer_config(self._kafka), logger=logging.getLogger("librdkafka.client"))
+        producer = connect(Producer, producer_config(self._kafka), "client")
         producer.produce(
-            self._topics.requests,
-            self._codec.encode(request),
-            request.request_id.encode(),
+            topic,
+            self._codec.encode(event),
+            key.encode(),
             on_delivery=lambda error, _: failures.append(error.str()) if error else None,
         )
         if producer.flush(_REQUEST_S) or failures:
@@ -42,14 +61,13 @@ class Client:
 
     def send_and_wait(self, request: SeparationRequest, timeout_s: float) -> SeparationResult | DeadLetter:
         """The request's outcome. Raises BrokerUnavailable if none came in time."""
-        watch = self.watch()  # in place before the request is sent: nothing can be missed
-        self.send(request)
-        deadline = time.monotonic() + timeout_s
-        while (left_s := deadline - time.monotonic()) > 0:
-            event = watch.poll(left_s)
-            if isinstance(event, SeparationResult | DeadLetter) and event.request_id == request.request_id:
-                watch.close()
-                return event
+        with closing(self.watch()) as watch:  # in place before the request is sent: nothing can be missed
+            self.send(request)
+            deadline = time.monotonic() + timeout_s
+            while (left_s := deadline - time.monotonic()) > 0:
+                event = watch.poll(left_s)
+                if isinstance(event, SeparationResult | DeadLetter) and event.request_id == request.request_id:
+                    return event
         raise BrokerUnavailable(f"no outcome within {timeout_s:g} s")
 
     def watch(self, *, from_beginning: bool = False) -> "Watch":
@@ -71,7 +89,7 @@ class Watch:
         self._kinds, self._codec = kinds, codec
         config = common_config(kafka) | kafka.properties
         config |= {"group.id": "unused", "enable.auto.commit": False, "isolation.level": "read_committed"}
-        self._consumer = Consumer(config, logger=logging.getLogger("librdkafka.watch"))
+        self._consumer = connect(Consumer, config, "watch")
         try:
             self._consumer.assign([p for topic in kinds for p in self._positions(topic, from_beginning=from_beginning)])
         except KafkaException as error:

@@ -1,4 +1,4 @@
-"""`request` and `watch`: what a developer of the platform tries the service with."""
+"""`request`, `cancel` and `watch`: what a developer of the platform tries the service with."""
 
 import sys
 import uuid
@@ -19,22 +19,32 @@ def request(
     format: Annotated[str, typer.Option(help="Format of the stems.")] = "wav",
     bitrate: Annotated[str | None, typer.Option(help="Of lossy formats, such as 192k.")] = None,
     high_frequencies: Annotated[str, typer.Option(help="zeros or average.")] = "zeros",
-    start_s: Annotated[float | None, typer.Option(help="Seconds to skip.")] = None,
-    duration_s: Annotated[float | None, typer.Option(help="Seconds to separate.")] = None,
+    start_s: Annotated[float | None, typer.Option(min=0.0, help="Seconds to skip.")] = None,
+    duration_s: Annotated[float | None, typer.Option(min=0.001, help="Seconds to separate.")] = None,
     request_id: Annotated[str | None, typer.Option(help="A new one by default.")] = None,
     wait: Annotated[bool, typer.Option("--wait", help="Wait for the outcome and print it.")] = False,
     timeout_s: Annotated[float, typer.Option(help="How long to wait.")] = 600.0,
 ) -> None:
     """Send a separation request; prints its id or, with --wait, its outcome (exit code 1 for a dead letter)."""
-    from consumer.events import DeadLetter, OutputOptions, SeparationRequest, SourceObject
+    from consumer.catalog import FORMATS, HIGH_FREQUENCIES, MODELS, is_bitrate
+    from consumer.events import REQUEST_ID, DeadLetter, OutputOptions, SeparationRequest, SourceObject
 
     bucket, _, key = source.partition("/")
-    if not bucket or not key:
-        raise typer.BadParameter("must be BUCKET/KEY", param_hint="BUCKET/KEY")
+    model = f"{stems}stems" + ("-16kHz" if wide else "")
+    _require(bucket and key, "BUCKET/KEY", "must be BUCKET/KEY")
+    _require(model in MODELS, "--stems", "must be 2, 4 or 5")
+    _require(format in FORMATS, "--format", f"must be one of {', '.join(FORMATS)}")
+    _require(bitrate is None or is_bitrate(bitrate), "--bitrate", "must be a bitrate such as 192k")
+    _require(high_frequencies in HIGH_FREQUENCIES, "--high-frequencies", "must be zeros or average")
+    _require(
+        request_id is None or REQUEST_ID.fullmatch(request_id),
+        "--request-id",
+        "must be 1 to 64 characters of A-Za-z0-9_-",
+    )
     event = SeparationRequest(
         request_id=request_id or str(uuid.uuid4()),
         source=SourceObject(bucket=bucket, key=key),
-        model=f"{stems}stems" + ("-16kHz" if wide else ""),
+        model=model,
         output=OutputOptions(format=format, bitrate=bitrate),
         high_frequencies=high_frequencies,
         start_s=start_s,
@@ -52,6 +62,17 @@ def request(
         sys.exit(1)
 
 
+def cancel(
+    request_id: Annotated[str, typer.Argument(metavar="REQUEST_ID", help="The request's.")],
+    reason: Annotated[str | None, typer.Option(help="Why; it is told in the dead letter.")] = None,
+) -> None:
+    """Cancel a request, begun or not: it ends as a dead letter CANCELLED, unless it is done already."""
+    from consumer.events import REQUEST_ID
+
+    _require(REQUEST_ID.fullmatch(request_id), "REQUEST_ID", "must be 1 to 64 characters of A-Za-z0-9_-")
+    _client().cancel(request_id, reason)
+
+
 def watch(
     from_beginning: Annotated[bool, typer.Option("--from-beginning", help="Begin with what is already there.")] = False,
     count: Annotated[int, typer.Option(help="Stop after so many events; 0: never.")] = 0,
@@ -60,6 +81,11 @@ def watch(
     events = _client().watch(from_beginning=from_beginning)
     for event in islice(events, count or None):
         typer.echo(_line(event))
+
+
+def _require(is_right: object, parameter: str, why: str) -> None:
+    if not is_right:
+        raise typer.BadParameter(why, param_hint=parameter)
 
 
 def _client() -> "Client":
