@@ -1,4 +1,4 @@
-"""The probes and the metrics page, on one port: /health, /ready, /metrics."""
+"""The probes and the metrics page, on one port: /health, /ready, /started, /metrics."""
 
 import json
 import threading
@@ -18,16 +18,24 @@ _CLIENT_S = 10.0  # a client that takes longer to ask or to listen is dropped
 
 
 class Health:
-    """`live` is asked by /health: is anything here stuck for good? `ready` by /ready: can this replica do its work?"""
+    """`live` is asked by /health: is anything here stuck for good? `ready` by /ready: can this replica do its work?
 
-    def __init__(self, live: Mapping[str, Probe], ready: Mapping[str, Probe]) -> None:
-        self._live, self._ready = live, ready
+    `started` by /started: has it begun? Until then nobody should ask whether it is stuck.
+    """
+
+    def __init__(
+        self, live: Mapping[str, Probe], ready: Mapping[str, Probe], started: Mapping[str, Probe] | None = None
+    ) -> None:
+        self._live, self._ready, self._started = live, ready, started or {}
 
     def live(self) -> dict[str, str]:
         return {name: probe() for name, probe in self._live.items()}
 
     def ready(self) -> dict[str, str]:
         return {name: probe() for name, probe in self._ready.items()}
+
+    def started(self) -> dict[str, str]:
+        return {name: probe() for name, probe in self._started.items()}
 
 
 class HealthServer:
@@ -37,6 +45,7 @@ class HealthServer:
         pages: dict[str, Callable[[str], tuple[int, str, bytes]]] = {
             "/health": lambda accept: _probe_page(health.live()),
             "/ready": lambda accept: _probe_page(health.ready()),
+            "/started": lambda accept: _probe_page(health.started()),
             "/metrics": lambda accept: _metrics_page(registry, accept),
         }
 

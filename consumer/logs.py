@@ -11,7 +11,11 @@ from collections.abc import MutableMapping
 from typing import Any
 
 import structlog
+from structlog.processors import ExceptionRenderer
+from structlog.tracebacks import ExceptionDictTransformer
 
+# Without the values of local variables, which hold payloads and settings.
+_json_tracebacks = ExceptionRenderer(ExceptionDictTransformer(show_locals=False))
 _SECRET = re.compile(r"password|secret|token|api_?key|access_?key|authorization|credential", re.IGNORECASE)
 
 
@@ -33,7 +37,7 @@ def configure(level: str, format: str, **bound: str) -> None:
     structlog.configure(
         processors=[
             *shared,
-            structlog.processors.dict_tracebacks if format == "json" else structlog.processors.format_exc_info,
+            _json_tracebacks if format == "json" else structlog.processors.format_exc_info,
             renderer,
         ],
         wrapper_class=structlog.make_filtering_bound_logger(getattr(logging, level)),

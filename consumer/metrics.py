@@ -6,6 +6,9 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 from prometheus_client.core import Metric
 from prometheus_client.registry import Collector
 
+from consumer.errors import Code
+from consumer.speed import Speed
+
 _NAMESPACE = "separation"
 _STAGE_BUCKETS_S = (0.001, 0.005, 0.025, 0.1, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 120.0, 300.0, 900.0, 1800.0)
 
@@ -15,6 +18,7 @@ class Metrics:
 
     def __init__(self) -> None:
         self.registry = CollectorRegistry()
+        self.speed = Speed()
         self.jobs = Counter(
             "jobs", "Records that got their outcome, by outcome (done, retried, dead_lettered) and dead-letter code",
             ["outcome", "code"], registry=self.registry, namespace=_NAMESPACE,
@@ -40,6 +44,12 @@ class Metrics:
         self.dead_letters = Counter(
             "dead_letters", "Dead letters published", ["code"], registry=self.registry, namespace=_NAMESPACE
         )
+        # From 0 on, so that the first one is an increase too.
+        for code in Code:
+            self.dead_letters.labels(code)
+            self.jobs.labels("dead_lettered", code)
+        for outcome in ("done", "retried"):
+            self.jobs.labels(outcome, "")
         self.realtime_factor = Gauge(
             "realtime_factor",
             "Seconds of audio separated a second of work, recently",
@@ -47,6 +57,12 @@ class Metrics:
             registry=self.registry,
             namespace=_NAMESPACE,
         )
+
+    def separated(self, model: str, *, audio_s: float, work_s: float) -> None:
+        """A track of audio_s was separated in work_s."""
+        self.audio_seconds.labels(model).inc(audio_s)
+        self.speed.note(model, audio_s=audio_s, work_s=work_s)
+        self.realtime_factor.labels(model).set(self.speed.realtime_factors()[model])
 
     def add_collector(self, collect: Callable[[], Iterable[Metric]]) -> None:
         """Metrics that are computed when they are asked for."""

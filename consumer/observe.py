@@ -1,11 +1,10 @@
-"""What can be seen of a replica from outside: its probes, its computed metrics, its outcomes as they are published."""
+"""What can be seen of a replica from outside: its probes, and its outcomes as they are published."""
 
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from typing import assert_never
 
 import structlog
-from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 
 from consumer.errors import Rejected, StoreUnavailable
 from consumer.health import Health
@@ -15,6 +14,7 @@ from consumer.model import DeadLettered, Done, Retry
 from consumer.replica import Replica
 
 SILENCE_S = 40.0  # of the poll loop: rebalances and requests may take some of that, nothing takes all of it
+OVERDUE_S = 300.0  # of a job: stopping it takes a second or three, but what is being stored may be large
 _STORE_FRESH_S = 2.0
 
 
@@ -50,21 +50,32 @@ def _text(key: bytes | None) -> str | None:
 
 
 class Vitals:
-    """Looks at the parts of a replica whenever a probe or a scrape asks."""
+    """Looks at the parts of a replica whenever a probe asks."""
 
-    def __init__(self, replica: Replica, *, source_error: Callable[[], str], check_store: Callable[[], None]) -> None:
+    def __init__(
+        self,
+        replica: Replica,
+        *,
+        source_error: Callable[[], str],
+        check_store: Callable[[], None],
+    ) -> None:
         self._replica = replica
         self._source_error = source_error
         self._check_store = check_store
         self._store_checked_at, self._store_reason = float("-inf"), ""
         self.health = Health(
-            live={"poll_loop": self._poll_loop},
+            live={
+                "poll_loop": self._poll_loop,
+                "separator": self._heartbeat,
+                "oldest_job": self._oldest_job,
+            },
             ready={
                 "replica": lambda: self._replica.state,
-                "separator": self._separator,
+                "model": self._model,
                 "group": self._group,
                 "store": self._store,
             },
+            started={"replica": lambda: "" if replica.has_begun else replica.state},
         )
 
     def _poll_loop(self) -> str:
@@ -72,7 +83,18 @@ class Vitals:
         is_polling = self._replica.state == ""
         return f"silent for {silent_s:.0f} s" if is_polling and silent_s > SILENCE_S else ""
 
-    def _separator(self) -> str:
+    def _heartbeat(self) -> str:
+        """Of those that should be warm: one that died is started again by the next job."""
+        now, separators = time.monotonic(), self._replica.separators
+        silent_s = max((now - s.status.last_heartbeat for s in separators if s.status.ready), default=0.0)
+        return f"silent for {silent_s:.0f} s" if self._replica.state == "" and silent_s > SILENCE_S else ""
+
+    def _oldest_job(self) -> str:
+        """One that does not stop although its time is over; waiting for a dependency that is away costs no time."""
+        overdue_s = self._replica.ledger.overdue_s()
+        return f"{overdue_s:.0f} s past MAX_JOB_S" if overdue_s > OVERDUE_S else ""
+
+    def _model(self) -> str:
         return "; ".join(s.status.reason or "not ready" for s in self._replica.separators if not s.status.ready)
 
     def _group(self) -> str:
@@ -87,17 +109,3 @@ class Vitals:
                 self._store_reason = str(error)
             self._store_checked_at = time.monotonic()
         return self._store_reason
-
-    def collect(self) -> Iterable[Metric]:
-        replica = self._replica
-        yield GaugeMetricFamily(
-            "separation_in_flight", "Records at work in this replica", value=replica.ledger.in_flight()
-        )
-        yield CounterMetricFamily(
-            "separation_rebalances", "Changes of the assigned partitions", value=replica.loop.rebalances
-        )
-        yield CounterMetricFamily(
-            "separation_separator_restarts",
-            "Separator processes started again",
-            value=sum(s.status.restarts for s in replica.separators),
-        )
