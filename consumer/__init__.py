@@ -9,5 +9,6 @@ One record walks one way through six rooms, each of which takes a frozen value a
     store       Stems             -> StoredStems            objects, then the manifest
     publish     StoredStems       -> Message                a result, in one transaction with the offset
 
+Two more shorten the walk: `recall` finds what this request, and `reuse` what this content, has been answered with.
 `app` wires them, `pipeline` runs them, `loop` polls, `publisher` commits.
 """

@@ -10,13 +10,19 @@ from typing import Self
 
 from consumer.adapters.avro import AvroCodec
 from consumer.adapters.kafka import KafkaSource
+from consumer.adapters.kafka_control import KafkaControl
+from consumer.adapters.kafka_lag import KafkaLag
 from consumer.adapters.kafka_outbox import KafkaNotices, KafkaOutbox
 from consumer.adapters.minio import MinioStore
 from consumer.adapters.model_sources import model_sources
 from consumer.adapters.registry import SchemaRegistry
+from consumer.cancellations import MAX_REMEMBERED, REMEMBERED_FOR, Cancellations
+from consumer.control import ControlFollower
 from consumer.errors import StoreUnavailable
 from consumer.events import SCHEMA_FILES
+from consumer.gauges import GroupLag, ReplicaGauges
 from consumer.health import HealthServer
+from consumer.lag import Describe
 from consumer.ledger import Ledger
 from consumer.loop import Loop
 from consumer.metrics import Metrics
@@ -41,8 +47,10 @@ from consumer.settings import (
 from consumer.steps.fetch import Fetch
 from consumer.steps.publish import Publish
 from consumer.steps.recall import Recall
+from consumer.steps.reuse import Reuse
 from consumer.steps.store import Store
 from consumer.steps.validate import Validate
+from consumer.watchdog import Watchdog
 from consumer.weights import Weights
 
 SEPARATOR_COMMAND = (sys.executable, "-m", "consumer.separator.process")
@@ -77,7 +85,11 @@ class Settings:
 
     @property
     def retry_topics(self) -> list[str]:
-        return [self.topics.retry(number) for number in range(1, len(self.service.retry_delays) + 1)]
+        return retry_topics(self.topics, self.service)
+
+
+def retry_topics(topics: TopicSettings, service: ServiceSettings) -> list[str]:
+    return [topics.retry(number) for number in range(1, len(service.retry_delays) + 1)]
 
 
 def make_codec(schema: SchemaSettings, topics: TopicSettings) -> AvroCodec:
@@ -101,6 +113,13 @@ def make_store(settings: StoreSettings) -> MinioStore:
     return MinioStore(
         settings.endpoint, settings.access_key, settings.secret_key.get_secret_value(), secure=settings.secure
     )
+
+
+def make_lag(
+    kafka: KafkaSettings, topics: TopicSettings, retry_topics: Sequence[str], schema: SchemaSettings
+) -> KafkaLag:
+    """With a codec of its own: it decodes in another thread."""
+    return KafkaLag(kafka, [topics.requests, *retry_topics], Describe(make_codec(schema, topics)))
 
 
 def make_separators(settings: Settings, command: Sequence[str] = SEPARATOR_COMMAND) -> list[SeparatorClient]:
@@ -132,16 +151,30 @@ def make_replica(settings: Settings, *, separator_command: Sequence[str] = SEPAR
     source = KafkaSource(settings.kafka, instance_id=service.instance_id, is_static_member=service.is_static_member)
     outbox = KafkaOutbox(settings.kafka, instance_id=service.instance_id)
     notices = KafkaNotices(settings.kafka)
+    lag = make_lag(settings.kafka, topics, settings.retry_topics, settings.schema)
+    feed = KafkaControl(
+        settings.kafka, topics.control, max_age_s=REMEMBERED_FOR.total_seconds(), max_records=MAX_REMEMBERED
+    )
+    cancellations = Cancellations()
     ledger = Ledger(source.membership)
     separators = make_separators(settings, separator_command)
     weights = Weights(settings.separator.model_path, model_sources(settings.separator.model_sources, store))
     loop = Loop(
-        source, ledger, topics=[topics.requests], retry_topics=settings.retry_topics, revoke_grace_s=REVOKE_GRACE_S
+        source,
+        ledger,
+        topics=[topics.requests],
+        retry_topics=settings.retry_topics,
+        max_retry_delay_s=max(service.retry_delays, default=0.0),
+        revoke_grace_s=REVOKE_GRACE_S,
     )
     rooms = make_rooms(settings, codec, store, weights)
 
     def check_store() -> None:
         store.check(job.output_bucket)
+
+    def close() -> None:
+        lag.stop()
+        notices.close()
 
     pipeline = Pipeline(
         ledger,
@@ -150,25 +183,46 @@ def make_replica(settings: Settings, *, separator_command: Sequence[str] = SEPAR
         patience=Patience({StoreUnavailable: check_store}, on_retry=lambda stage: metrics.retries.labels(stage).inc()),
         metrics=metrics,
         progress=ProgressReporter(notices, codec, topic=topics.progress, instance_id=service.instance_id),
+        cancellations=cancellations,
         max_job_s=job.max_job_s,
         halt=halt,
     )
+    publisher = Publisher(ledger, outbox, source, PublishedObserver(metrics))
     replica = Replica(
         loop=loop,
         ledger=ledger,
         pipeline=pipeline,
-        publisher=Publisher(ledger, outbox, source, PublishedObserver(metrics)),
+        publisher=publisher,
         separators=separators,
         weights=weights,
         models=settings.separator.models,
         scratch=_scratch(settings),
         open_outbox=outbox.open,
-        close=notices.close,
+        check_store=check_store,
+        close=close,
         halt=halt,
+        watchdogs=(
+            Watchdog("poll loop", lambda: loop.last_poll),
+            Watchdog("publisher", publisher.sign_of_life),
+        ),
+        control=ControlFollower(feed, codec, cancellations),
         shutdown_grace_s=service.shutdown_grace_s,
     )
-    vitals = Vitals(replica, source_error=lambda: source.last_error, check_store=check_store)
-    metrics.add_collector(vitals.collect)
+    vitals = Vitals(
+        replica,
+        source_error=lambda: source.last_error,
+        check_store=check_store,
+    )
+    metrics.add_collector(ReplicaGauges(replica, lambda: source.traffic).collect)
+    group_lag = GroupLag(
+        lag.backlog,
+        metrics.speed,
+        requests_topic=topics.requests,
+        target_wait_s=service.target_wait_s,
+        separators=len(separators),
+    )
+    metrics.add_collector(group_lag.collect)
+    lag.start()
     HealthServer(service.http_host, service.http_port, vitals.health, metrics.registry)
     return replica
 
@@ -186,6 +240,14 @@ def make_rooms(settings: Settings, codec: AvroCodec, store: MinioStore, weights:
         recall=Recall(store=store),
         weights=weights,
         fetch=Fetch(store=store, scratch=_scratch(settings), max_object_bytes=job.max_object_bytes),
+        reuse=Reuse(
+            store=store,
+            bucket=job.output_bucket,
+            prefix=job.output_prefix,
+            buckets=(job.output_bucket, *job.allowed_output_buckets),
+        )
+        if job.deduplicate_content
+        else None,
         store=Store(store=store, uploads=ThreadPoolExecutor(8, "upload")),
         publish=Publish(
             codec=codec,

@@ -107,5 +107,5 @@ def parse_note(note: str) -> dict[int, int]:
     """Starts by offset; a note that is not ours tells nothing."""
     try:
         return {int(offset): int(n) for offset, n in json.loads(note)["starts"].items()}
-    except (ValueError, KeyError, TypeError, AttributeError):
+    except (ValueError, KeyError, TypeError, AttributeError, OverflowError, RecursionError):
         return {}

@@ -35,6 +35,7 @@ class Ledger:
         """These partitions are ours from now on."""
         with self._changed:
             for partition in partitions:
+                self._refused.discard(partition)  # a refusal of an earlier lease is settled by this one
                 self._leases[partition] = Lease(partition)
                 self._turns.append(partition)
 
@@ -43,6 +44,12 @@ class Ledger:
         with self._changed:
             lease = self._leases.get(partition)
             return lease is not None and lease.watermark is None
+
+    def position(self, partition: TopicPartition) -> int:
+        """Everything of the partition before this offset was read, or done before; 0 where it is not ours."""
+        with self._changed:
+            lease = self._leases.get(partition)
+            return lease.watermark.position if lease and lease.watermark else 0
 
     def begin(self, partition: TopicPartition, committed: Position | None) -> None:
         with self._changed:
@@ -238,6 +245,14 @@ class Ledger:
         """Records at work."""
         with self._changed:
             return sum(len(lease.working) for lease in self._leases.values())
+
+    def overdue_s(self) -> float:
+        """By how much the oldest job at work has outlived its time."""
+        with self._changed:
+            return max(
+                (t.cancellation.overdue_s() for lease in self._leases.values() for t in lease.working.values()),
+                default=0.0,
+            )
 
     @staticmethod
     def _is_quiet(lease: Lease) -> bool:

@@ -2,18 +2,21 @@
 
 import time
 from collections.abc import Collection, Sequence
+from datetime import UTC, datetime, timedelta
 
 import structlog
 
 from consumer.errors import BrokerUnavailable
 from consumer.ledger import Ledger
 from consumer.model import Record, TopicPartition
-from consumer.ports import EndOfPartition, Source
-from consumer.redelivery import parse
+from consumer.ports import EndOfPartition, Position, Source
+from consumer.redelivery import Redelivery, parse
 
 POLL_S = 0.1
 # Records a partition that may wait here. Pausing costs up to half a second of fetching, so not for every record.
 PAUSE_ABOVE, RESUME_BELOW = 32, 8
+# A member that was assigned nothing for so long gets nothing: it stands by.
+SETTLED_S = 10.0
 
 
 class Loop:
@@ -26,17 +29,20 @@ class Loop:
         *,
         topics: Sequence[str],
         retry_topics: Collection[str],
+        max_retry_delay_s: float,
         revoke_grace_s: float,
     ) -> None:
         self._source, self._ledger = source, ledger
         self._topics = topics
         self._retry_topics = frozenset(retry_topics)
+        self._max_retry_delay = timedelta(seconds=max_retry_delay_s)
         self._revoke_grace_s = revoke_grace_s
         self._paused: set[TopicPartition] = set()
         self._refused: set[TopicPartition] = set()
         self._ends_at: float | None = None
         self._log = structlog.get_logger()
         self.last_poll = time.monotonic()
+        self._member_since = float("inf")
         self.rebalances = 0
         self.has_joined = False
 
@@ -50,8 +56,9 @@ class Loop:
             self.step()
 
     def stop(self, grace_s: float) -> None:
-        """Begin nothing more; what is at work may take grace_s. May be called again, with less."""
-        self._ends_at = time.monotonic() + grace_s
+        """Begin nothing more; what is at work may take grace_s. Of several calls the earliest end counts."""
+        ends_at = time.monotonic() + grace_s
+        self._ends_at = ends_at if self._ends_at is None else min(ends_at, self._ends_at)
 
     def leave(self) -> None:
         """Leave the group. What is still at work is cancelled, and will be done by others."""
@@ -61,39 +68,69 @@ class Loop:
         """One poll and what follows from it."""
         event = self._source.poll(timeout_s)
         self.last_poll = time.monotonic()
+        if not self.has_joined:
+            self._look_for_membership()
         match event:
             case Record() if self._has_begun(event.topic_partition, event.offset):
-                self._ledger.admit(event, parse(event, is_redelivery=event.topic in self._retry_topics))
+                self._ledger.admit(event, self._redelivery(event))
             case EndOfPartition() if self._has_begun(event.topic_partition, event.offset):
                 self._ledger.reach(event)
             case _:
                 pass
         self._refused.update(self._ledger.take_refused())
         for partition in list(self._refused):
-            self._read_again(partition)
+            if not self._read_again(partition):
+                break  # each question takes seconds while the broker is away, and polling must go on
         self._balance()
+
+    def _look_for_membership(self) -> None:
+        """A member for whom there are no partitions may never be called back, and is ready all the same."""
+        if not self._source.is_member():
+            self._member_since = float("inf")
+        elif self._member_since == float("inf"):
+            self._member_since = self.last_poll
+        self.has_joined = self.last_poll - self._member_since >= SETTLED_S
+
+    def _redelivery(self, record: Record) -> Redelivery:
+        """What the record has been through; due at most the longest delay after it was written."""
+        now = datetime.now(UTC)
+        written = min(record.timestamp or now, now)
+        return parse(record, is_redelivery=record.topic in self._retry_topics).due_by(written + self._max_retry_delay)
 
     def _has_begun(self, partition: TopicPartition, offset: int) -> bool:
         """Learn where the partition stands, at its first event. False, and that event again, where that fails."""
-        if not self._ledger.needs_position(partition):
-            return True
         try:
-            self._ledger.begin(partition, self._source.committed([partition])[partition])
+            if self._ledger.needs_position(partition):
+                self._ledger.begin(partition, self._source.committed([partition])[partition])
+            position = self._ledger.position(partition)
+            if offset < position and self._source.end(partition) < position:
+                self._begin_anew(partition, position, offset)
             return True
         except BrokerUnavailable as away:
             self._log.warning("partition.position_unknown", partition=partition, reason=str(away))
             self._source.rewind(partition, offset)
             return False
 
-    def _read_again(self, partition: TopicPartition) -> None:
-        """Its commit was refused. If it is ours nevertheless, begin anew at what is committed."""
+    def _begin_anew(self, partition: TopicPartition, position: int, offset: int) -> None:
+        """The log ends before our position in it: it is another one, whose records are new however low their offsets.
+
+        Records below the position alone prove nothing: a resume or a refused commit may bring them once more.
+        """
+        self._log.warning("partition.log_was_replaced", partition=partition, position=position, begins_at=offset)
+        self._ledger.close([partition], "log was replaced")
+        self._ledger.open([partition])
+        self._ledger.begin(partition, Position(offset=offset))
+
+    def _read_again(self, partition: TopicPartition) -> bool:
+        """Its commit was refused. If it is ours nevertheless, begin anew at what is committed. False: not yet."""
         try:
             committed = self._source.committed([partition])[partition]
         except BrokerUnavailable:
-            return  # at the next step
+            return False
         self._refused.discard(partition)
         if self._source.rewind(partition, committed.offset if committed else None):
             self._ledger.open([partition])
+        return True
 
     def _balance(self) -> None:
         """Stop fetching what would only pile up here.

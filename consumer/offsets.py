@@ -47,6 +47,11 @@ class Watermark(Generic[O]):
         self._settled[offset] = outcome
 
     @property
+    def position(self) -> int:
+        """The lowest offset that would be new."""
+        return self._read_to
+
+    @property
     def in_flight(self) -> int:
         """Records that were read and whose outcome is not committed."""
         return len(self._admitted)

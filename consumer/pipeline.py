@@ -14,18 +14,21 @@ from typing import Any, TypeVar
 
 import structlog
 
+from consumer.cancellation import Cancellation
+from consumer.cancellations import Cancellations
 from consumer.errors import Cancelled, Code, Fatal, Rejected, Transient, WorkerCrashed
 from consumer.events import REQUEST_ID
 from consumer.lease import Ticket
 from consumer.ledger import Ledger
 from consumer.metrics import Metrics
-from consumer.model import LocalTrack, Outcome, Stems, StoredStems
+from consumer.model import Done, LocalTrack, Outcome, Stems, StoredStems
 from consumer.ports import Codec, Separator
 from consumer.progress import ProgressReporter
 from consumer.retry import Patience
 from consumer.steps.fetch import Fetch
 from consumer.steps.publish import Publish
 from consumer.steps.recall import Recall
+from consumer.steps.reuse import Reuse
 from consumer.steps.store import Store
 from consumer.steps.validate import Validate, check_deadline
 from consumer.verdict import Failure, Verdict
@@ -45,6 +48,7 @@ class Rooms:
     recall: Recall
     weights: Weights
     fetch: Fetch
+    reuse: Reuse | None  # None: everything is computed
     store: Store
     publish: Publish
 
@@ -75,12 +79,13 @@ class Pipeline:
         patience: Patience,
         metrics: Metrics,
         progress: ProgressReporter,
+        cancellations: Cancellations,
         max_job_s: float,
         halt: Callable[[Fatal], None],
     ) -> None:
         self._ledger, self._rooms, self._separators = ledger, rooms, separators
         self._patience, self._metrics, self._progress, self._halt = patience, metrics, progress, halt
-        self._max_job_s = max_job_s
+        self._cancellations, self._max_job_s = cancellations, max_job_s
         self._verdict = Verdict(rooms.publish)
         # One track waits while one is separated; more would only hold scratch space.
         self._fetched: queue.Queue[Work] = queue.Queue(len(separators))
@@ -125,19 +130,19 @@ class Pipeline:
                 self._lead(Work(ticket=ticket, log=log), self._to_track, self._fetched)
 
     def _separate_loop(self, separator: Separator) -> None:
-        while work := self._take(self._fetched):
+        while work := self._take(self._fetched, while_idle=separator.revive):
             self._lead(work, lambda work: self._to_stems(work, separator), self._separated)
 
     def _store_loop(self) -> None:
         while work := self._take(self._separated):
             self._lead(work, self._to_result, None)
 
-    def _take(self, source: queue.Queue[Work]) -> Work | None:
+    def _take(self, source: queue.Queue[Work], while_idle: Callable[[], None] = lambda: None) -> Work | None:
         while not self._stopped.is_set():
             try:
                 return source.get(timeout=_IDLE_S)
             except queue.Empty:
-                continue
+                while_idle()
         return None
 
     def _lead(self, work: Work, room: Callable[[Work], Outcome | None], onward: queue.Queue[Work] | None) -> None:
@@ -150,7 +155,9 @@ class Pipeline:
         except Exception as error:  # noqa: BLE001 - the verdict knows what each kind means
             outcome = self._judge(work, error)
         else:
-            self._verdict.note_success()
+            if isinstance(outcome, Done) and not outcome.deduplicated:  # what was only looked up proves nothing
+                self._verdict.note_success()
+        self._cancellations.end(work.ticket.cancellation)
         if work.track:
             shutil.rmtree(work.track.folder, ignore_errors=True)
         if outcome is None:
@@ -163,7 +170,10 @@ class Pipeline:
         failure = Failure(
             error=error, ticket=work.ticket, stage=work.stage, request_id=work.request_id, starts=work.starts
         )
-        return self._insist(work, lambda: self._verdict.on(failure))
+        try:
+            return self._insist(work, lambda: self._verdict.on(failure))
+        except Cancelled:
+            return None
 
     def _pass_on(self, work: Work, onward: queue.Queue[Work]) -> None:
         while True:
@@ -182,12 +192,25 @@ class Pipeline:
         if REQUEST_ID.fullmatch(request.request_id):
             work.request_id = request.request_id
             work.log = work.log.bind(request_id=request.request_id)
+            self._cancellations.begin(request.request_id, ticket.redelivery.timestamp, ticket.cancellation)
         job = self._through(work, "validate", lambda: rooms.validate(request))
         if recalled := self._through(work, "recall", lambda: rooms.recall(job)):
             return self._result(work, recalled)
-        self._through(work, "model", lambda: rooms.weights.ensure(request.model))
-        work.track = self._through(work, "fetch", lambda: rooms.fetch(job, ticket.cancellation))
+        weights_sha256 = self._through(work, "model", lambda: rooms.weights.ensure(request.model))
+        track = work.track = self._through(work, "fetch", lambda: rooms.fetch(job, ticket.cancellation))
+        if copied := self._copied(work, track, weights_sha256):
+            return self._result(work, copied)
         return None
+
+    def _copied(self, work: Work, track: LocalTrack, weights_sha256: str) -> StoredStems | None:
+        """Copies of what another request with the same content has, where there is one."""
+        reuse, store = self._rooms.reuse, self._rooms.store
+        if reuse is None:
+            return None
+        twin = self._through(work, "reuse", lambda: reuse.find(track, weights_sha256))
+        if twin is None:
+            return None
+        return self._through(work, "copy", lambda: store.copy(track, twin, work.timings_s))
 
     def _to_stems(self, work: Work, separator: Separator) -> None:
         assert work.track
@@ -198,7 +221,9 @@ class Pipeline:
         ticket.cancellation.start_clock(self._max_job_s)
         separation = self._through(work, "separate", lambda: self._separate(work, track, separator))
         work.stems = Stems(track=track, separation=separation)
-        self._metrics.audio_seconds.labels(track.job.request.model).inc(separation.audio.duration_s)
+        self._metrics.separated(
+            track.job.request.model, audio_s=separation.audio.duration_s, work_s=work.timings_s["separate"]
+        )
 
     def _separate(self, work: Work, track: LocalTrack, separator: Separator) -> Any:
         """A record may kill its separator, or us; each start is counted where it survives that."""
@@ -225,6 +250,11 @@ class Pipeline:
         stems = work.stems
         assert stems
         stored = self._through(work, "store", lambda: self._rooms.store(stems, work.timings_s))
+        if self._rooms.reuse:
+            try:
+                self._rooms.reuse.note(stems.track, stored)
+            except (Transient, Rejected) as error:  # the result stands without it
+                work.log.warning("reuse.not_noted", reason=str(error))
         return self._result(work, stored)
 
     def _result(self, work: Work, stored: StoredStems) -> Outcome:
@@ -246,10 +276,18 @@ class Pipeline:
         return value
 
     def _insist(self, work: Work, encode: Callable[[], T]) -> T:
-        """Encode an outcome, for which a registry may be needed. That it refuses our schema is our fault."""
+        """Encode an outcome, for which a registry may be needed. That it refuses our schema is our fault.
+
+        Raises Cancelled if the record has no outcome here: the partition's next owner will see to it.
+        """
         try:
-            return self._patience.run("encode", encode, work.ticket.cancellation)
-        except Cancelled:
-            return encode()
+            try:
+                return self._patience.run("encode", encode, work.ticket.cancellation)
+            except Cancelled as cancelled:
+                if cancelled.rejection is None:
+                    raise
+                return self._patience.run("encode", encode, Cancellation())  # it needs an outcome all the same
         except Transient as error:
+            if not work.ticket.lease.is_open:
+                raise Cancelled("partition gone") from error
             raise Fatal(f"outcomes can't be encoded: {error}") from error

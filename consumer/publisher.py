@@ -24,13 +24,19 @@ class Publisher:
         self._ledger, self._outbox, self._source = ledger, outbox, source
         self._on_published = on_published
         self._stopped = threading.Event()
+        self._turns = 0
         self._log = structlog.get_logger()
 
     def run(self) -> None:
         """Publish until stopped."""
         while not self._stopped.is_set():
+            self._turns += 1
             if offers := self._ledger.offers(_IDLE_S):
                 self.publish(offers)
+
+    def sign_of_life(self) -> object:
+        """Changes as long as this goes on, however long an outage takes."""
+        return self._turns, self._outbox.calls
 
     def stop(self) -> None:
         self._stopped.set()
@@ -58,6 +64,7 @@ class Publisher:
     def _committed_after_all(self, offers: Sequence[Offer]) -> list[Offer]:
         """Those whose transaction went through although nobody told us."""
         while not self._stopped.is_set():
+            self._turns += 1
             try:
                 positions = self._source.committed([offer.lease.partition for offer in offers])
             except BrokerUnavailable:

@@ -5,21 +5,26 @@ import signal
 import threading
 import time
 from collections.abc import Callable, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import structlog
 
 from consumer.cancellation import Cancellation
-from consumer.errors import Cancelled, Fatal, Rejected
+from consumer.control import ControlFollower
+from consumer.errors import Cancelled, Fatal, Rejected, StoreMisconfigured, StoreUnavailable
 from consumer.ledger import Ledger
 from consumer.loop import Loop
 from consumer.pipeline import Pipeline
 from consumer.publisher import Publisher
 from consumer.separator.client import SeparatorClient
+from consumer.watchdog import Watchdog
 from consumer.weights import Weights
 
 _RETRY_MODELS_S = 10.0
+_RETRY_STORE_S = 2.0
+_CONTROL_S = 10.0
 # One signal often arrives twice: from the process group and from a parent that passes it on.
 _SAME_SIGNAL_S = 1.0
 
@@ -47,10 +52,14 @@ class Replica:
     models: Sequence[str]
     scratch: Path
     open_outbox: Callable[[], None]
+    check_store: Callable[[], None]
     close: Callable[[], None]
     halt: Halt
+    watchdogs: Sequence[Watchdog]
+    control: ControlFollower
     shutdown_grace_s: float
     state: str = "starting"  # what /ready says while it is not empty
+    has_begun: bool = False
     _signalled_at: float = field(default=float("-inf"), init=False)
 
     def run(self) -> None:
@@ -63,10 +72,13 @@ class Replica:
         try:
             self._prepare()
             log.info("replica.started", models=list(self.models))
-            self.state = ""
+            self.state, self.has_begun = "", True
             publishing.start()
             self.pipeline.start()
-            self.loop.run()
+            with ExitStack() as watched:
+                for watchdog in self.watchdogs:
+                    watched.enter_context(watchdog)
+                self.loop.run()
         except Cancelled:
             pass  # told to stop before it had begun
         finally:
@@ -78,11 +90,13 @@ class Replica:
 
     def _prepare(self) -> None:
         """Everything that must work before the first record is read. Raises Cancelled, Fatal."""
+        self.control.start()
         shutil.rmtree(self.scratch, ignore_errors=True)
         try:
             self.scratch.mkdir(parents=True, mode=0o700)
         except OSError as error:
             raise Fatal(f"SCRATCH_DIR: can't be written to ({error.strerror})") from error
+        self._await_store()
         self._provide_models()
         for separator in self.separators:
             separator.start()
@@ -90,6 +104,27 @@ class Replica:
         for separator in self.separators:
             self.state = "separator: loading models"
             separator.prepare(self.halt.cancellation)
+        self._hear_control()
+
+    def _hear_control(self) -> None:
+        """Learn what was cancelled before we started, if that can be learnt soon: work does not depend on it."""
+        ends_at = time.monotonic() + _CONTROL_S
+        while not self.control.wait_caught_up(0.1):
+            self.halt.cancellation.check()
+            if time.monotonic() > ends_at:
+                structlog.get_logger().warning("control.not_caught_up")
+                return
+
+    def _await_store(self) -> None:
+        while True:
+            try:
+                return self.check_store()
+            except StoreMisconfigured as error:
+                raise Fatal(str(error)) from error
+            except StoreUnavailable as error:
+                self.state = str(error)
+                structlog.get_logger().warning("store.away", reason=str(error))
+                self.halt.cancellation.sleep(_RETRY_STORE_S)
 
     def _provide_models(self) -> None:
         for model in self.models:
@@ -125,6 +160,7 @@ class Replica:
         self.loop.leave()
         self.pipeline.stop()
         self.publisher.stop()
+        self.control.stop()
         if publishing.ident:
             publishing.join(2.0)
         for separator in self.separators:

@@ -74,7 +74,7 @@ class Patience:
             retry=retry_if_exception_type(tuple(RULES)),
             stop=lambda state: stop_after_attempt(rule(state).attempts)(state),
             wait=lambda state: wait_exponential_jitter(
-                initial=rule(state).first_wait_s, max=rule(state).max_wait_s, jitter=rule(state).first_wait_s
+                multiplier=rule(state).first_wait_s, max=rule(state).max_wait_s, jitter=rule(state).first_wait_s
             )(state),
             sleep=cancel.sleep,
             before_sleep=before_sleep,
@@ -84,7 +84,7 @@ class Patience:
 
     def _waited_for_outage(self, stage: str, error: Transient, cancel: Cancellation) -> bool:
         """True if nobody could use the dependency, and now it is back."""
-        check = self._checks.get(type(error))
+        check = next((check for kind, check in self._checks.items() if isinstance(error, kind)), None)
         if check is None or self._answers(check):
             return False
         began = monotonic()

@@ -84,10 +84,12 @@ class KafkaSettings(_Group):
         "consumer", description="`consumer` is KIP-848 (brokers from 4.0); `classic` for older ones"
     )
     # Any other KAFKA_<PROPERTY>; may hold passwords, so it is never shown.
-    properties: dict[str, str] = Field({}, exclude=True, repr=False, description="")
+    properties: Annotated[dict[str, str], NoDecode] = Field({}, exclude=True, repr=False, description="")
 
-    # Set by Kubernetes for a service named kafka; no librdkafka property looks like these.
-    _NOT_PROPERTIES: ClassVar[re.Pattern[str]] = re.compile(r"KAFKA_(SERVICE_(HOST|PORT)|PORT(_|$)|PROPERTIES$)")
+    # Set by Kubernetes for a service named kafka, kafka-broker, ...; no librdkafka property looks like these.
+    _NOT_PROPERTIES: ClassVar[re.Pattern[str]] = re.compile(
+        r"KAFKA_(\w+_)?(SERVICE_(HOST|PORT)|PORT)(_|$)|KAFKA_PROPERTIES$"
+    )
     # The delivery promise rests on these; KAFKA_<PROPERTY> can't change them.
     _OURS: ClassVar[frozenset[str]] = frozenset(
         {"enable.auto.commit", "enable.auto.offset.store", "isolation.level", "transactional.id", "group.instance.id"}
@@ -120,7 +122,11 @@ def variable_of(librdkafka_property: str) -> str:
 def environment_without_secrets() -> dict[str, str]:
     """This process's environment for the one that touches untrusted bytes."""
     secret = ("KAFKA_", "MINIO_", "AWS_", "SPLEETER_API_KEY", "SCHEMA_REGISTRY_")
-    return {name: value for name, value in os.environ.items() if not name.startswith(secret)}
+    return {
+        name: value
+        for name, value in os.environ.items()
+        if not name.startswith(secret) and not re.fullmatch(r"OTEL_\w*_HEADERS", name)
+    }
 
 
 class TopicSettings(_Group):
@@ -142,7 +148,9 @@ class TopicSettings(_Group):
 
 class SchemaSettings(_Group):
     schema_registry_url: str | None = Field(
-        None, description="set: Confluent wire format; unset: Avro single-object encoding; both are accepted on input"
+        None,
+        repr=False,  # may hold a password
+        description="set: Confluent wire format; unset: Avro single-object encoding; both are accepted on input",
     )
 
 
@@ -175,6 +183,10 @@ class JobSettings(_Group):
         description="containers that are opened, by ffmpeg's demuxer names (`mov` is mp4 and m4a too)",
     )  # fmt: skip
     max_job_s: DurationS = Field(1800.0, gt=0, description="a job's time; then it is stopped")
+    deduplicate_content: bool = Field(
+        default=True,
+        description="copy the stems where a tenant's same content was separated in the same way for another request",
+    )
 
     @field_validator("allowed_source_buckets")
     @classmethod
@@ -193,7 +205,9 @@ class SeparatorSettings(_Group):
     )
     scratch_dir: Path = Field(Path(tempfile.gettempdir()), description="where tracks lie while they are worked on")
     separator_processes: int = Field(1, ge=1, le=64, description="separators a replica")
-    separator_runtime: Literal["tensorflow"] = Field("tensorflow", description="what computes the networks")
+    separator_runtime: Literal["tensorflow", "openvino"] = Field(
+        "tensorflow", description="what computes the networks; `openvino` (an extra) starts sooner, in less memory"
+    )
     ffmpeg_path: str | None = Field(None, description="ffmpeg to use; unset: the one that is installed with us")
 
 
@@ -202,9 +216,12 @@ class ServiceSettings(_Group):
         default_factory=socket.gethostname,
         description="this replica: transactional id, logs, and, where it is set, static membership",
     )
-    http_host: str = Field("127.0.0.1", description="address of `/health`, `/ready`, `/metrics`")
+    http_host: str = Field("127.0.0.1", description="address of `/health`, `/ready`, `/started`, `/metrics`")
     http_port: int = Field(8080, ge=0, le=65535, description="their port; 0: any free one")
     retry_delays: DurationsS = Field((10.0, 60.0, 600.0), description="one retry topic each")
+    target_wait_s: DurationS = Field(
+        60.0, gt=0, description="how long a request may wait, for `separation_desired_replicas`"
+    )
     shutdown_grace_s: DurationS = Field(30.0, ge=0, description="time to finish what is begun after SIGTERM")
 
     @property

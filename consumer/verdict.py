@@ -60,9 +60,8 @@ class Verdict:
             self._unexpected_in_a_row = 0
 
     def _dead_letter(self, failure: Failure, rejected: Rejected) -> DeadLettered:
-        self._count(rejected)
         ticket = failure.ticket
-        return self._publish.dead_letter(
+        letter = self._publish.dead_letter(
             ticket.record,
             ticket.redelivery,
             rejected,
@@ -70,6 +69,8 @@ class Verdict:
             attempts=max(failure.starts, ticket.redelivery.attempt),
             request_id=failure.request_id,
         )
+        self._count(rejected)  # last: while the registry is away, the same failure comes here again
+        return letter
 
     def _count(self, rejected: Rejected) -> None:
         """Raises Fatal before one dead letter too many."""

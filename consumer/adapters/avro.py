@@ -16,7 +16,7 @@ import fastavro.schema
 import msgspec
 
 from consumer.errors import Code, Rejected
-from consumer.events import SCHEMA_FILES, Event, SeparationRequest
+from consumer.events import SCHEMA_FILES, Event, SeparationControl, SeparationRequest
 
 SINGLE_OBJECT_MARKER = b"\xc3\x01"  # Avro specification, "Single-object encoding"
 CONFLUENT_MAGIC = b"\x00"
@@ -76,6 +76,9 @@ class AvroCodec:
     def decode_request(self, value: bytes | None) -> SeparationRequest:
         return self.decode(SeparationRequest, value)
 
+    def decode_control(self, value: bytes | None) -> SeparationControl:
+        return self.decode(SeparationControl, value)
+
     def decode(self, kind: type[E], value: bytes | None) -> E:
         """Raises Rejected(AVRO_UNDECODABLE, SCHEMA_UNKNOWN, REQUEST_INVALID) or RegistryUnavailable."""
         if not value:
@@ -94,9 +97,7 @@ class AvroCodec:
         if self._registry is None:
             raise Rejected(Code.SCHEMA_UNKNOWN, f"schema id {schema_id}, but no SCHEMA_REGISTRY_URL is set")
         if schema_id not in self._registered:
-            schema = self._registry.schema(schema_id)
-            refuse_dangerous(schema)
-            self._registered[schema_id] = fastavro.parse_schema(schema)
+            self._registered[schema_id] = parse_writers(self._registry.schema(schema_id))
         return self._registered[schema_id]
 
     def _read(self, kind: type[E], body: bytes, writer: Any) -> E:
@@ -112,44 +113,58 @@ class AvroCodec:
         if stream.read(1):
             raise Rejected(Code.AVRO_UNDECODABLE, "there are bytes behind the end of the value")
         try:
-            return msgspec.convert(value, kind)
+            # Not strict: of a field that the writer left out fastavro gives the default as it stands in the schema, and
+            # that of a time is a number (0).
+            return msgspec.convert(value, kind, strict=False)
         except msgspec.ValidationError as error:
             raise Rejected(Code.REQUEST_INVALID, str(error)) from error
 
 
-def refuse_dangerous(schema: Schema) -> None:
-    """Raises Rejected(SCHEMA_UNKNOWN) for a writer's schema that could be used against its reader."""
-    _walk(schema, frozenset())
+def parse_writers(schema: Schema) -> Any:
+    """A writer's schema, parsed. Raises Rejected(SCHEMA_UNKNOWN) if it is none, or could be used against its reader."""
+    named: dict[str, Any] = {}
+    try:
+        parsed = fastavro.parse_schema(schema, named_schemas=named)
+        _refuse_dangerous(parsed, named, frozenset())
+    except Rejected:
+        raise
+    except Exception as error:  # whatever comes of walking through something that is no schema
+        raise Rejected(
+            Code.SCHEMA_UNKNOWN, f"the writer's schema is none that can be read ({type(error).__name__})"
+        ) from error
+    return parsed
 
 
-def _walk(schema: Any, inside: frozenset[str]) -> None:
+def _refuse_dangerous(schema: Any, named: Schema, inside: frozenset[str]) -> None:
+    """`schema` is parsed: all names in it are full ones, and `named` holds what they stand for."""
     match schema:
         case list():
             for branch in schema:
-                _walk(branch, inside)
+                _refuse_dangerous(branch, named, inside)
         case str() if schema in inside:
             raise Rejected(Code.SCHEMA_UNKNOWN, f"the writer's schema is recursive at {schema}")
         case {"type": "record" | "error", "name": name, "fields": fields}:
-            space = schema.get("namespace")
-            names = {name, f"{space}.{name}"} if space else {name}
             for field in fields:
-                _walk(field["type"], inside | names)
+                _refuse_dangerous(field["type"], named, inside | {name})
         case {"type": "array", "items": items} | {"type": "map", "values": items}:
-            if _is_zero_width(items):
+            _refuse_dangerous(items, named, inside)
+            if _is_zero_width(items, named):
                 raise Rejected(Code.SCHEMA_UNKNOWN, "the writer's schema repeats items that take no bytes")
-            _walk(items, inside)
         case {"type": inner} if isinstance(inner, dict | list):
-            _walk(inner, inside)
+            _refuse_dangerous(inner, named, inside)
         case _:
             pass
 
 
-def _is_zero_width(schema: Any) -> bool:
+def _is_zero_width(schema: Any, named: Schema) -> bool:
+    """Whether a value takes no bytes. `schema` is not recursive: a name in it stands for what was read before."""
     match schema:
         case "null" | {"type": "null"}:
             return True
-        case {"type": "record", "fields": fields}:
-            return all(_is_zero_width(field["type"]) for field in fields)
+        case str() if schema in named:
+            return _is_zero_width(named[schema], named)
+        case {"type": "record" | "error", "fields": fields}:
+            return all(_is_zero_width(field["type"], named) for field in fields)
         case {"type": "fixed", "size": size}:
             return bool(size == 0)
         case _:

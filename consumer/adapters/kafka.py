@@ -1,6 +1,7 @@
 """The member of a Kafka group that reads, by confluent-kafka."""
 
-import logging
+import json
+import sys
 import threading
 import time
 from collections.abc import Mapping, Sequence
@@ -19,13 +20,14 @@ from confluent_kafka import (
 from confluent_kafka import Message as KafkaMessage
 from confluent_kafka import TopicPartition as KafkaPartition
 
-from consumer.adapters.kafka_config import consumer_config
+from consumer.adapters.kafka_config import connect, consumer_config
 from consumer.errors import BrokerUnavailable, Fatal
 from consumer.model import Headers, Record, TopicPartition
-from consumer.ports import Assignments, EndOfPartition, Membership, Position
+from consumer.ports import Assignments, EndOfPartition, Membership, Position, Traffic
 from consumer.settings import KafkaSettings
 
 _REQUEST_S = 5.0
+_METADATA_MAGIC = b"CGMDv2:"  # librdkafka's serialized group metadata; the generation or epoch follows
 # A static member that was killed is remembered for the session's length; until then nobody may take its place.
 _INSTANCE_WAIT_S = 60.0
 _FATAL_ACCESS = frozenset(
@@ -38,13 +40,18 @@ class KafkaSource:
 
     def __init__(self, settings: KafkaSettings, *, instance_id: str, is_static_member: bool) -> None:
         self._config = consumer_config(settings, instance_id if is_static_member else None)
+        self._config["stats_cb"] = self._on_statistics
         self._instance_id = instance_id
         self._log = structlog.get_logger()
-        self._consumer = Consumer(self._config, logger=logging.getLogger("librdkafka.consumer"))
+        self._consumer = connect(Consumer, self._config, "consumer")
+        # Asked for what is committed, from any thread: a member that is being polled keeps others waiting for long.
+        self._clerk = connect(Consumer, consumer_config(settings, None), "clerk")
         self._topics: Sequence[str] = ()
         self._assignments: Assignments | None = None
+        self._membership: Membership = None
         self._blocked_since: float | None = None
         self.last_error: str = ""
+        self.traffic = Traffic()
 
     def subscribe(self, topics: Sequence[str], assignments: Assignments) -> None:
         self._topics, self._assignments = topics, assignments
@@ -67,13 +74,22 @@ class KafkaSource:
         assert self._assignments
         self._assignments.lost([_ours(p) for p in partitions])
 
+    def _on_statistics(self, text: str) -> None:
+        said = json.loads(text)
+        self.traffic = Traffic(
+            received_bytes=said["rx_bytes"],
+            sent_bytes=said["tx_bytes"],
+            round_trip_s=max((broker["rtt"]["avg"] for broker in said["brokers"].values()), default=0) / 1e6,
+        )
+
     def poll(self, timeout_s: float) -> Record | EndOfPartition | None:
         message = self._consumer.poll(timeout_s)
+        self._membership = self._consumer.consumer_group_metadata()
         if message is None:
             return None
         error = message.error()
         if error is None:
-            return _record(message)
+            return record_of(message)
         if error.code() == KafkaError._PARTITION_EOF:
             self.last_error = ""
             partition = TopicPartition(message.topic() or "", message.partition() or 0)
@@ -98,7 +114,7 @@ class KafkaSource:
         self._log.warning("kafka.instance_id_in_use", instance_id=self._instance_id, error=error.str())
         self._consumer.close()
         time.sleep(1.0)
-        self._consumer = Consumer(self._config, logger=logging.getLogger("librdkafka.consumer"))
+        self._consumer = connect(Consumer, self._config, "consumer")
         assert self._assignments
         self.subscribe(self._topics, self._assignments)
 
@@ -116,7 +132,7 @@ class KafkaSource:
 
     def committed(self, partitions: Sequence[TopicPartition]) -> Mapping[TopicPartition, Position | None]:
         try:
-            found = self._consumer.committed([KafkaPartition(*p) for p in partitions], timeout=_REQUEST_S)
+            found = self._clerk.committed([KafkaPartition(*p) for p in partitions], timeout=_REQUEST_S)
         except KafkaException as error:
             raise BrokerUnavailable(error.args[0].str()) from error
         for each in found:
@@ -127,22 +143,41 @@ class KafkaSource:
             for p in found
         }
 
+    def end(self, partition: TopicPartition) -> int:
+        try:
+            found = self._consumer.get_watermark_offsets(KafkaPartition(*partition), timeout=_REQUEST_S)
+        except KafkaException as error:
+            raise BrokerUnavailable(error.args[0].str()) from error
+        if found is None:
+            raise BrokerUnavailable("timed out")
+        return int(found[1])
+
     def membership(self) -> Membership:
-        membership: Membership = self._consumer.consumer_group_metadata()
-        return membership
+        # As of the latest poll, and so never ahead of what the callbacks were told. The client itself must not be asked
+        # here: while a callback runs it keeps other threads waiting, and they may hold what that callback waits for.
+        return self._membership
+
+    def is_member(self) -> bool:
+        # Where there are more members than partitions, KIP-848 calls nobody back for the ones without; that they have
+        # joined is told by their epoch alone, which the client hands out in this form only.
+        serialized = bytes(self._consumer.consumer_group_metadata() or b"")
+        epoch = serialized.removeprefix(_METADATA_MAGIC)[:4]
+        return serialized.startswith(_METADATA_MAGIC) and int.from_bytes(epoch, sys.byteorder, signed=True) > 0
 
     def close(self) -> None:
         # Known to hang (confluent-kafka-python #1667): it must not keep the process from ending.
-        closing = threading.Thread(target=self._consumer.close, daemon=True)
-        closing.start()
-        closing.join(10.0)
+        for client in (self._consumer, self._clerk):
+            closing = threading.Thread(target=client.close, daemon=True)
+            closing.start()
+            closing.join(10.0)
 
 
 def _ours(partition: KafkaPartition) -> TopicPartition:
     return TopicPartition(partition.topic, partition.partition)
 
 
-def _record(message: KafkaMessage) -> Record:
+def record_of(message: KafkaMessage) -> Record:
+    """A message that is no error, as ours."""
     kind, millis = message.timestamp()
     return Record(
         topic=message.topic() or "",

@@ -13,7 +13,7 @@ from confluent_kafka.admin import (  # type: ignore[attr-defined]
     ResourceType,
 )
 
-from consumer.adapters.kafka_config import producer_config
+from consumer.adapters.kafka_config import connect, producer_config
 from consumer.errors import BrokerUnavailable, Fatal
 from consumer.settings import KafkaSettings, TopicSettings
 
@@ -27,7 +27,7 @@ class KafkaAdmin:
 
     def __init__(self, settings: KafkaSettings) -> None:
         self._settings = settings
-        self._client = AdminClient(producer_config(settings))
+        self._client = connect(AdminClient, producer_config(settings), "admin")
 
     def create_topics(
         self, topics: TopicSettings, retry_topics: Sequence[str], *, partitions: int, replication: int

@@ -1,6 +1,5 @@
 """The transactional producer that publishes, and a plain one for notices, by confluent-kafka."""
 
-import logging
 import time
 from collections import deque
 from collections.abc import Callable, Sequence
@@ -10,7 +9,7 @@ import structlog
 from confluent_kafka import KafkaError, KafkaException, Producer
 from confluent_kafka import TopicPartition as KafkaPartition
 
-from consumer.adapters.kafka_config import producer_config, transactional_config
+from consumer.adapters.kafka_config import connect, producer_config, transactional_config
 from consumer.errors import BrokerUnavailable, ConsumerError, Fatal, OwnershipLost, ProducerFenced
 from consumer.model import Message
 from consumer.ports import Commit
@@ -46,13 +45,15 @@ class KafkaOutbox:
         self._instance_id = instance_id
         self._config = transactional_config(settings, f"{settings.group_id}-{instance_id}")
         self._producer: Producer | None = None
+        self.calls = 0
         self._fenced: deque[float] = deque(maxlen=_DUEL_FENCES)
         self._log = structlog.get_logger()
 
     def open(self) -> None:
         """Get a working producer, however long the broker takes. Raises Fatal where it refuses us."""
         while self._producer is None:
-            producer = Producer(self._config, logger=logging.getLogger("librdkafka.producer"))
+            producer = connect(Producer, self._config, "producer")
+            self.calls += 1
             try:
                 producer.init_transactions(_REQUEST_S)
                 self._producer = producer
@@ -96,6 +97,7 @@ class KafkaOutbox:
     def _insist(self, call: Callable[[], None]) -> None:
         """Repeat a call that may be repeated. Until its fate is known, neither going on nor giving up is safe."""
         while True:
+            self.calls += 1
             try:
                 return call()
             except KafkaException as error:
@@ -132,7 +134,7 @@ class KafkaNotices:
 
     def __init__(self, settings: KafkaSettings) -> None:
         config = producer_config(settings) | {"linger.ms": 20, "acks": "1", "message.timeout.ms": 5_000}
-        self._producer = Producer(config, logger=logging.getLogger("librdkafka.notices"))
+        self._producer = connect(Producer, config, "notices")
 
     def send(self, message: Message) -> None:
         try:

@@ -3,7 +3,6 @@
 import json
 from collections.abc import Mapping
 
-import httpx
 from confluent_kafka.schema_registry import Schema as RegistrySchema
 from confluent_kafka.schema_registry import SchemaRegistryClient
 from confluent_kafka.schema_registry.error import SchemaRegistryError
@@ -31,11 +30,14 @@ class SchemaRegistry:
             if error.http_status_code == _NOT_FOUND:
                 raise Rejected(Code.SCHEMA_UNKNOWN, f"the registry knows no schema id {schema_id}") from error
             raise RegistryUnavailable(f"the schema registry answered {error.http_status_code}") from error
-        except httpx.HTTPError as error:
+        except Exception as error:  # its HTTP library's own, and which library that is depends on what is installed
             raise RegistryUnavailable(f"the schema registry can't be reached ({type(error).__name__})") from error
         if found.schema_type != "AVRO" or found.schema_str is None:
             raise Rejected(Code.SCHEMA_UNKNOWN, f"schema id {schema_id} is not Avro")
-        parsed: Schema = json.loads(found.schema_str)
+        try:
+            parsed: Schema = json.loads(found.schema_str)
+        except ValueError as error:
+            raise Rejected(Code.SCHEMA_UNKNOWN, f"schema id {schema_id} is not JSON") from error
         return parsed
 
     def id_of(self, name: str, schema: Schema) -> int:
@@ -43,5 +45,5 @@ class SchemaRegistry:
             return self._client.register_schema(self._subjects[name], RegistrySchema(json.dumps(schema), "AVRO"))
         except SchemaRegistryError as error:
             raise RegistryUnavailable(f"the schema registry refused {name}: {error.error_message}") from error
-        except httpx.HTTPError as error:
+        except Exception as error:  # its HTTP library's own, and which library that is depends on what is installed
             raise RegistryUnavailable(f"the schema registry can't be reached ({type(error).__name__})") from error

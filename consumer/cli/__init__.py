@@ -1,12 +1,13 @@
 """The commands. What a command needs is imported when it is called: `request` must not wait for what `run` loads."""
 
+import logging
 import sys
 from importlib.metadata import version
 from typing import Annotated
 
 import typer
 
-from consumer.cli import requests, run, separate, topics
+from consumer.cli import lag, requests, run, separate, topics
 from consumer.errors import ConsumerError, Rejected
 
 app = typer.Typer(
@@ -20,7 +21,9 @@ app = typer.Typer(
 app.command()(run.run)
 app.command()(separate.separate)
 app.command()(requests.request)
+app.command()(requests.cancel)
 app.command()(requests.watch)
+app.command()(lag.lag)
 app.add_typer(topics.app, name="topics")
 
 
@@ -41,6 +44,8 @@ def _options(
 
 def main() -> None:
     """Exit code 0 on success, 2 on wrong usage, 1 otherwise, with one line on standard error."""
+    # Without a handler Python prints what librdkafka complains of; `run` sets up logging of its own.
+    logging.getLogger("librdkafka").addHandler(logging.NullHandler())
     try:
         app()
     except Rejected as rejected:
