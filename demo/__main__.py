@@ -1,0 +1,172 @@
+"""`python -m demo`: a song through the whole service, and how well it came apart."""
+
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+import uuid
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+
+import numpy as np
+import scipy.io.wavfile
+from rich.console import Console
+from rich.table import Table
+
+from consumer.adapters.avro import AvroCodec
+from consumer.adapters.model_sources import ReleaseSource
+from consumer.cli.progress import progress_bar
+from consumer.client import Client
+from consumer.errors import Rejected
+from consumer.events import DeadLetter, SeparationProgress, SeparationRequest, SeparationResult, SourceObject
+from consumer.settings import KafkaSettings, SeparatorSettings, TopicSettings
+from consumer.weights import Weights
+from demo.servers import broker, object_store
+from demo.songs import Song, make_song
+from demo.songs.score import si_sdr
+
+_SEED, _DURATION_S = 2026, 30.0  # a song that nothing was trained on: training's seeds lie elsewhere
+_MODEL = "2stems"
+_OUT = Path("demo-out")
+_SONGS, _STEMS = "songs", "stems"
+_START_S = _JOB_S = 300.0
+
+
+def main() -> None:
+    console = Console(stderr=True)
+    model_path, about_weights = _model_path(console)
+    shutil.rmtree(_OUT, ignore_errors=True)
+    _OUT.mkdir()
+    console.print("making a song with known true stems")
+    song = make_song(_SEED, _DURATION_S)
+    _write(_OUT / "song.wav", song, song.mix)
+    with broker(*_topics()) as bootstrap_servers, object_store(_SONGS, _STEMS) as (endpoint, bucket_client):
+        bucket_client.fput_object(_SONGS, "song.wav", str(_OUT / "song.wav"))
+        os.environ["KAFKA_BOOTSTRAP_SERVERS"] = bootstrap_servers
+        with _consumer(endpoint, model_path, console):
+            result, seconds = _separate()
+        for stem in result.stems:
+            bucket_client.fget_object(stem.bucket, stem.key, str(_OUT / Path(stem.key).name))
+    _report(song, result, seconds, about_weights)
+
+
+def _topics() -> list[str]:
+    topics = TopicSettings.load()
+    return [*topics.model_dump().values(), topics.retry(1)]
+
+
+def _model_path(console: Console) -> tuple[Path, str]:
+    """Spleeter's pretrained weights where they are, or can be fetched; else those in this repository."""
+    pretrained = SeparatorSettings.load()
+    console.print("looking for Spleeter's pretrained weights")
+    try:
+        sources = [ReleaseSource(url) for url in pretrained.model_sources if url.startswith("http")]
+        Weights(pretrained.model_path, sources).ensure(_MODEL)
+        return (
+            pretrained.model_path.absolute(),
+            "the weights under MODEL_PATH, which are Spleeter's pretrained ones unless you put others there",
+        )
+    except Rejected:
+        own = Path(__file__).with_name("weights")
+        return own, "the small demonstration weights of this repository (Spleeter's own can't be fetched here)"
+
+
+@contextmanager
+def _consumer(endpoint: str, model_path: Path, console: Console) -> Iterator[None]:
+    """A real `spleeter-consumer run`, ready; its log goes to demo-out."""
+    with tempfile.TemporaryDirectory() as scratch, (_OUT / "consumer.log").open("wb") as log:
+        environment = {
+            **os.environ,
+            "MINIO_ENDPOINT": endpoint,
+            "MINIO_ACCESS_KEY": "demo",
+            "MINIO_SECRET_KEY": "demo-secret",
+            "MINIO_SECURE": "false",
+            "ALLOWED_SOURCE_BUCKETS": _SONGS,
+            "OUTPUT_BUCKET": _STEMS,
+            "MODEL_PATH": str(model_path),
+            "MODEL_SOURCES": "none",
+            "SCRATCH_DIR": scratch,
+            "HTTP_PORT": "0",
+            "RETRY_DELAYS": "1s",
+        }
+        process = subprocess.Popen(
+            [str(Path(sys.executable).with_name("spleeter-consumer")), "run"],
+            env=environment, stdin=subprocess.DEVNULL, stdout=log, stderr=log,
+        )  # fmt: skip
+        try:
+            with console.status("starting the consumer"):
+                _await_start(process)
+            yield
+        finally:
+            process.terminate()
+            process.wait(60)
+
+
+def _await_start(process: "subprocess.Popen[bytes]") -> None:
+    deadline = time.monotonic() + _START_S
+    while b'"replica.started"' not in (said := (_OUT / "consumer.log").read_bytes()):
+        if process.poll() is not None or time.monotonic() > deadline:
+            raise SystemExit(f"the consumer did not start:\n{said.decode()[-2000:]}")
+        time.sleep(0.1)
+
+
+def _separate() -> tuple[SeparationResult, float]:
+    """The result of one request, and the seconds until it came."""
+    client = Client(KafkaSettings.load(), TopicSettings.load(), AvroCodec())
+    request = SeparationRequest(
+        request_id=uuid.uuid4().hex,
+        source=SourceObject(bucket=_SONGS, key="song.wav"),
+        model=_MODEL,
+        requested_at=datetime.now(UTC),
+    )
+    watch = client.watch()
+    started = time.monotonic()
+    client.send(request)
+    with progress_bar("separating") as report:
+        while time.monotonic() < started + _JOB_S:
+            match watch.poll(1.0):
+                case SeparationProgress() as progress:
+                    report(progress.segments_done, progress.segments_total)
+                case SeparationResult() as result:
+                    watch.close()
+                    return result, time.monotonic() - started
+                case DeadLetter() as letter:
+                    raise SystemExit(f"the request failed: {letter.code}: {letter.message}")
+                case _:
+                    pass
+    raise SystemExit("no outcome came; see demo-out/consumer.log")
+
+
+def _report(song: Song, result: SeparationResult, seconds: float, about_weights: str) -> None:
+    table = Table("stem", "SI-SDR, dB", "gain over the mix, dB", "file")
+    for stem in result.stems:
+        truth = song.truth(stem.name)
+        path = _OUT / Path(stem.key).name
+        _, samples = scipy.io.wavfile.read(path)
+        score, before = si_sdr(samples / 32768, truth), si_sdr(song.mix, truth)
+        table.add_row(stem.name, f"{score:.1f}", f"{score - before:+.1f}", str(path))
+    console = Console(soft_wrap=True)
+    console.print(table)
+    console.print(
+        f"{result.source.duration_s:.0f} s of {song.title!r} in {seconds:.1f} s, from the request to its result"
+        f" ({_timings(result.timings_s)}), with {about_weights}."
+    )
+    console.print(f"Listen to {_OUT}/song.wav and to the stems beside it; the consumer's log is {_OUT}/consumer.log.")
+
+
+def _timings(timings_s: Mapping[str, float]) -> str:
+    return ", ".join(
+        f"{stage} {timings_s[stage]:.2f} s" for stage in ("fetch", "separate", "store") if stage in timings_s
+    )
+
+
+def _write(path: Path, song: Song, samples: "np.ndarray[tuple[int, int], np.dtype[np.float32]]") -> None:
+    scipy.io.wavfile.write(path, song.rate_hz, np.round(samples * 32767).astype(np.int16))
+
+
+if __name__ == "__main__":
+    main()
