@@ -1,0 +1,88 @@
+"""`python -m bench [SECONDS [ROUNDS]]`: prints the table, in Markdown."""
+
+import os
+import sys
+import tempfile
+from pathlib import Path
+
+from bench.contenders import WARM_JOBS
+from bench.material import tools, write_models, write_song
+from bench.measure import Run, median, peak_gb, python, run
+from devstack import system
+
+_SEGMENT_S = 524288 / 44100
+_RUNTIMES = {"tensorflow": "TensorFlow", "openvino": "OpenVINO"}  # the first is the default one
+
+
+def main() -> None:
+    seconds = float(sys.argv[1]) if len(sys.argv) > 1 else 180.0
+    rounds = int(sys.argv[2]) if len(sys.argv) > 2 else 2
+    system.provide({"ffprobe": "ffmpeg"})  # Spleeter's own needs it
+    with tempfile.TemporaryDirectory() as folder:
+        print_table(Path(folder), seconds, rounds)
+
+
+def print_table(work: Path, seconds: float, rounds: int) -> None:
+    song = write_song(work / "song.mp3", seconds)
+    environment = {
+        **os.environ,
+        "MODEL_PATH": str(write_models(work / "models")),
+        "PATH": f"{tools(work / 'bin')}:{os.environ['PATH']}",
+        "TF_CPP_MIN_LOG_LEVEL": "3",
+    }
+    _say(f"{seconds:.0f} s of mp3 in, wav out; the median of {rounds} rounds, of {WARM_JOBS} jobs each where warm.")
+    _say("")
+    _say("| stems | | seconds | as many times as this engine on TensorFlow | peak memory, GB |")
+    _say("|---|---|---:|---:|---:|")
+    for model in ("2stems", "4stems", "5stems"):
+        _rows(model, song, work / "out", environment, rounds)
+
+
+def _rows(model: str, song: Path, out: Path, environment: dict[str, str], rounds: int) -> None:
+    files = ["-p", f"spleeter:{model}", "-o", str(out), str(song)]
+    warm = [model, str(song), str(out)]
+    contenders = {
+        "`spleeter separate`": python("-m", "bench.spleeter_command", "separate", *files),
+        "`Separator.separate_to_file`, warm": python("-m", "bench.contenders", "reference", *warm),
+        "`spleeter-consumer separate`": [str(Path(sys.executable).with_name("spleeter-consumer")), "separate", *files],
+        **{
+            f"this engine, {title}, warm": python("-m", "bench.contenders", f"engine:{runtime}", *warm)
+            for runtime, title in _RUNTIMES.items()
+        },
+    }
+    starts = {
+        f"process start to ready, {title}": python("-m", "bench.contenders", f"start:{runtime}", *warm)
+        for runtime, title in _RUNTIMES.items()
+    }
+    for command in starts.values():
+        run(command, environment)  # converts the checkpoint, which is done once and not measured
+    runs: dict[str, list[Run]] = {name: [] for name in (*contenders, *starts)}
+    for _ in range(rounds):  # they take turns, so that a busy minute of the machine meets all of them
+        for name, command in (*contenders.items(), *starts.items()):
+            runs[name].append(run(command, environment))
+    ours = runs[f"this engine, {_RUNTIMES['tensorflow']}, warm"]
+    job_s = median(ours, "job")
+    for name in contenders:
+        those = runs[name]
+        taken_s = median(those, "job" if "job" in those[0].seconds else "process")
+        _say(f"| {model[0]} | {name} | {taken_s:.2f} | {taken_s / job_s:.1f} | {peak_gb(those):.1f} |")
+    for title in _RUNTIMES.values():
+        those = runs[f"this engine, {title}, warm"]
+        networks_s = median(those, "segment") * -(-_seconds_of(song) // _SEGMENT_S)
+        _say(f"| {model[0]} | the bare networks, {title} | {networks_s:.2f} | {networks_s / job_s:.2f} | |")
+    _say(f"| {model[0]} | a job's fixed cost | {median(ours, 'fixed'):.3f} | | |")
+    for name in starts:
+        _say(f"| {model[0]} | {name} | {median(runs[name], 'start'):.2f} | | {peak_gb(runs[name]):.1f} |")
+
+
+def _seconds_of(song: Path) -> float:
+    return song.stat().st_size * 8 / 192_000
+
+
+def _say(line: str) -> None:
+    sys.stdout.write(f"{line}\n")
+    sys.stdout.flush()
+
+
+if __name__ == "__main__":
+    main()

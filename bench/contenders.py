@@ -1,0 +1,100 @@
+"""What is measured: `python -m bench.contenders NAME MODEL FILE FOLDER`; prints its seconds as JSON.
+
+NAME is `reference`, `engine:RUNTIME` or `start:RUNTIME`. The first two are warm: a first job is not counted, the median
+of the others is.
+"""
+
+import json
+import statistics
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+WARM_JOBS = 3
+
+
+def reference(model: str, file: Path, folder: Path) -> dict[str, float]:
+    """Spleeter's own Separator, kept between files."""
+    from spleeter.separator import Separator
+
+    separator = Separator(f"spleeter:{model}")
+    return {"job": _warm(lambda: separator.separate_to_file(str(file), str(folder)))}
+
+
+def engine(runtime: str, model: str, file: Path, folder: Path) -> dict[str, float]:
+    """This engine, kept between files; and its bare networks on as many segments."""
+    import numpy as np
+
+    from consumer.separator.ffmpeg import FFmpeg
+    from consumer.separator.track import TrackOrder, separate_track
+    from consumer.settings import JobSettings
+
+    started = time.monotonic()
+    network = _network(runtime, model)
+    loaded_s = time.monotonic() - started
+    ffmpeg = FFmpeg(allowed_formats=JobSettings.model_fields["allowed_formats"].default)
+    order = TrackOrder(path=file, folder=folder)
+    folder.mkdir(parents=True, exist_ok=True)
+    job_s = _warm(lambda: separate_track(order, network, ffmpeg))
+    short = TrackOrder(path=file, folder=folder, duration_s=0.05)
+    fixed_s = _warm(lambda: separate_track(short, network, ffmpeg))
+    spec = network.spec
+    magnitudes = np.abs(np.random.default_rng(0).normal(size=(2, spec.segment_frames, spec.frequency_bins)))
+    segment = magnitudes.astype(np.float32)
+    segment_s = _warm(lambda: network.masks(segment), jobs=15)
+    return {"job": job_s, "segment": segment_s, "fixed": fixed_s - segment_s, "load": loaded_s}
+
+
+def _network(runtime: str, model: str):  # type: ignore[no-untyped-def]
+    from consumer.separator.models import load_spec
+    from consumer.separator.runtimes import make_runtime
+    from consumer.settings import SeparatorSettings
+
+    return make_runtime(runtime).load(load_spec(model, SeparatorSettings.load().model_path))
+
+
+def start(runtime: str, model: str) -> dict[str, float]:
+    """A separator process, from its start until its model is loaded."""
+    from consumer.cancellation import Cancellation
+    from consumer.separator.client import SeparatorClient
+    from consumer.separator.protocol import Configure
+    from consumer.settings import SeparatorSettings, environment_without_secrets
+
+    path = SeparatorSettings.load().model_path
+    configuration = Configure(model_path=path, runtime=runtime, allowed_formats=("mp3",), models=(model,))
+
+    def get_ready() -> None:
+        client = SeparatorClient(configuration, max_audio_s=60.0, environment=environment_without_secrets())
+        client.prepare(Cancellation())
+        client.kill()
+
+    return {"start": _warm(get_ready)}
+
+
+def _warm(job: Callable[[], object], jobs: int = WARM_JOBS) -> float:
+    seconds = []
+    for _ in range(jobs + 1):
+        started = time.monotonic()
+        job()
+        seconds.append(time.monotonic() - started)
+    return statistics.median(seconds[1:])
+
+
+def main() -> None:
+    name, model, file, folder = sys.argv[1:]
+    kind, _, runtime = name.partition(":")
+    match kind:
+        case "reference":
+            told = reference(model, Path(file), Path(folder))
+        case "engine":
+            told = engine(runtime, model, Path(file), Path(folder))
+        case "start":
+            told = start(runtime, model)
+        case _:
+            raise SystemExit(f"no contender {name}")
+    sys.stdout.write(f"\n{json.dumps(told)}\n")
+
+
+if __name__ == "__main__":
+    main()
