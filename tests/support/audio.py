@@ -27,3 +27,28 @@ def music_samples(count: int, *, seed: int = 0) -> NDArray[np.float32]:
     mix += 0.15 * (beat * rng.normal(size=count))[:, None] * np.array([1.0, 0.8])
     mix += 0.005 * rng.normal(size=(count, 2))
     return np.clip(mix, -1, 1).astype(np.float32)
+
+
+def error_db(got: NDArray[np.float32], wanted: NDArray[np.float32]) -> float:
+    """Energy of the difference relative to what was wanted; -inf where they are the same, silence included."""
+    assert got.shape == wanted.shape
+    difference = np.linalg.norm(np.subtract(got, wanted, dtype=np.float64))
+    if difference == 0:
+        return -np.inf
+    with np.errstate(divide="ignore"):
+        return float(20 * np.log10(difference / np.linalg.norm(wanted.astype(np.float64))))
+
+
+def pcm16(samples: NDArray[np.float32]) -> NDArray[np.int16]:
+    """As a 16-bit file holds them: rounded, and clipped at full scale."""
+    return np.clip(np.rint(samples.astype(np.float64) * 32768), -32768, 32767).astype(np.int16)
+
+
+def similarity(got: NDArray[np.float32], wanted: NDArray[np.float32]) -> float:
+    """Largest correlation, -1..1, of two signals (samples, channels) over the delays that a codec may add."""
+    count = min(len(got), len(wanted))
+    a, b = got[:count].mean(axis=1), wanted[:count].mean(axis=1)
+    size = 2 * count
+    products = np.fft.irfft(np.fft.rfft(a, size) * np.conj(np.fft.rfft(b, size)), size)
+    near = np.concatenate((products[:2500], products[-2500:]))
+    return float(near.max() / (np.linalg.norm(a) * np.linalg.norm(b)))

@@ -6,8 +6,12 @@ as training would have given it, so that masks are spread over 0..1 instead of b
 """
 
 import json
+import os
 from importlib import resources
 from pathlib import Path
+
+os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")  # as the separator has it, wherever TensorFlow is loaded first
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 import numpy as np
 import tensorflow as tf
@@ -70,7 +74,7 @@ def _draw_network(tensors, stem, widths, options, mix, rng) -> None:
     def normalize(x, number: int, out: int):
         name = "batch_normalization" if number == 0 else f"batch_normalization_{number}"
         mean, variance = (
-            put(f"{name}/moving_{k}", v) for k, v in zip(("mean", "variance"), tf.nn.moments(x, (0, 1, 2)))
+            put(f"{name}/moving_{k}", v) for k, v in zip(("mean", "variance"), tf.nn.moments(x, (0, 1, 2)), strict=True)
         )
         gamma, beta = put(f"{name}/gamma", rng.uniform(0.7, 1.3, out)), put(f"{name}/beta", rng.normal(0, 0.2, out))
         return (x - mean) / np.sqrt(variance + 1e-3) * gamma + beta

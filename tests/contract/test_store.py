@@ -1,0 +1,299 @@
+"""What ports.ObjectStore promises, asked of each store that claims to keep it."""
+
+import hashlib
+import socket
+import threading
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+from minio import Minio
+from moto.server import ThreadedMotoServer
+
+from consumer.adapters import minio as minio_module
+from consumer.adapters.memory import MemoryStore
+from consumer.adapters.minio import MinioStore
+from consumer.cancellation import Cancellation
+from consumer.errors import Cancelled, Code, Rejected, StoreMisconfigured, StoreUnavailable
+from consumer.model import ObjectFacts
+from consumer.ports import ObjectStore
+
+BUCKET = "stems"
+KEYS = ("plain", "a/b/größe und mehr (1)+&=%20.wav", "a/b/.hidden")
+# The first in one request, the second in parts.
+SIZES = (0, 5_000, (16 << 20) + 1)
+
+
+def make_bucket(endpoint: str, access_key: str, secret_key: str) -> None:
+    client = Minio(endpoint, access_key, secret_key, secure=False)
+    if not client.bucket_exists(BUCKET):
+        client.make_bucket(BUCKET)
+    client._http.clear()
+
+
+def close(store: MinioStore) -> None:
+    for client in (store._client, store._creator, store._prober):
+        client._http.clear()
+
+
+@pytest.fixture(scope="module")
+def moto() -> Iterator[tuple[str, str, str]]:
+    """An S3 server in this process."""
+    server = ThreadedMotoServer("127.0.0.1", 0, verbose=False)
+    server.start()
+    host, port = server.get_host_and_port()
+    make_bucket(f"{host}:{port}", "any", "anything")
+    yield f"{host}:{port}", "any", "anything"
+    server.stop()
+    assert server._server
+    server._server.server_close()
+
+
+@pytest.fixture(scope="module")
+def real(minio: object) -> tuple[str, str, str]:
+    """A MinIO server."""
+    found = (minio.endpoint, minio.access_key, minio.secret_key)  # type: ignore[attr-defined]
+    make_bucket(*found)
+    return found
+
+
+@pytest.fixture(params=["memory", "moto", "minio"])
+def store(request: pytest.FixtureRequest) -> Iterator[ObjectStore]:
+    if request.param == "memory":
+        yield MemoryStore(BUCKET)
+        return
+    server = request.getfixturevalue("moto" if request.param == "moto" else "real")
+    store = MinioStore(*server, secure=False)
+    yield store
+    close(store)
+
+
+@pytest.fixture
+def key(request: pytest.FixtureRequest) -> str:
+    """A key of this test's own."""
+    return hashlib.sha256(request.node.nodeid.encode()).hexdigest()[:16]
+
+
+def put(store: ObjectStore, key: str, content: Path | bytes = b"first", **metadata: str) -> ObjectFacts:
+    return store.replace(BUCKET, key, content, media_type="audio/wav", metadata=metadata)
+
+
+def create(store: ObjectStore, key: str, content: Path | bytes, **metadata: str) -> ObjectFacts | None:
+    return store.create(BUCKET, key, content, media_type="audio/wav", metadata=metadata)
+
+
+def rejection(store: ObjectStore, facts: ObjectFacts, path: Path) -> Code:
+    with pytest.raises(Rejected) as caught:
+        store.fetch(facts, path, Cancellation())
+    return caught.value.code
+
+
+def test_where_there_is_nothing_nothing_is_found(store: ObjectStore, key: str) -> None:
+    """An object or a bucket that is not there is None, not an error."""
+    for bucket in (BUCKET, "no-such-bucket"):
+        assert store.stat(bucket, key) is None
+        assert store.read(bucket, key) is None
+
+
+@pytest.mark.parametrize("size", SIZES)
+def test_what_was_stored_comes_back(store: ObjectStore, key: str, tmp_path: Path, size: int) -> None:
+    """A file and its digest survive the way there and back, whatever its size."""
+    path, back = tmp_path / "there", tmp_path / "back"
+    path.write_bytes(bytes(range(251)) * (size // 251 + 1))
+    with path.open("r+b") as file:
+        file.truncate(size)
+    stored = put(store, key, path)
+    found = store.stat(BUCKET, key)
+    assert found
+    assert (found.bucket, found.key, found.etag, found.size_bytes) == (BUCKET, key, stored.etag, size)
+    assert '"' not in found.etag
+    assert store.fetch(found, back, Cancellation()) == hashlib.sha256(path.read_bytes()).hexdigest()
+    assert back.read_bytes() == path.read_bytes() == store.read(BUCKET, key)
+
+
+@pytest.mark.parametrize("name", KEYS)
+def test_keys_are_taken_as_they_are(store: ObjectStore, key: str, name: str) -> None:
+    """A key may hold spaces, signs and letters of any language."""
+    put(store, f"{key}/{name}", b"x")
+    facts = store.stat(BUCKET, f"{key}/{name}")
+    assert facts
+    assert facts.key == f"{key}/{name}"
+    assert store.read(BUCKET, f"{key}/{name}") == b"x"
+
+
+def test_metadata_comes_back_with_names_in_lower_case(store: ObjectStore, key: str) -> None:
+    """User metadata is the object's: words of 1.5 KB come back, and are replaced together with it."""
+    stem = '{"name":"vocals","sha256":"' + "a" * 1500 + '"}'
+    put(store, key, b"x", attempt="1", Stem=stem)
+    facts = store.stat(BUCKET, key)
+    assert facts
+    assert dict(facts.metadata) == {"attempt": "1", "stem": stem}
+    put(store, key, b"y")
+    again = store.stat(BUCKET, key)
+    assert again
+    assert dict(again.metadata) == {}
+
+
+def test_creating_does_not_overwrite(store: ObjectStore, key: str) -> None:
+    """`create` stores where there is nothing; where there is something it returns None and changes nothing."""
+    created = create(store, key, b"first", who="a")
+    assert created
+    assert create(store, key, b"second", who="b") is None
+    found = store.stat(BUCKET, key)
+    assert found
+    assert (found.etag, dict(found.metadata)) == (created.etag, {"who": "a"})
+    assert store.read(BUCKET, key) == b"first"
+
+
+def test_creating_a_large_object_does_not_overwrite_either(store: ObjectStore, key: str, tmp_path: Path) -> None:
+    """What goes up in parts is subject to the same condition."""
+    large = tmp_path / "large"
+    large.write_bytes(b"x" * SIZES[-1])
+    assert create(store, key, large)
+    assert create(store, key, large) is None
+    put(store, key, b"small")
+    assert create(store, key, large) is None
+    assert store.read(BUCKET, key) == b"small"
+
+
+def test_replacing_overwrites(store: ObjectStore, key: str) -> None:
+    """`replace` stores whether or not there is something, and other bytes have another etag."""
+    first, second = put(store, key, b"first"), put(store, key, b"second")
+    assert first.etag != second.etag
+    assert store.read(BUCKET, key) == b"second"
+
+
+@pytest.mark.parametrize("store", ["memory", "minio"], indirect=True)
+def test_of_many_creators_one_wins(store: ObjectStore, key: str) -> None:
+    """However many create an object at once, exactly one does, and its bytes stand."""
+    together = threading.Barrier(8)
+
+    def attempt(number: int) -> bool:
+        together.wait()
+        return create(store, key, b"%d" % number) is not None
+
+    with ThreadPoolExecutor(8) as pool:
+        won = list(pool.map(attempt, range(8)))
+    assert won.count(True) == 1
+    assert store.read(BUCKET, key) == b"%d" % won.index(True)
+
+
+@pytest.mark.parametrize("size", SIZES)
+def test_a_copy_is_the_same_under_its_own_name(store: ObjectStore, key: str, size: int) -> None:
+    """`copy` brings content along, and gives it the type and metadata that it is given; the source stays as it was."""
+    source = put(store, f"{key}-{size}", b"s" * size, of="source")
+    copied = store.copy(source, BUCKET, f"{key}-{size}-copy", media_type="audio/flac", metadata={"of": "copy"})
+    found = store.stat(BUCKET, f"{key}-{size}-copy")
+    assert copied
+    assert found
+    assert (found.etag, found.size_bytes, dict(found.metadata)) == (copied.etag, size, {"of": "copy"})
+    assert store.read(BUCKET, f"{key}-{size}-copy") == b"s" * size
+    assert store.stat(BUCKET, f"{key}-{size}") == store.stat(BUCKET, source.key)
+
+
+def test_a_copy_in_several_parts_is_whole(store: ObjectStore, key: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An object that is copied part by part comes out in order."""
+    monkeypatch.setattr(minio_module, "_COPIED_PART_BYTES", 5 << 20)
+    content = b"".join(bytes([number]) * (1 << 20) for number in range(13)) + b"end"
+    assert store.copy(put(store, key, content), BUCKET, f"{key}-copy", media_type="audio/wav", metadata={})
+    assert store.read(BUCKET, f"{key}-copy") == content
+
+
+def test_copying_does_not_overwrite(store: ObjectStore, key: str) -> None:
+    """Where there is something `copy` returns None and changes nothing."""
+    source, standing = put(store, key, b"source"), put(store, f"{key}-copy", b"standing")
+    assert store.copy(source, BUCKET, f"{key}-copy", media_type="audio/wav", metadata={}) is None
+    assert store.read(BUCKET, f"{key}-copy") == b"standing"
+    found = store.stat(BUCKET, f"{key}-copy")
+    assert found
+    assert found.etag == standing.etag
+
+
+@pytest.mark.parametrize("store", ["memory", "minio"], indirect=True)
+def test_copying_is_pinned_to_an_etag(store: ObjectStore, key: str) -> None:
+    """A source that was replaced is OBJECT_CHANGED, one that was removed OBJECT_NOT_FOUND, and nothing is stored."""
+    before = put(store, key, b"first")
+    put(store, key, b"other")
+    gone = ObjectFacts(bucket=BUCKET, key=f"{key}-gone", etag=before.etag, size_bytes=5)
+    for source, code in ((before, Code.OBJECT_CHANGED), (gone, Code.OBJECT_NOT_FOUND)):
+        with pytest.raises(Rejected) as caught:
+            store.copy(source, BUCKET, f"{key}-copy", media_type="audio/wav", metadata={})
+        assert caught.value.code == code
+    assert store.stat(BUCKET, f"{key}-copy") is None
+    with pytest.raises(StoreUnavailable, match="no-such-bucket"):
+        store.copy(put(store, key), "no-such-bucket", key, media_type="audio/wav", metadata={})
+
+
+def test_fetching_is_pinned_to_an_etag(store: ObjectStore, key: str, tmp_path: Path) -> None:
+    """An object that was replaced after it was looked at is OBJECT_CHANGED; one that was removed, OBJECT_NOT_FOUND."""
+    before = put(store, key, b"first")
+    put(store, key, b"second")
+    assert rejection(store, before, tmp_path / "a") == Code.OBJECT_CHANGED
+    gone = ObjectFacts(bucket=BUCKET, key=f"{key}-gone", etag=before.etag, size_bytes=5)
+    assert rejection(store, gone, tmp_path / "b") == Code.OBJECT_NOT_FOUND
+
+
+@pytest.mark.parametrize("store", ["memory", "minio"], indirect=True)
+def test_a_version_that_is_not_there_is_not_found(store: ObjectStore, key: str) -> None:
+    """Asking for a version that the object does not have finds nothing."""
+    put(store, key, b"first")
+    assert store.stat(BUCKET, key, version_id="3fdf1a8e-6a46-4d8c-9f0b-0d7d0b6e8a55") is None
+
+
+@pytest.mark.parametrize("store", ["moto", "minio"], indirect=True)
+def test_a_version_that_can_not_be_is_the_messages_fault(store: ObjectStore, key: str) -> None:
+    """A version id that the store does not understand is REQUEST_INVALID."""
+    put(store, key, b"first")
+    with pytest.raises(Rejected) as caught:
+        store.stat(BUCKET, key, version_id="v1")
+    assert caught.value.code == Code.REQUEST_INVALID
+
+
+def test_a_cancelled_fetch_ends(store: ObjectStore, key: str, tmp_path: Path) -> None:
+    """A fetch whose job is cancelled raises Cancelled."""
+    facts, cancel = put(store, key, b"x" * 100), Cancellation()
+    cancel.cancel("test")
+    with pytest.raises(Cancelled):
+        store.fetch(facts, tmp_path / "x", cancel)
+
+
+def test_a_bucket_can_be_checked(store: ObjectStore, key: str) -> None:
+    """`check` is silent where the bucket is there, and names the variable where it is not; writing there fails too."""
+    store.check(BUCKET)
+    with pytest.raises(StoreMisconfigured, match=r"OUTPUT_BUCKET: .*no-such-bucket"):
+        store.check("no-such-bucket")
+    with pytest.raises(StoreUnavailable, match="no-such-bucket"):
+        store.create("no-such-bucket", key, b"x", media_type="", metadata={})
+
+
+def test_a_store_that_is_away_is_unavailable(key: str, tmp_path: Path) -> None:
+    """Where nobody answers, every method says so, and nothing else."""
+    with socket.socket() as nobody:
+        nobody.bind(("127.0.0.1", 0))
+        store = MinioStore(f"127.0.0.1:{nobody.getsockname()[1]}", "a", "secretsecret", secure=False)
+        facts = ObjectFacts(bucket=BUCKET, key=key, etag="e", size_bytes=1)
+        for call in (
+            lambda: store.stat(BUCKET, key),
+            lambda: store.read(BUCKET, key),
+            lambda: store.fetch(facts, tmp_path / "x", Cancellation()),
+            lambda: create(store, key, b"x"),
+            lambda: put(store, key),
+            lambda: store.copy(facts, BUCKET, key, media_type="", metadata={}),
+            lambda: store.check(BUCKET),
+        ):
+            with pytest.raises(StoreUnavailable, match="can't be reached"):
+                call()
+        close(store)
+
+
+@pytest.mark.parametrize("wrong", [0, 1], ids=["access_key", "secret_key"])
+def test_wrong_credentials_are_named(real: tuple[str, str, str], key: str, wrong: int) -> None:
+    """Credentials that the store does not know are our fault, and named; no message is rejected for them."""
+    credentials = [*real[1:]]
+    credentials[wrong] = "wrongwrong"
+    store = MinioStore(real[0], *credentials, secure=False)
+    for call in (lambda: store.read(BUCKET, key), lambda: put(store, key), lambda: store.check(BUCKET)):
+        with pytest.raises(StoreMisconfigured, match="MINIO_ACCESS_KEY, MINIO_SECRET_KEY"):
+            call()
+    close(store)

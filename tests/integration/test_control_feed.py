@@ -1,0 +1,89 @@
+"""The control topic as a replica reads it, on a real broker."""
+
+import uuid
+from datetime import UTC, datetime
+
+import pytest
+from confluent_kafka import Producer
+from confluent_kafka.admin import AdminClient, NewPartitions, NewTopic
+
+from consumer.adapters import kafka_control as module
+from consumer.adapters.kafka_control import KafkaControl
+from consumer.model import Record
+from consumer.settings import KafkaSettings
+from tests.conftest import Kafka
+from tests.support.platform import wait_for
+
+DAY_S = 86400.0
+
+
+class Topic:
+    def __init__(self, servers: str) -> None:
+        self.name = f"control-{uuid.uuid4().hex[:8]}"
+        self.servers = servers
+        self.admin = AdminClient({"bootstrap.servers": servers})
+
+    def create(self, partitions: int) -> None:
+        self.admin.create_topics([NewTopic(self.name, partitions, 1)])[self.name].result(30)
+
+    def send(self, *values: bytes, partition: int = 0, age_s: float = 0.0) -> None:
+        producer = Producer({"bootstrap.servers": self.servers})
+        at_ms = round((datetime.now(UTC).timestamp() - age_s) * 1000)
+        for value in values:
+            producer.produce(self.name, value, partition=partition, timestamp=at_ms)
+        assert producer.flush(30) == 0
+
+    def feed(self, *, max_records: int = 100) -> KafkaControl:
+        settings = KafkaSettings(bootstrap_servers=self.servers)
+        return KafkaControl(settings, self.name, max_age_s=DAY_S, max_records=max_records)
+
+
+@pytest.fixture
+def topic(kafka: Kafka) -> Topic:
+    return Topic(kafka.bootstrap_servers)
+
+
+def read(feed: KafkaControl) -> list[bytes | None]:
+    """All that was said before."""
+    found: list[Record] = []
+    wait_for(lambda: found.append(record) if (record := feed.poll(0.1)) else feed.is_caught_up)
+    return sorted(record.value or b"" for record in found)
+
+
+def test_what_was_said_lately_is_read_and_what_is_said_next(topic: Topic) -> None:
+    """Of all partitions everything of the last day is read, nothing older, and then what is new."""
+    topic.create(2)
+    topic.send(b"old", age_s=2 * DAY_S)
+    topic.send(b"a", age_s=DAY_S / 2)
+    topic.send(b"b", partition=1)
+    feed = topic.feed()
+    assert not feed.is_caught_up
+    assert read(feed) == [b"a", b"b"]
+    topic.send(b"c")
+    found: list[Record | None] = []
+    wait_for(lambda: found.append(feed.poll(0.1)) or found[-1])
+    assert found[-1]
+    assert found[-1].value == b"c"
+
+
+def test_only_so_much_is_read_of_a_full_topic(topic: Topic) -> None:
+    """Of more than max_records the last ones are read."""
+    topic.create(1)
+    topic.send(*(b"%d" % number for number in range(9)))
+    assert read(topic.feed(max_records=3)) == [b"6", b"7", b"8"]
+
+
+def test_a_topic_that_comes_later_is_read_from_its_beginning(topic: Topic, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where there is no topic there is nothing to read; once there is one, or more partitions of it, they are read."""
+    monkeypatch.setattr(module, "_LOOK_FOR_TOPIC_S", 0.0)
+    monkeypatch.setattr(module, "_LOOK_FOR_PARTITIONS_S", 0.0)
+    feed = topic.feed()
+    assert read(feed) == []
+    assert feed.is_caught_up
+    topic.create(1)
+    topic.send(b"a")
+    wait_for(lambda: feed.poll(0.1))
+    topic.admin.create_partitions([NewPartitions(topic.name, 2)])[topic.name].result(30)
+    wait_for(lambda: len(topic.admin.list_topics(topic.name, timeout=10).topics[topic.name].partitions) == 2)
+    topic.send(b"b", partition=1)
+    wait_for(lambda: feed.poll(0.1))

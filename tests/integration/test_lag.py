@@ -1,0 +1,264 @@
+"""Lag on a real broker, beside the truth: what was sent, what the group has committed, when."""
+
+import json
+import time
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+from confluent_kafka import Consumer, Producer
+from confluent_kafka import TopicPartition as KafkaPartition
+from confluent_kafka.admin import AdminClient
+from prometheus_client.parser import text_string_to_metric_families
+
+from consumer import lag as lag_module
+from consumer.adapters.kafka_lag import KafkaLag
+from consumer.events import SeparationRequest
+from consumer.lag import Describe, PartitionLag
+from consumer.model import TopicPartition
+from consumer.redelivery import headers as redelivery_headers
+from consumer.settings import KafkaSettings
+from tests.support.clips import write_clip
+from tests.support.fakes import a_record, a_redelivery, a_request
+from tests.support.platform import Platform, ReplicaProcess, wait_for
+
+CLOSE_S = 1.0  # the issue's own bound for an age
+
+
+class Group:
+    """A group without members: its committed positions, what is sent to it, and how its lag is read."""
+
+    def __init__(self, platform: Platform) -> None:
+        self.platform, self.topic = platform, platform.topic("REQUESTS")
+        settings = KafkaSettings(
+            bootstrap_servers=platform.bootstrap_servers, group_id=platform.environment["KAFKA_GROUP_ID"]
+        )
+        self.kafka_lag = KafkaLag(settings, [self.topic, f"{self.topic}.retry-1"], Describe(platform.codec))
+        self.value = platform.codec.encode(a_request(duration_s=30.0))
+        self._consumer = Consumer({
+            "bootstrap.servers": platform.bootstrap_servers, "group.id": settings.group_id, "enable.auto.commit": False,
+        })  # fmt: skip
+
+    def send(self, count: int, *, partition: int = 0, at_s: float | None = None, topic: str | None = None) -> None:
+        producer = Producer({"bootstrap.servers": self.platform.bootstrap_servers})
+        for _ in range(count):
+            producer.produce(
+                topic or self.topic, self.value, partition=partition, timestamp=round((at_s or time.time()) * 1000)
+            )
+        assert producer.flush(30) == 0
+
+    def transact(self, *counts: int, ends: str = "commit", partition: int = 0) -> Producer:
+        """One transaction for each count, all ended the same way."""
+        producer = Producer({
+            "bootstrap.servers": self.platform.bootstrap_servers, "transactional.id": f"{self.topic}-{ends}",
+        })  # fmt: skip
+        producer.init_transactions(30)
+        for count in counts:
+            producer.begin_transaction()
+            for _ in range(count):
+                producer.produce(self.topic, self.value, partition=partition)
+            assert producer.flush(30) == 0
+            if ends != "never":
+                {"commit": producer.commit_transaction, "abort": producer.abort_transaction}[ends](30)
+        return producer
+
+    def commit(self, offset: int, *, partition: int = 0) -> None:
+        self._consumer.commit(offsets=[KafkaPartition(self.topic, partition, offset)], asynchronous=False)
+
+    def lag(self, partition: int = 0, *, topic: str | None = None) -> PartitionLag:
+        found = {lag.partition: lag for lag in self.kafka_lag.read(patience_s=60.0).lags}
+        return found[TopicPartition(topic or self.topic, partition)]
+
+    def counts(self) -> list[int]:
+        return [lag.messages for lag in self.kafka_lag.read(patience_s=60.0).lags if lag.partition.topic == self.topic]
+
+    def close(self) -> None:
+        self.kafka_lag.stop()
+        self._consumer.close()
+
+
+@pytest.fixture
+def group(platform: Platform) -> Iterator[Group]:
+    group = Group(platform)
+    yield group
+    group.close()
+
+
+def test_every_partition_counts_whoever_owns_it(group: Group) -> None:
+    """Without any member, and before the first commit, each partition tells its records; an empty one tells 0."""
+    assert group.counts() == [0] * 6
+    group.send(3, partition=0)
+    group.send(2, partition=5)
+    assert group.counts() == [3, 0, 0, 0, 0, 2]
+    group.commit(2, partition=0)
+    assert group.counts() == [1, 0, 0, 0, 0, 2]
+    group.send(4, topic=f"{group.topic}.retry-1", partition=3)
+    assert group.lag(3, topic=f"{group.topic}.retry-1").messages == 4
+
+
+def test_age_is_that_of_the_oldest_unfinished_record(group: Group) -> None:
+    """The age follows the committed position from record to record, and is 0 behind the last."""
+    now_s = time.time()
+    for age_s in (300.0, 100.0, 20.0):
+        group.send(1, at_s=now_s - age_s)
+    for offset, age_s in enumerate((300.0, 100.0, 20.0)):
+        group.commit(offset)
+        assert group.lag().waited_s(now_s) == pytest.approx(age_s, abs=CLOSE_S)
+    group.commit(3)
+    assert group.lag().waited_s(now_s) == 0.0
+    assert group.lag().messages == 0
+
+
+def test_markers_and_aborted_records_are_no_work(group: Group) -> None:
+    """Records of committed transactions count; their markers, aborted records and open transactions don't."""
+    group.transact(2, 3)
+    # A commit is answered before its markers are written, and records are seen behind those.
+    wait_for(lambda: group.lag().messages == 5)
+    group.transact(4, ends="abort")
+    wait_for(lambda: group.lag().messages == 5)
+    group.commit(6)  # two records and a marker, and three records
+    assert (group.lag().messages, group.lag().oldest_at_s) == (0, None)
+    producer = group.transact(2, ends="never")
+    assert group.lag().messages == 0
+    producer.commit_transaction(30)
+    wait_for(lambda: group.lag().messages == 2)
+
+
+def test_nobody_owns_it_and_only_markers_are_left(group: Group) -> None:
+    """A partition without an owner whose last record is done is drained, exactly, however many markers follow."""
+    group.transact(1)
+    group.commit(1)
+    group.transact(3, 3, ends="abort")
+    lag = group.lag()
+    assert (lag.messages, lag.oldest_at_s, lag.demand) == (0, None, {})
+
+
+def test_positions_that_are_set_back_and_records_that_are_deleted(group: Group) -> None:
+    """An operator who sets the group back gets its records counted again; records that are gone don't count."""
+    group.send(5)
+    group.commit(5)
+    assert group.lag().messages == 0
+    group.commit(1)
+    assert group.lag().messages == 4
+    admin = AdminClient({"bootstrap.servers": group.platform.bootstrap_servers})
+    for future in admin.delete_records([KafkaPartition(group.topic, 0, 3)]).values():
+        future.result()
+    assert group.lag().messages == 2
+
+
+def test_a_deep_backlog_is_not_read_to_its_end(group: Group, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Beyond the bound the count comes from offsets; once the group is near the end it is exact again."""
+    monkeypatch.setattr(lag_module, "KNOWN_RECORDS", 20)
+    group.send(100)
+    assert group.lag().messages == 100
+    group.commit(15)  # roomy again: read on
+    assert group.lag().messages == 85
+    group.commit(70)  # past all that was read
+    assert group.lag().messages == 30
+    group.commit(95)
+    assert group.lag().messages == 5
+    group.commit(100)
+    assert group.lag().messages == 0
+
+
+def test_work_is_told_by_the_requests_themselves(group: Group) -> None:
+    """The demand holds each request's own duration, under its model."""
+    group.send(2)
+    assert group.lag().demand["2stems"].audio_ms == 60_000
+
+
+def gauges(replica: ReplicaProcess, name: str) -> dict[tuple[str, int], float]:
+    """A gauge's series by topic and partition; those without labels under an empty topic."""
+    page = replica.get("/metrics")
+    assert page is not None
+    return {
+        (sample.labels.get("topic", ""), int(sample.labels.get("partition", -1))): sample.value
+        for family in text_string_to_metric_families(page.text)
+        for sample in family.samples
+        if sample.name == f"separation_{name}"
+    }
+
+
+def told_at_most(replica: ReplicaProcess, most: int) -> float:
+    """The sum of what it tells, once that is no more than `most`."""
+    told: list[float] = []
+
+    def is_there() -> bool:
+        told[:] = list(gauges(replica, "lag_messages").values())
+        return bool(told) and sum(told) <= most
+
+    wait_for(is_there)
+    return sum(told)
+
+
+def retry_later(platform: Platform, request: SeparationRequest, topic: str, due: datetime) -> None:
+    """As a replica puts a request off: in a transaction, with a header that says until when."""
+    record = a_record(topic=platform.topic("REQUESTS"))
+    producer = Producer({"bootstrap.servers": platform.bootstrap_servers, "transactional.id": topic})
+    producer.init_transactions(30)
+    producer.begin_transaction()
+    producer.produce(
+        topic, platform.codec.encode(request), request.request_id, partition=0,
+        headers=list(redelivery_headers(record, a_redelivery(record).failed("store: away", not_before=due))),
+    )  # fmt: skip
+    producer.commit_transaction(30)
+
+
+def table(platform: Platform) -> dict[tuple[str, int], dict[str, float]]:
+    """What `spleeter-consumer lag --json` says."""
+    ran = platform.run("lag", "--json")
+    assert ran.returncode == 0, ran.stderr
+    return {(row["topic"], row["partition"]): row for row in json.loads(ran.stdout)}
+
+
+def test_a_replica_tells_the_group_s_lag_through_load_and_drain(platform: Platform, tmp_path: Path) -> None:
+    """Before, under and after load, with retries: all partitions of requests and retry topics, in the end exactly 0."""
+    requests, retries = platform.topic("REQUESTS"), [f"{platform.topic('REQUESTS')}.retry-{n}" for n in (1, 2)]
+    everywhere = {(topic, number) for topic in (requests, *retries) for number in range(6)}
+    drained = dict.fromkeys(everywhere, 0.0)
+    key = platform.upload(write_clip(tmp_path / "song.wav", seconds=20.0, seed=1))
+    sent_at = time.time()
+    for _ in range(12):
+        platform.request(key, duration_s=15.0)
+    before = table(platform)
+    assert before.keys() == everywhere
+    assert sum(row["messages"] for row in before.values()) == 12
+    assert max(row["seconds"] for row in before.values()) <= time.time() - sent_at + CLOSE_S
+
+    first = platform.start_replica(TARGET_WAIT_S="1ms", RETRY_DELAYS="60s,60s")
+    wait_for(lambda: first.get("/metrics") and gauges(first, "lag_messages"))
+    assert gauges(first, "lag_messages").keys() == everywhere
+    if sum(gauges(first, "lag_messages").values()) == 12:  # it has not begun yet
+        assert gauges(first, "backlog_work_seconds")["", -1] > 0
+        assert gauges(first, "desired_replicas")["", -1] == 6
+    first.wait_ready()
+    while (left := platform.lag()) > 0:  # here every offset is a record
+        told = told_at_most(first, left)
+        assert platform.lag() <= told, "it tells less than there is"
+    wait_for(lambda: gauges(first, "lag_messages") == drained)
+    for name in ("lag_messages", "lag_seconds"):
+        assert gauges(first, name) == drained
+    for name in ("backlog_work_seconds", "desired_replicas"):
+        assert gauges(first, name) == {("", -1): 0.0}
+    page = first.get("/metrics")
+    assert page is not None
+    assert 'separation_realtime_factor{model="2stems"}' in page.text
+
+    # A retry that is not due yet waits, and its age grows; then it is done, and markers are all that is left of it.
+    due = datetime.now(UTC) + timedelta(seconds=30)
+    retry_later(platform, platform.request(key, duration_s=15.0), retries[0], due)
+    wait_for(lambda: gauges(first, "lag_messages").get((retries[0], 0)) == 1)
+    wait_for(lambda: gauges(first, "lag_seconds").get((retries[0], 0), 0.0) >= 1.0)
+    wait_for(lambda: gauges(first, "lag_messages") == drained)
+    assert gauges(first, "lag_seconds") == drained
+    assert datetime.now(UTC) >= due
+
+    # A second replica takes half of the partitions: both still tell of all of them, each once.
+    second = platform.start_replica()
+    second.wait_ready()
+    wait_for(lambda: first.said("partitions.revoked") and second.said("partitions.assigned"))
+    wait_for(lambda: gauges(second, "lag_messages"))
+    for replica in (first, second):
+        assert gauges(replica, "lag_messages") == drained
+    assert all(row["messages"] == 0 for row in table(platform).values())

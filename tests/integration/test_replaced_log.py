@@ -1,0 +1,53 @@
+"""A request topic whose log is not the one that the group has read."""
+
+from pathlib import Path
+
+from confluent_kafka import ConsumerGroupTopicPartitions, TopicPartition
+from confluent_kafka.admin import AdminClient
+
+from consumer.events import SeparationResult
+from tests.support.clips import write_clip
+from tests.support.platform import Platform, wait_for
+
+
+def test_requests_of_a_topic_that_was_made_anew_are_done(one_partition: Platform, tmp_path: Path) -> None:
+    """Offsets begin at 0 again, below what the group has committed; the requests there are done all the same."""
+    platform = one_partition
+    key = platform.upload(write_clip(tmp_path / "song.wav", seconds=1.0, seed=6))
+    replica = platform.start_replica()
+    replica.wait_ready()
+    before = [platform.request(key) for _ in range(3)]
+    assert len(platform.outcomes(3)) == 3
+    admin = AdminClient({"bootstrap.servers": platform.bootstrap_servers})
+    topic = platform.topic("REQUESTS")
+    admin.delete_topics([topic])[topic].result(30)
+    wait_for(lambda: topic not in admin.list_topics(timeout=10).topics)
+    created = platform.run("topics", "create", "--partitions", "1")
+    assert created.returncode == 0, created.stderr
+    after = [platform.request(key) for _ in range(2)]
+    wait_for(lambda: len(platform.read_outcomes()) == 5)
+    outcomes = platform.read_outcomes()
+    assert all(isinstance(outcome, SeparationResult) for outcome in outcomes)
+    assert {outcome.request_id for outcome in outcomes} == {request.request_id for request in (*before, *after)}
+    assert replica.process.poll() is None
+
+
+def test_requests_of_a_log_that_is_shorter_than_what_was_read_are_done(one_partition: Platform, tmp_path: Path) -> None:
+    """Where the group's position lies behind the end of the log, its records are done, from the beginning."""
+    platform = one_partition
+    key = platform.upload(write_clip(tmp_path / "song.wav", seconds=1.0, seed=6))
+    admin = AdminClient({"bootstrap.servers": platform.bootstrap_servers})
+    group, topic = platform.environment["KAFKA_GROUP_ID"], platform.topic("REQUESTS")
+
+    def commit(offset: int) -> bool:
+        position = ConsumerGroupTopicPartitions(group, [TopicPartition(topic, 0, offset)])
+        [done] = admin.alter_consumer_group_offsets([position])[group].result(30).topic_partitions
+        return done.error is None
+
+    wait_for(lambda: commit(100))  # a new broker's coordinator has to load first
+    requests = [platform.request(key) for _ in range(2)]
+    replica = platform.start_replica()
+    outcomes = platform.outcomes(2)
+    assert {outcome.request_id for outcome in outcomes} == {request.request_id for request in requests}
+    [told] = replica.said("partition.log_was_replaced")
+    assert (told["position"], told["begins_at"]) == (100, 0)

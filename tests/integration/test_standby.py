@@ -1,0 +1,26 @@
+"""More replicas than partitions: the ones without stand by."""
+
+from tests.support.platform import Platform, ReplicaProcess
+
+
+def has_partitions(replica: ReplicaProcess) -> bool:
+    assigned = replica.said("partitions.assigned")
+    return bool(assigned and assigned[-1]["partitions"])
+
+
+def test_a_replica_without_partitions_is_ready(one_partition: Platform) -> None:
+    """Of two replicas and one partition both become ready, in either protocol, though one is assigned nothing."""
+    for protocol in ("consumer", "classic"):
+        group = f"{one_partition.environment['KAFKA_GROUP_ID']}-{protocol}"
+        pair = [
+            one_partition.start_replica(
+                KAFKA_GROUP_PROTOCOL=protocol, KAFKA_GROUP_ID=group, INSTANCE_ID=f"{protocol}-{number}"
+            )
+            for number in range(2)
+        ]
+        for replica in pair:
+            replica.wait_ready()
+        assert sum(map(has_partitions, pair)) == 1
+        for replica in pair:
+            replica.process.kill()
+            replica.process.wait()

@@ -1,0 +1,105 @@
+"""What is deployed for operators speaks of metrics that the code exports, and each alert of a page that helps."""
+
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from prometheus_client import generate_latest
+from prometheus_client.openmetrics.exposition import generate_latest as generate_openmetrics
+from prometheus_client.openmetrics.parser import text_string_to_metric_families as parse_openmetrics
+
+from tests.monitoring.conftest import Promtool
+from tests.support.exported import exported_names, full_metrics
+
+ROOT = Path(__file__).parents[2]
+ALERTS, ALERTS_TEST = ROOT / "deploy/prometheus/alerts.yml", ROOT / "deploy/prometheus/alerts_test.yml"
+DASHBOARD, RUNBOOK = ROOT / "deploy/grafana/dashboard.json", ROOT / "docs/runbook.md"
+PROMISED = {
+    "jobs_total", "stage_seconds_bucket", "audio_seconds_total", "in_flight", "retries_total", "dead_letters_total",
+    "lag_messages", "lag_seconds", "backlog_work_seconds", "desired_replicas", "realtime_factor", "rebalances_total",
+    "separator_restarts_total",
+}  # fmt: skip
+
+
+def alerts() -> list[dict[str, Any]]:
+    return [rule for group in yaml.safe_load(ALERTS.read_text())["groups"] for rule in group["rules"]]
+
+
+def panels() -> list[dict[str, Any]]:
+    return [panel for panel in json.loads(DASHBOARD.read_text())["panels"] if panel["type"] != "row"]
+
+
+def queries() -> list[str]:
+    """Every query of the dashboard, with Grafana's own variable replaced."""
+    found = [target["expr"] for panel in panels() for target in panel["targets"]]
+    return [query.replace("$__rate_interval", "1m") for query in found]
+
+
+def test_metrics_page_is_clean(promtool: Promtool) -> None:
+    """promtool has nothing to say against the page, and OpenMetrics' parser reads the other one."""
+    ran = promtool("check", "metrics", feed=generate_latest(full_metrics().registry).decode())
+    assert (ran.stdout, ran.stderr) == ("", "")
+    assert list(parse_openmetrics(generate_openmetrics(full_metrics().registry).decode()))  # type: ignore[no-untyped-call]
+
+
+def test_every_metric_of_the_contract_is_exported() -> None:
+    """The names that others rely on are there."""
+    assert {f"separation_{name}" for name in PROMISED} <= exported_names()
+
+
+@pytest.mark.parametrize("path", [ALERTS, ALERTS_TEST, DASHBOARD, RUNBOOK], ids=lambda path: path.name)
+def test_every_metric_that_is_named_is_exported(path: Path) -> None:
+    """Nobody waits for an alert, or looks at a panel, that can never show anything."""
+    named = set(re.findall(r"\bseparation_[a-z_]+", path.read_text()))
+    assert named
+    assert named <= exported_names()
+
+
+def test_rules_are_valid_and_fire_as_they_should(promtool: Promtool) -> None:
+    """promtool accepts the rules, and its unit tests of them pass."""
+    promtool("check", "rules", str(ALERTS))
+    promtool("test", "rules", str(ALERTS_TEST))
+
+
+def test_each_alert_is_tested_both_ways() -> None:
+    """For each alert there is a case in which it fires, and one in which it does not."""
+    cases = [case for test in yaml.safe_load(ALERTS_TEST.read_text())["tests"] for case in test["alert_rule_test"]]
+    names = {alert["alert"] for alert in alerts()}
+    assert {case["alertname"] for case in cases if case.get("exp_alerts")} == names
+    assert {case["alertname"] for case in cases if not case.get("exp_alerts")} == names
+
+
+def test_each_alert_has_its_section_in_the_runbook() -> None:
+    """An alert says what is wrong and names the section that helps; the runbook has no other sections."""
+    sections = re.findall(r"^## (\w+)$", RUNBOOK.read_text(), re.MULTILINE)
+    assert sections == [alert["alert"] for alert in alerts()]
+    for alert in alerts():
+        assert alert["annotations"]["runbook"] == f"docs/runbook.md#{alert['alert'].lower()}"
+        assert alert["annotations"]["summary"]
+        assert alert["labels"]["severity"] in ("warning", "critical")
+
+
+def test_dashboard_s_queries_are_valid(promtool: Promtool, tmp_path: Path) -> None:
+    """Prometheus can parse every query of the dashboard; each panel has a title and a place of its own."""
+    rules = [{"record": f"query:{number}", "expr": query} for number, query in enumerate(queries())]
+    (tmp_path / "rules.yml").write_text(yaml.safe_dump({"groups": [{"name": "dashboard", "rules": rules}]}))
+    promtool("check", "rules", str(tmp_path / "rules.yml"))
+    places = [(panel["gridPos"]["x"], panel["gridPos"]["y"]) for panel in panels()]
+    assert len(set(places)) == len(places)
+    assert all(panel["title"] for panel in panels())
+
+
+def test_lag_is_never_summed_over_replicas() -> None:
+    """Each replica tells the whole group's lag, so every sum of it takes the maximum a partition first."""
+    for query in [*queries(), *(alert["expr"] for alert in alerts())]:
+        for _ in re.finditer(r"separation_lag_messages", query):
+            assert "sum" not in query or "max by (topic, partition) (separation_lag_messages" in query
+
+
+def test_dashboard_answers_its_four_questions() -> None:
+    """Is anyone waiting, why, which replica, which errors: a row each."""
+    rows = [panel["title"] for panel in json.loads(DASHBOARD.read_text())["panels"] if panel["type"] == "row"]
+    assert rows == ["Is anyone waiting?", "Why?", "Which replica?", "Which errors?"]

@@ -1,0 +1,133 @@
+import io
+import types
+import typing
+from dataclasses import MISSING, Field, asdict, fields, is_dataclass
+from datetime import UTC, datetime, timedelta
+from importlib import resources
+from typing import Any
+
+import fastavro
+import pytest
+
+from consumer.adapters.avro import AvroCodec, load_schema
+from consumer.events import SCHEMA_FILES, Event, SourceObject
+from tests.support.fakes import FakeRegistry
+
+EVENTS = pytest.mark.parametrize("kind", SCHEMA_FILES, ids=lambda kind: kind.__name__)
+TIME = {"type": "long", "logicalType": "timestamp-millis"}
+AVRO_TYPES = {str: "string", bytes: "bytes", bool: "boolean", float: "double", datetime: TIME}
+# The only fields that a writer has to fill.
+REQUIRED = {
+    "SeparationRequest": ("request_id", "source"),
+    "SourceObject": ("bucket", "key"),
+}
+
+
+def records(schema: Any) -> list[dict[str, Any]]:
+    """Every record schema in a schema, itself included."""
+    if isinstance(schema, list):
+        return [found for branch in schema for found in records(branch)]
+    if not isinstance(schema, dict):
+        return []
+    inner = schema.get("fields", []) + [schema[k] for k in ("items", "values", "type") if k in schema]
+    own = [schema] if schema.get("type") == "record" else []
+    return own + [found for each in inner for found in records(each)]
+
+
+def matches(avro: Any, python: Any) -> bool:
+    """Whether an Avro type is how we write a Python type."""
+    if isinstance(python, types.UnionType):
+        inner, none = typing.get_args(python)
+        return none is types.NoneType and isinstance(avro, list) and avro[0] == "null" and matches(avro[1], inner)
+    if is_dataclass(python):
+        return isinstance(avro, dict) and avro["type"] == "record" and avro["name"] == python.__name__
+    if typing.get_origin(python) is tuple:
+        return avro["type"] == "array" and matches(avro["items"], typing.get_args(python)[0])
+    if typing.get_origin(python) is dict:
+        key, value = typing.get_args(python)
+        return key is str and avro["type"] == "map" and matches(avro["values"], value)
+    return avro in ("int", "long") if python is int else avro == AVRO_TYPES[python]
+
+
+def default_of(field: Field[Any]) -> Any:
+    """A dataclass field's default as Avro's JSON would say it."""
+    if field.default_factory is not MISSING:
+        return field.default_factory()
+    default = field.default
+    if isinstance(default, datetime):
+        return (default - datetime(1970, 1, 1, tzinfo=UTC)) // timedelta(milliseconds=1)
+    return asdict(default) if is_dataclass(default) else list(default) if default == () else default
+
+
+def dataclasses_of(kind: type) -> dict[str, type]:
+    """An event's class and those inside it, by name."""
+    found = {kind.__name__: kind}
+    for hint in typing.get_type_hints(kind).values():
+        for part in (hint, *typing.get_args(hint)):
+            if is_dataclass(part):
+                found |= dataclasses_of(part)
+    return found
+
+
+def test_each_file_describes_one_event() -> None:
+    """Each schema file belongs to one event class, and each event class to one file."""
+    files = {path.name.removesuffix(".avsc") for path in (resources.files("consumer") / "schemas").iterdir()}
+    assert files == set(SCHEMA_FILES.values())
+    assert {kind.__name__ for kind in SCHEMA_FILES} == {kind.__name__ for kind in Event.__subclasses__()}
+
+
+@EVENTS
+def test_a_schema_and_its_dataclass_say_the_same(kind: type[Event]) -> None:
+    """Names, order, types and nullability of the fields are the same in the schema and in the class."""
+    classes = dataclasses_of(kind)
+    described = records(load_schema(SCHEMA_FILES[kind]))
+    assert described[0]["name"] == kind.__name__
+    assert {schema["name"] for schema in described} == set(classes)
+    for schema in described:
+        hints = typing.get_type_hints(classes[schema["name"]])
+        assert [field["name"] for field in schema["fields"]] == list(hints)
+        wrong = {
+            f["name"]: (f["type"], hints[f["name"]])
+            for f in schema["fields"]
+            if not matches(f["type"], hints[f["name"]])
+        }
+        assert not wrong
+
+
+@EVENTS
+def test_defaults_are_the_same_on_both_sides(kind: type[Event]) -> None:
+    """A field has the same default in the schema and in the class, and only a request's first few have none."""
+    classes = dataclasses_of(kind)
+    for schema in records(load_schema(SCHEMA_FILES[kind])):
+        ours = {field.name: field for field in fields(classes[schema["name"]])}
+        required = tuple(field["name"] for field in schema["fields"] if "default" not in field)
+        assert required == REQUIRED.get(schema["name"], ())
+        for field in schema["fields"]:
+            if "default" in field:
+                assert field["default"] == default_of(ours[field["name"]]), field["name"]
+            else:
+                assert ours[field["name"]].default is MISSING, field["name"]
+
+
+@EVENTS
+def test_everything_is_documented(kind: type[Event]) -> None:
+    """Each record and each of its fields says what it means, and the event lies in namespace separation.v1."""
+    schema = load_schema(SCHEMA_FILES[kind])
+    assert schema["namespace"] == "separation.v1"
+    for record in records(schema):
+        assert record["doc"].endswith(".")
+        assert not [field["name"] for field in record["fields"] if not field.get("doc", "").endswith((".", "..."))]
+
+
+@EVENTS
+def test_what_an_old_writer_left_out_gets_its_default(kind: type[Event]) -> None:
+    """An event whose writer knew only the fields without a default is read as one with all defaults."""
+    schema = load_schema(SCHEMA_FILES[kind])
+    oldest = {**schema, "fields": [field for field in schema["fields"] if "default" not in field]}
+    required = {"request_id": "r", "source": SourceObject(bucket="b", key="k")} if oldest["fields"] else {}
+    body = io.BytesIO()
+    fastavro.schemaless_writer(
+        body, fastavro.parse_schema(oldest), {k: asdict(v) if is_dataclass(v) else v for k, v in required.items()}
+    )
+    read = AvroCodec(FakeRegistry({7: oldest})).decode(kind, b"\x00\x00\x00\x00\x07" + body.getvalue())
+    assert read == kind(**required)

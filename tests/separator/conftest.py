@@ -1,0 +1,43 @@
+"""Checkpoints and a warm separator process for the separator's tests, made once a run."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.separator.jobs import Bench, bench
+
+NARROW = (4, 8, 8, 8, 8, 8)  # filters of a network that loads and runs fast
+MAX_AUDIO_S = 60.0  # of the shared process
+
+
+@pytest.fixture(scope="session")
+def full_models(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A MODEL_PATH with networks of Spleeter's own size."""
+    from tests.support.checkpoints import write_checkpoint  # loads TensorFlow
+
+    root = tmp_path_factory.mktemp("full-models")
+    for stems in (2, 4, 5):
+        write_checkpoint(root, stems, seed=stems)
+    return root
+
+
+@pytest.fixture(scope="session")
+def narrow_models(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A MODEL_PATH with a narrow 2stems network."""
+    from tests.support.checkpoints import write_checkpoint
+
+    root = tmp_path_factory.mktemp("narrow-models")
+    write_checkpoint(root, 2, seed=1, filters=NARROW)
+    return root
+
+
+@pytest.fixture(scope="session")
+def separator(narrow_models: Path) -> Iterator[Bench]:
+    """A warm separator process with the narrow model; it refuses more than MAX_AUDIO_S."""
+    ready = bench(narrow_models, max_audio_s=MAX_AUDIO_S)
+    try:
+        ready.prepare()
+        yield ready
+    finally:
+        ready.client.kill()

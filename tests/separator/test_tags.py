@@ -1,0 +1,103 @@
+"""Tags and loudness: what the stems carry besides their samples."""
+
+import re
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from consumer.separator.ffmpeg import FFmpeg, bundled_binary
+from consumer.separator.meter import Meter
+from consumer.separator.models import load_spec
+from consumer.separator.probe import probe
+from consumer.separator.runtime import Network
+from consumer.separator.tags import parse_tags
+from consumer.separator.tensorflow_runtime import TensorFlowRuntime
+from consumer.separator.track import TrackOrder, separate_track
+from consumer.settings import JobSettings
+from tests.support.audio import RATE_HZ, music
+
+FFMPEG = FFmpeg(allowed_formats=JobSettings.model_fields["allowed_formats"].default)
+LYRICS = "\\\n".join(f"line {number} of many" for number in range(1500))
+METADATA = f";FFMETADATA1\ntitle=S\u00f3ng \\= one\nartist=The Artist\\; and friends\nalbum=LP\nlyrics={LYRICS}\n"
+
+
+def run(*arguments: str) -> str:
+    """What the project's ffmpeg says."""
+    command = [bundled_binary(), "-hide_banner", "-nostdin", "-y", *arguments]
+    return subprocess.run(command, capture_output=True, text=True, check=False).stderr
+
+
+@pytest.fixture(scope="module")
+def network(narrow_models: Path) -> Network:
+    return TensorFlowRuntime().load(load_spec("2stems", narrow_models))
+
+
+def tagged(path: Path, picture: str | None) -> Path:
+    """Three seconds with tags, lyrics of 1500 lines, and, where the format has one, a picture."""
+    tags = path.with_suffix(".ffmetadata")
+    tags.write_text(METADATA)
+    options = ["-f", "lavfi", "-i", "sine=440:d=3", "-i", str(tags)]
+    maps = ["-map", "0:a", "-map_metadata", "1"]
+    if picture:
+        cover = path.with_suffix(f".{picture}")
+        run("-f", "lavfi", "-i", "testsrc=size=32x32:rate=1", "-frames:v", "1", str(cover))
+        options += ["-i", str(cover)]
+        maps += ["-map", "2:v", "-c:v", "copy", "-disposition:v", "attached_pic"]
+    run(*options, *maps, str(path))
+    return path
+
+
+@pytest.mark.parametrize(("name", "picture"), [("a.mp3", "jpg"), ("a.flac", "png"), ("a.ogg", None), ("a.m4a", "jpg")])
+@pytest.mark.parametrize("format", ["mp3", "flac", "m4a", "ogg", "opus", "wav"])
+def test_stems_carry_the_tags(network: Network, tmp_path: Path, name: str, picture: str | None, format: str) -> None:
+    """Title (with the stem's name), artist, album and picture of any input are on the stems of any format."""
+    source = tagged(tmp_path / name, picture)
+    folder = tmp_path / "stems"
+    folder.mkdir()
+    separation = separate_track(TrackOrder(path=source, folder=folder, format=format), network, FFMPEG)
+    for stem in separation.stems:
+        found = probe(FFMPEG, stem.path).tags
+        assert found.texts["title"] == f"S\u00f3ng = one ({stem.name})"
+        assert found.texts["artist"] == "The Artist; and friends"
+        assert found.texts["album"] == "LP"
+        codec = {"jpg": "mjpeg", "png": "png", None: None}[picture if format in ("mp3", "flac", "m4a") else None]
+        assert (found.cover.codec if found.cover else None) == codec
+    assert {path.name for path in folder.iterdir()} == {stem.path.name for stem in separation.stems}
+
+
+def test_untagged_file_gets_the_stems_name_alone(network: Network, tmp_path: Path) -> None:
+    """Where the input says nothing, the stem's title is its name, and nothing else is made up."""
+    run("-f", "lavfi", "-i", "sine=440:d=1", str(tmp_path / "plain.wav"))
+    separation = separate_track(TrackOrder(path=tmp_path / "plain.wav", folder=tmp_path, format="mp3"), network, FFMPEG)
+    assert [probe(FFMPEG, stem.path).tags.texts for stem in separation.stems] == [
+        {"title": "vocals"},
+        {"title": "accompaniment"},
+    ]
+
+
+def test_tags_of_chapters_are_not_the_files() -> None:
+    """A chapter's title is not taken for the song's."""
+    words = ["  Chapters:", "    Chapter #0:0: start 0.0, end 1.0", "      Metadata:", "        title           : One"]
+    assert parse_tags(words).texts == {}
+
+
+def test_loudness_is_ffmpegs(tmp_path: Path) -> None:
+    """Integrated loudness is that of ffmpeg's own meter, however the samples are cut into blocks."""
+    samples = music(seconds=12.0, seed=3)
+    meter = Meter(RATE_HZ)
+    for start in range(0, len(samples), 50_001):
+        meter.add(samples[start : start + 50_001])
+    raw = tmp_path / "samples.f32"
+    raw.write_bytes(samples.tobytes())
+    said = run("-f", "f32le", "-ar", str(RATE_HZ), "-ac", "2", "-i", str(raw), "-af", "ebur128", "-f", "null", "-")
+    theirs = re.findall(r"I:\s+(-?[\d.]+) LUFS", said)[-1]
+    assert meter.loudness_lufs == pytest.approx(float(theirs), abs=0.15)
+
+
+def test_silence_has_no_loudness() -> None:
+    """Silence, and what is shorter than a block, has no loudness rather than a number that means nothing."""
+    silent, short = Meter(RATE_HZ), Meter(RATE_HZ)
+    silent.add(0 * music(seconds=3.0))
+    short.add(music(seconds=0.1))
+    assert (silent.loudness_lufs, short.loudness_lufs) == (None, None)

@@ -1,0 +1,147 @@
+"""A replica's parts, wired as `app` does, over fakes: all of it but Kafka, object storage and TensorFlow."""
+
+import threading
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from consumer.adapters.avro import AvroCodec
+from consumer.adapters.memory import MemoryStore
+from consumer.cancellations import Cancellations
+from consumer.control import ControlFollower
+from consumer.errors import Fatal, StoreUnavailable
+from consumer.events import DeadLetter
+from consumer.ledger import Ledger
+from consumer.loop import Loop
+from consumer.metrics import Metrics
+from consumer.model import Message, ObjectFacts, TopicPartition
+from consumer.observe import PublishedObserver
+from consumer.pipeline import Pipeline, Rooms
+from consumer.progress import ProgressReporter
+from consumer.publisher import Publisher
+from consumer.retry import Patience
+from consumer.steps.fetch import Fetch
+from consumer.steps.publish import Publish
+from consumer.steps.recall import Recall
+from consumer.steps.reuse import Reuse
+from consumer.steps.store import Store
+from consumer.steps.validate import Validate
+from consumer.weights import Weights
+from tests.support.fakes import (
+    NOON,
+    FakeBroker,
+    FakeNotices,
+    FakeOutbox,
+    FakeSeparator,
+    FakeSource,
+    a_request,
+)
+from tests.support.feed import FakeFeed
+
+CODEC = AvroCodec()
+REQUESTS = TopicPartition("requests", 0)
+RETRIES = ["requests.retry-1", "requests.retry-2"]
+
+
+class Flaky(MemoryStore):
+    """`away` is how many of the next calls fail."""
+
+    away = 0
+
+    def stat(self, bucket: str, key: str, *, version_id: str | None = None) -> ObjectFacts | None:
+        if self.away > 0:
+            self.away -= 1
+            raise StoreUnavailable("away")
+        return super().stat(bucket, key, version_id=version_id)
+
+
+@dataclass
+class Bench:
+    """A replica's parts, as `app` wires them, over fakes. `halted` gets what stops the replica."""
+
+    folder: Path
+    separator: FakeSeparator = field(default_factory=FakeSeparator)
+    codec: AvroCodec = CODEC
+    max_job_s: float = 60.0
+    reuses: bool = False
+    halted: list[Fatal] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self.broker = FakeBroker(REQUESTS.topic, *RETRIES)
+        self.source = FakeSource(self.broker)
+        self.store = Flaky("in", "out")
+        self.store.create("in", "a.mp3", b"song", media_type="", metadata={})
+        self.scratch = self.folder / "scratch"
+        self.scratch.mkdir()
+        model = self.folder / "models" / "2stems"
+        model.mkdir(parents=True)
+        for name in ("model.index", "model.data-00000-of-00001"):
+            (model / name).write_bytes(b"w")
+        self.weights = Weights(self.folder / "models", [])
+        self.separator.weights_sha256 = self.weights.ensure("2stems")
+        self.metrics, self.notices = Metrics(), FakeNotices()
+        self.ledger = Ledger(self.source.membership)
+        self.loop = Loop(
+            self.source, self.ledger, topics=[REQUESTS.topic], retry_topics=RETRIES, max_retry_delay_s=0.0,
+            revoke_grace_s=0.0,
+        )  # fmt: skip
+        self.publisher = Publisher(self.ledger, FakeOutbox(self.broker), self.source, PublishedObserver(self.metrics))
+        self.uploads = ThreadPoolExecutor(2)
+        self.feed, self.cancellations = FakeFeed(), Cancellations()
+        self.control = ControlFollower(self.feed, CODEC, self.cancellations)
+        self.pipeline = Pipeline(
+            self.ledger, self._rooms(), [self.separator], patience=Patience({}), metrics=self.metrics,
+            progress=ProgressReporter(self.notices, CODEC, topic="progress", instance_id="i"),
+            cancellations=self.cancellations, max_job_s=self.max_job_s, halt=self._halt,
+        )  # fmt: skip
+        self.threads = [threading.Thread(target=self.loop.run), threading.Thread(target=self.publisher.run)]
+
+    def _rooms(self) -> Rooms:
+        return Rooms(
+            codec=self.codec,
+            validate=Validate(source_buckets=["in"], output_bucket="out", output_prefix="stems/"),
+            recall=Recall(store=self.store),
+            weights=self.weights,
+            fetch=Fetch(store=self.store, scratch=self.scratch, max_object_bytes=100),
+            reuse=Reuse(store=self.store, bucket="out", prefix="stems/", buckets=["out"]) if self.reuses else None,
+            store=Store(store=self.store, uploads=self.uploads),
+            publish=Publish(
+                codec=self.codec, results_topic="results", dead_letter_topic="letters",
+                retry_topics=RETRIES, retry_delays_s=[0.0, 0.0], version="1",
+            ),
+        )  # fmt: skip
+
+    def _halt(self, error: Fatal) -> None:
+        with self.broker.changed:
+            self.halted.append(error)
+            self.broker.changed.notify_all()
+
+    def start(self) -> None:
+        self.pipeline.start()
+        for thread in self.threads:
+            thread.start()
+
+    def stop(self) -> None:
+        self.loop.stop(0.0)
+        self.threads[0].join(20)
+        self.loop.leave()
+        self.pipeline.stop()
+        self.publisher.stop()
+        self.threads[1].join(20)
+        self.uploads.shutdown()
+
+    def send(self, **fields: Any) -> None:
+        request = a_request(**fields)
+        self.broker.send(REQUESTS.topic, CODEC.encode(request), key=request.request_id.encode(), timestamp=NOON)
+
+    def outcomes(self) -> list[Message]:
+        """Everything that was published, once all that was sent is committed."""
+        self.broker.wait_for(lambda: self.broker.all_committed() or self.halted)
+        assert not self.halted, self.halted
+        return self.broker.published
+
+    def letter(self) -> DeadLetter:
+        message = self.outcomes()[-1]
+        assert message.topic == "letters"
+        return CODEC.decode(DeadLetter, message.value)

@@ -1,0 +1,32 @@
+"""Fixtures of the tests that run a whole replica's parts."""
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from structlog.testing import capture_logs
+
+from consumer import pipeline as pipeline_module
+from consumer import retry
+from consumer.retry import RULES, Rule
+from tests.support.fakes import FakeSeparator
+from tests.unit.bench import Bench
+
+
+@pytest.fixture
+def make(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., Bench]]:
+    """Benches with hardly any patience, that are taken down in the end."""
+    monkeypatch.setattr(retry, "RULES", dict.fromkeys(RULES, Rule(attempts=2, first_wait_s=0.001, max_wait_s=0.001)))
+    monkeypatch.setattr(pipeline_module, "_IDLE_S", 0.05)
+    benches: list[Bench] = []
+
+    def make(*script: Exception | None, **fields: Any) -> Bench:
+        benches.append(Bench(tmp_path, FakeSeparator(*script), **fields))
+        return benches[-1]
+
+    with capture_logs():
+        yield make
+        for bench in benches:
+            bench.stop()  # again, where a test did
+            assert bench.halted or list(bench.scratch.iterdir()) == [], "what is done leaves nothing behind"

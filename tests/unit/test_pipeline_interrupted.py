@@ -1,0 +1,138 @@
+"""Jobs that are cancelled by their users or lose their partition, and outcomes that are hard to tell."""
+
+import threading
+from collections.abc import Callable
+from datetime import UTC, datetime
+from typing import Any
+
+from consumer.adapters.avro import AvroCodec
+from consumer.errors import Code, RegistryUnavailable, Rejected
+from consumer.events import DeadLetter
+from tests.support.fakes import FakeRegistry
+from tests.unit.bench import CODEC, REQUESTS, Bench
+
+
+def endless(bench: Bench) -> threading.Event:
+    """Make separating take for ever; set once a job is at work."""
+    at_work = threading.Event()
+
+    def separate(*_: Any, cancel: Any, **__: Any) -> Any:
+        at_work.set()
+        cancel.sleep(3600)
+
+    bench.separator.separate = separate  # type: ignore[method-assign]
+    return at_work
+
+
+def test_a_job_at_work_can_be_cancelled(make: Callable[..., Bench]) -> None:
+    """A request that is cancelled while it is separated is a dead letter with the reason; the next one runs."""
+    bench = make()
+    separate, at_work = bench.separator.separate, endless(bench)
+    bench.send()
+    bench.start()
+    assert at_work.wait(20)
+    bench.separator.separate = separate  # type: ignore[method-assign]
+    assert bench.cancellations.note("r1", "too slow", datetime.now(UTC))
+    letter = bench.letter()
+    assert (letter.code, letter.stage, letter.message) == (Code.CANCELLED, "separate", "cancelled: too slow")
+    bench.send(request_id="next")
+    assert bench.outcomes()[-1].topic == "results"
+    assert bench.cancellations._at_work == {}
+
+
+def test_a_request_can_be_cancelled_before_its_turn(make: Callable[..., Bench]) -> None:
+    """A request that was cancelled before it is read is a dead letter, nothing is fetched for it, the others run."""
+    bench = make()
+    bench.cancellations.note("r1", None, datetime.now(UTC))
+    bench.send()
+    bench.send(request_id="another")
+    bench.start()
+    letter, result = bench.outcomes()
+    dead = CODEC.decode(DeadLetter, letter.value)
+    assert (dead.code, dead.stage, dead.request_id) == (Code.CANCELLED, "validate", "r1")
+    assert (result.topic, result.key) == ("results", b"another")
+    assert [job.request.request_id for job in bench.separator.calls] == ["another"]
+
+
+def test_a_result_that_stands_is_not_undone(make: Callable[..., Bench]) -> None:
+    """Cancelling what is done changes nothing."""
+    bench = make()
+    bench.send()
+    bench.start()
+    bench.outcomes()
+    assert not bench.cancellations.note("r1", None, datetime.now(UTC))
+    assert [message.topic for message in bench.outcomes()] == ["results"]
+    assert "stems/r1/manifest.json" in bench.store.keys("out")
+
+
+def away_until(registry: FakeRegistry, then: Callable[[], None]) -> None:
+    """Take the registry away, once it was asked `then`."""
+
+    class Away(RegistryUnavailable):
+        def __str__(self) -> str:
+            then()
+            return "away"
+
+    registry.away = Away()
+
+
+def test_a_lost_record_whose_outcome_can_not_be_encoded_is_left_to_others(make: Callable[..., Bench]) -> None:
+    """A job without a right to an outcome that waits for the registry is abandoned, and the replica goes on."""
+    registry = FakeRegistry()
+    bench = make(codec=AvroCodec(registry))
+    tickets: list[Any] = []
+    take = bench.ledger.next
+    bench.ledger.next = lambda timeout_s: (found := take(timeout_s)) and (tickets.append(found) or found)  # type: ignore[method-assign]
+    away_until(registry, lambda: tickets[0].cancellation.cancel("partition revoked"))
+    abandoned = threading.Event()
+    abandon = bench.ledger.abandon
+    bench.ledger.abandon = lambda ticket: (abandon(ticket), abandoned.set())  # type: ignore[method-assign]
+    bench.send(model="9stems")
+    bench.start()
+    assert abandoned.wait(20)
+    assert bench.halted == []
+    assert bench.broker.published == []
+
+
+def test_a_cancelled_record_waits_for_its_outcome(make: Callable[..., Bench]) -> None:
+    """A cancellation that is an outcome gets it, though the registry is away when it comes."""
+    registry = FakeRegistry()
+    bench = make(codec=AvroCodec(registry))
+    tickets: list[Any] = []
+    take = bench.ledger.next
+    bench.ledger.next = lambda timeout_s: (found := take(timeout_s)) and (tickets.append(found) or found)  # type: ignore[method-assign]
+
+    def cancel() -> None:
+        tickets[0].cancellation.cancel("user", Rejected(Code.CANCELLED, "unwanted"))
+        registry.away = None
+
+    away_until(registry, cancel)
+    bench.send(model="9stems")
+    bench.start()
+    [message] = bench.outcomes()
+    assert AvroCodec(registry).decode(DeadLetter, message.value).code == Code.REQUEST_INVALID
+
+
+def test_a_revoked_partitions_work_comes_to_nothing_here(make: Callable[..., Bench]) -> None:
+    """When its partition moves, a job is cancelled without an outcome, and done again by whoever owns it then."""
+    bench = make()
+    at_work, go_on = threading.Event(), threading.Event()
+    separate = bench.separator.separate
+
+    def slow(*args: Any, cancel: Any, **rest: Any) -> Any:
+        at_work.set()
+        cancel.listen(go_on.set)
+        assert go_on.wait(20)
+        cancel.check()
+        return separate(*args, cancel=cancel, **rest)
+
+    bench.separator.separate = slow  # type: ignore[method-assign]
+    bench.send()
+    bench.start()
+    assert at_work.wait(20)
+    bench.source.revoke([REQUESTS])
+    assert go_on.is_set()
+    assert bench.broker.published == []
+    bench.source.assign([REQUESTS])
+    go_on.set()
+    assert [message.topic for message in bench.outcomes()] == ["results"]

@@ -1,0 +1,178 @@
+import hashlib
+import io
+import json
+import tarfile
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+from structlog.testing import capture_logs
+
+from consumer import weights as module
+from consumer.adapters.memory import MemoryStore
+from consumer.adapters.model_sources import BucketSource, ReleaseSource, model_sources
+from consumer.errors import Code, ModelSourceUnavailable, Rejected
+from consumer.weights import Weights
+from tests.support.fakes import serve
+
+INDEX, DATA = b"index", b"weights" * 1000
+FILES = {"model.index": INDEX, "model.data-00000-of-00001": DATA, "checkpoint": b'model_checkpoint_path: "model"\n'}
+DIGEST = hashlib.sha256(INDEX + DATA).hexdigest()
+
+
+def archive(files: dict[str, bytes], link: str | None = None) -> bytes:
+    out = io.BytesIO()
+    with tarfile.open(fileobj=out, mode="w:gz") as tar:
+        for name, content in files.items():
+            info = tarfile.TarInfo(name)
+            info.size = len(content)
+            tar.addfile(info, io.BytesIO(content))
+        if link:
+            info = tarfile.TarInfo("link")
+            info.type, info.linkname = tarfile.SYMTYPE, link
+            tar.addfile(info)
+    return out.getvalue()
+
+
+def published(content: bytes, checksum: str | None = None) -> dict[str, tuple[int, bytes]]:
+    """A release's pages, with the archive's own checksum unless another is given."""
+    checksums = {"2stems": checksum or hashlib.sha256(content).hexdigest()}
+    return {"/v1/checksum.json": (200, json.dumps(checksums).encode()), "/v1/2stems.tar.gz": (200, content)}
+
+
+@contextmanager
+def weights_from(pages: dict[str, tuple[int, bytes]], model_path: Path) -> Iterator[tuple[Weights, list[str]]]:
+    with serve(pages) as (address, asked), capture_logs():
+        yield Weights(model_path, [ReleaseSource(f"{address}/v1/")]), asked
+
+
+def refused(ensure: Callable[[str], str], model: str = "2stems") -> str:
+    with pytest.raises(Rejected) as caught:
+        ensure(model)
+    assert caught.value.code == Code.MODEL_UNAVAILABLE
+    return caught.value.message
+
+
+def test_a_missing_model_is_fetched_checked_and_kept(tmp_path: Path) -> None:
+    """A model is fetched once; its two bands, and whoever comes later, find the same checkpoint on disk."""
+    with weights_from(published(archive(FILES)), tmp_path / "models") as (weights, asked):
+        assert weights.ensure("2stems") == weights.ensure("2stems-16kHz") == DIGEST
+    assert sorted(asked) == ["/v1/2stems.tar.gz", "/v1/checksum.json"]
+    assert {path.name for path in (tmp_path / "models" / "2stems").iterdir()} == {*FILES, ".probe"}
+    assert [path.name for path in (tmp_path / "models").iterdir()] == ["2stems"]
+    assert Weights(tmp_path / "models", []).ensure("2stems") == DIGEST
+
+
+def test_what_is_on_disk_is_not_asked_for(tmp_path: Path) -> None:
+    """A checkpoint under MODEL_PATH is used as it is, under whatever name its own state file gives it."""
+    folder = tmp_path / "4stems"
+    folder.mkdir()
+    (folder / "checkpoint").write_text('model_checkpoint_path: "/elsewhere/tuned"\n')
+    (folder / "tuned.index").write_bytes(INDEX)
+    (folder / "tuned.data-00000-of-00001").write_bytes(DATA)
+    with weights_from({}, tmp_path) as (weights, asked):
+        assert weights.ensure("4stems") == DIGEST
+    assert asked == []
+
+
+BROKEN = archive({"big": bytes(range(256)) * 4000, **FILES})
+UNUSABLE = {
+    "checksum": (published(archive(FILES), checksum="0" * 64), "published checksum"),
+    "truncated": (published(BROKEN[:-50]), "can't be unpacked"),
+    "damaged": (published(BROKEN[:100] + bytes(200) + BROKEN[300:]), "can't be unpacked"),
+    "not_an_archive": (published(b"<html>login</html>"), "can't be unpacked"),
+    "traversal": (published(archive({**FILES, "../evil": b"x"})), "can't be unpacked"),
+    "absolute_link": (published(archive(FILES, link="/etc/passwd")), "can't be unpacked"),
+    "no_checkpoint": (published(archive({"readme": b"x"})), "no checkpoint"),
+    "no_archive": ({"/v1/checksum.json": (200, b'{"2stems": "00"}')}, "not in this source"),
+    "no_checksums": ({}, "not in this source"),
+    "odd_checksums": ({**published(b""), "/v1/checksum.json": (200, b"[]")}, "no checksum"),
+    "html_checksums": ({**published(b""), "/v1/checksum.json": (200, b"<html>")}, "no checksum"),
+    "unlisted": ({**published(b""), "/v1/checksum.json": (200, b"{}")}, "no checksum"),
+    "server_error": ({"/v1/checksum.json": (500, b"")}, "can't be reached"),
+}
+
+
+@pytest.mark.parametrize(("pages", "told"), UNUSABLE.values(), ids=UNUSABLE)
+def test_a_source_that_can_not_be_trusted_leaves_nothing(
+    tmp_path: Path, pages: dict[str, tuple[int, bytes]], told: str
+) -> None:
+    """Whatever is wrong with a source, the model is unavailable, the reason is told, and the disk is as before."""
+    with weights_from(pages, tmp_path / "models") as (weights, _):
+        message = refused(weights.ensure)
+    assert told in message
+    assert "release: " in message
+    assert "127.0.0.1" not in message
+    assert list((tmp_path / "models").iterdir()) == []
+    assert [path.name for path in tmp_path.iterdir()] == ["models"]
+
+
+def test_a_source_that_does_not_answer_is_passed_over(tmp_path: Path) -> None:
+    """The next source is asked where one is away or lacks the model; a bucket serves as well as a release."""
+    store = MemoryStore("models")
+    for page, (_, content) in published(archive(FILES)).items():
+        store.create("models", f"mirror/{page.rpartition('/')[2]}", content, media_type="", metadata={})
+    with serve({}) as (address, _):
+        empty = address
+    sources = model_sources([empty, "none", "s3://models/elsewhere", "s3://models/mirror/"], store)
+    assert [source.name for source in sources] == ["release", "s3://models/elsewhere", "s3://models/mirror/"]
+    with capture_logs() as logs:
+        assert Weights(tmp_path, sources).ensure("2stems") == DIGEST
+    assert logs[-1] | {"source": "s3://models/mirror/"} == logs[-1]
+
+
+def test_sources_in_a_bucket_need_a_store() -> None:
+    """Without object storage only releases are asked, and an object that vanishes counts as a source that is away."""
+    assert [source.name for source in model_sources(["s3://models/x", "https://a", "none"], None)] == ["release"]
+
+    class Vanishing(MemoryStore):
+        def fetch(self, *_: object) -> str:
+            raise Rejected(Code.OBJECT_CHANGED, "gone")
+
+    store = Vanishing("models")
+    store.create("models", "checksum.json", b"{}", media_type="", metadata={})
+    with pytest.raises(ModelSourceUnavailable, match="gone"):
+        BucketSource(store, "models", "").fetch("checksum.json", Path("unused"))
+
+
+def test_a_failure_is_remembered_for_a_while(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A source that failed is not asked for every record; after a while it is."""
+    pages = published(archive(FILES), checksum="0" * 64)
+    with weights_from(pages, tmp_path) as (weights, asked):
+        refused(weights.ensure)
+        requests = len(asked)
+        refused(weights.ensure)
+        assert len(asked) == requests
+        pages.update(published(archive(FILES)))
+        monkeypatch.setattr(module, "_FORGET_FAILURE_S", 0.0)
+        assert weights.ensure("2stems") == DIGEST
+
+
+@pytest.mark.parametrize("model", ["3stems", "../2stems", ""])
+def test_an_unknown_model_is_not_looked_for(tmp_path: Path, model: str) -> None:
+    """Only the models of the catalog have folders."""
+    with weights_from(published(archive(FILES)), tmp_path) as (weights, asked):
+        assert "unknown" in refused(weights.ensure, model)
+    assert asked == []
+
+
+def test_a_model_path_that_can_not_be_written_to_is_named(tmp_path: Path) -> None:
+    """Where the model can't be put anywhere, the variable is named."""
+    (tmp_path / "file").write_text("")
+    with weights_from(published(archive(FILES)), tmp_path / "file" / "models") as (weights, _):
+        assert "MODEL_PATH can't be written to" in refused(weights.ensure)
+
+
+def test_threads_fetch_a_model_once(tmp_path: Path) -> None:
+    """Workers that need the same model at once share one download."""
+    found: list[str] = []
+    with weights_from(published(archive(FILES)), tmp_path) as (weights, asked):
+        threads = [threading.Thread(target=lambda: found.append(weights.ensure("2stems"))) for _ in range(6)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+    assert found == [DIGEST] * 6
+    assert len(asked) == 2
