@@ -15,8 +15,9 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import httpx
-from confluent_kafka import Consumer, Producer, TopicPartition
+from confluent_kafka import Consumer, KafkaException, Producer, TopicPartition
 from minio import Minio
+from tenacity import retry, retry_if_exception_type, stop_after_delay, wait_fixed
 
 from consumer.adapters.avro import AvroCodec
 from consumer.events import DeadLetter, Event, OutputOptions, SeparationRequest, SeparationResult, SourceObject
@@ -155,6 +156,8 @@ class Platform:
         consumer.close()
         return found
 
+    # A broker that has just been started, or has only just met the group, may still be looking for its coordinator.
+    @retry(retry=retry_if_exception_type(KafkaException), stop=stop_after_delay(60), wait=wait_fixed(0.2), reraise=True)
     def lag(self) -> int:
         """Records of the requests and retry topics that the group has not finished, markers included."""
         group = self.environment["KAFKA_GROUP_ID"]
