@@ -119,6 +119,25 @@ def build_weights(spec: ModelSpec, tensors: Mapping[str, Array]) -> tuple[UNetWe
     return tuple(networks)
 
 
+# Of the even and the odd output of a transposed convolution by 2, padded as TensorFlow's SAME: which of three
+# neighbouring inputs meets which of the kernel's five values.
+_TAPS = (((0, 3), (1, 1)), ((0, 4), (1, 2), (2, 0)))
+
+
+def subpixel_kernel(kernel: Array) -> Array:
+    """The kernel of the plain convolution that does a transposed one's work.
+
+    kernel: (5, 5, 1, in), of a transposed convolution with a stride of 2 to one channel. Returns (3, 3, in, 4): at each
+    input the four outputs of its 2 x 2 square, row by row. Runtimes make no good kernels for a single channel.
+    """
+    squares = np.zeros((3, 3, kernel.shape[3], 2, 2), np.float32)
+    for row, column in np.ndindex(2, 2):
+        for above, height in _TAPS[row]:
+            for before, width in _TAPS[column]:
+                squares[above, before, :, row, column] = kernel[height, width, 0]
+    return squares.reshape(3, 3, -1, 4)
+
+
 def _first_line(error: Exception, folder: Path) -> str:
     """Without the path, which is nobody's business who reads a dead letter."""
     return str(error).partition("\n")[0].replace(f"{folder}/", "")[:200]

@@ -28,13 +28,18 @@ def separate(network: Network, read: Read, *, high_frequencies: str | None = Non
     return ahead(_synthesised(spec, ahead(masked), averages_high_frequencies=averages))
 
 
+# Each `del` below lets go of what the next stage has, or had: it would else live until its successor arrives.
+
+
 def _masked(network: Network, segments: Generator[SegmentSpectrum]) -> Generator[tuple[SegmentSpectrum, Array]]:
     spec = network.spec
+    magnitudes = np.zeros((2, spec.segment_frames, spec.frequency_bins), np.float32)
     try:
         for segment in segments:
-            magnitudes = np.zeros((2, spec.segment_frames, spec.frequency_bins), np.float32)
             np.abs(segment.stft[..., : spec.frequency_bins], out=magnitudes[:, : segment.frames])
+            magnitudes[:, segment.frames :] = 0
             yield segment, network.masks(magnitudes)
+            del segment
     finally:
         segments.close()
 
@@ -45,6 +50,9 @@ def _synthesised(
     synthesis = Synthesis(spec, averages_high_frequencies=averages_high_frequencies)
     try:
         for segment, masks in masked:
-            yield tuple(synthesis.stem(i, segment, mask) for i, mask in enumerate(masks))
+            stems = tuple(synthesis.stem(i, segment, mask) for i, mask in enumerate(masks))
+            del segment, masks
+            yield stems
+            del stems
     finally:
         masked.close()

@@ -1,4 +1,4 @@
-"""Lets the stages of a computation overlap: each runs in a thread of its own, a bounded step ahead of the next.
+"""Lets the stages of a computation overlap: each runs in a thread of its own, one step ahead of the next.
 
 Errors travel with the values and are raised where those would have arrived; closing ends the threads.
 """
@@ -11,45 +11,45 @@ from typing import Generic, TypeVar
 T = TypeVar("T")
 
 
-def ahead(items: Iterable[T], depth: int = 1) -> Generator[T]:
-    """Iterate over `items` in another thread, up to `depth` items ahead.
+def ahead(items: Iterable[T]) -> Generator[T]:
+    """Iterate over `items` in another thread, which computes an item while the one before is being worked on.
 
-    An error in `items` is raised here, in its place. Closing this generator stops the thread after the item that it
-    is computing, and waits for it.
+    It begins with an item when the one before is taken, so at most one lies waiting: memory hardly depends on who is
+    slow. An error in `items` is raised here, in its place. Closing this generator stops the thread after the item that
+    it is computing, and waits for it.
     """
-    ready: queue.Queue[tuple[T | None, BaseException | None]] = queue.Queue(depth)
+    ready: queue.SimpleQueue[tuple[T | None, BaseException | None]] = queue.SimpleQueue()
+    wanted = threading.Semaphore(1)
     stopped = threading.Event()
-
-    def put(item: T | None, error: BaseException | None) -> None:
-        while not stopped.is_set():
-            try:
-                ready.put((item, error), timeout=0.1)
-                break
-            except queue.Full:
-                continue
 
     def run() -> None:
         try:
+            wanted.acquire()
             for item in items:
-                put(item, None)
+                ready.put((item, None))
+                del item  # what is handed over must not live on here while the next is computed
+                wanted.acquire()
                 if stopped.is_set():
                     return
-            put(None, StopIteration())
+            ready.put((None, StopIteration()))
         except BaseException as error:  # noqa: BLE001 - it is raised again in the consumer's thread
-            put(None, error)
+            ready.put((None, error))
 
     thread = threading.Thread(target=run, daemon=True)
     thread.start()
     try:
         while True:
             item, error = ready.get()
+            wanted.release()
             if isinstance(error, StopIteration):
                 return
             if error is not None:
                 raise error
             yield item  # type: ignore[misc]
+            del item
     finally:
         stopped.set()
+        wanted.release()
         thread.join()
         if isinstance(items, Generator):
             items.close()
@@ -58,7 +58,7 @@ def ahead(items: Iterable[T], depth: int = 1) -> Generator[T]:
 class Sink(Generic[T]):
     """Calls `take` with each item in another thread, up to `depth` items behind."""
 
-    def __init__(self, take: Callable[[T], None], depth: int = 2) -> None:
+    def __init__(self, take: Callable[[T], None], depth: int = 1) -> None:
         self._take = take
         self._waiting: queue.Queue[T | None] = queue.Queue(depth)
         self._error: BaseException | None = None

@@ -19,30 +19,31 @@ class Meter:
         self.clipped_samples = 0
         self._spans: list[float] = []  # largest absolute sample of each span
         self._span_samples = 1024
-        self._open = np.zeros(0, np.float32)
+        self._open = np.zeros((0, 2), np.float32)
         # The histogram keeps a long track from being remembered block by block.
         self._loudness = R128State(2, rate_hz, MeasurementMode.MODE_I | MeasurementMode.MODE_HISTOGRAM)
 
     def add(self, block: Samples) -> None:
-        """block: float32 (samples, 2)."""
+        """block: float32 (samples, 2), contiguous."""
+        if not len(block):
+            return
+        level = np.abs(block)
+        highest = float(level.max())
         self.samples += len(block)
-        level = np.abs(block).max(axis=1) if len(block) else np.zeros(0, np.float32)
-        highest = float(level.max(initial=0.0))
         self.peak = max(self.peak, highest)
         if highest > 1.0:
-            self.clipped_samples += int(np.count_nonzero(np.abs(block) > 1.0))
-        if len(block):
-            self._loudness.add_frames(np.ascontiguousarray(block).reshape(-1), len(block))
+            self.clipped_samples += int(np.count_nonzero(level > 1.0))
+        self._loudness.add_frames(block.reshape(-1), len(block))
         self._add_spans(level)
 
     def _add_spans(self, level: Samples) -> None:
         level = np.concatenate((self._open, level))
         whole = len(level) - len(level) % self._span_samples
-        self._spans += level[:whole].reshape(-1, self._span_samples).max(axis=1).tolist()
+        self._spans += level[:whole].reshape(-1, 2 * self._span_samples).max(axis=1).tolist()
         self._open = level[whole:]
         while len(self._spans) >= 2 * OVERVIEW_POINTS:  # halve the resolution instead of growing
             if len(self._spans) % 2:
-                tail = np.full(self._span_samples, self._spans.pop(), np.float32)
+                tail = np.full((self._span_samples, 2), self._spans.pop(), np.float32)
                 self._open = np.concatenate((tail, self._open))
             self._spans = [max(pair) for pair in zip(self._spans[::2], self._spans[1::2], strict=True)]
             self._span_samples *= 2

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from consumer.separator.checkpoint import Array, Layer, UNetWeights, build_weights
+from consumer.separator.checkpoint import Array, Layer, UNetWeights, build_weights, subpixel_kernel
 from consumer.separator.convert import load_tensors
 from consumer.separator.models import ModelSpec, checkpoint_files, weights_sha256
 from consumer.separator.runtime import MASK_EPSILON, give_back_memory
@@ -86,20 +86,11 @@ def _transposed_convolution(x: Any, layer: Layer) -> Any:
     """With a stride of 2. Kernels are made for eight channels and more; to one alone, as at the end, it is done as a
     plain convolution to the four samples of each 2 x 2 square: a tenth of the network's time less.
     """
-    _, _, out, incoming = layer.kernel.shape
-    if out > 1:
+    if layer.kernel.shape[2] > 1:
         return op.convolution_backprop_data(x, _kernel(layer), [2, 2], None, [1, 1], [2, 2], [1, 1])
-    square = np.zeros((2, 2, incoming, 3, 3), np.float32)
-    for row, column in np.ndindex(2, 2):
-        for above, height in _TAPS[row]:
-            for before, width in _TAPS[column]:
-                square[row, column, :, above, before] = layer.kernel[height, width, 0]
-    plain = op.convolution(x, op.constant(square.reshape(4, incoming, 3, 3)), [1, 1], [1, 1], [1, 1], [1, 1])
+    square = np.ascontiguousarray(subpixel_kernel(layer.kernel).transpose(3, 2, 0, 1))
+    plain = op.convolution(x, op.constant(square), [1, 1], [1, 1], [1, 1], [1, 1])
     return op.depth_to_space(plain, "blocks_first", 2)
-
-
-# Of the even and the odd output: which of the kernel's five values meets which of three neighbouring inputs.
-_TAPS = (((0, 3), (1, 1)), ((0, 4), (1, 2), (2, 0)))
 
 
 def _activate(name: str, x: Any) -> Any:

@@ -13,7 +13,7 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 import numpy as np
 import tensorflow as tf
 
-from consumer.separator.checkpoint import Layer, UNetWeights, load_weights
+from consumer.separator.checkpoint import Layer, UNetWeights, load_weights, subpixel_kernel
 from consumer.separator.models import ModelSpec, checkpoint_files, weights_sha256
 from consumer.separator.runtime import MASK_EPSILON, Array, give_back_memory
 
@@ -59,7 +59,7 @@ def _masks(spec: ModelSpec, weights: tuple[UNetWeights, ...], magnitudes: Any) -
     mix = tf.transpose(magnitudes, (1, 2, 0))[tf.newaxis]  # the networks want (batch, T, F, channels)
     logits = [_unet(spec, network, mix) for network in weights]
     shares = tf.unstack(tf.nn.softmax(tf.stack(logits), 0)) if spec.has_softmax else [tf.sigmoid(x) for x in logits]
-    powers = [(share * mix) ** spec.separation_exponent for share in shares]
+    powers = [_power(share * mix, spec.separation_exponent) for share in shares]
     total = tf.add_n(powers) + MASK_EPSILON
     masks = tf.concat([(power + MASK_EPSILON / len(powers)) / total for power in powers], 0)
     return tf.transpose(masks, (0, 3, 1, 2))
@@ -77,13 +77,26 @@ def _unet(spec: ModelSpec, weights: UNetWeights, mix: Any) -> Any:
         x = activate_down(_normalize(raw, layer))
     x = skips.pop()  # the innermost normalization and activation lead nowhere, as in Spleeter
     for layer in weights.up:
-        _, height, width, _ = x.shape
-        shape = (1, 2 * height, 2 * width, layer.kernel.shape[2])
-        raw = tf.nn.bias_add(tf.nn.conv2d_transpose(x, layer.kernel, shape, 2, "SAME"), layer.bias)
+        raw = tf.nn.bias_add(_transposed_convolution(x, layer), layer.bias)
         x = _normalize(activate_up(raw), layer)
         if skips:
             x = tf.concat((skips.pop(), x), -1)
     return tf.nn.bias_add(tf.nn.conv2d(x, weights.last.kernel, 1, "SAME", dilations=2), weights.last.bias)
+
+
+def _power(x: Any, exponent: int) -> Any:
+    """Spleeter's exponent is 2, for which a square gives the same numbers in a twentieth of a power's time."""
+    return tf.square(x) if exponent == 2 else x**exponent
+
+
+def _transposed_convolution(x: Any, layer: Layer) -> Any:
+    """With a stride of 2. To one channel alone, as at the end, a plain convolution takes a third of the time."""
+    _, height, width, _ = x.shape
+    channels = layer.kernel.shape[2]
+    if channels > 1:
+        return tf.nn.conv2d_transpose(x, layer.kernel, (1, 2 * height, 2 * width, channels), 2, "SAME")
+    squares = tf.reshape(tf.nn.conv2d(x, subpixel_kernel(layer.kernel), 1, "SAME"), (height, width, 2, 2))
+    return tf.reshape(tf.transpose(squares, (0, 2, 1, 3)), (1, 2 * height, 2 * width, 1))
 
 
 def _normalize(x: Any, layer: Layer) -> Any:
