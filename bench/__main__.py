@@ -5,7 +5,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-from bench.contenders import WARM_JOBS
+from bench.contenders import ENCODED, WARM_JOBS
 from bench.material import tools, write_models, write_song
 from bench.measure import Run, median, peak_gb, python, run
 from devstack import system
@@ -66,6 +66,9 @@ def _rows(model: str, song: Path, out: Path, environment: dict[str, str], rounds
         those = runs[name]
         taken_s = median(those, "job" if "job" in those[0].seconds else "process")
         _say(f"| {model[0]} | {name} | {taken_s:.2f} | {taken_s / job_s:.1f} | {peak_gb(those):.1f} |")
+    for encoded in ENCODED:
+        taken_s = median(ours, encoded)
+        _say(f"| {model[0]} | this engine, TensorFlow, warm, {encoded} out | {taken_s:.2f} | {taken_s / job_s:.1f} | |")
     for title in _RUNTIMES.values():
         those = runs[f"this engine, {title}, warm"]
         networks_s = median(those, "segment") * -(-_seconds_of(song) // _SEGMENT_S)

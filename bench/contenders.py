@@ -9,9 +9,11 @@ import statistics
 import sys
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 WARM_JOBS = 3
+ENCODED = ("flac", "mp3", "m4a")  # what else than wav stems are written as
 
 
 def reference(model: str, file: Path, folder: Path) -> dict[str, float]:
@@ -37,13 +39,17 @@ def engine(runtime: str, model: str, file: Path, folder: Path) -> dict[str, floa
     order = TrackOrder(path=file, folder=folder)
     folder.mkdir(parents=True, exist_ok=True)
     job_s = _warm(lambda: separate_track(order, network, ffmpeg))
+    encoded_s = {
+        name: _warm(lambda name=name: separate_track(replace(order, format=name), network, ffmpeg))  # type: ignore[misc]
+        for name in ENCODED
+    }
     short = TrackOrder(path=file, folder=folder, duration_s=0.05)
     fixed_s = _warm(lambda: separate_track(short, network, ffmpeg))
     spec = network.spec
     magnitudes = np.abs(np.random.default_rng(0).normal(size=(2, spec.segment_frames, spec.frequency_bins)))
     segment = magnitudes.astype(np.float32)
     segment_s = _warm(lambda: network.masks(segment), jobs=15)
-    return {"job": job_s, "segment": segment_s, "fixed": fixed_s - segment_s, "load": loaded_s}
+    return {"job": job_s, **encoded_s, "segment": segment_s, "fixed": fixed_s - segment_s, "load": loaded_s}
 
 
 def _network(runtime: str, model: str):  # type: ignore[no-untyped-def]
