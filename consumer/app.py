@@ -35,6 +35,7 @@ from consumer.publisher import Publisher
 from consumer.replica import Halt, Replica
 from consumer.retry import Check, Patience
 from consumer.separator.client import SeparatorClient
+from consumer.separator.kept import keep_conversion
 from consumer.separator.protocol import Configure
 from consumer.settings import (
     JobSettings,
@@ -140,6 +141,7 @@ def make_separators(settings: Settings, command: Sequence[str] = SEPARATOR_COMMA
         runtime=separator.separator_runtime,
         allowed_formats=settings.job.allowed_formats,
         models=separator.models,
+        scratch=_scratch(settings).absolute(),
         ffmpeg_path=separator.ffmpeg_path,
     )
     return [
@@ -170,7 +172,11 @@ def make_replica(settings: Settings, *, separator_command: Sequence[str] = SEPAR
     cancellations = Cancellations()
     ledger = Ledger(source.membership)
     separators = make_separators(settings, separator_command)
-    weights = Weights(settings.separator.model_path, model_sources(settings.separator.model_sources, store))
+    weights = Weights(
+        settings.separator.model_path,
+        model_sources(settings.separator.model_sources, store),
+        prepare=keep_conversion if settings.separator.separator_runtime == "openvino" else None,
+    )
     loop = Loop(
         source,
         ledger,

@@ -77,6 +77,7 @@ class Vitals:
                 **({"scanner": _Dependency(check_scanner)} if check_scanner else {}),
             },
             started={"replica": lambda: "" if replica.has_begun else replica.state},
+            notes={"sandbox": self._sandbox},
         )
 
     def _poll_loop(self) -> str:
@@ -97,6 +98,10 @@ class Vitals:
 
     def _model(self) -> str:
         return "; ".join(s.status.reason or "not ready" for s in self._replica.separators if not s.status.ready)
+
+    def _sandbox(self) -> str:
+        """What holds the separators, which read strangers' bytes, in; where that is little it is said, not refused."""
+        return "; ".join(sorted({s.status.sandbox for s in self._replica.separators} - {""})) or "not known yet"
 
     def _group(self) -> str:
         return self._source_error() or ("" if self._replica.loop.has_joined else "no partitions were assigned yet")

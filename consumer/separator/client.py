@@ -1,6 +1,7 @@
 """The consumer's side of a separator process: starts it, keeps it warm, gives it one job at a time, ends it."""
 
 import contextlib
+import os
 import queue
 import subprocess
 import sys
@@ -22,6 +23,7 @@ from consumer.ports import OnProgress
 from consumer.separator.protocol import (
     Alive,
     Configure,
+    Confined,
     Failed,
     Finished,
     Loaded,
@@ -33,7 +35,7 @@ from consumer.separator.protocol import (
     decode_reply,
     encode,
 )
-from consumer.usage import NO_USAGE, Usage
+from consumer.usage import NO_USAGE, Usage, usage_of
 
 STOP_S = 1.0  # how long a job may take to stop before its process is killed
 RESTART_DELAY_S = 5.0  # between two attempts to get a process ready that can't be
@@ -46,6 +48,7 @@ class SeparatorStatus:
 
     ready: bool = False
     reason: str = "starting"
+    sandbox: str = ""  # what it can't reach beyond, in a few words
     restarts: int = 0
     own: Usage = NO_USAGE  # of the present process
     ffmpeg: Usage = NO_USAGE
@@ -67,7 +70,8 @@ class SeparatorClient:
         self._configuration = configuration
         self._max_audio_s = max_audio_s
         self._command = command
-        self._environment = environment
+        # Libraries look for a temporary folder, and TensorFlow for Keras' settings, even if they never need them.
+        self._environment = {**environment, "TMPDIR": str(configuration.scratch), "KERAS_HOME": f"{os.devnull}/keras"}
         self._log = structlog.get_logger()
         self._child: _Child | None = None
         self._started_at = float("-inf")
@@ -142,11 +146,7 @@ class _Child:
     """One incarnation of the process."""
 
     def __init__(
-        self,
-        command: Sequence[str],
-        environment: Mapping[str, str],
-        configuration: Configure,
-        status: SeparatorStatus,
+        self, command: Sequence[str], environment: Mapping[str, str], configuration: Configure, status: SeparatorStatus
     ) -> None:
         self._status = status
         self._wanted = len(configuration.models)
@@ -197,9 +197,11 @@ class _Child:
                     break
                 match reply:
                     case Alive():
-                        self._status.own = Usage(reply.cpu_s, reply.memory_bytes)
-                        self._status.ffmpeg = Usage(reply.ffmpeg_cpu_s, reply.ffmpeg_memory_bytes)
+                        with contextlib.suppress(OSError):  # it has just died
+                            self._status.own, self._status.ffmpeg = usage_of(self._process.pid)
                         self._status.last_heartbeat = time.monotonic()
+                    case Confined():
+                        self._status.sandbox = reply.holds
                     case Loaded() | Failed(job=None):
                         self._note_load(reply)
                     case Progress() | Finished() | Failed() | Stopped():

@@ -176,6 +176,16 @@ def test_a_scanner_is_told_of_where_there_is_one(bench: Bench) -> None:
     assert vitals.health.ready()["scanner"] == ""
 
 
+def test_what_holds_the_separators_in_is_told(bench: Bench) -> None:
+    """All that they say of their sandbox, each thing once; that there is little of it makes nobody unready."""
+    assert bench.vitals.health.notes() == {"sandbox": "not known yet"}
+    bench.separators[0].status.sandbox = bench.separators[1].status.sandbox = "landlock, limits"
+    assert bench.vitals.health.notes() == {"sandbox": "landlock, limits"}
+    bench.separators[1].status.sandbox = "no landlock (not in this kernel), limits"
+    assert bench.vitals.health.notes()["sandbox"] == "landlock, limits; no landlock (not in this kernel), limits"
+    assert "sandbox" not in bench.vitals.health.ready()
+
+
 def test_probes_do_not_wear_out_the_store(bench: Bench) -> None:
     """However often the probe asks, the store is asked now and then, and its recovery is seen."""
     bench.store_error = "away"
