@@ -101,8 +101,13 @@ def retry_topics(topics: TopicSettings, service: ServiceSettings) -> list[str]:
 
 def make_codec(schema: SchemaSettings, topics: TopicSettings) -> AvroCodec:
     """Confluent's wire format where a registry is configured, single-object encoding elsewhere."""
+    return AvroCodec(make_registry(schema, topics))
+
+
+def make_registry(schema: SchemaSettings, topics: TopicSettings) -> SchemaRegistry | None:
+    """None where none is configured."""
     if schema.schema_registry_url is None:
-        return AvroCodec()
+        return None
     topic_of = {
         "separation_request": topics.requests,
         "separation_result": topics.results,
@@ -113,7 +118,7 @@ def make_codec(schema: SchemaSettings, topics: TopicSettings) -> AvroCodec:
     }
     assert topic_of.keys() == set(SCHEMA_FILES.values())
     subjects = {name: f"{topic}-value" for name, topic in topic_of.items()}
-    return AvroCodec(SchemaRegistry(schema.schema_registry_url, subjects))
+    return SchemaRegistry(schema.schema_registry_url, subjects)
 
 
 def make_store(settings: StoreSettings) -> MinioStore:
