@@ -75,7 +75,7 @@ def _sources(settings: "Settings") -> str:
 
     store, job = make_store(settings.store), settings.job
     for bucket in job.allowed_source_buckets:
-        store.check(bucket)
+        store.check(bucket, setting="ALLOWED_SOURCE_BUCKETS")
         store.stat(bucket, ".doctor")  # there is none, but whether we may ask is seen
     return f"{', '.join(job.allowed_source_buckets)} can be read"
 
@@ -84,14 +84,15 @@ def _outputs(settings: "Settings") -> str:
     from consumer.app import make_store
 
     store, job = make_store(settings.store), settings.job
-    buckets = (job.output_bucket, *job.allowed_output_buckets)
-    for bucket in buckets:
-        store.check(bucket)
+    settings_of = {job.output_bucket: "OUTPUT_BUCKET"}
+    settings_of |= dict.fromkeys(job.allowed_output_buckets, "ALLOWED_OUTPUT_BUCKETS")
+    for bucket, setting in settings_of.items():
+        store.check(bucket, setting=setting)
         key, words = f"{job.output_prefix}.doctor", uuid.uuid4().hex.encode()
         store.replace(bucket, key, words, media_type="text/plain", metadata={})
         if store.read(bucket, key) != words:
             raise Fatal(f"what was written to {bucket} is not what is read there")
-    return f"{', '.join(buckets)} can be read and written"
+    return f"{', '.join(settings_of)} can be read and written"
 
 
 def _models(settings: "Settings") -> str:

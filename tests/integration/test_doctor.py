@@ -74,12 +74,16 @@ def test_settings_that_are_wrong_end_the_examination(platform: Platform) -> None
     assert done.stdout.startswith("settings: RETRY_DELAYS: ")
 
 
-@pytest.mark.parametrize("wrong", ["bucket", "space"])
+@pytest.mark.parametrize("wrong", ["source", "bucket", "further", "space"])
 def test_one_thing_that_is_wrong_is_named_alone(platform: Platform, wrong: str) -> None:
     """All other checks still say what they found."""
-    wrongs = {"bucket": {"OUTPUT_BUCKET": "no-such-bucket"}, "space": {"MAX_OBJECT_BYTES": str(1 << 60)}}
-    names = {"bucket": "output buckets", "space": "scratch space"}
-    settings = {"MAX_OBJECT_BYTES": "1000000"} | wrongs[wrong]
-    done = platform.run("doctor", **settings)
-    failed = [name for name, words in told(done.stdout).items() if not words.startswith("OK")]
-    assert (done.returncode, failed) == (1, [names[wrong]])
+    variable, value, check = {
+        "source": ("ALLOWED_SOURCE_BUCKETS", "no-such-bucket", "source buckets"),
+        "bucket": ("OUTPUT_BUCKET", "no-such-bucket", "output buckets"),
+        "further": ("ALLOWED_OUTPUT_BUCKETS", "no-such-bucket", "output buckets"),
+        "space": ("MAX_OBJECT_BYTES", str(1 << 60), "scratch space"),
+    }[wrong]
+    done = platform.run("doctor", **{"MAX_OBJECT_BYTES": "1000000", variable: value})
+    failed = {name: words for name, words in told(done.stdout).items() if not words.startswith("OK")}
+    assert (done.returncode, list(failed)) == (1, [check])
+    assert variable in failed[check]
