@@ -1,7 +1,6 @@
 """The consumer's side of a separator process: starts it, keeps it warm, gives it one job at a time, ends it."""
 
 import contextlib
-import os
 import queue
 import subprocess
 import sys
@@ -70,8 +69,7 @@ class SeparatorClient:
         self._configuration = configuration
         self._max_audio_s = max_audio_s
         self._command = command
-        # Libraries look for a temporary folder, and TensorFlow for Keras' settings, even if they never need them.
-        self._environment = {**environment, "TMPDIR": str(configuration.scratch), "KERAS_HOME": f"{os.devnull}/keras"}
+        self._environment = environment
         self._log = structlog.get_logger()
         self._child: _Child | None = None
         self._started_at = float("-inf")

@@ -111,6 +111,8 @@ class Process:
 
 def confine_to(configuration: Configure) -> str:
     """Leave this thread what its work needs, which is little; returns what holds, in a few words."""
+    # TensorFlow looks for a temporary folder, and for Keras' settings in the home, though it needs neither.
+    os.environ.update(TMPDIR=str(configuration.scratch), KERAS_HOME=f"{os.devnull}/keras")
     ffmpeg = (Path(shutil.which(configuration.ffmpeg_path) or ""),) if configuration.ffmpeg_path else ()
     reads = (*reach_of_python(), *reach_of_models(configuration.model_path), *ffmpeg)
     return f"{confine(Reach(reads=reads, writes=(configuration.scratch,)))}, {limit()}"
