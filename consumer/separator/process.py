@@ -113,8 +113,9 @@ def confine_to(configuration: Configure) -> str:
     """Leave this thread what its work needs, which is little; returns what holds, in a few words."""
     # TensorFlow looks for a temporary folder, and for Keras' settings in the home, though it needs neither.
     os.environ.update(TMPDIR=str(configuration.scratch), KERAS_HOME=f"{os.devnull}/keras")
-    ffmpeg = (Path(shutil.which(configuration.ffmpeg_path) or ""),) if configuration.ffmpeg_path else ()
-    reads = (*reach_of_python(), *reach_of_models(configuration.model_path), *ffmpeg)
+    binary = configuration.ffmpeg_path or bundled_binary()
+    ffmpeg = Path(shutil.which(binary) or binary)
+    reads = (*reach_of_python(), *reach_of_models(configuration.model_path), ffmpeg)
     return f"{confine(Reach(reads=reads, writes=(configuration.scratch,)))}, {limit()}"
 
 

@@ -18,7 +18,7 @@ from consumer.catalog import FORMATS
 from consumer.separator import sandbox
 from consumer.separator.client import SeparatorClient
 from consumer.separator.convert import load_tensors
-from consumer.separator.ffmpeg import FFmpeg
+from consumer.separator.ffmpeg import FFmpeg, bundled_binary
 from consumer.separator.kept import keep_conversion, kept_path
 from consumer.separator.models import checkpoint_files, weights_sha256
 from consumer.separator.sandbox import Reach, confine, reach_of_programs, start_confined
@@ -39,10 +39,10 @@ class Place:
     models: Path
     outside: Path
 
-    def client(self, module: str = "consumer.separator.process", runtime: str = "tensorflow") -> SeparatorClient:
-        orders = msgspec.structs.replace(configuration(self.models), scratch=self.scratch, runtime=runtime)
+    def client(self, module: str = "consumer.separator.process", **orders: object) -> SeparatorClient:
+        given = msgspec.structs.replace(configuration(self.models), scratch=self.scratch, **orders)
         return SeparatorClient(
-            orders, max_audio_s=60.0, environment=environment_without_secrets(), command=(sys.executable, "-m", module)
+            given, max_audio_s=60.0, environment=environment_without_secrets(), command=(sys.executable, "-m", module)
         )
 
     def new_job(self) -> Path:
@@ -126,8 +126,13 @@ def test_a_process_that_was_taken_over_can_do_little(place: Place, server: str) 
 
 
 def test_every_format_is_written_from_inside(place: Place) -> None:
-    """With nothing but its models to read and its scratch space to write, a real separator does whole jobs."""
-    bench = Bench(place.client(), "")
+    """With nothing but its models to read and its scratch space to write, a real separator does whole jobs.
+
+    Its ffmpeg may lie anywhere, and is itself all that it can reach there.
+    """
+    ffmpeg = place.outside / "ffmpeg"
+    shutil.copy(bundled_binary(), ffmpeg)
+    bench = Bench(place.client(ffmpeg_path=str(ffmpeg)), "")
     try:
         bench.prepare()
         for name in FORMATS:
