@@ -7,6 +7,7 @@ of the others is.
 import json
 import statistics
 import sys
+import tempfile
 import time
 from collections.abc import Callable
 from dataclasses import replace
@@ -64,11 +65,21 @@ def start(runtime: str, model: str) -> dict[str, float]:
     """A separator process, from its start until its model is loaded."""
     from consumer.cancellation import Cancellation
     from consumer.separator.client import SeparatorClient
+    from consumer.separator.kept import keep_conversion
     from consumer.separator.protocol import Configure
     from consumer.settings import SeparatorSettings, environment_without_secrets
+    from consumer.weights import Weights
 
     path = SeparatorSettings.load().model_path
-    configuration = Configure(model_path=path, runtime=runtime, allowed_formats=("mp3",), models=(model,))
+    weights = Weights(path, [], prepare=keep_conversion if runtime == "openvino" else None)
+    weights.ensure(model)
+    configuration = Configure(
+        model_path=path,
+        runtime=runtime,
+        allowed_formats=("mp3",),
+        models=(model,),
+        scratch=Path(tempfile.gettempdir()),
+    )
 
     def get_ready() -> None:
         client = SeparatorClient(configuration, max_audio_s=60.0, environment=environment_without_secrets())

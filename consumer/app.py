@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Self
 
 from consumer.adapters.avro import AvroCodec
+from consumer.adapters.clamav import ClamavScanner
 from consumer.adapters.kafka import KafkaSource
 from consumer.adapters.kafka_control import KafkaControl
 from consumer.adapters.kafka_lag import KafkaLag
@@ -18,7 +19,7 @@ from consumer.adapters.model_sources import model_sources
 from consumer.adapters.registry import SchemaRegistry
 from consumer.cancellations import MAX_REMEMBERED, REMEMBERED_FOR, Cancellations
 from consumer.control import ControlFollower
-from consumer.errors import StoreUnavailable
+from consumer.errors import ScannerUnavailable, StoreUnavailable, Transient
 from consumer.events import SCHEMA_FILES
 from consumer.gauges import GroupLag, ReplicaGauges
 from consumer.health import HealthServer
@@ -28,15 +29,18 @@ from consumer.loop import Loop
 from consumer.metrics import Metrics
 from consumer.observe import PublishedObserver, Vitals
 from consumer.pipeline import Pipeline, Rooms
+from consumer.ports import Scanner
 from consumer.progress import ProgressReporter
 from consumer.publisher import Publisher
 from consumer.replica import Halt, Replica
-from consumer.retry import Patience
+from consumer.retry import Check, Patience
 from consumer.separator.client import SeparatorClient
+from consumer.separator.kept import keep_conversion
 from consumer.separator.protocol import Configure
 from consumer.settings import (
     JobSettings,
     KafkaSettings,
+    ScannerSettings,
     SchemaSettings,
     SeparatorSettings,
     ServiceSettings,
@@ -48,6 +52,7 @@ from consumer.steps.fetch import Fetch
 from consumer.steps.publish import Publish
 from consumer.steps.recall import Recall
 from consumer.steps.reuse import Reuse
+from consumer.steps.scan import Scan
 from consumer.steps.store import Store
 from consumer.steps.validate import Validate
 from consumer.watchdog import Watchdog
@@ -67,6 +72,7 @@ class Settings:
     schema: SchemaSettings
     store: StoreSettings
     job: JobSettings
+    scanner: ScannerSettings
     separator: SeparatorSettings
     service: ServiceSettings
 
@@ -79,6 +85,7 @@ class Settings:
             schema=SchemaSettings.load(),
             store=StoreSettings.load(),
             job=JobSettings.load(),
+            scanner=ScannerSettings.load(),
             separator=SeparatorSettings.load(),
             service=ServiceSettings.load(),
         )
@@ -94,8 +101,13 @@ def retry_topics(topics: TopicSettings, service: ServiceSettings) -> list[str]:
 
 def make_codec(schema: SchemaSettings, topics: TopicSettings) -> AvroCodec:
     """Confluent's wire format where a registry is configured, single-object encoding elsewhere."""
+    return AvroCodec(make_registry(schema, topics))
+
+
+def make_registry(schema: SchemaSettings, topics: TopicSettings) -> SchemaRegistry | None:
+    """None where none is configured."""
     if schema.schema_registry_url is None:
-        return AvroCodec()
+        return None
     topic_of = {
         "separation_request": topics.requests,
         "separation_result": topics.results,
@@ -106,13 +118,18 @@ def make_codec(schema: SchemaSettings, topics: TopicSettings) -> AvroCodec:
     }
     assert topic_of.keys() == set(SCHEMA_FILES.values())
     subjects = {name: f"{topic}-value" for name, topic in topic_of.items()}
-    return AvroCodec(SchemaRegistry(schema.schema_registry_url, subjects))
+    return SchemaRegistry(schema.schema_registry_url, subjects)
 
 
 def make_store(settings: StoreSettings) -> MinioStore:
     return MinioStore(
         settings.endpoint, settings.access_key, settings.secret_key.get_secret_value(), secure=settings.secure
     )
+
+
+def make_scanner(scanner: ScannerSettings, job: JobSettings) -> ClamavScanner | None:
+    """None where none is configured."""
+    return None if scanner.place is None else ClamavScanner(scanner.place, max_bytes=job.max_object_bytes)
 
 
 def make_lag(
@@ -129,6 +146,7 @@ def make_separators(settings: Settings, command: Sequence[str] = SEPARATOR_COMMA
         runtime=separator.separator_runtime,
         allowed_formats=settings.job.allowed_formats,
         models=separator.models,
+        scratch=_scratch(settings).absolute(),
         ffmpeg_path=separator.ffmpeg_path,
     )
     return [
@@ -148,6 +166,7 @@ def make_replica(settings: Settings, *, separator_command: Sequence[str] = SEPAR
     metrics, halt = Metrics(), Halt()
     codec = make_codec(settings.schema, topics)
     store = make_store(settings.store)
+    scanner = make_scanner(settings.scanner, job)
     source = KafkaSource(settings.kafka, instance_id=service.instance_id, is_static_member=service.is_static_member)
     outbox = KafkaOutbox(settings.kafka, instance_id=service.instance_id)
     notices = KafkaNotices(settings.kafka)
@@ -158,7 +177,11 @@ def make_replica(settings: Settings, *, separator_command: Sequence[str] = SEPAR
     cancellations = Cancellations()
     ledger = Ledger(source.membership)
     separators = make_separators(settings, separator_command)
-    weights = Weights(settings.separator.model_path, model_sources(settings.separator.model_sources, store))
+    weights = Weights(
+        settings.separator.model_path,
+        model_sources(settings.separator.model_sources, store),
+        prepare=keep_conversion if settings.separator.separator_runtime == "openvino" else None,
+    )
     loop = Loop(
         source,
         ledger,
@@ -167,10 +190,14 @@ def make_replica(settings: Settings, *, separator_command: Sequence[str] = SEPAR
         max_retry_delay_s=max(service.retry_delays, default=0.0),
         revoke_grace_s=REVOKE_GRACE_S,
     )
-    rooms = make_rooms(settings, codec, store, weights)
+    rooms = make_rooms(settings, codec, store, scanner, weights)
 
     def check_store() -> None:
         store.check(job.output_bucket)
+
+    checks: dict[type[Transient], Check] = {StoreUnavailable: check_store}
+    if scanner:
+        checks[ScannerUnavailable] = scanner.check
 
     def close() -> None:
         lag.stop()
@@ -180,7 +207,7 @@ def make_replica(settings: Settings, *, separator_command: Sequence[str] = SEPAR
         ledger,
         rooms,
         separators,
-        patience=Patience({StoreUnavailable: check_store}, on_retry=lambda stage: metrics.retries.labels(stage).inc()),
+        patience=Patience(checks, on_retry=lambda stage: metrics.retries.labels(stage).inc()),
         metrics=metrics,
         progress=ProgressReporter(notices, codec, topic=topics.progress, instance_id=service.instance_id),
         cancellations=cancellations,
@@ -198,7 +225,7 @@ def make_replica(settings: Settings, *, separator_command: Sequence[str] = SEPAR
         models=settings.separator.models,
         scratch=_scratch(settings),
         open_outbox=outbox.open,
-        check_store=check_store,
+        needs=tuple(checks.values()),
         close=close,
         halt=halt,
         watchdogs=(
@@ -212,6 +239,7 @@ def make_replica(settings: Settings, *, separator_command: Sequence[str] = SEPAR
         replica,
         source_error=lambda: source.last_error,
         check_store=check_store,
+        check_scanner=scanner.check if scanner else None,
     )
     metrics.add_collector(ReplicaGauges(replica, lambda: source.traffic).collect)
     group_lag = GroupLag(
@@ -227,7 +255,9 @@ def make_replica(settings: Settings, *, separator_command: Sequence[str] = SEPAR
     return replica
 
 
-def make_rooms(settings: Settings, codec: AvroCodec, store: MinioStore, weights: Weights) -> Rooms:
+def make_rooms(
+    settings: Settings, codec: AvroCodec, store: MinioStore, scanner: Scanner | None, weights: Weights
+) -> Rooms:
     job, topics = settings.job, settings.topics
     return Rooms(
         codec=codec,
@@ -240,6 +270,7 @@ def make_rooms(settings: Settings, codec: AvroCodec, store: MinioStore, weights:
         recall=Recall(store=store),
         weights=weights,
         fetch=Fetch(store=store, scratch=_scratch(settings), max_object_bytes=job.max_object_bytes),
+        scan=Scan(scanner=scanner) if scanner else None,
         reuse=Reuse(
             store=store,
             bucket=job.output_bucket,

@@ -7,6 +7,7 @@ ConsumerError
 │   │   └── StoreMisconfigured    it answers, but not to these credentials, or has no such bucket: fatal at the start
 │   ├── RegistryUnavailable   the schema registry
 │   ├── ScannerUnavailable    the malware scanner
+│   │   └── ScannerMisconfigured  it answers, but takes no files as large as ours: fatal at the start
 │   └── ModelSourceUnavailable  where weights come from
 ├── WorkerCrashed         the separator process died under this job: started again, three times in all
 ├── Cancelled             nobody wants the job any more: it ends without, or with a given, outcome
@@ -79,6 +80,10 @@ class RegistryUnavailable(Transient):
 
 class ScannerUnavailable(Transient):
     pass
+
+
+class ScannerMisconfigured(ScannerUnavailable):
+    """The message names the variable."""
 
 
 class ModelSourceUnavailable(Transient):

@@ -20,13 +20,18 @@ _CLIENT_S = 10.0  # a client that takes longer to ask or to listen is dropped
 class Health:
     """`live` is asked by /health: is anything here stuck for good? `ready` by /ready: can this replica do its work?
 
-    `started` by /started: has it begun? Until then nobody should ask whether it is stuck.
+    `started` by /started: has it begun? Until then nobody should ask whether it is stuck. `notes` stand on /ready too,
+    but keep nobody from working, whatever they say.
     """
 
     def __init__(
-        self, live: Mapping[str, Probe], ready: Mapping[str, Probe], started: Mapping[str, Probe] | None = None
+        self,
+        live: Mapping[str, Probe],
+        ready: Mapping[str, Probe],
+        started: Mapping[str, Probe] | None = None,
+        notes: Mapping[str, Probe] | None = None,
     ) -> None:
-        self._live, self._ready, self._started = live, ready, started or {}
+        self._live, self._ready, self._started, self._notes = live, ready, started or {}, notes or {}
 
     def live(self) -> dict[str, str]:
         return {name: probe() for name, probe in self._live.items()}
@@ -37,6 +42,9 @@ class Health:
     def started(self) -> dict[str, str]:
         return {name: probe() for name, probe in self._started.items()}
 
+    def notes(self) -> dict[str, str]:
+        return {name: probe() for name, probe in self._notes.items()}
+
 
 class HealthServer:
     """Serves until it is closed. Raises Fatal if the address can't be had."""
@@ -44,7 +52,7 @@ class HealthServer:
     def __init__(self, host: str, port: int, health: Health, registry: CollectorRegistry) -> None:
         pages: dict[str, Callable[[str], tuple[int, str, bytes]]] = {
             "/health": lambda accept: _probe_page(health.live()),
-            "/ready": lambda accept: _probe_page(health.ready()),
+            "/ready": lambda accept: _probe_page(health.ready(), health.notes()),
             "/started": lambda accept: _probe_page(health.started()),
             "/metrics": lambda accept: _metrics_page(registry, accept),
         }
@@ -80,9 +88,10 @@ class HealthServer:
         self._server.server_close()
 
 
-def _probe_page(findings: Mapping[str, str]) -> tuple[int, str, bytes]:
+def _probe_page(findings: Mapping[str, str], notes: Mapping[str, str] | None = None) -> tuple[int, str, bytes]:
     is_well = not any(findings.values())
-    told = {"status": "ok" if is_well else "unavailable", "checks": {k: v or "ok" for k, v in findings.items()}}
+    checks = {name: words or "ok" for name, words in findings.items()} | dict(notes or {})
+    told = {"status": "ok" if is_well else "unavailable", "checks": checks}
     return (200 if is_well else 503), "application/json", json.dumps(told, indent=1).encode() + b"\n"
 
 

@@ -36,7 +36,7 @@ class Metrics:
         )
         self.retries = Counter(
             "retries",
-            "Steps tried again, in place or through a retry topic",
+            "Steps tried again, in place or through a retry topic, and looks whether what they need is back",
             ["stage"],
             registry=self.registry,
             namespace=_NAMESPACE,

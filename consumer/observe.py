@@ -6,16 +6,17 @@ from typing import assert_never
 
 import structlog
 
-from consumer.errors import Rejected, StoreUnavailable
+from consumer.errors import Rejected, Transient
 from consumer.health import Health
 from consumer.lease import Offer
 from consumer.metrics import Metrics
 from consumer.model import DeadLettered, Done, Retry
 from consumer.replica import Replica
+from consumer.retry import Check
 
 SILENCE_S = 40.0  # of the poll loop: rebalances and requests may take some of that, nothing takes all of it
 OVERDUE_S = 300.0  # of a job: stopping it takes a second or three, but what is being stored may be large
-_STORE_FRESH_S = 2.0
+_FRESH_S = 2.0
 
 
 class PublishedObserver:
@@ -57,12 +58,11 @@ class Vitals:
         replica: Replica,
         *,
         source_error: Callable[[], str],
-        check_store: Callable[[], None],
+        check_store: Check,
+        check_scanner: Check | None = None,
     ) -> None:
         self._replica = replica
         self._source_error = source_error
-        self._check_store = check_store
-        self._store_checked_at, self._store_reason = float("-inf"), ""
         self.health = Health(
             live={
                 "poll_loop": self._poll_loop,
@@ -73,9 +73,11 @@ class Vitals:
                 "replica": lambda: self._replica.state,
                 "model": self._model,
                 "group": self._group,
-                "store": self._store,
+                "store": _Dependency(check_store),
+                **({"scanner": _Dependency(check_scanner)} if check_scanner else {}),
             },
             started={"replica": lambda: "" if replica.has_begun else replica.state},
+            notes={"sandbox": self._sandbox},
         )
 
     def _poll_loop(self) -> str:
@@ -97,15 +99,27 @@ class Vitals:
     def _model(self) -> str:
         return "; ".join(s.status.reason or "not ready" for s in self._replica.separators if not s.status.ready)
 
+    def _sandbox(self) -> str:
+        """What holds the separators, which read strangers' bytes, in; where that is little it is said, not refused."""
+        return "; ".join(sorted({s.status.sandbox for s in self._replica.separators} - {""})) or "not known yet"
+
     def _group(self) -> str:
         return self._source_error() or ("" if self._replica.loop.has_joined else "no partitions were assigned yet")
 
-    def _store(self) -> str:
-        if time.monotonic() - self._store_checked_at > _STORE_FRESH_S:
+
+class _Dependency:
+    """Whether something outside answers; it is asked now and then, however often we are."""
+
+    def __init__(self, check: Check) -> None:
+        self._check = check
+        self._checked_at, self._reason = float("-inf"), ""
+
+    def __call__(self) -> str:
+        if time.monotonic() - self._checked_at > _FRESH_S:
             try:
-                self._check_store()
-                self._store_reason = ""
-            except (StoreUnavailable, Rejected) as error:
-                self._store_reason = str(error)
-            self._store_checked_at = time.monotonic()
-        return self._store_reason
+                self._check()
+                self._reason = ""
+            except (Transient, Rejected) as error:
+                self._reason = str(error)
+            self._checked_at = time.monotonic()
+        return self._reason

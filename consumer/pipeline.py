@@ -16,7 +16,7 @@ import structlog
 
 from consumer.cancellation import Cancellation
 from consumer.cancellations import Cancellations
-from consumer.errors import Cancelled, Code, Fatal, Rejected, Transient, WorkerCrashed
+from consumer.errors import Cancelled, Fatal, Rejected, Transient
 from consumer.events import REQUEST_ID
 from consumer.lease import Ticket
 from consumer.ledger import Ledger
@@ -25,16 +25,17 @@ from consumer.model import Done, LocalTrack, Outcome, Stems, StoredStems
 from consumer.ports import Codec, Separator
 from consumer.progress import ProgressReporter
 from consumer.retry import Patience
+from consumer.starts import CountedStarts
 from consumer.steps.fetch import Fetch
 from consumer.steps.publish import Publish
 from consumer.steps.recall import Recall
 from consumer.steps.reuse import Reuse
+from consumer.steps.scan import Scan
 from consumer.steps.store import Store
 from consumer.steps.validate import Validate, check_deadline
 from consumer.verdict import Failure, Verdict
 from consumer.weights import Weights
 
-MAX_STARTS = 3  # of a record that kills its separator, or its whole replica
 FETCHERS, STORERS = 2, 2
 _IDLE_S = 0.5
 
@@ -48,6 +49,7 @@ class Rooms:
     recall: Recall
     weights: Weights
     fetch: Fetch
+    scan: Scan | None  # None: there is no scanner
     reuse: Reuse | None  # None: everything is computed
     store: Store
     publish: Publish
@@ -63,7 +65,6 @@ class Work:
     request_id: str | None = None
     track: LocalTrack | None = None
     stems: Stems | None = None
-    starts: int = 0
     timings_s: dict[str, float] = field(default_factory=dict)
 
 
@@ -84,7 +85,8 @@ class Pipeline:
         halt: Callable[[Fatal], None],
     ) -> None:
         self._ledger, self._rooms, self._separators = ledger, rooms, separators
-        self._patience, self._metrics, self._progress, self._halt = patience, metrics, progress, halt
+        self._starts = CountedStarts(ledger=ledger, progress=progress)
+        self._patience, self._metrics, self._halt = patience, metrics, halt
         self._cancellations, self._max_job_s = cancellations, max_job_s
         self._verdict = Verdict(rooms.publish)
         # One track waits while one is separated; more would only hold scratch space.
@@ -167,9 +169,8 @@ class Pipeline:
 
     def _judge(self, work: Work, error: Exception) -> Outcome | None:
         work.log.warning("separation.failed", stage=work.stage, kind=type(error).__name__, error=str(error))
-        failure = Failure(
-            error=error, ticket=work.ticket, stage=work.stage, request_id=work.request_id, starts=work.starts
-        )
+        starts = self._ledger.starts(work.ticket)
+        failure = Failure(error=error, ticket=work.ticket, stage=work.stage, request_id=work.request_id, starts=starts)
         try:
             return self._insist(work, lambda: self._verdict.on(failure))
         except Cancelled:
@@ -198,6 +199,8 @@ class Pipeline:
             return self._result(work, recalled)
         weights_sha256 = self._through(work, "model", lambda: rooms.weights.ensure(request.model))
         track = work.track = self._through(work, "fetch", lambda: rooms.fetch(job, ticket.cancellation))
+        if scan := rooms.scan:  # before anything else opens it, also where stems are only copied
+            self._through(work, "scan", lambda: scan(track, ticket.cancellation))
         if copied := self._copied(work, track, weights_sha256):
             return self._result(work, copied)
         return None
@@ -219,32 +222,11 @@ class Pipeline:
         separator.prepare(ticket.cancellation)
         check_deadline(track.job.request)
         ticket.cancellation.start_clock(self._max_job_s)
-        separation = self._through(work, "separate", lambda: self._separate(work, track, separator))
+        separation = self._through(work, "separate", lambda: self._starts.separate(ticket, track, separator, work.log))
         work.stems = Stems(track=track, separation=separation)
         self._metrics.separated(
             track.job.request.model, audio_s=separation.audio.duration_s, work_s=work.timings_s["separate"]
         )
-
-    def _separate(self, work: Work, track: LocalTrack, separator: Separator) -> Any:
-        """A record may kill its separator, or us; each start is counted where it survives that."""
-        ticket = work.ticket
-        while True:
-            work.starts = self._ledger.starts(ticket)
-            if work.starts >= MAX_STARTS:
-                raise Rejected(Code.WORKER_CRASHED, f"the separator died over it {work.starts} times")
-            separator.prepare(ticket.cancellation)
-            self._ledger.note_start(ticket)
-            try:
-                report = self._progress.reporter(track.job.request.request_id, ticket.redelivery.attempt)
-                separation = separator.separate(track.job, track.path, cancel=ticket.cancellation, on_progress=report)
-            except WorkerCrashed as crash:
-                work.log.warning("separator.crashed", reason=str(crash), starts=work.starts + 1)
-                continue
-            except BaseException:
-                self._ledger.forget_start(ticket)
-                raise
-            self._ledger.forget_start(ticket)
-            return separation
 
     def _to_result(self, work: Work) -> Outcome:
         stems = work.stems

@@ -72,6 +72,21 @@ class ObjectStore(Protocol):
         ...
 
 
+class Scanner(Protocol):
+    """Looks for malware. Both methods raise ScannerUnavailable unless it did what it was asked for."""
+
+    def scan(self, path: Path, cancel: Cancellation) -> str | None:
+        """The name of what it found in the file, None where it looked at all of it and found nothing.
+
+        Raises Cancelled at once.
+        """
+        ...
+
+    def check(self) -> None:
+        """Answers, and takes the largest file that it may be given; else ScannerMisconfigured, with the reason."""
+        ...
+
+
 class Separator(Protocol):
     """Separates one track at a time."""
 

@@ -13,17 +13,18 @@ import structlog
 
 from consumer.cancellation import Cancellation
 from consumer.control import ControlFollower
-from consumer.errors import Cancelled, Fatal, Rejected, StoreMisconfigured, StoreUnavailable
+from consumer.errors import Cancelled, Fatal, Rejected, ScannerMisconfigured, StoreMisconfigured, Transient
 from consumer.ledger import Ledger
 from consumer.loop import Loop
 from consumer.pipeline import Pipeline
 from consumer.publisher import Publisher
+from consumer.retry import Check
 from consumer.separator.client import SeparatorClient
 from consumer.watchdog import Watchdog
 from consumer.weights import Weights
 
 _RETRY_MODELS_S = 10.0
-_RETRY_STORE_S = 2.0
+_RETRY_NEEDS_S = 2.0
 _CONTROL_S = 10.0
 # One signal often arrives twice: from the process group and from a parent that passes it on.
 _SAME_SIGNAL_S = 1.0
@@ -52,7 +53,7 @@ class Replica:
     models: Sequence[str]
     scratch: Path
     open_outbox: Callable[[], None]
-    check_store: Callable[[], None]
+    needs: Sequence[Check]  # what must answer before anything is read
     close: Callable[[], None]
     halt: Halt
     watchdogs: Sequence[Watchdog]
@@ -96,7 +97,8 @@ class Replica:
             self.scratch.mkdir(parents=True, mode=0o700)
         except OSError as error:
             raise Fatal(f"SCRATCH_DIR: can't be written to ({error.strerror})") from error
-        self._await_store()
+        for check in self.needs:
+            self._await(check)
         self._provide_models()
         for separator in self.separators:
             separator.start()
@@ -115,16 +117,16 @@ class Replica:
                 structlog.get_logger().warning("control.not_caught_up")
                 return
 
-    def _await_store(self) -> None:
+    def _await(self, check: Check) -> None:
         while True:
             try:
-                return self.check_store()
-            except StoreMisconfigured as error:
+                return check()
+            except (StoreMisconfigured, ScannerMisconfigured) as error:
                 raise Fatal(str(error)) from error
-            except StoreUnavailable as error:
+            except Transient as error:
                 self.state = str(error)
-                structlog.get_logger().warning("store.away", reason=str(error))
-                self.halt.cancellation.sleep(_RETRY_STORE_S)
+                structlog.get_logger().warning("dependency.away", reason=str(error))
+                self.halt.cancellation.sleep(_RETRY_NEEDS_S)
 
     def _provide_models(self) -> None:
         for model in self.models:

@@ -90,6 +90,7 @@ class Patience:
         began = monotonic()
         self._log.warning("dependency.away", stage=stage, error=str(error))
         while not self._answers(check):
+            self._on_retry(stage)  # so that a rate of retries tells of an outage as long as it lasts
             cancel.extend(OUTAGE_CHECK_S)
             cancel.sleep(OUTAGE_CHECK_S)
         self._log.info("dependency.back", stage=stage, after_s=round(monotonic() - began, 1))

@@ -28,6 +28,16 @@ def parse_duration_s(text: str) -> float:
     return float(match[1]) * _UNIT_S[match[2] or "s"]
 
 
+def parse_place(text: str) -> tuple[str, int] | Path:
+    """Where a server listens: host and port, or a unix socket's path, which begins with a slash."""
+    if text.startswith("/"):
+        return Path(text)
+    match = re.fullmatch(r"(?:\[([0-9A-Fa-f:.]+)\]|([^\s:/\[\]]+)):(\d{1,5})", text)
+    if not match or not 0 < int(match[3]) <= 65535:
+        raise ValueError(f"must be host:port or a unix socket's path, not {text!r}")
+    return match[1] or match[2], int(match[3])
+
+
 def _split(convert: Callable[[str], Any]) -> Callable[[Any], Any]:
     def parse(value: Any) -> Any:
         if not isinstance(value, str):
@@ -196,6 +206,26 @@ class JobSettings(_Group):
         return value
 
 
+class ScannerSettings(_Group):
+    model_config = _config(env_prefix="CLAMD_")
+
+    address: str | None = Field(
+        None,
+        description="malware scanner that sees each object before anything opens it: host:port or a unix socket's path",
+    )
+
+    @field_validator("address")
+    @classmethod
+    def _place(cls, value: str | None) -> str | None:
+        if value is not None:
+            parse_place(value)
+        return value
+
+    @property
+    def place(self) -> tuple[str, int] | Path | None:
+        return None if self.address is None else parse_place(self.address)
+
+
 class SeparatorSettings(_Group):
     model_path: Path = Field(Path("pretrained_models"), description="folder that holds `2stems/`, `4stems/`, `5stems/`")
     models: Words = Field(("2stems",), description="models that must be loadable before work begins")
@@ -250,6 +280,7 @@ GROUPS: tuple[type[_Group], ...] = (
     SchemaSettings,
     StoreSettings,
     JobSettings,
+    ScannerSettings,
     SeparatorSettings,
     ServiceSettings,
     LogSettings,

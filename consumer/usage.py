@@ -1,4 +1,4 @@
-"""Processor time and memory of this process and of its children, as Linux tells them."""
+"""Processor time and memory of this process and of others, as Linux tells them."""
 
 import os
 import resource
@@ -25,16 +25,26 @@ def own_usage() -> Usage:
     return Usage(spent.ru_utime + spent.ru_stime, int(Path("/proc/self/statm").read_text().split()[1]) * _PAGE_BYTES)
 
 
-def children_usage() -> Usage:
-    """Of all children so far: those that were waited for, and those that are at work."""
-    spent = resource.getrusage(resource.RUSAGE_CHILDREN)
-    cpu_s, memory_bytes = spent.ru_utime + spent.ru_stime, 0
-    for listed in Path("/proc/self/task").glob("*/children"):
+def usage_of(pid: int) -> tuple[Usage, Usage]:
+    """A process's, and that of all its children so far: those that it has waited for, and those that are at work.
+
+    Raises OSError where it has ended.
+    """
+    own, waited_for_s = _told(pid)
+    cpu_s, memory_bytes = waited_for_s, 0
+    for listed in Path(f"/proc/{pid}/task").glob("*/children"):
         try:
-            for pid in listed.read_text().split():
-                fields = Path(f"/proc/{pid}/stat").read_text().rpartition(") ")[2].split()
-                cpu_s += (int(fields[11]) + int(fields[12])) / _TICKS_A_SECOND
-                memory_bytes += int(fields[21]) * _PAGE_BYTES
+            for child in listed.read_text().split():
+                at_work, _ = _told(int(child))
+                cpu_s += at_work.cpu_s
+                memory_bytes += at_work.memory_bytes
         except OSError:
             continue  # it has ended meanwhile
-    return Usage(cpu_s, memory_bytes)
+    return own, Usage(cpu_s, memory_bytes)
+
+
+def _told(pid: int) -> tuple[Usage, float]:
+    """A process's usage, and the processor time of those of its children that it has waited for."""
+    fields = [int(field) for field in Path(f"/proc/{pid}/stat").read_text().rpartition(") ")[2].split()[1:]]
+    own_ticks, waited_for_ticks = sum(fields[10:12]), sum(fields[12:14])
+    return Usage(own_ticks / _TICKS_A_SECOND, fields[20] * _PAGE_BYTES), waited_for_ticks / _TICKS_A_SECOND

@@ -10,7 +10,7 @@ import tarfile
 import tempfile
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Protocol
 
@@ -24,6 +24,9 @@ CHECKSUMS = "checksum.json"
 _FORGET_FAILURE_S = 60.0
 
 
+Prepare = Callable[[str, Path, str], None]
+
+
 class ModelSource(Protocol):
     """A place that holds model archives."""
 
@@ -35,10 +38,13 @@ class ModelSource(Protocol):
 
 
 class Weights:
-    """The checkpoints under one MODEL_PATH. Thread-safe; several processes may share the folder."""
+    """The checkpoints under one MODEL_PATH. Thread-safe; several processes may share the folder.
 
-    def __init__(self, model_path: Path, sources: Sequence[ModelSource]) -> None:
-        self._model_path, self._sources = model_path, sources
+    prepare: called once with each model's name, folder and digest, before anyone is told that it is there.
+    """
+
+    def __init__(self, model_path: Path, sources: Sequence[ModelSource], prepare: Prepare | None = None) -> None:
+        self._model_path, self._sources, self._prepare = model_path, sources, prepare
         self._digests: dict[str, str] = {}
         self._failures: dict[str, tuple[float, Rejected]] = {}
         self._lock = threading.Lock()
@@ -63,7 +69,10 @@ class Weights:
         if not folder.is_dir():
             self._pull(model, folder)
         if folder.name not in self._digests:
-            self._digests[folder.name] = weights_sha256(checkpoint_files(model, folder)[1])
+            digest = weights_sha256(checkpoint_files(model, folder)[1])
+            if self._prepare:
+                self._prepare(model, folder, digest)
+            self._digests[folder.name] = digest
         return self._digests[folder.name]
 
     def _pull(self, model: str, folder: Path) -> None:

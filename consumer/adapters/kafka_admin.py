@@ -51,6 +51,14 @@ class KafkaAdmin:
         for name, future in self._client.create_topics(new, operation_timeout=_REQUEST_S).items():
             yield f"{name}: {_created(name, future)}"
 
+    def partitions(self) -> Mapping[str, int]:
+        """How many partitions each topic has that we may see."""
+        try:
+            found = self._client.list_topics(timeout=_REQUEST_S).topics
+        except KafkaException as error:
+            raise BrokerUnavailable(f"KAFKA_BOOTSTRAP_SERVERS: no broker answers ({error.args[0].str()})") from error
+        return {name: len(topic.partitions) for name, topic in found.items()}
+
     def set_group_timing(self) -> str:
         """Let a replica that died be noticed within seconds; returns a line about it."""
         entries = {"consumer.heartbeat.interval.ms": HEARTBEAT_MS, "consumer.session.timeout.ms": SESSION_MS}

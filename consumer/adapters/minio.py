@@ -178,18 +178,18 @@ class MinioStore:
         etag = (written.etag or "").strip('"')
         return ObjectFacts(bucket=bucket, key=key, etag=etag, size_bytes=source.size_bytes, metadata=metadata)
 
-    def check(self, bucket: str) -> None:
+    def check(self, bucket: str, *, setting: str = "OUTPUT_BUCKET") -> None:
         try:
             is_there = _ask(lambda: self._prober.bucket_exists(bucket))
         except Rejected as refused:
             if refused.code is Code.REQUEST_INVALID:
-                raise StoreMisconfigured(f"OUTPUT_BUCKET: {refused}") from refused
+                raise StoreMisconfigured(f"{setting}: {refused}") from refused
             # A HEAD request is not told why.
             raise StoreMisconfigured(
-                f"MINIO_ACCESS_KEY, MINIO_SECRET_KEY, OUTPUT_BUCKET: object storage refuses access to {bucket}"
+                f"MINIO_ACCESS_KEY, MINIO_SECRET_KEY, {setting}: object storage refuses access to {bucket}"
             ) from refused
         if not is_there:
-            raise StoreMisconfigured(f"OUTPUT_BUCKET: there is no bucket {bucket}")
+            raise StoreMisconfigured(f"{setting}: there is no bucket {bucket}")
 
 
 class _CreateOnly(urllib3.PoolManager):

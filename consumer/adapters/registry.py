@@ -40,6 +40,30 @@ class SchemaRegistry:
             raise Rejected(Code.SCHEMA_UNKNOWN, f"schema id {schema_id} is not JSON") from error
         return parsed
 
+    def subject(self, name: str) -> str:
+        """The subject that an event's schema is registered under."""
+        return self._subjects[name]
+
+    def versions(self, name: str) -> dict[int, Schema]:
+        """All schemas of an event that were registered, by version; none where its subject is not there.
+
+        Raises RegistryUnavailable.
+        """
+        subject = self._subjects[name]
+        try:
+            numbers = self._client.get_versions(subject)
+            found = {number: self._client.get_version(subject, number).schema.schema_str for number in numbers}
+        except SchemaRegistryError as error:
+            if error.http_status_code == _NOT_FOUND:
+                return {}
+            raise RegistryUnavailable(f"the schema registry answered {error.http_status_code}") from error
+        except Exception as error:  # its HTTP library's own, and which library that is depends on what is installed
+            raise RegistryUnavailable(f"the schema registry can't be reached ({type(error).__name__})") from error
+        try:
+            return {number: json.loads(text or "") for number, text in found.items()}
+        except ValueError as error:
+            raise RegistryUnavailable(f"subject {subject} holds a schema that is not Avro") from error
+
     def id_of(self, name: str, schema: Schema) -> int:
         try:
             return self._client.register_schema(self._subjects[name], RegistrySchema(json.dumps(schema), "AVRO"))

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from consumer.cli import lag, requests, run, separate, topics
+from consumer.cli import dlq, doctor, lag, models, requests, run, schemas, separate, topics
 from consumer.errors import ConsumerError, Rejected
 
 app = typer.Typer(
@@ -24,7 +24,11 @@ app.command()(requests.request)
 app.command()(requests.cancel)
 app.command()(requests.watch)
 app.command()(lag.lag)
+app.add_typer(dlq.app, name="dlq")
 app.add_typer(topics.app, name="topics")
+app.add_typer(models.app, name="models")
+app.add_typer(schemas.app, name="schemas")
+app.command()(doctor.doctor)
 
 
 def _print_version(wanted: bool) -> None:  # noqa: FBT001 - typer's signature

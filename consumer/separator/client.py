@@ -22,6 +22,7 @@ from consumer.ports import OnProgress
 from consumer.separator.protocol import (
     Alive,
     Configure,
+    Confined,
     Failed,
     Finished,
     Loaded,
@@ -33,7 +34,7 @@ from consumer.separator.protocol import (
     decode_reply,
     encode,
 )
-from consumer.usage import NO_USAGE, Usage
+from consumer.usage import NO_USAGE, Usage, usage_of
 
 STOP_S = 1.0  # how long a job may take to stop before its process is killed
 RESTART_DELAY_S = 5.0  # between two attempts to get a process ready that can't be
@@ -46,6 +47,7 @@ class SeparatorStatus:
 
     ready: bool = False
     reason: str = "starting"
+    sandbox: str = ""  # what it can't reach beyond, in a few words
     restarts: int = 0
     own: Usage = NO_USAGE  # of the present process
     ffmpeg: Usage = NO_USAGE
@@ -142,11 +144,7 @@ class _Child:
     """One incarnation of the process."""
 
     def __init__(
-        self,
-        command: Sequence[str],
-        environment: Mapping[str, str],
-        configuration: Configure,
-        status: SeparatorStatus,
+        self, command: Sequence[str], environment: Mapping[str, str], configuration: Configure, status: SeparatorStatus
     ) -> None:
         self._status = status
         self._wanted = len(configuration.models)
@@ -197,9 +195,11 @@ class _Child:
                     break
                 match reply:
                     case Alive():
-                        self._status.own = Usage(reply.cpu_s, reply.memory_bytes)
-                        self._status.ffmpeg = Usage(reply.ffmpeg_cpu_s, reply.ffmpeg_memory_bytes)
+                        with contextlib.suppress(OSError):  # it has just died
+                            self._status.own, self._status.ffmpeg = usage_of(self._process.pid)
                         self._status.last_heartbeat = time.monotonic()
+                    case Confined():
+                        self._status.sandbox = reply.holds
                     case Loaded() | Failed(job=None):
                         self._note_load(reply)
                     case Progress() | Finished() | Failed() | Stopped():

@@ -1,7 +1,8 @@
 """A checkpoint without TensorFlow: its tensors, converted once and kept beside it.
 
 `python -m consumer.separator.convert MODEL FOLDER` writes them to standard output. Only that process, which ends at
-once, loads TensorFlow.
+once, loads TensorFlow. With `--keep` it sees to it that they are kept; the consumer does so before a separator, which
+may not write there, needs them.
 
 Their file is a line with the format's version, the checkpoint's digest and a checksum of what follows; a line of JSON,
 {name: shape}; and the float32 arrays, one after the other, kernels with their channels in front, as OpenVINO wants
@@ -23,9 +24,9 @@ import numpy as np
 
 from consumer.errors import Rejected
 from consumer.separator.checkpoint import Array, read_tensors
+from consumer.separator.kept import kept_path, mark
 from consumer.separator.models import checkpoint_files, unavailable, weights_sha256
 
-_VERSION = 1
 _STORED, _READ = {1: (0,), 4: (3, 2, 0, 1)}, {1: (0,), 4: (2, 3, 1, 0)}  # orders of axes, and back
 
 
@@ -34,7 +35,7 @@ def load_tensors(name: str, folder: Path, sha256: str) -> dict[str, Array]:
 
     Where the folder can't be written to they are converted each time. Raises Rejected(MODEL_UNAVAILABLE).
     """
-    kept = Path(f"{checkpoint_files(name, folder)[0]}.tensors")
+    kept = kept_path(name, folder)
     with contextlib.suppress(OSError, ValueError):
         return _unpack(kept.read_bytes(), sha256)
     converted = _convert(name, folder)
@@ -88,11 +89,15 @@ def _unpack(data: bytes, sha256: str) -> dict[str, Array]:
 
 
 def _first_line(sha256: str, rest: memoryview) -> bytes:
-    return f"tensors {_VERSION} {sha256} {zlib.crc32(rest):08x}\n".encode()
+    return mark(sha256) + f"{zlib.crc32(rest):08x}\n".encode()
 
 
 def main() -> None:
-    name, folder = sys.argv[1], Path(sys.argv[2])
+    *options, name, path = sys.argv[1:]
+    folder = Path(path)
+    if options == ["--keep"]:
+        load_tensors(name, folder, weights_sha256(checkpoint_files(name, folder)[1]))
+        return
     with os.fdopen(os.dup(1), "wb") as output:
         os.dup2(2, 1)  # whatever else prints, prints to standard error
         try:

@@ -1,13 +1,17 @@
-"""Runs ffmpeg: on local files only, with a list of containers it may open, and limits that the kernel enforces."""
+"""Runs ffmpeg: on local files only, with a list of containers it may open, within bounds that the kernel enforces."""
 
 import contextlib
 import resource
+import shutil
 import subprocess
 import threading
 from collections import deque
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Self
+
+from consumer.separator.sandbox import Reach, reach_of_programs, start_confined
 
 # A decoder needs far less; a damaged or hostile file must not take more.
 _MEMORY_BYTES = 2 << 30
@@ -29,6 +33,13 @@ class FFmpeg:
     binary: str = field(default_factory=bundled_binary)
     allowed_formats: tuple[str, ...]
     cpu_s: int = 3600
+    reach: Reach | None = None  # None: as far as this process's own
+
+    def confined_to(self, path: Path, folder: Path) -> Self:
+        """One that can touch, beside itself, this file and this folder alone."""
+        binary = Path(shutil.which(self.binary) or self.binary)
+        reads = (*reach_of_programs(), binary, path)
+        return replace(self, reach=Reach(reads=reads, writes=(folder,)))
 
     def open_args(self, path: Path) -> list[str]:
         """Input options for an untrusted local file.
@@ -41,13 +52,16 @@ class FFmpeg:
 
     def start(self, args: Sequence[str], *, feeds: bool = False, reads: bool = False) -> "Running":
         """Start ffmpeg; `feeds` gives it a standard input to write to, `reads` a standard output to read from."""
-        process = subprocess.Popen(
-            [self.binary, *_COMMON, *args],
-            stdin=subprocess.PIPE if feeds else subprocess.DEVNULL,
-            stdout=subprocess.PIPE if reads else subprocess.DEVNULL,
-            stderr=subprocess.PIPE,
-            bufsize=0,
-            process_group=0,
+        process = start_confined(
+            self.reach,
+            lambda: subprocess.Popen(
+                [self.binary, *_COMMON, *args],
+                stdin=subprocess.PIPE if feeds else subprocess.DEVNULL,
+                stdout=subprocess.PIPE if reads else subprocess.DEVNULL,
+                stderr=subprocess.PIPE,
+                bufsize=0,
+                process_group=0,
+            ),
         )
         resource.prlimit(process.pid, resource.RLIMIT_CPU, (self.cpu_s, self.cpu_s))
         resource.prlimit(process.pid, resource.RLIMIT_AS, (_MEMORY_BYTES, _MEMORY_BYTES))

@@ -1,15 +1,17 @@
 """The separator process: `python -m consumer.separator.process`, spoken to over standard input and output.
 
-It ends when its input ends, so it never outlives the consumer, however that died.
+It ends when its input ends, so it never outlives the consumer, however that died. `sandbox` says what it may touch.
 """
 
 import os
 import queue
+import shutil
 import signal
 import sys
 import threading
 import time
 from collections.abc import Callable
+from pathlib import Path
 from typing import BinaryIO, assert_never
 
 from consumer.errors import Cancelled, Code, Rejected
@@ -18,6 +20,7 @@ from consumer.separator.protocol import (
     Alive,
     Command,
     Configure,
+    Confined,
     Failed,
     Finished,
     Loaded,
@@ -29,7 +32,7 @@ from consumer.separator.protocol import (
     decode_command,
     encode,
 )
-from consumer.usage import children_usage, own_usage
+from consumer.separator.sandbox import Reach, confine, limit, reach_of_models, reach_of_python
 
 HEARTBEAT_S = 1.0
 
@@ -43,7 +46,7 @@ class Process:
     def __init__(self, commands: BinaryIO, replies: BinaryIO) -> None:
         self._commands, self._replies = commands, replies
         self._writing = threading.Lock()
-        self._waiting: queue.SimpleQueue[Separate | Configure] = queue.SimpleQueue()
+        self._waiting: queue.SimpleQueue[Separate] = queue.SimpleQueue()
         self._current: int | None = None
         self._stop = threading.Event()
         self._deciding = threading.Lock()  # that a Stop meets the job it means
@@ -55,14 +58,17 @@ class Process:
 
     def serve(self, make_work: Callable[[Configure, Callable[[Reply], None]], Work]) -> None:
         """Never returns: the process ends with its input."""
-        threading.Thread(target=self._listen, daemon=True).start()
-        configuration = self._waiting.get()
+        line = self._commands.readline()
+        if not line:
+            return
+        configuration = decode_command(line)
         assert isinstance(configuration, Configure)
+        self.send(Confined(confine_to(configuration)))  # before there is another thread: it would not be confined
+        threading.Thread(target=self._listen, daemon=True).start()
         threading.Thread(target=self._beat, daemon=True).start()
         work = make_work(configuration, self.send)
         while True:
             order = self._waiting.get()
-            assert isinstance(order, Separate)
             with self._deciding:
                 self._current = order.job
                 self._stop.clear()
@@ -85,8 +91,10 @@ class Process:
         for line in self._commands:
             command: Command = decode_command(line)
             match command:
-                case Configure() | Separate():
+                case Separate():
                     self._waiting.put(command)
+                case Configure():
+                    raise ValueError("configured twice")
                 case Stop():
                     with self._deciding:
                         if self._current == command.job:
@@ -97,18 +105,18 @@ class Process:
 
     def _beat(self) -> None:
         while True:
-            self.send(usage())
+            self.send(Alive())
             time.sleep(HEARTBEAT_S)
 
 
-def usage() -> Alive:
-    own, ffmpeg = own_usage(), children_usage()
-    return Alive(
-        cpu_s=own.cpu_s,
-        memory_bytes=own.memory_bytes,
-        ffmpeg_cpu_s=ffmpeg.cpu_s,
-        ffmpeg_memory_bytes=ffmpeg.memory_bytes,
-    )
+def confine_to(configuration: Configure) -> str:
+    """Leave this thread what its work needs, which is little; returns what holds, in a few words."""
+    # TensorFlow looks for a temporary folder, and for Keras' settings in the home, though it needs neither.
+    os.environ.update(TMPDIR=str(configuration.scratch), KERAS_HOME=f"{os.devnull}/keras")
+    binary = configuration.ffmpeg_path or bundled_binary()
+    ffmpeg = Path(shutil.which(binary) or binary)
+    reads = (*reach_of_python(), *reach_of_models(configuration.model_path), ffmpeg)
+    return f"{confine(Reach(reads=reads, writes=(configuration.scratch,)))}, {limit()}"
 
 
 def load_models(configuration: Configure, send: Callable[[Reply], None]) -> Work:

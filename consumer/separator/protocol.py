@@ -8,12 +8,15 @@ from consumer.model import Separation
 
 
 class Configure(msgspec.Struct, frozen=True, tag=True):
-    """The first message: how the child is set up. Each of `models` is loaded and answered with Loaded or Failed."""
+    """The first message: how the child is set up. It confines itself, which is answered with Confined; then each of
+    `models` is loaded and answered with Loaded or Failed. Files to separate lie in folders of `scratch`.
+    """
 
     model_path: Path
     runtime: str
     allowed_formats: tuple[str, ...]
     models: tuple[str, ...]
+    scratch: Path
     ffmpeg_path: str | None = None
 
 
@@ -36,6 +39,12 @@ class Stop(msgspec.Struct, frozen=True, tag=True):
     """Stop the job if it is the one at hand."""
 
     job: int
+
+
+class Confined(msgspec.Struct, frozen=True, tag=True):
+    """What keeps the child from touching anything else, in a few words."""
+
+    holds: str
 
 
 class Loaded(msgspec.Struct, frozen=True, tag=True):
@@ -67,16 +76,11 @@ class Stopped(msgspec.Struct, frozen=True, tag=True):
 
 
 class Alive(msgspec.Struct, frozen=True, tag=True):
-    """Sent every second: what the process itself used, and its ffmpeg processes, ended ones included."""
-
-    cpu_s: float
-    memory_bytes: int
-    ffmpeg_cpu_s: float = 0.0
-    ffmpeg_memory_bytes: int = 0
+    """Sent every second."""
 
 
 Command = Configure | Separate | Stop
-Reply = Loaded | Progress | Finished | Failed | Stopped | Alive
+Reply = Confined | Loaded | Progress | Finished | Failed | Stopped | Alive
 
 
 def _from_text(kind: type, text: str) -> object:

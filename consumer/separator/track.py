@@ -51,6 +51,7 @@ def separate_track(
     Raises Rejected with the code of what is wrong with the file. Leaves no stem file unless all are whole.
     """
     spec, started = network.spec, time.monotonic()
+    ffmpeg = ffmpeg.confined_to(order.path, order.folder)
     with ExitStack() as stack:
         decoder = stack.enter_context(
             Decoder(

@@ -2,6 +2,7 @@
 
 import contextlib
 import sys
+import tempfile
 import time
 import uuid
 from dataclasses import dataclass
@@ -21,7 +22,13 @@ PATIENCE_S = 120.0  # what hangs shall fail, not hang
 
 def configuration(model_path: Path, models: tuple[str, ...] = ("2stems",)) -> Configure:
     allowed = JobSettings.model_fields["allowed_formats"].default
-    return Configure(model_path=model_path, runtime="tensorflow", allowed_formats=allowed, models=models)
+    return Configure(
+        model_path=model_path,
+        runtime="tensorflow",
+        allowed_formats=allowed,
+        models=models,
+        scratch=Path(tempfile.gettempdir()),
+    )
 
 
 @dataclass(frozen=True, slots=True)

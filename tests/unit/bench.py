@@ -10,7 +10,7 @@ from consumer.adapters.avro import AvroCodec
 from consumer.adapters.memory import MemoryStore
 from consumer.cancellations import Cancellations
 from consumer.control import ControlFollower
-from consumer.errors import Fatal, StoreUnavailable
+from consumer.errors import Fatal, ScannerUnavailable, StoreUnavailable
 from consumer.events import DeadLetter
 from consumer.ledger import Ledger
 from consumer.loop import Loop
@@ -25,6 +25,7 @@ from consumer.steps.fetch import Fetch
 from consumer.steps.publish import Publish
 from consumer.steps.recall import Recall
 from consumer.steps.reuse import Reuse
+from consumer.steps.scan import Scan
 from consumer.steps.store import Store
 from consumer.steps.validate import Validate
 from consumer.weights import Weights
@@ -38,6 +39,7 @@ from tests.support.fakes import (
     a_request,
 )
 from tests.support.feed import FakeFeed
+from tests.support.scanner import FakeScanner
 
 CODEC = AvroCodec()
 REQUESTS = TopicPartition("requests", 0)
@@ -65,6 +67,7 @@ class Bench:
     codec: AvroCodec = CODEC
     max_job_s: float = 60.0
     reuses: bool = False
+    scanner: FakeScanner | None = None
     halted: list[Fatal] = field(default_factory=list)
 
     def __post_init__(self) -> None:
@@ -91,11 +94,15 @@ class Bench:
         self.feed, self.cancellations = FakeFeed(), Cancellations()
         self.control = ControlFollower(self.feed, CODEC, self.cancellations)
         self.pipeline = Pipeline(
-            self.ledger, self._rooms(), [self.separator], patience=Patience({}), metrics=self.metrics,
+            self.ledger, self._rooms(), [self.separator], patience=self._patience(), metrics=self.metrics,
             progress=ProgressReporter(self.notices, CODEC, topic="progress", instance_id="i"),
             cancellations=self.cancellations, max_job_s=self.max_job_s, halt=self._halt,
         )  # fmt: skip
         self.threads = [threading.Thread(target=self.loop.run), threading.Thread(target=self.publisher.run)]
+
+    def _patience(self) -> Patience:
+        checks = {ScannerUnavailable: self.scanner.check} if self.scanner else {}
+        return Patience(checks, lambda stage: self.metrics.retries.labels(stage).inc())
 
     def _rooms(self) -> Rooms:
         return Rooms(
@@ -104,6 +111,7 @@ class Bench:
             recall=Recall(store=self.store),
             weights=self.weights,
             fetch=Fetch(store=self.store, scratch=self.scratch, max_object_bytes=100),
+            scan=Scan(scanner=self.scanner) if self.scanner else None,
             reuse=Reuse(store=self.store, bucket="out", prefix="stems/", buckets=["out"]) if self.reuses else None,
             store=Store(store=self.store, uploads=self.uploads),
             publish=Publish(

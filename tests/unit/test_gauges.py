@@ -1,6 +1,7 @@
 """What is computed at each scrape."""
 
 import math
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -14,7 +15,7 @@ from consumer.lag import Backlog, Demand, PartitionLag
 from consumer.metrics import Metrics
 from consumer.model import TopicPartition
 from consumer.ports import Traffic
-from consumer.usage import Usage, children_usage, own_usage
+from consumer.usage import Usage, own_usage, usage_of
 
 
 class Scene:
@@ -91,19 +92,26 @@ def test_scratch_space_that_is_not_there_yet_is_not_told(tmp_path: Path) -> None
 
 
 def test_own_usage_is_told() -> None:
-    """This process has used time and memory, and its children none that is negative."""
+    """This process has used time and memory, its children none that is negative; of one that is gone none is told."""
     assert own_usage().cpu_s > 0
     assert own_usage().memory_bytes > 1 << 20
-    assert math.isfinite(children_usage().cpu_s)
-    assert children_usage().memory_bytes >= 0
+    own, children = usage_of(os.getpid())
+    assert abs(own.cpu_s - own_usage().cpu_s) < 1
+    assert own.memory_bytes > 1 << 20
+    assert math.isfinite(children.cpu_s)
+    assert children.memory_bytes >= 0
+    with pytest.raises(OSError, match="No such"):
+        usage_of(1 << 30)
 
 
 def test_children_s_memory_is_told_while_they_live() -> None:
     """A child at work counts with its memory, one that has ended with its processor time."""
-    before = children_usage()
+    before = usage_of(os.getpid())[1]
     with subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE, stdout=subprocess.PIPE) as child:
         assert child.stdin
-        while children_usage().memory_bytes <= before.memory_bytes + (1 << 20):  # until it has become another program
+        while usage_of(os.getpid())[1].memory_bytes <= before.memory_bytes + (
+            1 << 20
+        ):  # until it has become another program
             assert child.poll() is None
         child.communicate(b"\n")
-    assert children_usage().cpu_s > before.cpu_s
+    assert usage_of(os.getpid())[1].cpu_s > before.cpu_s

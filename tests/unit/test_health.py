@@ -3,6 +3,7 @@ import json
 import socket
 from collections.abc import Iterator
 
+import httpx
 import pytest
 from prometheus_client.openmetrics.parser import text_string_to_metric_families as parse_openmetrics
 from prometheus_client.parser import text_string_to_metric_families as parse_text
@@ -68,6 +69,16 @@ def test_readiness_and_liveness_are_two_things(site: Site) -> None:
     assert site.get("/health")[0] == 200
     site.stuck, site.busy = "silent for 50 s", ""
     assert (site.get("/health")[0], site.get("/ready")[0]) == (503, 200)
+
+
+def test_a_note_keeps_nobody_from_working() -> None:
+    """What is only worth knowing stands on /ready as it is, and does not change its status."""
+    server = HealthServer("127.0.0.1", 0, Health({}, {}, notes={"sandbox": lambda: "limits"}), Metrics().registry)
+    try:
+        answer = httpx.get(f"http://127.0.0.1:{server.port}/ready")
+        assert (answer.status_code, answer.json()) == (200, {"status": "ok", "checks": {"sandbox": "limits"}})
+    finally:
+        server.close()
 
 
 def test_start_up_has_a_probe_of_its_own(site: Site) -> None:

@@ -15,6 +15,7 @@ from consumer.model import DeadLettered, Done, Message, Outcome, Retry
 from consumer.observe import OVERDUE_S, SILENCE_S, PublishedObserver, Vitals
 from consumer.ports import Commit, Position, Traffic
 from tests.support.fakes import FakeSeparator, a_record, a_ticket
+from tests.support.scanner import FakeScanner
 
 MESSAGE = Message(topic="there", key=b"r1", value=b"secret payload")
 OUTCOMES: list[tuple[Outcome, dict[str, str], str]] = [
@@ -158,6 +159,31 @@ def test_each_thing_that_is_missing_has_its_words(bench: Bench) -> None:
     bench.separators[1].status.reason = ""
     assert bench.vitals.health.ready()["group"] == "broker is away"
     assert bench.vitals.health.ready()["model"] == "not ready"
+
+
+def test_a_scanner_is_told_of_where_there_is_one(bench: Bench) -> None:
+    """/ready has its check only where a scanner is configured, and the scanner's own words while it is away."""
+    assert "scanner" not in bench.vitals.health.ready()
+    scanner = FakeScanner(away=1)
+    vitals = Vitals(
+        bench.replica,  # type: ignore[arg-type]
+        source_error=lambda: "",
+        check_store=lambda: None,
+        check_scanner=scanner.check,
+    )
+    assert vitals.health.ready()["scanner"] == "away"
+    bench.now += 10
+    assert vitals.health.ready()["scanner"] == ""
+
+
+def test_what_holds_the_separators_in_is_told(bench: Bench) -> None:
+    """All that they say of their sandbox, each thing once; that there is little of it makes nobody unready."""
+    assert bench.vitals.health.notes() == {"sandbox": "not known yet"}
+    bench.separators[0].status.sandbox = bench.separators[1].status.sandbox = "landlock, limits"
+    assert bench.vitals.health.notes() == {"sandbox": "landlock, limits"}
+    bench.separators[1].status.sandbox = "no landlock (not in this kernel), limits"
+    assert bench.vitals.health.notes()["sandbox"] == "landlock, limits; no landlock (not in this kernel), limits"
+    assert "sandbox" not in bench.vitals.health.ready()
 
 
 def test_probes_do_not_wear_out_the_store(bench: Bench) -> None:

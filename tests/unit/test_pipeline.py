@@ -8,8 +8,8 @@ import pytest
 from consumer.adapters.avro import AvroCodec
 from consumer.errors import Code, RegistryUnavailable, Rejected, StoreUnavailable, WorkerCrashed
 from consumer.events import DeadLetter, SeparationProgress, SeparationResult, SourceObject
-from consumer.pipeline import MAX_STARTS
 from consumer.ports import Position
+from consumer.starts import MAX_STARTS
 from consumer.verdict import MAX_UNEXPECTED_IN_A_ROW
 from tests.support.fakes import NOON, FakeRegistry
 from tests.unit.bench import CODEC, REQUESTS, RETRIES, Bench

@@ -12,7 +12,7 @@ from structlog.testing import capture_logs
 
 from consumer import pipeline as pipeline_module
 from consumer import replica as module
-from consumer.errors import BrokerUnavailable, Fatal, StoreMisconfigured, StoreUnavailable
+from consumer.errors import BrokerUnavailable, Fatal, ScannerMisconfigured, StoreMisconfigured, StoreUnavailable
 from consumer.replica import Halt, Replica
 from consumer.verdict import MAX_UNEXPECTED_IN_A_ROW
 from consumer.watchdog import Watchdog
@@ -29,7 +29,7 @@ class Stage:
         self.replica = Replica(**{
             "loop": bench.loop, "ledger": bench.ledger, "pipeline": bench.pipeline, "publisher": bench.publisher,
             "separators": [bench.separator], "weights": bench.weights, "models": ["2stems"], "scratch": bench.scratch,
-            "open_outbox": lambda: None, "check_store": lambda: None, "close": self.closed.set, "halt": halt,
+            "open_outbox": lambda: None, "needs": [lambda: None], "close": self.closed.set, "halt": halt,
             "control": bench.control, "watchdogs": [Watchdog("poll loop", lambda: bench.loop.last_poll)],
             "shutdown_grace_s": 20.0,
         } | fields)  # fmt: skip
@@ -63,7 +63,7 @@ def terminate() -> None:
 def bench(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Bench]:
     """A bench; signals are put back in the end."""
     monkeypatch.setattr(pipeline_module, "_IDLE_S", 0.05)
-    for name in ("_RETRY_MODELS_S", "_RETRY_STORE_S"):
+    for name in ("_RETRY_MODELS_S", "_RETRY_NEEDS_S"):
         monkeypatch.setattr(module, name, 0.01)
     handlers = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)}
     bench = Bench(tmp_path)
@@ -162,13 +162,14 @@ def test_a_broken_publisher_ends_it(bench: Bench) -> None:
     assert stage.is_down()
 
 
-def test_a_store_that_refuses_us_ends_it_before_it_begins(bench: Bench) -> None:
-    """Wrong credentials or a missing bucket are told of at once, before a record is read."""
+@pytest.mark.parametrize("kind", [StoreMisconfigured, ScannerMisconfigured])
+def test_what_can_never_work_as_it_is_set_up_ends_it_before_it_begins(bench: Bench, kind: type[Exception]) -> None:
+    """Wrong credentials, a missing bucket or a scanner for small files are told of before a record is read."""
 
     def refuse() -> None:
-        raise StoreMisconfigured("OUTPUT_BUCKET: there is no bucket out")
+        raise kind("OUTPUT_BUCKET: there is no bucket out")
 
-    stage = Stage(bench, check_store=refuse)
+    stage = Stage(bench, needs=[lambda: None, refuse])
     with pytest.raises(Fatal, match=r"^OUTPUT_BUCKET: there is no bucket out$"):
         stage.run()
     assert stage.is_down()
@@ -186,7 +187,7 @@ def test_it_begins_with_clean_scratch_space(bench: Bench) -> None:
     """What an earlier incarnation left behind is removed before anything is fetched."""
     (bench.scratch / "job-old").mkdir()
     found: list[list[Path]] = []
-    stage = Stage(bench, check_store=lambda: found.append(list(bench.scratch.iterdir())))
+    stage = Stage(bench, needs=[lambda: found.append(list(bench.scratch.iterdir()))])
     stage.replica.halt.cancellation.cancel("test")
     stage.run()
     assert found == [[]]
@@ -202,7 +203,7 @@ def test_it_waits_for_what_it_needs_and_can_be_told_not_to(bench: Bench, missing
             asked.set()
             raise StoreUnavailable("object storage can't be reached")
 
-    stage = Stage(bench, check_store=check_store, models=["4stems"] if missing == "model" else ["2stems"])
+    stage = Stage(bench, needs=[check_store], models=["4stems"] if missing == "model" else ["2stems"])
     seen: list[str] = []
 
     def meanwhile() -> None:
@@ -265,7 +266,7 @@ def test_the_first_error_stays() -> None:
 def test_it_tells_that_it_has_begun(bench: Bench) -> None:
     """`has_begun`, which /started shows, comes with the first poll and outlives the end."""
     seen: list[bool] = []
-    stage = Stage(bench, check_store=lambda: seen.append(stage.replica.has_begun))
+    stage = Stage(bench, needs=[lambda: seen.append(stage.replica.has_begun)])
 
     def meanwhile() -> None:
         while not stage.replica.has_begun:

@@ -1,5 +1,6 @@
 import os
 import socket
+from pathlib import Path
 
 import pytest
 
@@ -9,6 +10,7 @@ from consumer.settings import (
     JobSettings,
     KafkaSettings,
     LogSettings,
+    ScannerSettings,
     SchemaSettings,
     SeparatorSettings,
     ServiceSettings,
@@ -217,3 +219,26 @@ def test_each_variable_is_described() -> None:
     described = [item for group in GROUPS for item in group.variables().items() if item[0] != "KAFKA_PROPERTIES"]
     assert all(meaning for _, meaning in described)
     assert len({name for name, _ in described}) == len(described)
+
+
+@pytest.mark.parametrize(
+    ("text", "place"),
+    [
+        ("clamd:3310", ("clamd", 3310)), ("10.0.0.1:1", ("10.0.0.1", 1)), ("[::1]:3310", ("::1", 3310)),
+        ("/run/clamav/clamd.ctl", Path("/run/clamav/clamd.ctl")), ("", None),
+    ],
+)  # fmt: skip
+def test_a_scanner_listens_on_a_port_or_a_socket(
+    environment: pytest.MonkeyPatch, text: str, place: tuple[str, int] | Path | None
+) -> None:
+    """Both forms are understood, IPv6 too; unset and empty mean that there is no scanner."""
+    environment.setenv("CLAMD_ADDRESS", text)
+    assert ScannerSettings.load().place == place
+
+
+@pytest.mark.parametrize("text", ["clamd", "clamd:", "clamd:0", "clamd:65536", ":3310", "tcp://clamd:3310", "a b:1"])
+def test_a_scanners_address_that_is_none_is_named(environment: pytest.MonkeyPatch, text: str) -> None:
+    """What is neither of the two stops the start with the variable's name, and nothing is left unscanned by mistake."""
+    environment.setenv("CLAMD_ADDRESS", text)
+    with pytest.raises(SettingsError, match=r"^CLAMD_ADDRESS: must be host:port"):
+        ScannerSettings.load()

@@ -165,6 +165,18 @@ def test_a_model_path_that_can_not_be_written_to_is_named(tmp_path: Path) -> Non
         assert "MODEL_PATH can't be written to" in refused(weights.ensure)
 
 
+def test_a_model_is_prepared_once_before_it_is_told_of(tmp_path: Path) -> None:
+    """Who wants to make something of a new model hears of it with its digest, once, however often it is asked for."""
+    folder = tmp_path / "2stems"
+    folder.mkdir()
+    for name, data in FILES.items():
+        (folder / name).write_bytes(data)
+    told: list[tuple[str, Path, str]] = []
+    weights = Weights(tmp_path, [], prepare=lambda *model: told.append(model))
+    assert weights.ensure("2stems") == weights.ensure("2stems") == DIGEST
+    assert told == [("2stems", folder, DIGEST)]
+
+
 def test_threads_fetch_a_model_once(tmp_path: Path) -> None:
     """Workers that need the same model at once share one download."""
     found: list[str] = []

@@ -117,6 +117,9 @@ WRONG_USAGE = [
     "request b/k --request-id a%b", "request b/k --start-s -1", "request b/k --duration-s 0",
     "request b/k --high-frequencies loud", "watch --count many", "cancel", "cancel a%b", "topics",
     "topics create --partitions 0",
+    "dlq", "dlq list --code NO_SUCH_CODE", "dlq show", "dlq show a%b", "dlq replay", "dlq replay 7", "dlq replay 0:1 x",
+    "models", "models check 3stems", "models pull 3stems", "schemas", "schemas check --against no-such-folder",
+    "doctor now",
     "separate", "separate no-such-file", "separate FILE -c midi", "separate FILE -b fast", "separate FILE -s -1",
     "separate FILE -d 0",
 ]  # fmt: skip
@@ -135,7 +138,9 @@ NEEDS = [
     ("run", "KAFKA_BOOTSTRAP_SERVERS"), ("run", "MINIO_ENDPOINT"), ("run", "MINIO_SECRET_KEY"),
     ("run", "OUTPUT_BUCKET"), ("request b/k", "KAFKA_BOOTSTRAP_SERVERS"),
     ("cancel r", "KAFKA_BOOTSTRAP_SERVERS"), ("watch", "KAFKA_BOOTSTRAP_SERVERS"),
-    ("topics create", "KAFKA_BOOTSTRAP_SERVERS"),
+    ("topics create", "KAFKA_BOOTSTRAP_SERVERS"), ("dlq list", "KAFKA_BOOTSTRAP_SERVERS"),
+    ("dlq replay --all", "KAFKA_BOOTSTRAP_SERVERS"), ("schemas register", "SCHEMA_REGISTRY_URL"),
+    ("schemas check", "SCHEMA_REGISTRY_URL"),
 ]  # fmt: skip
 
 

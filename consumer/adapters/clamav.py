@@ -1,0 +1,141 @@
+"""The malware scanner: clamd, over TCP or a unix socket, by its INSTREAM command.
+
+Only the answer `stream: OK` lets a file pass. Any other that is not a finding, and none at all, is the scanner's fault.
+Files of some types, MP3 and Ogg among them, clamd passes without looking into them; so it is shown each file twice, the
+second time behind a byte that hides its type.
+"""
+
+import contextlib
+import re
+import socket
+import struct
+from pathlib import Path
+
+from consumer.cancellation import Cancellation
+from consumer.errors import ScannerMisconfigured, ScannerUnavailable
+
+Address = tuple[str, int] | Path
+
+CONNECT_S = 3.0
+SILENCE_S = 150.0  # clamd ends a scan by itself after 120 s (MaxScanTime)
+_CHUNK_BYTES = 1 << 20
+_MOST_IN_A_CHUNK = 2**32 - 1
+_ANSWER_BYTES = 4096
+_MASK = b"\0"
+_CLEAN, _TOO_LARGE = "stream: OK", "INSTREAM size limit exceeded. ERROR"
+_FOUND = re.compile(r"stream: (\S.*) FOUND")
+_LIMIT = "CLAMD_ADDRESS: the scanner's StreamMaxLength must be larger than MAX_OBJECT_BYTES"
+
+
+class ClamavScanner:
+    """See ports.Scanner. Thread-safe: each scan has a connection of its own.
+
+    max_bytes: the largest file that will be scanned. silence_s: how long clamd may neither read nor answer.
+    """
+
+    def __init__(self, address: Address, *, max_bytes: int, silence_s: float = SILENCE_S) -> None:
+        self._address, self._max_bytes, self._silence_s = address, max_bytes, silence_s
+
+    def scan(self, path: Path, cancel: Cancellation) -> str | None:
+        for mask in (b"", _MASK):
+            if (found := self._scan(path, mask, cancel)) is not None:
+                return found
+        return None
+
+    def _scan(self, path: Path, mask: bytes, cancel: Cancellation) -> str | None:
+        with self._connected(self._silence_s) as connection, path.open("rb") as file:
+            cancel.listen(lambda: _cut(connection))
+            try:
+                connection.sendall(b"zINSTREAM\0")
+                chunk = mask + file.read(_CHUNK_BYTES)
+                while chunk:
+                    connection.sendall(struct.pack("!L", len(chunk)) + chunk)
+                    chunk = file.read(_CHUNK_BYTES)
+                connection.sendall(struct.pack("!L", 0))
+                answer = _answer(connection)
+            except OSError as error:
+                cancel.check()
+                if not isinstance(error, TimeoutError):
+                    self._check_limit(
+                        path.stat().st_size + len(mask)
+                    )  # of what is too large it may hang up before it says so
+                raise ScannerUnavailable(f"the scanner broke off ({_reason(error)})") from error
+        cancel.check()
+        return _verdict(answer)
+
+    def check(self) -> None:
+        with self._connected(CONNECT_S) as connection:
+            try:
+                connection.sendall(b"zPING\0")
+                answer = _answer(connection)
+            except OSError as error:
+                raise ScannerUnavailable(f"the scanner does not answer ({_reason(error)})") from error
+        if answer != "PONG":
+            raise ScannerUnavailable(f"the scanner says {answer[:200]!r}")
+        self._check_limit(self._max_bytes + len(_MASK))
+
+    def _check_limit(self, size_bytes: int) -> None:
+        """Announce so much and then send nothing: of what is too much clamd complains at once.
+
+        Raises ScannerMisconfigured; ScannerUnavailable where it can't be asked.
+        """
+        with self._connected(CONNECT_S) as connection:
+            try:
+                connection.sendall(b"zINSTREAM\0" + struct.pack("!L", min(size_bytes, _MOST_IN_A_CHUNK)))
+                connection.shutdown(socket.SHUT_WR)
+                answer = _answer(connection)
+            except OSError as error:
+                raise ScannerUnavailable(f"the scanner does not answer ({_reason(error)})") from error
+        if answer == _TOO_LARGE:
+            raise ScannerMisconfigured(f"{_LIMIT}; it takes no {size_bytes} bytes")
+
+    def _connected(self, timeout_s: float) -> socket.socket:
+        """A connection, on which nothing takes longer than timeout_s."""
+        try:
+            connection = _connect(self._address)
+        except OSError as error:
+            raise ScannerUnavailable(f"the scanner can't be reached ({_reason(error)})") from error
+        connection.settimeout(timeout_s)
+        return connection
+
+
+def _connect(address: Address) -> socket.socket:
+    if not isinstance(address, Path):
+        return socket.create_connection(address, CONNECT_S)
+    connection = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    try:
+        connection.settimeout(CONNECT_S)
+        connection.connect(str(address))
+    except OSError:
+        connection.close()
+        raise
+    return connection
+
+
+def _answer(connection: socket.socket) -> str:
+    """All that it says until it ends its answer or hangs up."""
+    said = b""
+    while not said.endswith(b"\0") and len(said) < _ANSWER_BYTES and (more := connection.recv(_ANSWER_BYTES)):
+        said += more
+    return said.rstrip(b"\0").decode("utf-8", "replace").strip()
+
+
+def _verdict(answer: str) -> str | None:
+    """The name of what was found, None where the file is clean."""
+    if answer == _CLEAN:
+        return None
+    if found := _FOUND.fullmatch(answer):
+        return found[1][:200]
+    if answer == _TOO_LARGE:
+        raise ScannerMisconfigured(_LIMIT)
+    raise ScannerUnavailable(f"the scanner says {answer[:200]!r}" if answer else "the scanner hung up")
+
+
+def _cut(connection: socket.socket) -> None:
+    """Wake the thread that waits for it."""
+    with contextlib.suppress(OSError):  # it is closed already
+        connection.shutdown(socket.SHUT_RDWR)
+
+
+def _reason(error: OSError) -> str:
+    return error.strerror or str(error) or type(error).__name__

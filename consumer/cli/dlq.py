@@ -1,0 +1,145 @@
+"""`dlq list`, `dlq show` and `dlq replay`: dead letters, and the way back for their records."""
+
+import json
+import re
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from consumer.errors import Fatal, Rejected
+
+if TYPE_CHECKING:
+    from consumer.adapters.avro import AvroCodec
+    from consumer.adapters.kafka_letters import Filed, KafkaLetters
+    from consumer.events import DeadLetter, SeparationRequest
+    from consumer.replay import Selection
+
+app = typer.Typer(no_args_is_help=True, help="Dead letters, and the way back for their records.")
+
+_PLACE = re.compile(r"\d{1,9}:\d{1,19}")
+_MESSAGE_CHARACTERS = 200
+
+Codes = Annotated[list[str] | None, typer.Option("--code", help="Those with this code; may be given several times.")]
+RequestIds = Annotated[
+    list[str] | None, typer.Option("--request-id", help="Those of this request; may be given several times.")
+]
+
+
+@app.command("list")
+def list_letters(
+    code: Codes = None,
+    request_id: RequestIds = None,
+) -> None:
+    """Print one line a letter: its PARTITION:OFFSET, time, code, request id, its record's place, message."""
+    letters, selection = _letters(), _selection(code, request_id)
+    for filed, letter in _selected(letters, selection):
+        message = " ".join(letter.message.split())[:_MESSAGE_CHARACTERS]
+        origin = f"{letter.topic},{letter.partition},{letter.offset}"
+        told = (filed.place, letter.failed_at.isoformat(timespec="seconds"), letter.code, letter.request_id or "-")
+        typer.echo("  ".join((*told, origin, message)))
+
+
+@app.command()
+def show(
+    which: Annotated[str, typer.Argument(metavar="PARTITION:OFFSET|REQUEST_ID", help="A letter, or a request's last.")],
+) -> None:
+    """Print one letter as JSON: all that it holds, bytes as base64, and its record as the request that it is."""
+    import msgspec
+
+    from consumer.events import REQUEST_ID
+
+    if not _PLACE.fullmatch(which) and not REQUEST_ID.fullmatch(which):
+        raise typer.BadParameter("must be PARTITION:OFFSET or a request id", param_hint="PARTITION:OFFSET|REQUEST_ID")
+    letters = _letters()
+    selection = _selection(places=[which]) if _PLACE.fullmatch(which) else _selection(request_id=[which])
+    found = list(_selected(letters, selection))
+    if not found:
+        raise Fatal(f"there is no dead letter {which}")
+    filed, letter = found[-1]
+    request: SeparationRequest | str
+    try:
+        request = _codec().decode_request(letter.original_value)
+    except Rejected as rejected:  # that may be why it lies here
+        request = str(rejected)
+    told = {"partition": filed.partition, "offset": filed.offset, "letter": letter, "request": request}
+    typer.echo(json.dumps(msgspec.to_builtins(told), indent=2))
+
+
+@app.command()
+def replay(
+    places: Annotated[
+        list[str] | None, typer.Argument(metavar="[PARTITION:OFFSET]...", help="These letters, and no others.")
+    ] = None,
+    code: Codes = None,
+    request_id: RequestIds = None,
+    everything: Annotated[bool, typer.Option("--all", help="All that there are.")] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Send nothing; print what would be sent.")] = False,
+) -> None:
+    """Send the records of dead letters again, as they came, to the topic that they came from; one line each.
+
+    The letters stay where they are. A request whose stems are stored meanwhile is answered from them.
+    """
+    for place in places or ():
+        if not _PLACE.fullmatch(place):
+            raise typer.BadParameter(f"{place} is not PARTITION:OFFSET", param_hint="PARTITION:OFFSET")
+    if not (places or code or request_id) and not everything:
+        raise typer.BadParameter("say which: PARTITION:OFFSET, --code, --request-id or --all", param_hint="--all")
+    from consumer.app import retry_topics
+    from consumer.replay import replayed
+    from consumer.settings import ServiceSettings, TopicSettings
+
+    topics, letters = TopicSettings.load(), _letters()
+    allowed = (topics.requests, *retry_topics(topics, ServiceSettings.load()))
+    sent = refused = 0
+    for filed, letter in _selected(letters, _selection(code, request_id, places)):
+        about = f"{filed.place}  {letter.code}  {letter.request_id or '-'}"
+        try:
+            message = replayed(letter, allowed)
+        except Rejected as rejected:
+            refused += 1
+            typer.echo(f"{about}  not sent: {rejected.message}")
+            continue
+        if not dry_run:
+            letters.send(message)
+        sent += 1
+        typer.echo(f"{about}  {'would go' if dry_run else 'sent'} to {message.topic}")
+    if refused:
+        raise Fatal(f"{refused} of {sent + refused} records can't be sent again")
+    if not sent:
+        raise Fatal("no dead letter is like that")
+
+
+def _letters() -> "KafkaLetters":
+    from consumer.adapters.kafka_letters import KafkaLetters
+    from consumer.settings import KafkaSettings, TopicSettings
+
+    return KafkaLetters(KafkaSettings.load(), TopicSettings.load().dead_letter, _codec())
+
+
+def _codec() -> "AvroCodec":
+    from consumer.app import make_codec
+    from consumer.settings import SchemaSettings, TopicSettings
+
+    return make_codec(SchemaSettings.load(), TopicSettings.load())
+
+
+def _selection(
+    code: list[str] | None = None, request_id: list[str] | None = None, places: list[str] | None = None
+) -> "Selection":
+    from consumer.errors import Code
+    from consumer.replay import Selection
+
+    for word in code or ():
+        if word not in set(Code):
+            raise typer.BadParameter(f"{word} is not a code of dead letters", param_hint="--code")
+    return Selection(codes=code or (), request_ids=request_id or (), places=places or ())
+
+
+def _selected(letters: "KafkaLetters", selection: "Selection") -> "Iterator[tuple[Filed, DeadLetter]]":
+    """What is meant; what lies in the topic and is no letter is told of."""
+    for filed in letters.read():
+        if filed.letter is None:
+            typer.echo(f"{filed.place} is no dead letter that can be read", err=True)
+        elif selection.has(filed.letter, filed.place):
+            yield filed, filed.letter

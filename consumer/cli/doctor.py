@@ -1,0 +1,172 @@
+"""`doctor`: looks at all that a replica would need here, and says what is wrong with it."""
+
+import shutil
+import subprocess
+import uuid
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from typing import TYPE_CHECKING
+
+import typer
+
+from consumer.errors import ConsumerError, Fatal
+
+if TYPE_CHECKING:
+    from consumer.app import Settings
+
+_FFMPEG_S = 30.0
+
+# Returns what it found, in a few words; raises ConsumerError or OSError with what is wrong.
+Examination = Callable[["Settings"], str]
+
+
+def doctor() -> None:
+    """Print one line a check, OK or what is wrong, and end with 1 if anything is. No secret is printed.
+
+    Nothing is changed, but for a small object `.doctor` under OUTPUT_PREFIX.
+    """
+    from consumer.app import Settings
+
+    try:
+        settings = Settings.load()
+    except ConsumerError as error:
+        typer.echo(f"settings: {error}")
+        raise Fatal("something is wrong with the settings; nothing else was looked at") from None
+    typer.echo("settings: OK")
+    bad = 0
+    for name, examine in _EXAMINATIONS.items():
+        try:
+            typer.echo(f"{name}: OK ({examine(settings)})")
+        except (ConsumerError, OSError, subprocess.SubprocessError) as error:
+            bad += 1
+            typer.echo(f"{name}: {' '.join(str(error).split())}")
+    if bad:
+        raise Fatal(f"{bad} of {len(_EXAMINATIONS) + 1} checks failed")
+
+
+def _kafka(settings: "Settings") -> str:
+    from consumer.adapters.kafka_admin import KafkaAdmin
+
+    topics = settings.topics
+    found = KafkaAdmin(settings.kafka).partitions()
+    wanted = [topics.requests, *settings.retry_topics, topics.results, topics.dead_letter, topics.progress]
+    missing = [name for name in (*wanted, topics.control, topics.audit) if name not in found]
+    if missing:
+        raise Fatal(f"there are no topics {', '.join(missing)}; `topics create` makes them")
+    fewer = [name for name in settings.retry_topics if found[name] < found[topics.requests]]
+    if fewer:
+        raise Fatal(f"fewer partitions than {topics.requests}: {', '.join(fewer)}")
+    return f"{topics.requests} has {found[topics.requests]} partitions"
+
+
+def _registry(settings: "Settings") -> str:
+    from consumer.app import make_registry
+    from consumer.events import SCHEMA_FILES
+
+    registry = make_registry(settings.schema, settings.topics)
+    if registry is None:
+        return "none is set"
+    known = [name for name in SCHEMA_FILES.values() if registry.versions(name)]
+    return f"{len(known)} of {len(SCHEMA_FILES)} schemas are registered"
+
+
+def _sources(settings: "Settings") -> str:
+    from consumer.app import make_store
+
+    store, job = make_store(settings.store), settings.job
+    for bucket in job.allowed_source_buckets:
+        store.check(bucket, setting="ALLOWED_SOURCE_BUCKETS")
+        store.stat(bucket, ".doctor")  # there is none, but whether we may ask is seen
+    return f"{', '.join(job.allowed_source_buckets)} can be read"
+
+
+def _outputs(settings: "Settings") -> str:
+    from consumer.app import make_store
+
+    store, job = make_store(settings.store), settings.job
+    settings_of = {job.output_bucket: "OUTPUT_BUCKET"}
+    settings_of |= dict.fromkeys(job.allowed_output_buckets, "ALLOWED_OUTPUT_BUCKETS")
+    for bucket, setting in settings_of.items():
+        store.check(bucket, setting=setting)
+        key, words = f"{job.output_prefix}.doctor", uuid.uuid4().hex.encode()
+        store.replace(bucket, key, words, media_type="text/plain", metadata={})
+        if store.read(bucket, key) != words:
+            raise Fatal(f"what was written to {bucket} is not what is read there")
+    return f"{', '.join(settings_of)} can be read and written"
+
+
+def _models(settings: "Settings") -> str:
+    from consumer.catalog import MODELS
+    from consumer.separator.models import checkpoint_files
+
+    separator = settings.separator
+    for name in separator.models:
+        checkpoint_files(name, separator.model_path / MODELS.get(name, name))
+    return f"{', '.join(separator.models)}; `models check` loads them"
+
+
+def _ffmpeg(settings: "Settings") -> str:
+    from consumer.separator.ffmpeg import bundled_binary
+
+    try:
+        binary = settings.separator.ffmpeg_path or bundled_binary()
+    except ImportError as error:
+        raise Fatal(f"none is installed ({error})") from error
+    try:
+        ran = subprocess.run(
+            [binary, "-version"],
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            timeout=_FFMPEG_S,
+            check=True,
+            text=True,
+        )
+    except OSError as error:
+        raise Fatal(f"FFMPEG_PATH: {binary} can't be run ({error.strerror})") from error
+    return " ".join(ran.stdout.split()[:3])
+
+
+def _scanner(settings: "Settings") -> str:
+    from consumer.app import make_scanner
+
+    scanner = make_scanner(settings.scanner, settings.job)
+    if scanner is None:
+        return "none is set"
+    scanner.check()
+    return "answers, and takes MAX_OBJECT_BYTES"
+
+
+def _scratch(settings: "Settings") -> str:
+    folder = settings.separator.scratch_dir
+    try:
+        probe = folder / f".doctor-{uuid.uuid4().hex}"
+        probe.mkdir()
+        probe.rmdir()
+        free = shutil.disk_usage(folder).free
+    except OSError as error:
+        raise Fatal(f"SCRATCH_DIR: can't be written to ({error.strerror})") from error
+    # Two tracks are fetched while one is separated and two are stored; stems are larger than what they are made of.
+    needed = 3 * settings.job.max_object_bytes
+    if free < needed:
+        raise Fatal(f"SCRATCH_DIR: {free >> 20} MiB are free, less than three times MAX_OBJECT_BYTES")
+    return f"{free >> 20} MiB are free"
+
+
+def _sandbox(settings: "Settings") -> str:
+    from consumer.separator.sandbox import Reach, confine
+
+    with ThreadPoolExecutor(1) as thread:  # which is lost with it
+        return thread.submit(confine, Reach(reads=(settings.separator.model_path,), writes=())).result()
+
+
+_EXAMINATIONS: dict[str, Examination] = {
+    "kafka": _kafka,
+    "schema registry": _registry,
+    "source buckets": _sources,
+    "output buckets": _outputs,
+    "models": _models,
+    "ffmpeg": _ffmpeg,
+    "scanner": _scanner,
+    "scratch space": _scratch,
+    "sandbox": _sandbox,
+}

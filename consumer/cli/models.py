@@ -1,0 +1,85 @@
+"""`models list`, `models pull` and `models check`."""
+
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from consumer.errors import Fatal, Rejected
+
+if TYPE_CHECKING:
+    from consumer.settings import SeparatorSettings
+
+app = typer.Typer(no_args_is_help=True, help="The models under MODEL_PATH.")
+
+Names = Annotated[list[str] | None, typer.Argument(metavar="[MODEL]...", help="Such as 2stems; by default MODELS.")]
+
+
+@app.command("list")
+def list_models() -> None:
+    """Print each model's name and the digest of its checkpoint, or what is wrong with it."""
+    from consumer.catalog import MODELS
+    from consumer.separator.models import checkpoint_files, weights_sha256
+    from consumer.settings import SeparatorSettings
+
+    settings = SeparatorSettings.load()
+    for name in dict.fromkeys(MODELS.values()):
+        folder = settings.model_path / name
+        if not folder.is_dir():
+            typer.echo(f"{name}  not there")
+            continue
+        try:
+            typer.echo(f"{name}  {weights_sha256(checkpoint_files(name, folder)[1])}")
+        except Rejected as rejected:
+            typer.echo(f"{name}  {rejected.message}")
+
+
+@app.command()
+def pull(models: Names = None) -> None:
+    """Fetch what is missing from MODEL_SOURCES, checked against its published checksum; print the digests."""
+    from consumer import logs
+    from consumer.adapters.model_sources import model_sources
+    from consumer.app import VERSION, make_store
+    from consumer.settings import SeparatorSettings, StoreSettings
+    from consumer.weights import Weights
+
+    settings = SeparatorSettings.load()
+    names = _known(models, settings)
+    logs.configure("ERROR", "console", instance_id="", version=VERSION)
+    needs_store = any(source.startswith("s3://") for source in settings.model_sources)
+    store = make_store(StoreSettings.load()) if needs_store else None
+    weights = Weights(settings.model_path, model_sources(settings.model_sources, store))
+    for name in names:
+        typer.echo(f"{name}  {weights.ensure(name)}")
+
+
+@app.command()
+def check(models: Names = None) -> None:
+    """Load each model as a separator would, so that a damaged one or another architecture is found out."""
+    from consumer.separator.models import load_spec
+    from consumer.separator.runtimes import leave_keras_out, make_runtime
+    from consumer.settings import SeparatorSettings
+
+    settings = SeparatorSettings.load()
+    names = _known(models, settings)
+    leave_keras_out()
+    runtime = make_runtime(settings.separator_runtime)
+    bad = 0
+    for name in names:
+        try:
+            network = runtime.load(load_spec(name, settings.model_path))
+            typer.echo(f"{name}  ok  {network.weights_sha256}  {', '.join(network.spec.stems)}")
+        except Rejected as rejected:
+            bad += 1
+            typer.echo(f"{name}  {rejected.message}")
+    if bad:
+        raise Fatal(f"{bad} of {len(names)} models can't be used")
+
+
+def _known(models: list[str] | None, settings: "SeparatorSettings") -> list[str]:
+    from consumer.catalog import MODELS
+
+    names = list(models or settings.models)
+    for name in names:
+        if name not in MODELS:
+            raise typer.BadParameter(f"{name} is not one of {', '.join(MODELS)}", param_hint="MODEL")
+    return names

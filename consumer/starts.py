@@ -1,0 +1,39 @@
+"""Has a track separated. A record may kill its separator, or us: starts are counted where the count survives that."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from consumer.errors import Code, Rejected, WorkerCrashed
+from consumer.lease import Ticket
+from consumer.ledger import Ledger
+from consumer.model import LocalTrack, Separation
+from consumer.ports import Separator
+from consumer.progress import ProgressReporter
+
+MAX_STARTS = 3  # of a record that kills its separator, or its whole replica
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CountedStarts:
+    ledger: Ledger
+    progress: ProgressReporter
+
+    def separate(self, ticket: Ticket, track: LocalTrack, separator: Separator, log: Any) -> Separation:
+        """Raises what the separator raises, OwnershipLost, and Rejected(WORKER_CRASHED) where it died too often."""
+        while True:
+            starts = self.ledger.starts(ticket)
+            if starts >= MAX_STARTS:
+                raise Rejected(Code.WORKER_CRASHED, f"the separator died over it {starts} times")
+            separator.prepare(ticket.cancellation)
+            self.ledger.note_start(ticket)
+            try:
+                report = self.progress.reporter(track.job.request.request_id, ticket.redelivery.attempt)
+                separation = separator.separate(track.job, track.path, cancel=ticket.cancellation, on_progress=report)
+            except WorkerCrashed as crash:
+                log.warning("separator.crashed", reason=str(crash), starts=starts + 1)
+                continue
+            except BaseException:
+                self.ledger.forget_start(ticket)
+                raise
+            self.ledger.forget_start(ticket)
+            return separation

@@ -1,0 +1,89 @@
+"""`doctor` on real servers: what is well is said to be, and each thing that is not is named."""
+
+import socket
+from pathlib import Path
+
+import pytest
+
+from devstack.clamd import clamd
+from devstack.service import free_port
+from tests.support.platform import Platform
+
+CHECKS = [
+    "settings", "kafka", "schema registry", "source buckets", "output buckets", "models", "ffmpeg", "scanner",
+    "scratch space", "sandbox",
+]  # fmt: skip
+
+
+def told(output: str) -> dict[str, str]:
+    return dict(line.split(": ", 1) for line in output.splitlines())
+
+
+def test_a_platform_that_is_well_is_said_to_be(platform: Platform, tmp_path: Path) -> None:
+    """Each check says OK and what it found; exit code 0."""
+    port = free_port()
+    scanner = clamd(tmp_path / "clamd", port).start()
+    done = platform.run("doctor", CLAMD_ADDRESS=f"127.0.0.1:{port}", MAX_OBJECT_BYTES="1000000")
+    scanner.stop()
+    assert (done.returncode, done.stderr) == (0, ""), done.stdout
+    found = told(done.stdout)
+    assert list(found) == CHECKS
+    assert {words.split()[0] for words in found.values()} == {"OK"}
+    assert f"{platform.topic('REQUESTS')} has 6 partitions" in found["kafka"]
+    assert found["ffmpeg"].startswith("OK (ffmpeg version")
+    assert "landlock" in found["sandbox"]
+    assert [item.object_name for item in platform.minio.list_objects(platform.output_bucket, recursive=True)] == [
+        "stems/.doctor"
+    ]
+
+
+def test_each_thing_that_is_wrong_is_named(platform: Platform, tmp_path: Path) -> None:
+    """One line each, though all else is wrong too; exit code 1, and no secret anywhere."""
+    with socket.create_server(("127.0.0.1", 0)) as nobody:
+        port = nobody.getsockname()[1]
+    done = platform.run(
+        "doctor",
+        TOPIC_REQUESTS="no.such.topic",
+        SCHEMA_REGISTRY_URL=f"http://user:hunter2@127.0.0.1:{port}",
+        ALLOWED_SOURCE_BUCKETS="no-such-bucket",
+        MINIO_SECRET_KEY="hunter2",
+        MODEL_PATH=str(tmp_path / "no-models"),
+        FFMPEG_PATH=str(tmp_path / "no-ffmpeg"),
+        CLAMD_ADDRESS=f"127.0.0.1:{port}",
+        SCRATCH_DIR=str(tmp_path / "no-scratch"),
+    )
+    assert done.returncode == 1
+    assert done.stderr.splitlines()[-1] == "spleeter-consumer: 8 of 10 checks failed"
+    found = told(done.stdout)
+    assert list(found) == CHECKS
+    assert found["kafka"].startswith("there are no topics no.such.topic, no.such.topic.retry-1")
+    assert found["schema registry"].startswith("the schema registry can't be reached")
+    for name in ("source buckets", "output buckets"):
+        assert "MINIO_SECRET_KEY" in found[name]
+    assert found["models"] == "model 2stems: no checkpoint in 2stems/ under MODEL_PATH"
+    assert found["ffmpeg"].startswith("FFMPEG_PATH: ")
+    assert found["scanner"].startswith("the scanner can't be reached")
+    assert found["scratch space"].startswith("SCRATCH_DIR: can't be written to")
+    assert "hunter2" not in done.stdout + done.stderr
+
+
+def test_settings_that_are_wrong_end_the_examination(platform: Platform) -> None:
+    """Where it is not known what to look at, that is said, with the variable's name."""
+    done = platform.run("doctor", RETRY_DELAYS="soon")
+    assert done.returncode == 1
+    assert done.stdout.startswith("settings: RETRY_DELAYS: ")
+
+
+@pytest.mark.parametrize("wrong", ["source", "bucket", "further", "space"])
+def test_one_thing_that_is_wrong_is_named_alone(platform: Platform, wrong: str) -> None:
+    """All other checks still say what they found."""
+    variable, value, check = {
+        "source": ("ALLOWED_SOURCE_BUCKETS", "no-such-bucket", "source buckets"),
+        "bucket": ("OUTPUT_BUCKET", "no-such-bucket", "output buckets"),
+        "further": ("ALLOWED_OUTPUT_BUCKETS", "no-such-bucket", "output buckets"),
+        "space": ("MAX_OBJECT_BYTES", str(1 << 60), "scratch space"),
+    }[wrong]
+    done = platform.run("doctor", **{"MAX_OBJECT_BYTES": "1000000", variable: value})
+    failed = {name: words for name, words in told(done.stdout).items() if not words.startswith("OK")}
+    assert (done.returncode, list(failed)) == (1, [check])
+    assert variable in failed[check]

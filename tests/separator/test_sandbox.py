@@ -1,0 +1,249 @@
+"""What a separator process and its ffmpeg can reach, and that this is all that they need."""
+
+import json
+import os
+import shutil
+import socket
+import subprocess
+import sys
+import uuid
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from consumer.catalog import FORMATS
+from consumer.separator import sandbox
+from consumer.separator.client import SeparatorClient
+from consumer.separator.convert import load_tensors
+from consumer.separator.ffmpeg import FFmpeg, bundled_binary
+from consumer.separator.kept import keep_conversion, kept_path
+from consumer.separator.models import checkpoint_files, weights_sha256
+from consumer.separator.sandbox import Reach, confine, reach_of_programs, start_confined
+from consumer.settings import JobSettings, environment_without_secrets
+from tests.separator.intruder import REPORT
+from tests.separator.jobs import Bench, configuration, job, patience
+from tests.support.audio import RATE_HZ, music
+from tests.support.files import decode_file, encode_file
+
+FORMATS_READ = JobSettings.model_fields["allowed_formats"].default
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """A machine's folders, as small as they can be."""
+
+    scratch: Path
+    models: Path
+    outside: Path
+
+    def client(self, module: str = "consumer.separator.process", **orders: object) -> SeparatorClient:
+        given = msgspec.structs.replace(configuration(self.models), scratch=self.scratch, **orders)
+        return SeparatorClient(
+            given, max_audio_s=60.0, environment=environment_without_secrets(), command=(sys.executable, "-m", module)
+        )
+
+    def new_job(self) -> Path:
+        folder = self.scratch / f"job-{uuid.uuid4().hex}"
+        folder.mkdir()
+        return folder
+
+
+@pytest.fixture
+def place(narrow_models: Path, tmp_path: Path) -> Place:
+    place = Place(tmp_path / "scratch", tmp_path / "models", tmp_path / "outside")
+    for folder in (place.scratch, place.models / "2stems", place.outside):
+        folder.mkdir(parents=True)
+    for path in (narrow_models / "2stems").iterdir():
+        if path.suffix != ".tensors":
+            shutil.copy(path, place.models / "2stems")
+    return place
+
+
+@pytest.fixture
+def server() -> Iterator[str]:
+    """The port of someone who listens."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        yield str(listener.getsockname()[1])
+
+
+def test_a_process_that_was_taken_over_can_do_little(place: Place, server: str) -> None:
+    """It reads its job and its models and writes its scratch space; it reads, writes, runs on, reaches or disturbs
+    nothing else: no other file, no consumer's environment, no network, no other process."""
+    secret = place.outside / "secret"
+    secret.write_text("secret")
+    elsewhere = place.outside / "weights"
+    elsewhere.write_text("weights")
+    (place.models / "2stems" / "link").symlink_to(elsewhere)  # as an operator may lay them out
+    own = place.new_job()
+    (own / "link").symlink_to(place.outside)
+    folder, consumer = place.new_job(), os.getpid()
+    allowed = {
+        "read model": ["read", str(place.models / "2stems" / "checkpoint")],
+        "read linked model": ["read", str(place.models / "2stems" / "link")],
+        "list jobs": ["list", str(place.scratch)],
+        "write": ["write", str(folder / "new")],
+        "remove": ["remove", str(folder / "new")],
+        "run on own": ["run", str(folder / "song.wav")],
+    }
+    refused = {
+        "read": ["read", str(secret)],
+        "read through a link": ["read", str(own / "link" / "secret")],
+        "read passwords": ["read", "/etc/passwd"],
+        "list": ["list", str(place.outside)],
+        "list root": ["list", "/"],
+        "list home": ["list", str(Path.home())],
+        "write": ["write", str(place.outside / "new")],
+        "write through a link": ["write", str(own / "link" / "new")],
+        "write over": ["write", str(secret)],
+        "write models": ["write", str(place.models / "2stems" / "checkpoint")],
+        "write code": ["write", sandbox.__file__],
+        "remove": ["remove", str(secret)],
+        "run on it": ["run", str(secret)],
+        "environment": ["read", f"/proc/{consumer}/environ"],
+        "memory": ["read", f"/proc/{consumer}/maps"],
+        "connect": ["connect", server],
+        "listen": ["listen", "0"],
+        "signal": ["signal", str(consumer)],
+    }
+    order = {f"may {name}": what for name, what in allowed.items()} | {f"not {n}": what for n, what in refused.items()}
+    (folder / "song.wav").write_text(json.dumps(order))
+    client = place.client("tests.separator.intruder")
+    try:
+        client.prepare(patience())
+        client.separate(job(), folder / "song.wav", cancel=patience(), on_progress=lambda done, total: None)
+    finally:
+        client.kill()
+    assert client.status.sandbox == "landlock, limits"
+    report = json.loads((folder / REPORT).read_text())
+    assert {name: said for name, said in report.items() if name.startswith("may") and said} == {}
+    assert {name for name, said in report.items() if name.startswith("not") and not said} == set()
+    for name, said in report.items():
+        assert not said or name == "not run on it" or said.startswith("PermissionError"), f"{name}: {said}"
+    assert secret.read_text() == "secret"
+
+
+def test_every_format_is_written_from_inside(place: Place) -> None:
+    """With nothing but its models to read and its scratch space to write, a real separator does whole jobs.
+
+    Its ffmpeg may lie anywhere, and is itself all that it can reach there.
+    """
+    ffmpeg = place.outside / "ffmpeg"
+    shutil.copy(bundled_binary(), ffmpeg)
+    bench = Bench(place.client(ffmpeg_path=str(ffmpeg)), "")
+    try:
+        bench.prepare()
+        for name in FORMATS:
+            song = encode_file(place.new_job() / "song.flac", music(seconds=1))
+            stems = bench.separate(song, format=name, bitrate="128k").stems
+            assert [decode_file(stem.path).shape[0] >= RATE_HZ * 0.9 for stem in stems] == [True, True]
+    finally:
+        bench.client.kill()
+    assert bench.client.status.sandbox == "landlock, limits"
+
+
+@pytest.mark.parametrize("is_kept", [True, False])
+def test_openvino_works_from_inside(place: Place, is_kept: bool) -> None:
+    """A conversion that was made outside is used; without one the separator converts for itself, and keeps nothing."""
+    folder = place.models / "2stems"
+    if is_kept:
+        keep_conversion("2stems", folder, weights_sha256(checkpoint_files("2stems", folder)[1]))
+    before = {path: path.stat().st_mtime_ns for path in folder.iterdir()}
+    assert (kept_path("2stems", folder) in before) == is_kept
+    bench = Bench(place.client(runtime="openvino"), "")
+    try:
+        bench.prepare()
+        stems = bench.separate(encode_file(place.new_job() / "song.flac", music(seconds=1))).stems
+        assert [decode_file(stem.path).shape for stem in stems] == [(RATE_HZ, 2)] * 2
+    finally:
+        bench.client.kill()
+    assert {path: path.stat().st_mtime_ns for path in folder.iterdir()} == before
+
+
+def test_a_conversion_is_kept_once(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is kept is the checkpoint's; it is left alone while that is the same, and made anew for another."""
+    folder = place.models / "2stems"
+    digest = weights_sha256(checkpoint_files("2stems", folder)[1])
+    keep_conversion("2stems", folder, digest)
+    kept = kept_path("2stems", folder).read_bytes()
+    started: list[list[str]] = []
+    monkeypatch.setattr(subprocess, "run", lambda command, **_: started.append(command))
+    keep_conversion("2stems", folder, digest)
+    assert started == []
+    assert load_tensors("2stems", folder, digest)
+    assert kept_path("2stems", folder).read_bytes() == kept
+    keep_conversion("2stems", folder, "0" * 64)
+    assert len(started) == 1
+
+
+def test_ffmpeg_reaches_its_job_alone(tmp_path: Path, server: str) -> None:
+    """Even one that is told to, reads no other job's file, writes into no other folder, and calls nobody."""
+    song = encode_file(tmp_path / "one" / "song.wav", music(seconds=1))
+    other = encode_file(tmp_path / "other" / "song.wav", music(seconds=1))
+    link = tmp_path / "one" / "link.wav"
+    link.symlink_to(other)
+    ffmpeg = FFmpeg(allowed_formats=FORMATS_READ).confined_to(song, song.parent)
+
+    def run(source: str, target: str) -> tuple[int, str]:
+        running = ffmpeg.start(["-y", "-i", source, "-f", "wav", target])
+        try:
+            return running.wait(), "\n".join(running.words)
+        finally:
+            running.stop()
+
+    assert run(f"file:{song}", f"file:{song.parent / 'stem.wav'}")[0] == 0
+    for source, target in (
+        (f"file:{other}", f"file:{song.parent / 'stem.wav'}"),
+        (f"file:{link}", f"file:{song.parent / 'stem.wav'}"),
+        ("file:/etc/passwd", f"file:{song.parent / 'stem.wav'}"),
+        (f"file:{song}", f"file:{other.parent / 'stem.wav'}"),
+        (f"file:{song}", f"file:{other}"),
+        (f"tcp://127.0.0.1:{server}", f"file:{song.parent / 'stem.wav'}"),
+        (f"file:{song}", f"tcp://127.0.0.1:{server}"),
+    ):
+        code, words = run(source, target)
+        assert code != 0, (source, target)
+        assert "Permission denied" in words, words
+    assert {path.name for path in other.parent.iterdir()} == {"song.wav"}
+    assert other.read_bytes() == song.read_bytes()
+
+
+def test_a_kernel_without_landlock_is_told_of(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Everything works there, without that wall, and the words say so."""
+    monkeypatch.setattr(sandbox, "_CREATE_RULESET", 100_000)
+    reach = Reach(reads=(), writes=(tmp_path,))
+    assert confine(reach) == "no landlock (not in this kernel)"
+    assert start_confined(reach, lambda: Path("/etc/passwd").read_bytes())
+
+
+@pytest.mark.parametrize(("version", "words"), [(1, "files only"), (3, "files only"), (4, "landlock"), (6, "landlock")])
+def test_an_older_kernel_holds_what_it_can(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, version: int, words: str
+) -> None:
+    """With each version of Landlock files are out of reach; that TCP is not, is said."""
+    monkeypatch.setattr(sandbox, "_version", lambda libc: version)
+    (tmp_path / "in").mkdir()
+    reach = Reach(reads=reach_of_programs(), writes=(tmp_path / "in", tmp_path / "missing"))
+    said: list[str] = []
+
+    def intrude() -> None:
+        said.append(confine(reach))
+        (tmp_path / "in" / "file").write_text("x")
+        for act in (lambda: Path("/etc/passwd").read_bytes(), lambda: (tmp_path / "out").write_text("x")):
+            with pytest.raises(PermissionError):
+                act()
+
+    start_confined(reach, intrude)
+    assert words in said[0]
+
+
+def test_only_what_was_started_there_is_confined(tmp_path: Path) -> None:
+    """This process goes on as before: its own threads are not bound, and an error is handed on."""
+    reach = Reach(reads=reach_of_programs(), writes=(tmp_path,))
+    done = start_confined(reach, lambda: subprocess.run(["cat", "/etc/passwd"], capture_output=True, check=False))
+    assert done.returncode != 0
+    assert Path("/etc/passwd").read_bytes()
+    with pytest.raises(FileNotFoundError):
+        start_confined(reach, lambda: subprocess.Popen([str(tmp_path / "no-such-program")]))
