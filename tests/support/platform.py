@@ -15,11 +15,12 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import httpx
-from confluent_kafka import Consumer, Producer, TopicPartition
+from confluent_kafka import Consumer, Message, Producer, TopicPartition
 from minio import Minio
 
 from consumer.adapters.avro import AvroCodec
 from consumer.events import DeadLetter, Event, OutputOptions, SeparationRequest, SeparationResult, SourceObject
+from consumer.model import Headers
 from devstack.service import free_port
 
 PATIENCE_S = 180.0  # before a test gives up on what should have come; never a measure of speed
@@ -31,10 +32,10 @@ class ReplicaProcess:
     log: Path
     port: int
 
-    def get(self, page: str) -> httpx.Response | None:
+    def get(self, page: str, **headers: str) -> httpx.Response | None:
         """A page of its HTTP port, None while nothing listens there."""
         try:
-            return httpx.get(f"http://127.0.0.1:{self.port}{page}", timeout=5)
+            return httpx.get(f"http://127.0.0.1:{self.port}{page}", headers=headers, timeout=5)
         except httpx.HTTPError:
             return None
 
@@ -101,12 +102,12 @@ class Platform:
         self.minio.fput_object(self.source_bucket, key or path.name, str(path))
         return key or path.name
 
-    def send(self, value: bytes | None, key: str | None = None) -> None:
-        self.send_to("REQUESTS", value, key)
+    def send(self, value: bytes | None, key: str | None = None, headers: Headers = ()) -> None:
+        self.send_to("REQUESTS", value, key, headers)
 
-    def send_to(self, kind: str, value: bytes | None, key: str | None = None) -> None:
+    def send_to(self, kind: str, value: bytes | None, key: str | None = None, headers: Headers = ()) -> None:
         producer = Producer({"bootstrap.servers": self.bootstrap_servers})
-        producer.produce(self.topic(kind), value, key.encode() if key else None)
+        producer.produce(self.topic(kind), value, key.encode() if key else None, headers=list(headers))
         assert producer.flush(30) == 0
 
     def request(self, object_key: str, *, output_format: str = "wav", **fields: object) -> SeparationRequest:
@@ -130,12 +131,16 @@ class Platform:
     def read_outcomes(self) -> list[SeparationResult | DeadLetter]:
         """All outcomes that are there now."""
         kinds = self._outcome_kinds()
-        return [self.codec.decode(kinds[topic], value) for topic, _, value in self._read(kinds)]  # type: ignore[misc]
+        return [self.codec.decode(kinds[message.topic()], message.value()) for message in self._read(kinds)]  # type: ignore[misc, index]
+
+    def outcome_headers(self) -> dict[bytes | None, dict[str, bytes | None]]:
+        """The headers of all outcomes that are there now, by record key."""
+        return {message.key(): dict(message.headers() or []) for message in self._read(self._outcome_kinds())}  # type: ignore[misc]
 
     def _outcome_kinds(self) -> dict[str, type[Event]]:
         return {self.topic("RESULTS"): SeparationResult, self.topic("DEAD_LETTER"): DeadLetter}
 
-    def _read(self, topics: Mapping[str, object]) -> list[tuple[str, bytes | None, bytes | None]]:
+    def _read(self, topics: Mapping[str, object]) -> list[Message]:
         """Every committed record of these topics, from the beginning to the end as it is now."""
         consumer = Consumer({
             "bootstrap.servers": self.bootstrap_servers, "group.id": "reader", "isolation.level": "read_committed",
@@ -151,7 +156,7 @@ class Platform:
             if message.error():
                 left.discard((message.topic(), message.partition()))
             else:
-                found.append((message.topic(), message.key(), message.value()))
+                found.append(message)
         consumer.close()
         return found
 
