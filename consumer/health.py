@@ -92,6 +92,7 @@ class _Server(ThreadingHTTPServer):
     """A thread a client, but only so many, and none for ever: whoever never comes to an end can't keep others out."""
 
     daemon_threads = True
+    request_queue_size = 128  # of connections that wait to be accepted: the kernel makes others try again for seconds
 
     def __init__(self, *arguments: Any) -> None:
         self._since: dict[socket.socket, float] = {}  # connection -> when its present request began, oldest first
