@@ -10,7 +10,6 @@ import pytest
 from confluent_kafka import Consumer, Producer
 from confluent_kafka import TopicPartition as KafkaPartition
 from confluent_kafka.admin import AdminClient
-from prometheus_client.parser import text_string_to_metric_families
 
 from consumer import lag as lag_module
 from consumer.adapters.kafka_lag import KafkaLag
@@ -168,24 +167,12 @@ def test_work_is_told_by_the_requests_themselves(group: Group) -> None:
     assert group.lag().demand["2stems"].audio_ms == 60_000
 
 
-def gauges(replica: ReplicaProcess, name: str) -> dict[tuple[str, int], float]:
-    """A gauge's series by topic and partition; those without labels under an empty topic."""
-    page = replica.get("/metrics")
-    assert page is not None
-    return {
-        (sample.labels.get("topic", ""), int(sample.labels.get("partition", -1))): sample.value
-        for family in text_string_to_metric_families(page.text)
-        for sample in family.samples
-        if sample.name == f"separation_{name}"
-    }
-
-
 def told_at_most(replica: ReplicaProcess, most: int) -> float:
     """The sum of what it tells, once that is no more than `most`."""
     told: list[float] = []
 
     def is_there() -> bool:
-        told[:] = list(gauges(replica, "lag_messages").values())
+        told[:] = list(replica.gauges("lag_messages").values())
         return bool(told) and sum(told) <= most
 
     wait_for(is_there)
@@ -227,20 +214,20 @@ def test_a_replica_tells_the_group_s_lag_through_load_and_drain(platform: Platfo
     assert max(row["seconds"] for row in before.values()) <= time.time() - sent_at + CLOSE_S
 
     first = platform.start_replica(TARGET_WAIT_S="1ms", RETRY_DELAYS="60s,60s")
-    wait_for(lambda: first.get("/metrics") and gauges(first, "lag_messages"))
-    assert gauges(first, "lag_messages").keys() == everywhere
-    if sum(gauges(first, "lag_messages").values()) == 12:  # it has not begun yet
-        assert gauges(first, "backlog_work_seconds")["", -1] > 0
-        assert gauges(first, "desired_replicas")["", -1] == 6
+    wait_for(lambda: first.get("/metrics") and first.gauges("lag_messages"))
+    assert first.gauges("lag_messages").keys() == everywhere
+    if sum(first.gauges("lag_messages").values()) == 12:  # it has not begun yet
+        assert first.gauges("backlog_work_seconds")["", -1] > 0
+        assert first.gauges("desired_replicas")["", -1] == 6
     first.wait_ready()
     while (left := platform.lag()) > 0:  # here every offset is a record
         told = told_at_most(first, left)
         assert platform.lag() <= told, "it tells less than there is"
-    wait_for(lambda: gauges(first, "lag_messages") == drained)
+    wait_for(lambda: first.gauges("lag_messages") == drained)
     for name in ("lag_messages", "lag_seconds"):
-        assert gauges(first, name) == drained
+        assert first.gauges(name) == drained
     for name in ("backlog_work_seconds", "desired_replicas"):
-        assert gauges(first, name) == {("", -1): 0.0}
+        assert first.gauges(name) == {("", -1): 0.0}
     page = first.get("/metrics")
     assert page is not None
     assert 'separation_realtime_factor{model="2stems"}' in page.text
@@ -248,17 +235,17 @@ def test_a_replica_tells_the_group_s_lag_through_load_and_drain(platform: Platfo
     # A retry that is not due yet waits, and its age grows; then it is done, and markers are all that is left of it.
     due = datetime.now(UTC) + timedelta(seconds=30)
     retry_later(platform, platform.request(key, duration_s=15.0), retries[0], due)
-    wait_for(lambda: gauges(first, "lag_messages").get((retries[0], 0)) == 1)
-    wait_for(lambda: gauges(first, "lag_seconds").get((retries[0], 0), 0.0) >= 1.0)
-    wait_for(lambda: gauges(first, "lag_messages") == drained)
-    assert gauges(first, "lag_seconds") == drained
+    wait_for(lambda: first.gauges("lag_messages").get((retries[0], 0)) == 1)
+    wait_for(lambda: first.gauges("lag_seconds").get((retries[0], 0), 0.0) >= 1.0)
+    wait_for(lambda: first.gauges("lag_messages") == drained)
+    assert first.gauges("lag_seconds") == drained
     assert datetime.now(UTC) >= due
 
     # A second replica takes half of the partitions: both still tell of all of them, each once.
     second = platform.start_replica()
     second.wait_ready()
     wait_for(lambda: first.said("partitions.revoked") and second.said("partitions.assigned"))
-    wait_for(lambda: gauges(second, "lag_messages"))
+    wait_for(lambda: second.gauges("lag_messages"))
     for replica in (first, second):
-        assert gauges(replica, "lag_messages") == drained
+        assert replica.gauges("lag_messages") == drained
     assert all(row["messages"] == 0 for row in table(platform).values())

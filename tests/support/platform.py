@@ -10,6 +10,7 @@ import sys
 import time
 import uuid
 from collections.abc import Mapping, Sequence
+from contextlib import closing
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -17,6 +18,7 @@ from pathlib import Path
 import httpx
 from confluent_kafka import Consumer, Message, Producer, TopicPartition
 from minio import Minio
+from prometheus_client.parser import text_string_to_metric_families
 
 from consumer.adapters.avro import AvroCodec
 from consumer.events import DeadLetter, Event, OutputOptions, SeparationRequest, SeparationResult, SourceObject
@@ -38,6 +40,11 @@ class ReplicaProcess:
             return httpx.get(f"http://127.0.0.1:{self.port}{page}", headers=headers, timeout=5)
         except httpx.HTTPError:
             return None
+
+    def gauges(self, name: str) -> dict[tuple[str, int], float]:
+        """A gauge's series by topic and partition; those without these labels under ("", -1)."""
+        page = self.get("/metrics")
+        return {} if page is None else series(page.text, name)
 
     def is_ready(self) -> bool:
         page = self.get("/ready")
@@ -160,24 +167,38 @@ class Platform:
         consumer.close()
         return found
 
+    def unfinished(self) -> list[Message]:
+        """Records of the requests and retry topics without an outcome: committed ones, so markers are none."""
+        places = self._places()
+        with closing(self._reader()) as reader:
+            finished = {(p.topic, p.partition): p.offset for p in reader.committed(places, timeout=30)}
+        records = self._read({place.topic: None for place in places})
+        return [record for record in records if record.offset() >= finished[record.topic(), record.partition()]]  # type: ignore[operator, index]
+
     def lag(self) -> int:
         """Records of the requests and retry topics that the group has not finished, markers included."""
-        group = self.environment["KAFKA_GROUP_ID"]
-        reader = Consumer({"bootstrap.servers": self.bootstrap_servers, "group.id": group})  # never a member
-        try:
-            topics = reader.list_topics(timeout=30).topics
-            places = [
-                TopicPartition(name, number)
-                for name, topic in topics.items()
-                if name.startswith(self.topic("REQUESTS"))
-                for number in topic.partitions
-            ]
+        places = self._places()
+        with closing(self._reader()) as reader:
             # First what is finished, then what there is: what moves to a retry topic in between counts as left to do.
             finished = [max(0, place.offset) for place in reader.committed(places, timeout=30)]
             ends = [reader.get_watermark_offsets(place, timeout=30)[1] for place in places]
             return sum(ends) - sum(finished)
-        finally:
-            reader.close()
+
+    def _places(self) -> list[TopicPartition]:
+        with closing(self._reader()) as reader:
+            topics = reader.list_topics(timeout=30).topics
+        return [
+            TopicPartition(name, number)
+            for name, topic in topics.items()
+            if name.startswith(self.topic("REQUESTS"))
+            for number in topic.partitions
+        ]
+
+    def _reader(self) -> Consumer:
+        """Asks in the group's name, and is never a member."""
+        return Consumer({
+            "bootstrap.servers": self.bootstrap_servers, "group.id": self.environment["KAFKA_GROUP_ID"],
+        })  # fmt: skip
 
     def objects(self, prefix: str) -> set[str]:
         found = self.minio.list_objects(self.output_bucket, prefix, recursive=True)
@@ -190,14 +211,30 @@ class Platform:
             replica.process.wait()
 
 
+def series(page: str, name: str) -> dict[tuple[str, int], float]:
+    """What one page of metrics says of a gauge, by topic and partition."""
+    return {
+        (sample.labels.get("topic", ""), int(sample.labels.get("partition", -1))): sample.value
+        for family in text_string_to_metric_families(page)
+        for sample in family.samples
+        if sample.name == f"separation_{name}"
+    }
+
+
 COMMAND = (str(Path(sys.executable).with_name("spleeter-consumer")),)
 
 
 def make_platform(
-    bootstrap_servers: str, minio_endpoint: str, folder: Path, model_path: Path, *, partitions: int = 6
+    bootstrap_servers: str,
+    minio_endpoint: str,
+    folder: Path,
+    model_path: Path,
+    *,
+    partitions: int = 6,
+    name: str | None = None,
 ) -> Platform:
     """Topics and buckets of its own, created as an operator would: by `topics create`."""
-    name = f"t{uuid.uuid4().hex[:8]}"
+    name = name or f"t{uuid.uuid4().hex[:8]}"
     kinds = ("REQUESTS", "RESULTS", "DEAD_LETTER", "PROGRESS", "CONTROL", "AUDIT")
     inherited = {
         n: v for n, v in os.environ.items() if n in ("PATH", "HOME", "TMPDIR", "LANG") or n.startswith("PYTHON")
