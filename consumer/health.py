@@ -2,6 +2,7 @@
 
 import json
 import socket
+import sys
 import threading
 import time
 from collections.abc import Callable, Mapping
@@ -9,6 +10,7 @@ from contextlib import suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
+import structlog
 from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.openmetrics import exposition as openmetrics
 
@@ -124,8 +126,10 @@ class _Server(ThreadingHTTPServer):
             self._since.pop(request, None)
         super().shutdown_request(request)
 
-    def handle_error(self, request: Any, client_address: Any) -> None:
-        """A client that went away is no error of ours, and not worth a traceback."""
+    def handle_error(self, request: Any, client_address: Any) -> None:  # noqa: ARG002
+        """A client that went away is no error of ours, and not worth a line."""
+        if not isinstance(sys.exception(), OSError):
+            structlog.get_logger().error("http.failed", exc_info=sys.exception())
 
 
 def _probe_page(findings: Mapping[str, str]) -> tuple[int, str, bytes]:

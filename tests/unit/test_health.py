@@ -6,8 +6,10 @@ import time
 from collections.abc import Callable, Iterator
 
 import pytest
+from prometheus_client import CollectorRegistry
 from prometheus_client.openmetrics.parser import text_string_to_metric_families as parse_openmetrics
 from prometheus_client.parser import text_string_to_metric_families as parse_text
+from structlog.testing import capture_logs
 
 from consumer import health as module
 from consumer.errors import Fatal
@@ -159,6 +161,25 @@ def test_a_client_that_does_not_listen_is_dropped(site: Site) -> None:
         client.sendall(b"GET /metrics HTTP/1.1\r\n\r\n" * 1_000_000)
     assert site.get("/health")[0] == 200
     client.close()
+
+
+def test_an_error_of_ours_is_in_the_log(site: Site) -> None:
+    """A probe that fails ends its own connection with a line in the log, and no other."""
+
+    def fail() -> str:
+        raise RuntimeError("bug")
+
+    health = Health({"broken": fail}, {"well": lambda: ""})
+    server = HealthServer("127.0.0.1", 0, health, CollectorRegistry())
+    with capture_logs() as lines:
+        connection = http.client.HTTPConnection("127.0.0.1", server.port, timeout=10)
+        connection.request("GET", "/health")
+        with pytest.raises(http.client.RemoteDisconnected):
+            connection.getresponse()
+        connection.close()
+        until(lambda: bool(lines))
+    assert [line["event"] for line in lines] == ["http.failed"]
+    server.close()
 
 
 def until(condition: Callable[[], bool]) -> None:

@@ -11,8 +11,8 @@ from consumer.errors import Code, SettingsError, WorkerCrashed
 from consumer.events import DeadLetter, SourceObject
 from consumer.model import Headers, Message
 from consumer.settings import TracingSettings
-from tests.support.fakes import a_request
-from tests.support.otlp import PARENT, SPAN, TRACE, Collector, collector
+from tests.support.fakes import a_record, a_request
+from tests.support.otlp import PARENT, SPAN, TRACE, Collector, collector, collector_by_grpc
 from tests.unit.bench import CODEC, REQUESTS, RETRIES, Bench
 
 TRACED: Headers = (("traceparent", PARENT), ("tracestate", b"vendor=7"), ("x", b"y"))
@@ -27,11 +27,13 @@ def seen() -> Iterator[Collector]:
 
 
 @pytest.fixture
-def tracer(seen: Collector, monkeypatch: pytest.MonkeyPatch) -> OtelTracer:
+def tracer(seen: Collector, monkeypatch: pytest.MonkeyPatch) -> Iterator[OtelTracer]:
     monkeypatch.setenv("OTEL_EXPORTER_OTLP_ENDPOINT", seen.address)
     monkeypatch.setenv("OTEL_BSP_SCHEDULE_DELAY", "50")
     monkeypatch.setenv("OTEL_RESOURCE_ATTRIBUTES", "deployment.environment=test,service.version=theirs")
-    return OtelTracer(TracingSettings.load(), group_id="g", instance_id="i", version="ours")
+    tracer = OtelTracer(TracingSettings.load(), group_id="g", instance_id="i", version="ours")
+    yield tracer
+    tracer._provider.shutdown()
 
 
 def send(bench: Bench, headers: Headers, **fields: Any) -> None:
@@ -155,6 +157,19 @@ def test_a_collector_that_is_away_costs_nothing_but_the_traces(
     events = [line["event"] for line in lines if line["event"].startswith("tracing.")]
     assert events == ["tracing.export_failed", "tracing.exports_again"]
     assert seen.jobs()
+
+
+def test_a_collector_may_speak_grpc(seen: Collector, monkeypatch: pytest.MonkeyPatch) -> None:
+    """OTEL_EXPORTER_OTLP_PROTOCOL=grpc sends the same spans that way."""
+    with collector_by_grpc(seen) as address:
+        monkeypatch.setenv("OTEL_EXPORTER_OTLP_PROTOCOL", "grpc")
+        monkeypatch.setenv("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", address)
+        tracer = OtelTracer(TracingSettings.load(), group_id="g", instance_id="i", version="v")
+        tracer.job(a_record(headers=TRACED), 1).end(None)
+        tracer.close()
+        tracer._provider.shutdown()
+    [job] = seen.jobs()
+    assert (job.trace_id, job.parent_id, job.attributes["separation.outcome"]) == (TRACE, SPAN, "abandoned")
 
 
 @pytest.mark.parametrize("headers", [(), TRACED], ids=["untraced", "traced"])

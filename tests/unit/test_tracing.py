@@ -1,3 +1,5 @@
+import subprocess
+import sys
 from typing import Any
 
 import pytest
@@ -111,3 +113,10 @@ def test_without_a_tracer_the_trace_goes_through() -> None:
         job.end(None)
     job.published()
     assert NoTracer().job(a_record(), 1).context is None
+
+
+def test_what_is_not_asked_for_is_not_loaded() -> None:
+    """A replica that records no traces is wired without OpenTelemetry."""
+    script = "import consumer.app, sys; print([name for name in sys.modules if name.startswith('opentelemetry')])"
+    ran = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    assert ran.stdout == "[]\n"
