@@ -118,7 +118,7 @@ def _lines(axes: Axes, panel: Mapping[str, Any], ask: Ask, span_s: float) -> Non
         longest = max(len(name) for name, _ in found)
         legend = axes.legend(
             loc="upper left", bbox_to_anchor=(-0.45 / width_in, -0.22 / height_in), fontsize=6.5, frameon=False,
-            ncols=max(1, int((width_in + 0.55) / (0.3 + 0.056 * longest))), handlelength=1.0, columnspacing=1.0,
+            ncols=max(1, int((width_in + 0.55) / (0.25 + 0.047 * longest))), handlelength=1.0, columnspacing=1.0,
             handletextpad=0.4, borderaxespad=0,
         )  # fmt: skip
         for text in legend.get_texts():

@@ -152,6 +152,7 @@ class Platform:
         consumer = Consumer({
             "bootstrap.servers": self.bootstrap_servers, "group.id": "reader", "isolation.level": "read_committed",
             "enable.auto.commit": False, "enable.partition.eof": True, "auto.offset.reset": "earliest",
+            "fetch.wait.max.ms": 50,
         })  # fmt: skip
         metadata = consumer.list_topics(timeout=10).topics
         left = {(topic, number) for topic in topics if topic in metadata for number in metadata[topic].partitions}
@@ -169,24 +170,23 @@ class Platform:
 
     def unfinished(self) -> list[Message]:
         """Records of the requests and retry topics without an outcome: committed ones, so markers are none."""
-        places = self._places()
         with closing(self._reader()) as reader:
+            places = self._places(reader)
             finished = {(p.topic, p.partition): p.offset for p in reader.committed(places, timeout=30)}
         records = self._read({place.topic: None for place in places})
         return [record for record in records if record.offset() >= finished[record.topic(), record.partition()]]  # type: ignore[operator, index]
 
     def lag(self) -> int:
         """Records of the requests and retry topics that the group has not finished, markers included."""
-        places = self._places()
         with closing(self._reader()) as reader:
+            places = self._places(reader)
             # First what is finished, then what there is: what moves to a retry topic in between counts as left to do.
             finished = [max(0, place.offset) for place in reader.committed(places, timeout=30)]
             ends = [reader.get_watermark_offsets(place, timeout=30)[1] for place in places]
             return sum(ends) - sum(finished)
 
-    def _places(self) -> list[TopicPartition]:
-        with closing(self._reader()) as reader:
-            topics = reader.list_topics(timeout=30).topics
+    def _places(self, reader: Consumer) -> list[TopicPartition]:
+        topics = reader.list_topics(timeout=30).topics
         return [
             TopicPartition(name, number)
             for name, topic in topics.items()
