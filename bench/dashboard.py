@@ -47,8 +47,10 @@ def main() -> None:
         )  # fmt: skip
         stack.callback(platform.close)
         ports = {"replica-0": free_port(), "replica-1": free_port()}
-        targets = {name: f"127.0.0.1:{port}" for name, port in ports.items()}
-        stack.callback(prometheus(folder / "prometheus", prometheus_port, targets).start().stop)
+        targets = [{"targets": [f"127.0.0.1:{port}"], "labels": {"instance": name}} for name, port in ports.items()]
+        (folder / "targets.json").write_text(json.dumps(targets))
+        watching = prometheus(folder / "prometheus", prometheus_port, folder / "targets.json", interval_s=1)
+        stack.callback(watching.start().stop)
         began_s = _act(platform, folder, list(ports.values()))
         ask = _asker(f"http://127.0.0.1:{prometheus_port}", began_s)
         draw(json.loads(_DASHBOARD.read_text()), ask, _SPAN_S, _TITLE, path)

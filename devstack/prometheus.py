@@ -1,4 +1,4 @@
-"""A Prometheus server, Debian's, that scrapes what it is told to and evaluates the rules it is given."""
+"""One Prometheus server, of the version that Debian has."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -12,33 +12,40 @@ from devstack.service import Service
 
 
 def prometheus(
-    folder: Path, port: int, targets: Mapping[str, str], *, rules: Mapping[str, Any] | None = None, every: str = "1s"
+    folder: Path, port: int, targets: Path, *, interval_s: float, rules: Mapping[str, Any] | None = None
 ) -> Service:
-    """targets: name → host:port of each replica; every: how often they are scraped, and the rules looked at."""
+    """A server that scrapes what the file `targets` lists (Prometheus' file discovery), as it changes.
+
+    interval_s: of scrapes, and of looks at the rules.
+    """
     system.provide({"prometheus": "prometheus"})
     folder.mkdir(parents=True, exist_ok=True)
-    replicas = [{"targets": [address], "labels": {"instance": name}} for name, address in targets.items()]
-    configuration = {
-        "global": {"scrape_interval": every, "scrape_timeout": every, "evaluation_interval": every},
-        "rule_files": ["rules.yml"] if rules else [],
-        "scrape_configs": [{"job_name": "spleeter-consumer", "static_configs": replicas}],
+    interval = f"{round(interval_s * 1000)}ms"
+    settings = {
+        "global": {"scrape_interval": interval, "scrape_timeout": interval, "evaluation_interval": interval},
+        "rule_files": ["rules.yml"],
+        "scrape_configs": [
+            {
+                "job_name": "spleeter-consumer",
+                "file_sd_configs": [{"files": [str(targets)], "refresh_interval": interval}],
+            }
+        ],
     }
-    (folder / "prometheus.yml").write_text(yaml.safe_dump(configuration))
-    (folder / "rules.yml").write_text(yaml.safe_dump(rules))
-    address = f"127.0.0.1:{port}"
+    (folder / "prometheus.yml").write_text(yaml.safe_dump(settings))
+    (folder / "rules.yml").write_text(yaml.safe_dump(rules or {}))
     return Service(
         name="Prometheus",
         command=[
-            "prometheus", "--config.file=prometheus.yml", f"--web.listen-address={address}",
-            f"--storage.tsdb.path={folder / 'data'}",
+            "prometheus", f"--config.file={folder / 'prometheus.yml'}", f"--storage.tsdb.path={folder / 'data'}",
+            f"--web.listen-address=127.0.0.1:{port}",
         ],
         folder=folder,
-        is_ready=lambda: _answers(address),
+        is_ready=lambda: _answers(port),
     )  # fmt: skip
 
 
-def _answers(address: str) -> bool:
+def _answers(port: int) -> bool:
     try:
-        return httpx.get(f"http://{address}/-/ready", timeout=2).is_success
+        return httpx.get(f"http://127.0.0.1:{port}/-/ready", timeout=2).is_success
     except httpx.HTTPError:
         return False

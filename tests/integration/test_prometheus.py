@@ -4,6 +4,7 @@ Each fault lasts until its alerts fire, and is mended until they are silent agai
 """
 
 import contextlib
+import json
 import os
 import re
 import shutil
@@ -69,9 +70,9 @@ def watched(
     replica = platform.start_replica(**ENVIRONMENT)
     rules = in_fast_motion(scratch_bytes=shutil.disk_usage(folder).free - DISK_BYTES / 2)
     port = free_port()
-    running = prometheus(
-        folder / "prometheus", port, {"replica": f"127.0.0.1:{replica.port}"}, rules=rules, every="500ms"
-    ).start()
+    targets = folder / "targets.json"
+    targets.write_text(json.dumps([{"targets": [f"127.0.0.1:{replica.port}"]}]))
+    running = prometheus(folder / "prometheus", port, targets, interval_s=0.5, rules=rules).start()
     replica.wait_ready()
     clip = platform.upload(write_clip(folder / "song.wav", seconds=1.0, seed=1))
     yield Watched(platform, replica, f"http://127.0.0.1:{port}", clip)
