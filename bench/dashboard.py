@@ -61,7 +61,7 @@ def _act(platform: Platform, folder: Path, ports: Sequence[int]) -> float:
     """Traffic and faults for as long as the picture is wide; returns when it began."""
     environment = {
         "MODELS": "2stems,4stems", "SEPARATOR_RUNTIME": "openvino", "ALLOWED_OUTPUT_BUCKETS": _LATE_BUCKET,
-        "DEDUPLICATE_CONTENT": "true", "RETRY_DELAYS": "15s,30s,60s", "TARGET_WAIT_S": "60s",
+        "DEDUPLICATE_CONTENT": "false", "RETRY_DELAYS": "15s,30s,60s", "TARGET_WAIT_S": "30s",
     }  # fmt: skip
     song = platform.upload(write_song(folder / "song.mp3", 240.0))
     first = platform.start_replica(**environment, HTTP_PORT=str(ports[0]))
@@ -91,7 +91,7 @@ def _act(platform: Platform, folder: Path, ports: Sequence[int]) -> float:
     script: list[tuple[float, Callable[[], object]]] = [
         (0.0, lambda: burst(2)), (12.0, lambda: burst(14)), (30.0, second), (75.0, strangers), (100.0, kill_separator),
         (130.0, lambda: burst(10)), (150.0, strangers), (175.0, lambda: platform.minio.make_bucket(_LATE_BUCKET)),
-        (195.0, lambda: burst(12)),
+        (195.0, lambda: burst(30)),
     ]  # fmt: skip
     began_s = time.time()
     for at_s, act in script:

@@ -19,7 +19,7 @@ from PIL import Image
 _BEHIND, _PANEL, _TEXT, _FAINT = "#111217", "#1d1f25", "#d8d9e0", "#8e9099"
 _COLOURS = ("#73bf69", "#f2cc0c", "#5794f2", "#ff9830", "#f2495c", "#b877d9", "#5fc7c4", "#e0b4a2", "#96d98d")
 _COLUMNS, _COLUMN_IN, _ROW_IN, _GAP_IN, _TOP_IN = 24, 0.62, 0.3, 0.1, 0.45
-_DPI, _SHADES = 100, 96
+_DPI, _SHADES = 100, 256
 _MOST_IN_LEGEND = 7
 
 
