@@ -8,6 +8,8 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Self
 
+import structlog
+
 from consumer.adapters.avro import AvroCodec
 from consumer.adapters.clamav import ClamavScanner
 from consumer.adapters.kafka import KafkaSource
@@ -46,6 +48,7 @@ from consumer.settings import (
     ServiceSettings,
     StoreSettings,
     TopicSettings,
+    TracingSettings,
     environment_without_secrets,
 )
 from consumer.steps.fetch import Fetch
@@ -55,6 +58,7 @@ from consumer.steps.reuse import Reuse
 from consumer.steps.scan import Scan
 from consumer.steps.store import Store
 from consumer.steps.validate import Validate
+from consumer.tracing import NoTracer, Tracer
 from consumer.watchdog import Watchdog
 from consumer.weights import Weights
 
@@ -75,6 +79,7 @@ class Settings:
     scanner: ScannerSettings
     separator: SeparatorSettings
     service: ServiceSettings
+    tracing: TracingSettings
 
     @classmethod
     def load(cls) -> Self:
@@ -88,6 +93,7 @@ class Settings:
             scanner=ScannerSettings.load(),
             separator=SeparatorSettings.load(),
             service=ServiceSettings.load(),
+            tracing=TracingSettings.load(),
         )
 
     @property
@@ -139,6 +145,23 @@ def make_lag(
     return KafkaLag(kafka, [topics.requests, *retry_topics], Describe(make_codec(schema, topics)))
 
 
+def make_tracer(settings: Settings) -> Tracer:
+    """One that records spans, where OTEL_* variables ask for that. Raises SettingsError."""
+    if not settings.tracing.exporters:
+        return NoTracer()
+    try:
+        from consumer.adapters.otel import OtelTracer
+    except ImportError:
+        structlog.get_logger().warning("tracing.not_installed", needed="spleeter-consumer[otel]")
+        return NoTracer()
+    return OtelTracer(
+        settings.tracing,
+        group_id=settings.kafka.group_id,
+        instance_id=settings.service.instance_id,
+        version=VERSION,
+    )
+
+
 def make_separators(settings: Settings, command: Sequence[str] = SEPARATOR_COMMAND) -> list[SeparatorClient]:
     separator = settings.separator
     configuration = Configure(
@@ -163,7 +186,7 @@ def make_separators(settings: Settings, command: Sequence[str] = SEPARATOR_COMMA
 def make_replica(settings: Settings, *, separator_command: Sequence[str] = SEPARATOR_COMMAND) -> Replica:
     """A replica that is ready to run, its probes already being answered. Raises Fatal."""
     service, topics, job = settings.service, settings.topics, settings.job
-    metrics, halt = Metrics(), Halt()
+    metrics, tracer, halt = Metrics(), make_tracer(settings), Halt()
     codec = make_codec(settings.schema, topics)
     store = make_store(settings.store)
     scanner = make_scanner(settings.scanner, job)
@@ -202,6 +225,7 @@ def make_replica(settings: Settings, *, separator_command: Sequence[str] = SEPAR
     def close() -> None:
         lag.stop()
         notices.close()
+        tracer.close()
 
     pipeline = Pipeline(
         ledger,
@@ -209,6 +233,7 @@ def make_replica(settings: Settings, *, separator_command: Sequence[str] = SEPAR
         separators,
         patience=Patience(checks, on_retry=lambda stage: metrics.retries.labels(stage).inc()),
         metrics=metrics,
+        tracer=tracer,
         progress=ProgressReporter(notices, codec, topic=topics.progress, instance_id=service.instance_id),
         cancellations=cancellations,
         max_job_s=job.max_job_s,

@@ -24,6 +24,7 @@ from consumer.events import (
     SeparationRequest,
     SeparationResult,
 )
+from consumer.model import Headers
 from consumer.settings import KafkaSettings, TopicSettings
 
 _REQUEST_S = 10.0
@@ -35,9 +36,9 @@ class Client:
     def __init__(self, kafka: KafkaSettings, topics: TopicSettings, codec: AvroCodec) -> None:
         self._kafka, self._topics, self._codec = kafka, topics, codec
 
-    def send(self, request: SeparationRequest) -> None:
-        """Returns once the brokers have the request."""
-        self._produce(self._topics.requests, request, request.request_id)
+    def send(self, request: SeparationRequest, headers: Headers = ()) -> None:
+        """Returns once the brokers have the request; `traceparent` among its headers makes its job part of a trace."""
+        self._produce(self._topics.requests, request, request.request_id, headers)
 
     def cancel(self, request_id: str, reason: str | None = None) -> None:
         """Ask that a request be stopped, or not begun: it ends as a dead letter CANCELLED, unless it is done already.
@@ -47,22 +48,25 @@ class Client:
         wish = SeparationControl(request_id=request_id, action="cancel", reason=reason, issued_at=datetime.now(UTC))
         self._produce(self._topics.control, wish, request_id)
 
-    def _produce(self, topic: str, event: Event, key: str) -> None:
+    def _produce(self, topic: str, event: Event, key: str, headers: Headers = ()) -> None:
         failures: list[str] = []
         producer = connect(Producer, producer_config(self._kafka), "client")
         producer.produce(
             topic,
             self._codec.encode(event),
             key.encode(),
+            headers=list(headers),
             on_delivery=lambda error, _: failures.append(error.str()) if error else None,
         )
         if producer.flush(_REQUEST_S) or failures:
             raise _unavailable(failures[0] if failures else "timed out")
 
-    def send_and_wait(self, request: SeparationRequest, timeout_s: float) -> SeparationResult | DeadLetter:
+    def send_and_wait(
+        self, request: SeparationRequest, timeout_s: float, headers: Headers = ()
+    ) -> SeparationResult | DeadLetter:
         """The request's outcome. Raises BrokerUnavailable if none came in time."""
         with closing(self.watch()) as watch:  # in place before the request is sent: nothing can be missed
-            self.send(request)
+            self.send(request, headers)
             deadline = time.monotonic() + timeout_s
             while (left_s := deadline - time.monotonic()) > 0:
                 event = watch.poll(left_s)

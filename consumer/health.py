@@ -1,11 +1,16 @@
 """The probes and the metrics page, on one port: /health, /ready, /started, /metrics."""
 
 import json
+import socket
+import sys
 import threading
+import time
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
+import structlog
 from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.openmetrics import exposition as openmetrics
 
@@ -14,7 +19,8 @@ from consumer.errors import Fatal
 # A probe returns what is wrong, in words, or "" if nothing is.
 Probe = Callable[[], str]
 
-_CLIENT_S = 10.0  # a client that takes longer to ask or to listen is dropped
+_CLIENT_S = 10.0  # a client that takes longer to ask, or to listen, is dropped
+_CLIENTS = 32  # at once; a further one takes the place of whoever has been at it for longest
 
 
 class Health:
@@ -58,8 +64,13 @@ class HealthServer:
         }
 
         class Handler(BaseHTTPRequestHandler):
-            timeout = _CLIENT_S
+            timeout = _CLIENT_S  # for each read and write alone; the server sees to the whole
             protocol_version = "HTTP/1.1"
+            server: _Server
+
+            def handle_one_request(self) -> None:
+                self.server.note(self.connection)
+                super().handle_one_request()
 
             def do_GET(self) -> None:
                 page = pages.get(self.path.partition("?")[0])
@@ -76,16 +87,57 @@ class HealthServer:
                 pass
 
         try:
-            self._server = ThreadingHTTPServer((host, port), Handler)
+            self._server = _Server((host, port), Handler)
         except OSError as error:
             raise Fatal(f"HTTP_HOST, HTTP_PORT: can't listen on {host}:{port}: {error.strerror}") from error
-        self._server.daemon_threads = True
         self.port = int(self._server.server_address[1])
         threading.Thread(target=self._server.serve_forever, daemon=True).start()
 
     def close(self) -> None:
         self._server.shutdown()
         self._server.server_close()
+
+
+class _Server(ThreadingHTTPServer):
+    """A thread a client, but only so many, and none for ever: whoever never comes to an end can't keep others out."""
+
+    daemon_threads = True
+    request_queue_size = 128  # of connections that wait to be accepted: the kernel makes others try again for seconds
+
+    def __init__(self, *arguments: Any) -> None:
+        self._since: dict[socket.socket, float] = {}  # connection -> when its present request began, oldest first
+        self._lock = threading.Lock()
+        super().__init__(*arguments)
+
+    def note(self, connection: socket.socket) -> None:
+        """A connection begins to ask, or to wait for its next question."""
+        with self._lock:
+            self._since.pop(connection, None)
+            self._since[connection] = time.monotonic()
+            excess = list(self._since)[:-_CLIENTS]
+        self._drop(excess)
+
+    def service_actions(self) -> None:
+        """Called by `serve_forever` twice a second."""
+        latest = time.monotonic() - 2 * _CLIENT_S
+        with self._lock:
+            late = [connection for connection, since in self._since.items() if since < latest]
+        self._drop(late)
+
+    def _drop(self, connections: list[socket.socket]) -> None:
+        for connection in connections:
+            with suppress(OSError):  # it may have ended just now
+                connection.shutdown(socket.SHUT_RDWR)  # which ends its thread, and that closes it
+
+    def shutdown_request(self, request: Any) -> None:
+        with self._lock:
+            self._since.pop(request, None)
+        super().shutdown_request(request)
+
+    def handle_error(self, request: Any, client_address: Any) -> None:  # noqa: ARG002
+        """A client that went away is no error of ours, and not worth a line."""
+        if not isinstance(sys.exception(), OSError):
+            structlog.get_logger().error("http.failed", exc_info=sys.exception())
 
 
 def _probe_page(findings: Mapping[str, str], notes: Mapping[str, str] | None = None) -> tuple[int, str, bytes]:

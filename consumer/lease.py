@@ -10,6 +10,7 @@ from consumer.model import DeadLettered, Done, Message, Outcome, Record, Retry, 
 from consumer.offsets import Watermark
 from consumer.ports import Commit, Membership, Position
 from consumer.redelivery import Redelivery
+from consumer.tracing import JobSpan, Untraced
 
 
 @dataclass(slots=True, eq=False)
@@ -22,6 +23,7 @@ class Ticket:
     cancellation: Cancellation
     admitted_at: float = field(default_factory=time.monotonic)
     membership: Membership | None = None
+    trace: JobSpan = field(default_factory=Untraced)
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,6 +8,7 @@ from prometheus_client.registry import Collector
 
 from consumer.errors import Code
 from consumer.speed import Speed
+from consumer.tracing import TraceContext
 
 _NAMESPACE = "separation"
 _STAGE_BUCKETS_S = (0.001, 0.005, 0.025, 0.1, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 120.0, 300.0, 900.0, 1800.0)
@@ -57,6 +58,11 @@ class Metrics:
             registry=self.registry,
             namespace=_NAMESPACE,
         )
+
+    def passed(self, stage: str, seconds: float, trace: TraceContext | None) -> None:
+        """A record spent that time in a stage; a trace that is kept stands beside it as its example."""
+        exemplar = {"trace_id": trace.trace_id} if trace and trace.is_sampled else None
+        self.stage_seconds.labels(stage).observe(seconds, exemplar)
 
     def separated(self, model: str, *, audio_s: float, work_s: float) -> None:
         """A track of audio_s was separated in work_s."""

@@ -30,6 +30,9 @@ class PublishedObserver:
         for settled in offer.settled:
             record, outcome = settled.ticket.record, settled.outcome
             log = self._log.bind(topic=record.topic, partition=record.partition, offset=record.offset)
+            if context := settled.ticket.trace.context:
+                log = log.bind(trace_id=context.trace_id)
+            settled.ticket.trace.published()
             match outcome:
                 case Done():
                     self._metrics.jobs.labels("done", "").inc()

@@ -33,6 +33,7 @@ from consumer.steps.reuse import Reuse
 from consumer.steps.scan import Scan
 from consumer.steps.store import Store
 from consumer.steps.validate import Validate, check_deadline
+from consumer.tracing import Tracer, handed_on
 from consumer.verdict import Failure, Verdict
 from consumer.weights import Weights
 
@@ -79,6 +80,7 @@ class Pipeline:
         *,
         patience: Patience,
         metrics: Metrics,
+        tracer: Tracer,
         progress: ProgressReporter,
         cancellations: Cancellations,
         max_job_s: float,
@@ -87,7 +89,7 @@ class Pipeline:
         self._ledger, self._rooms, self._separators = ledger, rooms, separators
         self._starts = CountedStarts(ledger=ledger, progress=progress)
         self._patience, self._metrics, self._halt = patience, metrics, halt
-        self._cancellations, self._max_job_s = cancellations, max_job_s
+        self._cancellations, self._max_job_s, self._tracer = cancellations, max_job_s, tracer
         self._verdict = Verdict(rooms.publish)
         # One track waits while one is separated; more would only hold scratch space.
         self._fetched: queue.Queue[Work] = queue.Queue(len(separators))
@@ -122,13 +124,13 @@ class Pipeline:
     def _fetch_loop(self) -> None:
         while not self._stopped.is_set():
             if ticket := self._ledger.next(_IDLE_S):
-                record = ticket.record
+                record, attempt = ticket.record, ticket.redelivery.attempt
+                ticket.trace = self._tracer.job(record, attempt)
                 log = structlog.get_logger().bind(
-                    topic=record.topic,
-                    partition=record.partition,
-                    offset=record.offset,
-                    attempt=ticket.redelivery.attempt,
+                    topic=record.topic, partition=record.partition, offset=record.offset, attempt=attempt
                 )
+                if ticket.trace.context:
+                    log = log.bind(trace_id=ticket.trace.context.trace_id)
                 self._lead(Work(ticket=ticket, log=log), self._to_track, self._fetched)
 
     def _separate_loop(self, separator: Separator) -> None:
@@ -162,10 +164,11 @@ class Pipeline:
         self._cancellations.end(work.ticket.cancellation)
         if work.track:
             shutil.rmtree(work.track.folder, ignore_errors=True)
+        work.ticket.trace.end(outcome)
         if outcome is None:
             self._ledger.abandon(work.ticket)
         else:
-            self._ledger.settle(work.ticket, outcome)
+            self._ledger.settle(work.ticket, handed_on(outcome, work.ticket.trace.context))
 
     def _judge(self, work: Work, error: Exception) -> Outcome | None:
         work.log.warning("separation.failed", stage=work.stage, kind=type(error).__name__, error=str(error))
@@ -250,10 +253,11 @@ class Pipeline:
         work.stage = stage
         work.ticket.cancellation.check()
         started = time.monotonic()
-        value = self._patience.run(stage, step, work.ticket.cancellation)
+        with work.ticket.trace.stage(stage):
+            value = self._patience.run(stage, step, work.ticket.cancellation)
         seconds = time.monotonic() - started
         work.timings_s[stage] = round(seconds, 4)
-        self._metrics.stage_seconds.labels(stage).observe(seconds)
+        self._metrics.passed(stage, seconds, work.ticket.trace.context)
         work.log.info(f"separation.{stage}", seconds=round(seconds, 4))
         return value
 

@@ -8,85 +8,17 @@ import os
 import re
 import socket
 import tempfile
-from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated, Any, ClassVar, Literal, Self
 
-from pydantic import BeforeValidator, ByteSize, Field, SecretStr, ValidationError, field_validator, model_validator
-from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+from pydantic import BeforeValidator, ByteSize, Field, SecretStr, field_validator, model_validator
+from pydantic_settings import NoDecode
 
-from consumer.errors import SettingsError
-
-_UNIT_S = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
+from consumer.variables import DurationS, DurationsS, Group, Words, config, parse_place, split
 
 
-def parse_duration_s(text: str) -> float:
-    """Seconds of '250ms', '10s', '1m', '2h', '1d' or a bare number of seconds."""
-    match = re.fullmatch(r"\s*(\d+(?:\.\d+)?)\s*(ms|s|m|h|d)?\s*", text)
-    if not match:
-        raise ValueError(f"not a duration such as 10s, 1m or 2h: {text!r}")
-    return float(match[1]) * _UNIT_S[match[2] or "s"]
-
-
-def parse_place(text: str) -> tuple[str, int] | Path:
-    """Where a server listens: host and port, or a unix socket's path, which begins with a slash."""
-    if text.startswith("/"):
-        return Path(text)
-    match = re.fullmatch(r"(?:\[([0-9A-Fa-f:.]+)\]|([^\s:/\[\]]+)):(\d{1,5})", text)
-    if not match or not 0 < int(match[3]) <= 65535:
-        raise ValueError(f"must be host:port or a unix socket's path, not {text!r}")
-    return match[1] or match[2], int(match[3])
-
-
-def _split(convert: Callable[[str], Any]) -> Callable[[Any], Any]:
-    def parse(value: Any) -> Any:
-        if not isinstance(value, str):
-            return value
-        return tuple(convert(part.strip()) for part in value.split(",") if part.strip())
-
-    return parse
-
-
-Words = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_split(str))]
-DurationsS = Annotated[tuple[float, ...], NoDecode, BeforeValidator(_split(parse_duration_s))]
-DurationS = Annotated[float, BeforeValidator(lambda v: parse_duration_s(v) if isinstance(v, str) else v)]
-
-
-def _config(env_prefix: str = "") -> SettingsConfigDict:
-    # Names such as model_path are ours, not pydantic's.
-    return SettingsConfigDict(
-        frozen=True, env_ignore_empty=True, extra="ignore", protected_namespaces=(), env_prefix=env_prefix
-    )
-
-
-class _Group(BaseSettings):
-    model_config = _config()
-
-    @classmethod
-    def load(cls) -> Self:
-        """Read this group from the environment. Raises SettingsError."""
-        try:
-            return cls()
-        except ValidationError as error:
-            raise SettingsError("; ".join(_line(cls, e["loc"], e["type"], e["msg"]) for e in error.errors())) from None
-
-    @classmethod
-    def variables(cls) -> dict[str, str]:
-        """Each environment variable of this group and what it means."""
-        prefix = cls.model_config.get("env_prefix", "")
-        return {f"{prefix}{name}".upper(): field.description or "" for name, field in cls.model_fields.items()}
-
-
-def _line(group: type[_Group], loc: tuple[int | str, ...], kind: str, message: str) -> str:
-    name = f"{group.model_config.get('env_prefix', '')}{loc[0]}".upper() if loc else group.__name__
-    if kind == "missing":
-        return f"{name} must be set"
-    said = message.removeprefix("Value error, ")
-    return said if not loc else f"{name}: {said[:1].lower()}{said[1:]}"
-
-
-class KafkaSettings(_Group):
-    model_config = _config(env_prefix="KAFKA_")
+class KafkaSettings(Group):
+    model_config = config(env_prefix="KAFKA_")
 
     bootstrap_servers: str = Field(description="brokers, as host:port,host:port")
     group_id: str = Field("spleeter-consumer", description="consumer group")
@@ -139,8 +71,8 @@ def environment_without_secrets() -> dict[str, str]:
     }
 
 
-class TopicSettings(_Group):
-    model_config = _config(env_prefix="TOPIC_")
+class TopicSettings(Group):
+    model_config = config(env_prefix="TOPIC_")
 
     requests: str = Field(
         "separation.requests", description="requests; retry topics are `<requests>.retry-1`, `-2`, ..."
@@ -156,7 +88,7 @@ class TopicSettings(_Group):
         return f"{self.requests}.retry-{attempt}"
 
 
-class SchemaSettings(_Group):
+class SchemaSettings(Group):
     schema_registry_url: str | None = Field(
         None,
         repr=False,  # may hold a password
@@ -164,8 +96,8 @@ class SchemaSettings(_Group):
     )
 
 
-class StoreSettings(_Group):
-    model_config = _config(env_prefix="MINIO_")
+class StoreSettings(Group):
+    model_config = config(env_prefix="MINIO_")
 
     endpoint: str = Field(description="object storage, as host:port")
     access_key: str = Field(description="its access key")
@@ -180,7 +112,7 @@ class StoreSettings(_Group):
         return value
 
 
-class JobSettings(_Group):
+class JobSettings(Group):
     allowed_source_buckets: Words = Field(description="buckets that requests may read from")
     output_bucket: str = Field(description="bucket for the stems")
     output_prefix: str = Field("stems/", description="prefix for the stems")
@@ -206,8 +138,8 @@ class JobSettings(_Group):
         return value
 
 
-class ScannerSettings(_Group):
-    model_config = _config(env_prefix="CLAMD_")
+class ScannerSettings(Group):
+    model_config = config(env_prefix="CLAMD_")
 
     address: str | None = Field(
         None,
@@ -226,7 +158,7 @@ class ScannerSettings(_Group):
         return None if self.address is None else parse_place(self.address)
 
 
-class SeparatorSettings(_Group):
+class SeparatorSettings(Group):
     model_path: Path = Field(Path("pretrained_models"), description="folder that holds `2stems/`, `4stems/`, `5stems/`")
     models: Words = Field(("2stems",), description="models that must be loadable before work begins")
     model_sources: Words = Field(
@@ -241,7 +173,7 @@ class SeparatorSettings(_Group):
     ffmpeg_path: str | None = Field(None, description="ffmpeg to use; unset: the one that is installed with us")
 
 
-class ServiceSettings(_Group):
+class ServiceSettings(Group):
     instance_id: str = Field(
         default_factory=socket.gethostname,
         description="this replica: transactional id, logs, and, where it is set, static membership",
@@ -267,14 +199,46 @@ class ServiceSettings(_Group):
         return value
 
 
-class LogSettings(_Group):
-    model_config = _config(env_prefix="LOG_")
+class LogSettings(Group):
+    model_config = config(env_prefix="LOG_")
 
     level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field("INFO", description="least level that is logged")
     format: Literal["json", "console"] = Field("json", description="`json`, or `console` for people")
 
 
-GROUPS: tuple[type[_Group], ...] = (
+class TracingSettings(Group):
+    """What decides whether spans are recorded, and by which exporter. All else is read by OpenTelemetry itself."""
+
+    model_config = config(env_prefix="OTEL_")
+
+    sdk_disabled: bool = Field(default=False, description="no traces, whatever else is set")
+    traces_exporter: Annotated[
+        tuple[Literal["otlp", "console", "none"], ...], NoDecode, BeforeValidator(split(str))
+    ] = Field((), description="`otlp`, `console`, `none`; unset: `otlp` where an endpoint is set")
+    exporter_otlp_endpoint: str | None = Field(
+        None, repr=False, description="where traces are sent, such as http://collector:4318; unset: nowhere"
+    )
+    exporter_otlp_traces_endpoint: str | None = Field(None, repr=False, description="the same, as the whole URL")
+    exporter_otlp_protocol: Literal["http/protobuf", "grpc"] = Field("http/protobuf", description="how")
+    exporter_otlp_traces_protocol: Literal["http/protobuf", "grpc"] | None = Field(
+        None, description="the same, for traces alone"
+    )
+
+    @property
+    def exporters(self) -> tuple[str, ...]:
+        """Names of the exporters; none where nothing is to be recorded."""
+        if self.sdk_disabled:
+            return ()
+        if not self.traces_exporter:
+            return ("otlp",) if self.exporter_otlp_endpoint or self.exporter_otlp_traces_endpoint else ()
+        return tuple(name for name in self.traces_exporter if name != "none")
+
+    @property
+    def otlp_protocol(self) -> str:
+        return self.exporter_otlp_traces_protocol or self.exporter_otlp_protocol
+
+
+GROUPS: tuple[type[Group], ...] = (
     KafkaSettings,
     TopicSettings,
     SchemaSettings,
@@ -284,4 +248,5 @@ GROUPS: tuple[type[_Group], ...] = (
     SeparatorSettings,
     ServiceSettings,
     LogSettings,
+    TracingSettings,
 )

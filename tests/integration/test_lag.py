@@ -3,24 +3,20 @@
 import json
 import time
 from collections.abc import Iterator
-from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 from confluent_kafka import Consumer, Producer
 from confluent_kafka import TopicPartition as KafkaPartition
 from confluent_kafka.admin import AdminClient
-from prometheus_client.parser import text_string_to_metric_families
 
 from consumer import lag as lag_module
 from consumer.adapters.kafka_lag import KafkaLag
-from consumer.events import SeparationRequest
 from consumer.lag import Describe, PartitionLag
 from consumer.model import TopicPartition
-from consumer.redelivery import headers as redelivery_headers
 from consumer.settings import KafkaSettings
 from tests.support.clips import write_clip
-from tests.support.fakes import a_record, a_redelivery, a_request
+from tests.support.fakes import a_request
 from tests.support.platform import Platform, ReplicaProcess, wait_for
 
 CLOSE_S = 1.0  # the issue's own bound for an age
@@ -168,41 +164,16 @@ def test_work_is_told_by_the_requests_themselves(group: Group) -> None:
     assert group.lag().demand["2stems"].audio_ms == 60_000
 
 
-def gauges(replica: ReplicaProcess, name: str) -> dict[tuple[str, int], float]:
-    """A gauge's series by topic and partition; those without labels under an empty topic."""
-    page = replica.get("/metrics")
-    assert page is not None
-    return {
-        (sample.labels.get("topic", ""), int(sample.labels.get("partition", -1))): sample.value
-        for family in text_string_to_metric_families(page.text)
-        for sample in family.samples
-        if sample.name == f"separation_{name}"
-    }
-
-
 def told_at_most(replica: ReplicaProcess, most: int) -> float:
     """The sum of what it tells, once that is no more than `most`."""
     told: list[float] = []
 
     def is_there() -> bool:
-        told[:] = list(gauges(replica, "lag_messages").values())
+        told[:] = list(replica.gauges("lag_messages").values())
         return bool(told) and sum(told) <= most
 
     wait_for(is_there)
     return sum(told)
-
-
-def retry_later(platform: Platform, request: SeparationRequest, topic: str, due: datetime) -> None:
-    """As a replica puts a request off: in a transaction, with a header that says until when."""
-    record = a_record(topic=platform.topic("REQUESTS"))
-    producer = Producer({"bootstrap.servers": platform.bootstrap_servers, "transactional.id": topic})
-    producer.init_transactions(30)
-    producer.begin_transaction()
-    producer.produce(
-        topic, platform.codec.encode(request), request.request_id, partition=0,
-        headers=list(redelivery_headers(record, a_redelivery(record).failed("store: away", not_before=due))),
-    )  # fmt: skip
-    producer.commit_transaction(30)
 
 
 def table(platform: Platform) -> dict[tuple[str, int], dict[str, float]]:
@@ -213,7 +184,7 @@ def table(platform: Platform) -> dict[tuple[str, int], dict[str, float]]:
 
 
 def test_a_replica_tells_the_group_s_lag_through_load_and_drain(platform: Platform, tmp_path: Path) -> None:
-    """Before, under and after load, with retries: all partitions of requests and retry topics, in the end exactly 0."""
+    """Before, under and after load: all partitions of requests and retry topics, in the end exactly 0."""
     requests, retries = platform.topic("REQUESTS"), [f"{platform.topic('REQUESTS')}.retry-{n}" for n in (1, 2)]
     everywhere = {(topic, number) for topic in (requests, *retries) for number in range(6)}
     drained = dict.fromkeys(everywhere, 0.0)
@@ -226,39 +197,22 @@ def test_a_replica_tells_the_group_s_lag_through_load_and_drain(platform: Platfo
     assert sum(row["messages"] for row in before.values()) == 12
     assert max(row["seconds"] for row in before.values()) <= time.time() - sent_at + CLOSE_S
 
-    first = platform.start_replica(TARGET_WAIT_S="1ms", RETRY_DELAYS="60s,60s")
-    wait_for(lambda: first.get("/metrics") and gauges(first, "lag_messages"))
-    assert gauges(first, "lag_messages").keys() == everywhere
-    if sum(gauges(first, "lag_messages").values()) == 12:  # it has not begun yet
-        assert gauges(first, "backlog_work_seconds")["", -1] > 0
-        assert gauges(first, "desired_replicas")["", -1] == 6
+    first = platform.start_replica(TARGET_WAIT_S="1ms")
+    wait_for(lambda: first.get("/metrics") and first.gauges("lag_messages"))
+    assert first.gauges("lag_messages").keys() == everywhere
+    if sum(first.gauges("lag_messages").values()) == 12:  # it has not begun yet
+        assert first.gauges("backlog_work_seconds")["", -1] > 0
+        assert first.gauges("desired_replicas")["", -1] == 6
     first.wait_ready()
     while (left := platform.lag()) > 0:  # here every offset is a record
         told = told_at_most(first, left)
         assert platform.lag() <= told, "it tells less than there is"
-    wait_for(lambda: gauges(first, "lag_messages") == drained)
+    wait_for(lambda: first.gauges("lag_messages") == drained)
     for name in ("lag_messages", "lag_seconds"):
-        assert gauges(first, name) == drained
+        assert first.gauges(name) == drained
     for name in ("backlog_work_seconds", "desired_replicas"):
-        assert gauges(first, name) == {("", -1): 0.0}
+        assert first.gauges(name) == {("", -1): 0.0}
     page = first.get("/metrics")
     assert page is not None
     assert 'separation_realtime_factor{model="2stems"}' in page.text
-
-    # A retry that is not due yet waits, and its age grows; then it is done, and markers are all that is left of it.
-    due = datetime.now(UTC) + timedelta(seconds=30)
-    retry_later(platform, platform.request(key, duration_s=15.0), retries[0], due)
-    wait_for(lambda: gauges(first, "lag_messages").get((retries[0], 0)) == 1)
-    wait_for(lambda: gauges(first, "lag_seconds").get((retries[0], 0), 0.0) >= 1.0)
-    wait_for(lambda: gauges(first, "lag_messages") == drained)
-    assert gauges(first, "lag_seconds") == drained
-    assert datetime.now(UTC) >= due
-
-    # A second replica takes half of the partitions: both still tell of all of them, each once.
-    second = platform.start_replica()
-    second.wait_ready()
-    wait_for(lambda: first.said("partitions.revoked") and second.said("partitions.assigned"))
-    wait_for(lambda: gauges(second, "lag_messages"))
-    for replica in (first, second):
-        assert gauges(replica, "lag_messages") == drained
     assert all(row["messages"] == 0 for row in table(platform).values())

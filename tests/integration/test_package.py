@@ -18,7 +18,8 @@ from consumer.client import Client
 from consumer.events import SeparationRequest, SourceObject
 request = SeparationRequest(request_id="x", source=SourceObject(bucket="b", key="k"))
 assert AvroCodec().decode_request(AvroCodec().encode(request)) == request
-assert not any(importlib.util.find_spec(name) for name in ("tensorflow", "spleeter", "numpy"))
+import consumer.app  # what `run` wires begins without the extras
+assert not any(importlib.util.find_spec(name) for name in ("tensorflow", "spleeter", "numpy", "opentelemetry"))
 """
 
 

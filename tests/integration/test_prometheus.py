@@ -1,125 +1,183 @@
-"""A real Prometheus with the rules that are shipped, beside a real replica and real faults."""
+"""A real Prometheus with the rules that are shipped, in fast motion, beside a real replica and real faults.
 
+Each fault lasts until its alerts fire, and is mended until they are silent again: no timing is asserted.
+"""
+
+import contextlib
+import json
+import os
+import re
+import shutil
 import signal
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 import httpx
+import psutil
 import pytest
-import yaml
 
-from devstack import system
-from devstack.service import Running, Service, free_port
-from tests.conftest import Kafka
+from consumer.events import OutputOptions
+from devstack.prometheus import prometheus
+from devstack.service import free_port
+from tests.conftest import Kafka, MinioServer
+from tests.support.alerts import in_fast_motion, shipped
 from tests.support.clips import write_clip
-from tests.support.platform import Platform, ReplicaProcess, wait_for
+from tests.support.platform import Platform, ReplicaProcess, make_platform, wait_for
 
-ALERTS = Path(__file__).parents[2] / "deploy/prometheus/alerts.yml"
+SEPARATORS = 3
+DISK_BYTES = 4 << 30  # far more than anything else takes of this disk, or gives back, while a test runs
 
 
-@dataclass(frozen=True, slots=True)
-class Prometheus:
-    address: str
-    running: Running
+@dataclass(slots=True)
+class Watched:
+    """A platform with one replica, and the Prometheus that watches it."""
+
+    platform: Platform
+    replica: ReplicaProcess
+    prometheus: str
+    clip: str
 
     def ask(self, query: str) -> dict[str, float]:
         """An instant query's values by partition, "" where a series has none."""
-        found = httpx.get(f"{self.address}/api/v1/query", params={"query": query}, timeout=10).json()
+        found = httpx.get(f"{self.prometheus}/api/v1/query", params={"query": query}, timeout=30).json()
         return {each["metric"].get("partition", ""): float(each["value"][1]) for each in found["data"]["result"]}
 
     def firing(self) -> set[str]:
-        found = httpx.get(f"{self.address}/api/v1/alerts", timeout=10).json()
+        found = httpx.get(f"{self.prometheus}/api/v1/alerts", timeout=30).json()
         return {alert["labels"]["alertname"] for alert in found["data"]["alerts"] if alert["state"] == "firing"}
 
+    def until_firing(self, *names: str, meanwhile: Callable[[], object] = lambda: None) -> None:
+        wait_for(lambda: (meanwhile(), set(names) <= self.firing())[1])
 
-def impatient_rules() -> str:
-    """The rules as they are shipped, but for how long each waits."""
-    rules = yaml.safe_load(ALERTS.read_text())
-    for group in rules["groups"]:
-        group["interval"] = "1s"
-        for rule in group["rules"]:
-            rule["for"] = "1s"
-    return str(yaml.safe_dump(rules))
+    def until_silent(self) -> None:
+        wait_for(lambda: self.firing() == set())
 
+    def separators(self) -> list[psutil.Process]:
+        return psutil.Process(self.replica.process.pid).children()
 
-def start_prometheus(folder: Path, *targets: str) -> Prometheus:
-    system.provide({"prometheus": "prometheus"})
-    folder.mkdir()
-    config = {
-        "global": {"scrape_interval": "1s"},
-        "rule_files": ["alerts.yml"],
-        "scrape_configs": [{"job_name": "spleeter-consumer", "static_configs": [{"targets": list(targets)}]}],
-    }
-    (folder / "prometheus.yml").write_text(yaml.safe_dump(config))
-    (folder / "alerts.yml").write_text(impatient_rules())
-    address = f"127.0.0.1:{free_port()}"
-    command = [
-        "prometheus", "--config.file=prometheus.yml", f"--web.listen-address={address}",
-        f"--storage.tsdb.path={folder / 'data'}",
-    ]  # fmt: skip
-    url = f"http://{address}"
-    running = Service(name="Prometheus", command=command, folder=folder, is_ready=lambda: is_up(url)).start()
-    return Prometheus(url, running)
+    def request(self, **fields: object) -> None:
+        self.platform.request(self.clip, duration_s=0.5, **fields)
 
 
-def is_up(address: str) -> bool:
-    try:
-        return httpx.get(f"{address}/-/ready", timeout=2).is_success
-    except httpx.HTTPError:
-        return False
-
-
-@pytest.fixture
-def replica(platform: Platform) -> ReplicaProcess:
-    replica = platform.start_replica()
+@pytest.fixture(scope="module")
+def watched(
+    kafka: Kafka, minio: MinioServer, model_path: Path, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Watched]:
+    folder = tmp_path_factory.mktemp("watched")
+    platform = make_platform(kafka.bootstrap_servers, minio.endpoint, folder, model_path)
+    replica = platform.start_replica(**ENVIRONMENT)
+    rules = in_fast_motion(scratch_bytes=shutil.disk_usage(folder).free - DISK_BYTES / 2)
+    port = free_port()
+    targets = folder / "targets.json"
+    targets.write_text(json.dumps([{"targets": [f"127.0.0.1:{replica.port}"]}]))
+    running = prometheus(folder / "prometheus", port, targets, interval_s=1, rules=rules).start()
     replica.wait_ready()
-    return replica
+    clip = platform.upload(write_clip(folder / "song.wav", seconds=1.0, seed=1))
+    yield Watched(platform, replica, f"http://127.0.0.1:{port}", clip)
+    running.stop()
+    platform.close()
 
 
-@pytest.fixture
-def prometheus(replica: ReplicaProcess, tmp_path: Path) -> Iterator[Prometheus]:
-    prometheus = start_prometheus(tmp_path / "prometheus", f"127.0.0.1:{replica.port}")
-    yield prometheus
-    prometheus.running.stop()
+# More than two restarts are wanted within what are fifteen seconds here: one of each separator.
+ENVIRONMENT = {
+    "SEPARATOR_PROCESSES": str(SEPARATORS), "SEPARATOR_RUNTIME": "openvino", "RETRY_DELAYS": "10s,10s,10s,10s,10s,10s",
+    "ALLOWED_OUTPUT_BUCKETS": "not-there-yet",
+}  # fmt: skip
 
 
-def test_a_killed_replica_raises_an_alert_until_one_is_back(
-    platform: Platform, replica: ReplicaProcess, prometheus: Prometheus, tmp_path: Path
-) -> None:
-    """What a replica tells arrives in Prometheus; nothing fires until it is killed, and nothing once one is back."""
-    platform.request(platform.upload(write_clip(tmp_path / "song.wav", seconds=2.0, seed=1)))
-    platform.outcomes(1)
-    wait_for(lambda: prometheus.ask('sum(separation_jobs_total{outcome="done"})') == {"": 1.0})
-    lag = f'max by (partition) (separation_lag_messages{{topic="{platform.topic("REQUESTS")}"}})'
-    wait_for(lambda: prometheus.ask(lag) == dict.fromkeys("012345", 0.0))
-    wait_for(lambda: prometheus.ask("separation_desired_replicas") == {"": 0.0})
-    assert prometheus.ask("separation_scratch_free_bytes")[""] > 0
-    assert prometheus.ask('separation_process_memory_bytes{process="separator"}')[""] > 1 << 20
-    wait_for(lambda: prometheus.ask("separation_kafka_received_bytes_total").get("", 0) > 0)
-    wait_for(lambda: prometheus.firing() <= {"SeparationScratchSpaceLow"})  # that is about this machine's own disk
+def test_fast_motion_changes_numbers_alone() -> None:
+    """What fires here is what is shipped: the same rules, word for word, but for numbers."""
 
-    replica.process.kill()
-    wait_for(lambda: "SeparationNoConsumer" in prometheus.firing())
+    def words(rules: object) -> str:
+        return re.sub(r"\d+(e\+?\d+|\.\d+)?(ms|[smh]\b)?", "#", str(rules).replace("\\n'", "'"))
 
-    back = platform.start_replica(HTTP_PORT=str(replica.port))  # where Prometheus looks for it
-    back.port = replica.port
-    back.wait_ready()
-    wait_for(lambda: "SeparationNoConsumer" not in prometheus.firing())
+    assert words(in_fast_motion(1e9)) == words(shipped())
+    assert str(in_fast_motion(1e9)) != str(shipped())
 
 
-def test_without_a_broker_the_lag_is_unknown_and_not_old(
-    kafka: Kafka, replica: ReplicaProcess, prometheus: Prometheus
-) -> None:
+def test_what_a_replica_tells_arrives_and_nothing_fires(watched: Watched) -> None:
+    """A replica that is well and does its work raises nothing."""
+    watched.request()
+    watched.platform.outcomes(1)
+    wait_for(lambda: watched.ask('sum(separation_jobs_total{outcome="done"})') == {"": 1.0})
+    lag = f'max by (partition) (separation_lag_messages{{topic="{watched.platform.topic("REQUESTS")}"}})'
+    wait_for(lambda: watched.ask(lag) == dict.fromkeys("012345", 0.0))
+    wait_for(lambda: watched.ask("separation_desired_replicas") == {"": 0.0})
+    assert watched.ask("separation_scratch_free_bytes")[""] > 0
+    assert watched.ask('separation_process_memory_bytes{process="separator"}')[""] > 1 << 20
+    wait_for(lambda: watched.ask("separation_kafka_received_bytes_total").get("", 0) > 0)
+    watched.until_silent()
+
+
+def test_faults_of_requests_and_machine_raise_their_alerts(watched: Watched) -> None:
+    """Garbage, an output bucket that is missing, a full disk and separators that die: each is told of, then not."""
+    platform = watched.platform
+    for _ in range(7):
+        watched.request(output=OutputOptions(bucket="not-there-yet"))
+    fill = platform.folder / "fill"
+    with fill.open("wb") as file:
+        os.posix_fallocate(file.fileno(), 0, DISK_BYTES)
+
+    def garbage() -> None:
+        platform.send(b"garbage")
+
+    watched.until_firing(
+        "SeparationDeadLetterRate", "SeparationRetriesPilingUp", "SeparationScratchSpaceLow", meanwhile=garbage
+    )
+    wait_for(lambda: len(watched.separators()) == SEPARATORS)
+    for separator in watched.separators():
+        separator.kill()
+    watched.until_firing("SeparationSeparatorRestarts")
+
+    fill.unlink()
+    platform.minio.make_bucket("not-there-yet")
+    watched.until_silent()
+    wait_for(lambda: platform.lag() == 0)
+    assert not [outcome for outcome in platform.read_outcomes() if getattr(outcome, "code", "") == "RETRIES_EXHAUSTED"]
+
+
+def test_requests_that_wait_raise_their_alerts(watched: Watched) -> None:
+    """While every separator hangs and requests come in, lag and age grow and are told of; once they are done, not."""
+    separators = watched.separators()
+    for separator in separators:
+        separator.suspend()
+
+    def more() -> None:
+        watched.request()
+        time.sleep(0.5)
+
+    try:
+        watched.until_firing("SeparationOldestWaitingTooLong", "SeparationLagGrowing", meanwhile=more)
+    finally:
+        for separator in separators:
+            with contextlib.suppress(psutil.NoSuchProcess):
+                separator.resume()
+    watched.until_silent()
+
+
+def test_without_a_broker_the_lag_is_unknown_and_not_old(kafka: Kafka, watched: Watched) -> None:
     """While the broker does not answer, the lag's series vanish instead of standing still, and an alert says so."""
-    wait_for(lambda: prometheus.ask("sum(separation_lag_messages)") == {"": 0.0})
+    wait_for(lambda: watched.ask("sum(separation_lag_messages)") == {"": 0.0})
     kafka.running.process.send_signal(signal.SIGSTOP)
     try:
-        wait_for(lambda: "SeparationLagUnknown" in prometheus.firing())
-        assert prometheus.ask("separation_lag_messages") == {}
-        assert prometheus.ask("separation_desired_replicas") == {}
-        assert replica.process.poll() is None
+        watched.until_firing("SeparationLagUnknown")
+        assert watched.ask("separation_lag_messages") == {}
+        assert watched.ask("separation_desired_replicas") == {}
+        assert watched.replica.process.poll() is None
     finally:
         kafka.running.process.send_signal(signal.SIGCONT)
-    wait_for(lambda: "SeparationLagUnknown" not in prometheus.firing())
-    wait_for(lambda: prometheus.ask("sum(separation_lag_messages)") == {"": 0.0})
+    watched.until_silent()
+    wait_for(lambda: watched.ask("sum(separation_lag_messages)") == {"": 0.0})
+
+
+def test_a_killed_replica_raises_an_alert_until_one_is_back(watched: Watched) -> None:
+    """Without any replica an alert fires, until one answers again."""
+    watched.replica.process.kill()
+    watched.until_firing("SeparationNoConsumer")
+    port = watched.replica.port  # where Prometheus looks for it
+    watched.replica = watched.platform.start_replica(**ENVIRONMENT, HTTP_PORT=str(port))
+    watched.replica.port = port
+    watched.replica.wait_ready()
+    watched.until_silent()

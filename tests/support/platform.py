@@ -10,17 +10,20 @@ import sys
 import time
 import uuid
 from collections.abc import Mapping, Sequence
+from contextlib import closing
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 
 import httpx
-from confluent_kafka import Consumer, KafkaException, Producer, TopicPartition
+from confluent_kafka import Consumer, KafkaException, Message, Producer, TopicPartition
 from minio import Minio
+from prometheus_client.parser import text_string_to_metric_families
 from tenacity import retry, retry_if_exception_type, stop_after_delay, wait_fixed
 
 from consumer.adapters.avro import AvroCodec
 from consumer.events import DeadLetter, Event, OutputOptions, SeparationRequest, SeparationResult, SourceObject
+from consumer.model import Headers
 from devstack.service import free_port
 
 PATIENCE_S = 180.0  # before a test gives up on what should have come; never a measure of speed
@@ -32,12 +35,17 @@ class ReplicaProcess:
     log: Path
     port: int
 
-    def get(self, page: str) -> httpx.Response | None:
+    def get(self, page: str, **headers: str) -> httpx.Response | None:
         """A page of its HTTP port, None while nothing listens there."""
         try:
-            return httpx.get(f"http://127.0.0.1:{self.port}{page}", timeout=5)
+            return httpx.get(f"http://127.0.0.1:{self.port}{page}", headers=headers, timeout=5)
         except httpx.HTTPError:
             return None
+
+    def gauges(self, name: str) -> dict[tuple[str, int], float]:
+        """A gauge's series by topic and partition; those without these labels under ("", -1)."""
+        page = self.get("/metrics")
+        return {} if page is None else series(page.text, name)
 
     def is_ready(self) -> bool:
         page = self.get("/ready")
@@ -102,12 +110,12 @@ class Platform:
         self.minio.fput_object(self.source_bucket, key or path.name, str(path))
         return key or path.name
 
-    def send(self, value: bytes | None, key: str | None = None) -> None:
-        self.send_to("REQUESTS", value, key)
+    def send(self, value: bytes | None, key: str | None = None, headers: Headers = ()) -> None:
+        self.send_to("REQUESTS", value, key, headers)
 
-    def send_to(self, kind: str, value: bytes | None, key: str | None = None) -> None:
+    def send_to(self, kind: str, value: bytes | None, key: str | None = None, headers: Headers = ()) -> None:
         producer = Producer({"bootstrap.servers": self.bootstrap_servers})
-        producer.produce(self.topic(kind), value, key.encode() if key else None)
+        producer.produce(self.topic(kind), value, key.encode() if key else None, headers=list(headers))
         assert producer.flush(30) == 0
 
     def request(self, object_key: str, *, output_format: str = "wav", **fields: object) -> SeparationRequest:
@@ -131,16 +139,21 @@ class Platform:
     def read_outcomes(self) -> list[SeparationResult | DeadLetter]:
         """All outcomes that are there now."""
         kinds = self._outcome_kinds()
-        return [self.codec.decode(kinds[topic], value) for topic, _, value in self._read(kinds)]  # type: ignore[misc]
+        return [self.codec.decode(kinds[message.topic()], message.value()) for message in self._read(kinds)]  # type: ignore[misc, index]
+
+    def outcome_headers(self) -> dict[bytes | None, dict[str, bytes | None]]:
+        """The headers of all outcomes that are there now, by record key."""
+        return {message.key(): dict(message.headers() or []) for message in self._read(self._outcome_kinds())}  # type: ignore[misc]
 
     def _outcome_kinds(self) -> dict[str, type[Event]]:
         return {self.topic("RESULTS"): SeparationResult, self.topic("DEAD_LETTER"): DeadLetter}
 
-    def _read(self, topics: Mapping[str, object]) -> list[tuple[str, bytes | None, bytes | None]]:
+    def _read(self, topics: Mapping[str, object]) -> list[Message]:
         """Every committed record of these topics, from the beginning to the end as it is now."""
         consumer = Consumer({
             "bootstrap.servers": self.bootstrap_servers, "group.id": "reader", "isolation.level": "read_committed",
             "enable.auto.commit": False, "enable.partition.eof": True, "auto.offset.reset": "earliest",
+            "fetch.wait.max.ms": 50,
         })  # fmt: skip
         metadata = consumer.list_topics(timeout=10).topics
         left = {(topic, number) for topic in topics if topic in metadata for number in metadata[topic].partitions}
@@ -152,30 +165,43 @@ class Platform:
             if message.error():
                 left.discard((message.topic(), message.partition()))
             else:
-                found.append((message.topic(), message.key(), message.value()))
+                found.append(message)
         consumer.close()
         return found
+
+    def unfinished(self) -> list[Message]:
+        """Records of the requests and retry topics without an outcome: committed ones, so markers are none."""
+        with closing(self._reader()) as reader:
+            places = self._places(reader)
+            finished = {(p.topic, p.partition): p.offset for p in reader.committed(places, timeout=30)}
+        records = self._read({place.topic: None for place in places})
+        return [record for record in records if record.offset() >= finished[record.topic(), record.partition()]]  # type: ignore[operator, index]
 
     # A broker that has just been started, or has only just met the group, may still be looking for its coordinator.
     @retry(retry=retry_if_exception_type(KafkaException), stop=stop_after_delay(60), wait=wait_fixed(0.2), reraise=True)
     def lag(self) -> int:
         """Records of the requests and retry topics that the group has not finished, markers included."""
-        group = self.environment["KAFKA_GROUP_ID"]
-        reader = Consumer({"bootstrap.servers": self.bootstrap_servers, "group.id": group})  # never a member
-        try:
-            topics = reader.list_topics(timeout=30).topics
-            places = [
-                TopicPartition(name, number)
-                for name, topic in topics.items()
-                if name.startswith(self.topic("REQUESTS"))
-                for number in topic.partitions
-            ]
+        with closing(self._reader()) as reader:
+            places = self._places(reader)
             # First what is finished, then what there is: what moves to a retry topic in between counts as left to do.
             finished = [max(0, place.offset) for place in reader.committed(places, timeout=30)]
             ends = [reader.get_watermark_offsets(place, timeout=30)[1] for place in places]
             return sum(ends) - sum(finished)
-        finally:
-            reader.close()
+
+    def _places(self, reader: Consumer) -> list[TopicPartition]:
+        topics = reader.list_topics(timeout=30).topics
+        return [
+            TopicPartition(name, number)
+            for name, topic in topics.items()
+            if name.startswith(self.topic("REQUESTS"))
+            for number in topic.partitions
+        ]
+
+    def _reader(self) -> Consumer:
+        """Asks in the group's name, and is never a member."""
+        return Consumer({
+            "bootstrap.servers": self.bootstrap_servers, "group.id": self.environment["KAFKA_GROUP_ID"],
+        })  # fmt: skip
 
     def objects(self, prefix: str) -> set[str]:
         found = self.minio.list_objects(self.output_bucket, prefix, recursive=True)
@@ -188,14 +214,30 @@ class Platform:
             replica.process.wait()
 
 
+def series(page: str, name: str) -> dict[tuple[str, int], float]:
+    """What one page of metrics says of a gauge, by topic and partition."""
+    return {
+        (sample.labels.get("topic", ""), int(sample.labels.get("partition", -1))): sample.value
+        for family in text_string_to_metric_families(page)
+        for sample in family.samples
+        if sample.name == f"separation_{name}"
+    }
+
+
 COMMAND = (str(Path(sys.executable).with_name("spleeter-consumer")),)
 
 
 def make_platform(
-    bootstrap_servers: str, minio_endpoint: str, folder: Path, model_path: Path, *, partitions: int = 6
+    bootstrap_servers: str,
+    minio_endpoint: str,
+    folder: Path,
+    model_path: Path,
+    *,
+    partitions: int = 6,
+    name: str | None = None,
 ) -> Platform:
     """Topics and buckets of its own, created as an operator would: by `topics create`."""
-    name = f"t{uuid.uuid4().hex[:8]}"
+    name = name or f"t{uuid.uuid4().hex[:8]}"
     kinds = ("REQUESTS", "RESULTS", "DEAD_LETTER", "PROGRESS", "CONTROL", "AUDIT")
     inherited = {
         n: v for n, v in os.environ.items() if n in ("PATH", "HOME", "TMPDIR", "LANG") or n.startswith("PYTHON")

@@ -28,6 +28,7 @@ from consumer.steps.reuse import Reuse
 from consumer.steps.scan import Scan
 from consumer.steps.store import Store
 from consumer.steps.validate import Validate
+from consumer.tracing import NoTracer, Tracer
 from consumer.weights import Weights
 from tests.support.fakes import (
     NOON,
@@ -68,6 +69,7 @@ class Bench:
     max_job_s: float = 60.0
     reuses: bool = False
     scanner: FakeScanner | None = None
+    tracer: Tracer = field(default_factory=NoTracer)
     halted: list[Fatal] = field(default_factory=list)
 
     def __post_init__(self) -> None:
@@ -95,6 +97,7 @@ class Bench:
         self.control = ControlFollower(self.feed, CODEC, self.cancellations)
         self.pipeline = Pipeline(
             self.ledger, self._rooms(), [self.separator], patience=self._patience(), metrics=self.metrics,
+            tracer=self.tracer,
             progress=ProgressReporter(self.notices, CODEC, topic="progress", instance_id="i"),
             cancellations=self.cancellations, max_job_s=self.max_job_s, halt=self._halt,
         )  # fmt: skip

@@ -17,6 +17,7 @@ from consumer.events import (
     SeparationRequest,
     SeparationResult,
 )
+from consumer.model import Headers
 from consumer.settings import KafkaSettings, TopicSettings
 from tests.support.fakes import a_request
 
@@ -70,11 +71,15 @@ def take(watch: Watch, count: int) -> list[Event]:
 
 
 def test_a_request_reaches_its_topic(client: Client, topics: TopicSettings, cluster: Producer) -> None:
-    """`send` returns once the broker has the request, which lies there under its id."""
-    client.send(a_request(request_id="r7"))
+    """`send` returns once the broker has the request, which lies there under its id, with the headers it was given."""
+    client.send(a_request(request_id="r7"), headers=[("traceparent", b"00-1-2-3")])
     kinds: dict[str, type[Event]] = {topics.requests: SeparationRequest}
-    [request] = take(Watch(client._kafka, kinds, CODEC, from_beginning=True), 1)
-    assert request == a_request(request_id="r7")
+    watch = Watch(client._kafka, kinds, CODEC, from_beginning=True)
+    message = watch._consumer.poll(20)
+    assert message is not None
+    assert (message.key(), message.headers()) == (b"r7", [("traceparent", b"00-1-2-3")])
+    assert CODEC.decode_request(message.value()) == a_request(request_id="r7")
+    watch.close()
 
 
 def test_a_cancellation_reaches_its_topic(client: Client, topics: TopicSettings, cluster: Producer) -> None:
@@ -109,8 +114,8 @@ def test_a_request_can_be_waited_for(
     topic = topics.results if isinstance(outcome, SeparationResult) else topics.dead_letter
     send = client.send
 
-    def send_and_answer(request: SeparationRequest) -> None:
-        send(request)
+    def send_and_answer(request: SeparationRequest, headers: Headers) -> None:
+        send(request, headers)
         publish(cluster, topic, type(outcome)(request_id="another"), outcome)
 
     monkeypatch.setattr(client, "send", send_and_answer)
@@ -126,7 +131,7 @@ def test_waiting_has_an_end(client: Client, monkeypatch: pytest.MonkeyPatch) -> 
         client.send_and_wait(a_request(), 0.3)
     assert len(closed) == 1
 
-    def refuse(_: SeparationRequest) -> None:
+    def refuse(_: SeparationRequest, __: Headers) -> None:
         raise BrokerUnavailable("away")
 
     monkeypatch.setattr(client, "send", refuse)

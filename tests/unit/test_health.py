@@ -1,13 +1,18 @@
 import http.client
 import json
 import socket
-from collections.abc import Iterator
+import threading
+import time
+from collections.abc import Callable, Iterator
 
 import httpx
 import pytest
+from prometheus_client import CollectorRegistry
 from prometheus_client.openmetrics.parser import text_string_to_metric_families as parse_openmetrics
 from prometheus_client.parser import text_string_to_metric_families as parse_text
+from structlog.testing import capture_logs
 
+from consumer import health as module
 from consumer.errors import Fatal
 from consumer.health import Health, HealthServer
 from consumer.metrics import Metrics
@@ -115,6 +120,84 @@ def test_one_connection_serves_many_questions(site: Site) -> None:
         connection.request("GET", "/ready")
         assert json.loads(connection.getresponse().read())["status"] == "ok"
     connection.close()
+
+
+def stuck(site: Site, sent: bytes) -> socket.socket:
+    client = socket.create_connection(("127.0.0.1", site.server.port), timeout=20)
+    client.sendall(sent)
+    return client
+
+
+@pytest.mark.parametrize("sent", [b"", b"GET /metrics", b"GET /metrics HTTP/1.1\r\nHost: "])
+def test_clients_that_never_finish_keep_nobody_out(site: Site, sent: bytes) -> None:
+    """However many connections ask half a question, probes are answered, and threads and connections stay few."""
+    before = threading.active_count()
+    clients = [stuck(site, sent) for _ in range(4 * module._CLIENTS)]
+    for _ in range(3):
+        assert site.get("/health")[0] == 200
+    until(lambda: threading.active_count() <= before + module._CLIENTS + 2)
+    assert clients[0].recv(1) == b"", "whoever was there longest had to go"
+    for client in clients:
+        client.close()
+    until(lambda: not site.server._server._since)
+
+
+def test_a_client_that_trickles_is_dropped(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A byte now and then does not make a request last for ever."""
+    monkeypatch.setattr(module, "_CLIENT_S", 0.2)
+    client = stuck(site, b"GET /metrics HTTP/1.1\r\n")
+    client.settimeout(0.05)
+
+    def is_dropped() -> bool:
+        try:
+            client.sendall(b"x")
+            return client.recv(1) == b""
+        except TimeoutError:
+            return False
+        except OSError:
+            return True
+
+    until(is_dropped)
+    client.close()
+    assert site.get("/health")[0] == 200
+
+
+def test_a_client_that_does_not_listen_is_dropped(site: Site) -> None:
+    """Whoever asks for page after page and reads none is cut off, and others are answered meanwhile."""
+    client = socket.socket()
+    client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1024)
+    client.connect(("127.0.0.1", site.server.port))
+    client.settimeout(0.2)
+    with pytest.raises(OSError, match=r"timed out|reset|[Bb]roken"):
+        client.sendall(b"GET /metrics HTTP/1.1\r\n\r\n" * 1_000_000)
+    assert site.get("/health")[0] == 200
+    client.close()
+
+
+def test_an_error_of_ours_is_in_the_log(site: Site) -> None:
+    """A probe that fails ends its own connection with a line in the log, and no other."""
+
+    def fail() -> str:
+        raise RuntimeError("bug")
+
+    health = Health({"broken": fail}, {"well": lambda: ""})
+    server = HealthServer("127.0.0.1", 0, health, CollectorRegistry())
+    with capture_logs() as lines:
+        connection = http.client.HTTPConnection("127.0.0.1", server.port, timeout=10)
+        connection.request("GET", "/health")
+        with pytest.raises(http.client.RemoteDisconnected):
+            connection.getresponse()
+        connection.close()
+        until(lambda: bool(lines))
+    assert [line["event"] for line in lines] == ["http.failed"]
+    server.close()
+
+
+def until(condition: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + 60
+    while not condition():
+        assert time.monotonic() < deadline, "it did not come"
+        time.sleep(0.02)
 
 
 def test_an_address_that_can_not_be_had_is_named() -> None:
