@@ -60,6 +60,8 @@ class KafkaControl:
     def _look(self) -> None:
         """Take up the partitions that are new to us: all of them at first, or once the topic is created."""
         found = self._consumer.list_topics(self._topic, timeout=_REQUEST_S).topics[self._topic]
+        if found.error and found.error.code() != KafkaError.UNKNOWN_TOPIC_OR_PART:
+            raise KafkaException(found.error)
         begun = [self._beginning(number) for number in found.partitions if number not in self._known]
         if begun:
             self._consumer.incremental_assign(begun)

@@ -14,6 +14,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from consumer import lag as lag_module
 from consumer.adapters.kafka_lag import KafkaLag
+from consumer.adapters.kafka_patience import patiently
 from consumer.events import SeparationRequest
 from consumer.lag import Describe, PartitionLag
 from consumer.model import TopicPartition
@@ -21,7 +22,7 @@ from consumer.redelivery import headers as redelivery_headers
 from consumer.settings import KafkaSettings
 from tests.support.clips import write_clip
 from tests.support.fakes import a_record, a_redelivery, a_request
-from tests.support.platform import Platform, ReplicaProcess, wait_for
+from tests.support.platform import PATIENCE_S, Platform, ReplicaProcess, wait_for
 
 CLOSE_S = 1.0  # the issue's own bound for an age
 
@@ -64,7 +65,8 @@ class Group:
         return producer
 
     def commit(self, offset: int, *, partition: int = 0) -> None:
-        self._consumer.commit(offsets=[KafkaPartition(self.topic, partition, offset)], asynchronous=False)
+        position = KafkaPartition(self.topic, partition, offset)
+        patiently(lambda: self._consumer.commit(offsets=[position], asynchronous=False), PATIENCE_S)
 
     def lag(self, partition: int = 0, *, topic: str | None = None) -> PartitionLag:
         found = {lag.partition: lag for lag in self.kafka_lag.read(patience_s=60.0).lags}

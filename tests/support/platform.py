@@ -15,11 +15,12 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import httpx
-from confluent_kafka import Consumer, KafkaException, Producer, TopicPartition
+from confluent_kafka import Consumer, KafkaError, KafkaException, Producer, TopicPartition
 from minio import Minio
 from tenacity import retry, retry_if_exception_type, stop_after_delay, wait_fixed
 
 from consumer.adapters.avro import AvroCodec
+from consumer.adapters.kafka_patience import is_passing, patiently
 from consumer.events import DeadLetter, Event, OutputOptions, SeparationRequest, SeparationResult, SourceObject
 from devstack.service import free_port
 
@@ -142,17 +143,20 @@ class Platform:
             "bootstrap.servers": self.bootstrap_servers, "group.id": "reader", "isolation.level": "read_committed",
             "enable.auto.commit": False, "enable.partition.eof": True, "auto.offset.reset": "earliest",
         })  # fmt: skip
-        metadata = consumer.list_topics(timeout=10).topics
+        metadata = patiently(lambda: consumer.list_topics(timeout=10), PATIENCE_S).topics
         left = {(topic, number) for topic in topics if topic in metadata for number in metadata[topic].partitions}
         consumer.assign([TopicPartition(topic, number, 0) for topic, number in left])
         found = []
         while left:
             message = consumer.poll(30)
             assert message is not None, f"{left} could not be read to the end"
-            if message.error():
-                left.discard((message.topic(), message.partition()))
-            else:
+            trouble = message.error()
+            if trouble is None:
                 found.append((message.topic(), message.key(), message.value()))
+            elif trouble.code() == KafkaError._PARTITION_EOF:
+                left.discard((message.topic(), message.partition()))
+            else:  # what passes is followed by records, what does not, by nothing
+                assert is_passing(KafkaException(trouble)), trouble
         consumer.close()
         return found
 
