@@ -15,7 +15,7 @@ from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaException, Producer
 from confluent_kafka import TopicPartition as KafkaPartition
 
 from consumer.adapters.avro import AvroCodec
-from consumer.adapters.kafka_config import common_config, connect, producer_config
+from consumer.adapters.kafka_config import connect, producer_config, reader_config
 from consumer.adapters.kafka_patience import patiently
 from consumer.errors import BrokerUnavailable
 from consumer.events import (
@@ -89,9 +89,7 @@ class Watch:
         self, kafka: KafkaSettings, kinds: dict[str, type[Event]], codec: AvroCodec, *, from_beginning: bool
     ) -> None:
         self._kinds, self._codec = kinds, codec
-        config = common_config(kafka) | kafka.properties
-        config |= {"group.id": "unused", "enable.auto.commit": False, "isolation.level": "read_committed"}
-        self._consumer = connect(Consumer, config, "watch")
+        self._consumer = connect(Consumer, reader_config(kafka), "watch")
         try:
             found = [patiently(partial(self._positions, topic, from_beginning), _REQUEST_S) for topic in kinds]
             self._consumer.assign([place for places in found for place in places])

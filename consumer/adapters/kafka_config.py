@@ -12,6 +12,10 @@ from consumer.settings import KafkaSettings, variable_of
 
 TRANSACTION_TIMEOUT_MS = 10_000  # a transaction here takes milliseconds; one that is left behind blocks its partitions
 
+# Properties that only say something about a member of a group; one that is none may not even be made with them.
+_MEMBERS = ("group.", "heartbeat.", "max.poll", "partition.assignment", "session.")
+_CONSUMERS = (*_MEMBERS, "auto.offset", "fetch.", "max.partition", "queued.")  # librdkafka warns of them on a producer
+
 ClientT = TypeVar("ClientT")
 
 
@@ -68,13 +72,19 @@ def consumer_config(settings: KafkaSettings, group_instance_id: str | None) -> d
     return config | settings.properties | ours
 
 
+def reader_config(settings: KafkaSettings) -> dict[str, Any]:
+    """For a reader of committed records that is a member of no group: what is set for members is not for it."""
+    ours = {"group.id": "unused", "enable.auto.commit": False, "isolation.level": "read_committed"}
+    return common_config(settings) | _without(settings.properties, _MEMBERS) | ours
+
+
 def producer_config(settings: KafkaSettings) -> dict[str, Any]:
     return common_config(settings) | {
         "linger.ms": 0,
         "compression.type": "lz4",
         # A dead letter holds the record that failed, which may be as large as a record can be.
         "message.max.bytes": 2 << 20,
-    } | _without_consumers(settings.properties)  # fmt: skip
+    } | _without(settings.properties, _CONSUMERS)  # fmt: skip
 
 
 def transactional_config(settings: KafkaSettings, transactional_id: str) -> dict[str, Any]:
@@ -86,16 +96,5 @@ def transactional_config(settings: KafkaSettings, transactional_id: str) -> dict
     }
 
 
-def _without_consumers(properties: dict[str, str]) -> dict[str, str]:
-    """librdkafka warns of consumer properties on a producer."""
-    prefixes = (
-        "fetch.",
-        "max.poll",
-        "queued.",
-        "session.",
-        "heartbeat.",
-        "auto.offset",
-        "partition.assignment",
-        "max.partition",
-    )
+def _without(properties: dict[str, str], prefixes: tuple[str, ...]) -> dict[str, str]:
     return {name: value for name, value in properties.items() if not name.startswith(prefixes)}

@@ -22,7 +22,7 @@ from confluent_kafka import Message as KafkaMessage
 from confluent_kafka import TopicPartition as KafkaPartition
 from confluent_kafka.admin import AdminClient, OffsetSpec  # type: ignore[attr-defined]
 
-from consumer.adapters.kafka_config import common_config, connect, producer_config
+from consumer.adapters.kafka_config import connect, producer_config, reader_config
 from consumer.adapters.kafka_patience import patiently
 from consumer.errors import BrokerUnavailable
 from consumer.lag import Backlog, Tail, Waiting
@@ -58,11 +58,9 @@ class KafkaLag:
 
     def __init__(self, settings: KafkaSettings, topics: Collection[str], describe: Describe) -> None:
         self._group, self._topics, self._describe = settings.group_id, frozenset(topics), describe
-        config = common_config(settings) | settings.properties | {
+        config = reader_config(settings) | {
             "group.id": settings.group_id,  # nothing is subscribed or committed: it is never a member
-            "enable.auto.commit": False,
             "enable.auto.offset.store": False,
-            "isolation.level": "read_committed",
             "enable.partition.eof": True,
             "auto.offset.reset": "earliest",
             "fetch.wait.max.ms": 100,

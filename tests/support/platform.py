@@ -49,7 +49,8 @@ class ReplicaProcess:
         assert self.process.poll() is None, self.log.read_text()[-2000:]
 
     def lines(self) -> list[dict[str, object]]:
-        return [json.loads(line) for line in self.log.read_text().splitlines()]
+        whole, _, _ = self.log.read_text().rpartition("\n")  # the last line may not be whole
+        return [json.loads(line) for line in whole.splitlines()]
 
     def said(self, event: str) -> list[dict[str, object]]:
         return [line for line in self.lines() if line["event"] == event]
