@@ -36,6 +36,7 @@ from consumer.weights import Weights
 
 MAX_STARTS = 3  # of a record that kills its separator, or its whole replica
 FETCHERS, STORERS = 2, 2
+FORGET_WITHIN_S = 0.3  # small stems are stored by then, and a transaction is saved
 _IDLE_S = 0.5
 
 T = TypeVar("T")
@@ -63,6 +64,7 @@ class Work:
     request_id: str | None = None
     track: LocalTrack | None = None
     stems: Stems | None = None
+    stored: StoredStems | None = None
     starts: int = 0
     timings_s: dict[str, float] = field(default_factory=dict)
 
@@ -136,6 +138,7 @@ class Pipeline:
     def _store_loop(self) -> None:
         while work := self._take(self._separated):
             self._lead(work, self._to_result, None)
+            self._let_be_found(work)
 
     def _take(self, source: queue.Queue[Work], while_idle: Callable[[], None] = lambda: None) -> Work | None:
         while not self._stopped.is_set():
@@ -243,19 +246,22 @@ class Pipeline:
             except BaseException:
                 self._ledger.forget_start(ticket)
                 raise
-            self._ledger.forget_start(ticket)
+            self._ledger.forget_start(ticket, within_s=FORGET_WITHIN_S)
             return separation
 
     def _to_result(self, work: Work) -> Outcome:
         stems = work.stems
         assert stems
-        stored = self._through(work, "store", lambda: self._rooms.store(stems, work.timings_s))
-        if self._rooms.reuse:
-            try:
-                self._rooms.reuse.note(stems.track, stored)
-            except (Transient, Rejected) as error:  # the result stands without it
-                work.log.warning("reuse.not_noted", reason=str(error))
+        stored = work.stored = self._through(work, "store", lambda: self._rooms.store(stems, work.timings_s))
         return self._result(work, stored)
+
+    def _let_be_found(self, work: Work) -> None:
+        """Of what was stored, by others with the same content; the result does not wait for that."""
+        if self._rooms.reuse and work.stems and work.stored:
+            try:
+                self._rooms.reuse.note(work.stems.track, work.stored)
+            except Exception as error:  # noqa: BLE001 - the result stands without it
+                work.log.warning("reuse.not_noted", reason=str(error))
 
     def _result(self, work: Work, stored: StoredStems) -> Outcome:
         work.stage = "publish"

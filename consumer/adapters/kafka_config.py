@@ -53,7 +53,7 @@ def consumer_config(settings: KafkaSettings, group_instance_id: str | None) -> d
         "queued.max.messages.kbytes": 16_384,
         "max.poll.interval.ms": 60_000,
         "topic.metadata.refresh.interval.ms": 30_000,
-        "statistics.interval.ms": 5_000,
+        "statistics.interval.ms": 1_000,  # they tell whether brokers are there
     }
     # Range spreads each topic by itself. The others only even out the sum: measured on Kafka 4.3, of three replicas
     # one then gets all partitions of the requests, and the others those of the retry topics, which are nearly empty.
@@ -92,7 +92,7 @@ def transactional_config(settings: KafkaSettings, transactional_id: str) -> dict
         "transactional.id": transactional_id,
         "transaction.timeout.ms": TRANSACTION_TIMEOUT_MS,
         # The broker asks to wait while it ends the transaction before; at the default of 100 ms each one costs 104 ms.
-        "retry.backoff.ms": 2,
+        "retry.backoff.ms": 1,
     }
 
 
