@@ -230,8 +230,8 @@ def make_platform(
     return platform
 
 
-def wait_for(condition) -> None:  # type: ignore[no-untyped-def]
+def wait_for(condition, every_s: float = 0.1) -> None:  # type: ignore[no-untyped-def]
     deadline = time.monotonic() + PATIENCE_S
     while not condition():
         assert time.monotonic() < deadline, "it did not come"
-        time.sleep(0.1)
+        time.sleep(every_s)
