@@ -6,7 +6,13 @@ from typing import Any
 import pytest
 from confluent_kafka import Consumer, Producer
 
-from consumer.adapters.kafka_config import connect, consumer_config, producer_config, reader_config
+from consumer.adapters.kafka_config import (
+    connect,
+    consumer_config,
+    producer_config,
+    reader_config,
+    transactional_config,
+)
 from consumer.errors import SettingsError
 from consumer.settings import KafkaSettings
 
@@ -37,6 +43,12 @@ def test_what_is_set_for_members_disturbs_nobody_else(
     assert ("max.poll.interval.ms" in config_of) == is_member
     if isinstance(made, Consumer):
         made.close()
+
+
+def test_the_publisher_never_forgets_its_brokers() -> None:
+    """What it must have to survive an outage can't be changed by a property."""
+    config = transactional_config(settings({"metadata.recovery.strategy": "rebootstrap"}), "id")
+    assert config["metadata.recovery.strategy"] == "none"
 
 
 def test_a_wrong_property_is_named() -> None:
