@@ -85,8 +85,9 @@ def _naive_consumer(environment: Mapping[str, str], folder: Path) -> Iterator[No
         )  # fmt: skip
         try:
             yield
-            if process.poll() is not None:
-                raise SystemExit((folder / "naive.log").read_text()[-2000:])
         finally:
+            ended_by_itself = process.poll() is not None
             process.kill()
             process.wait()
+            if ended_by_itself:
+                raise SystemExit((folder / "naive.log").read_text()[-2000:])
