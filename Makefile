@@ -34,7 +34,7 @@ lint: sync ## style, types and who may import whom
 	$(RUN) mypy
 	$(RUN) lint-imports
 
-bench: sync ## this engine beside Spleeter's own, as ratios measured in one run
+bench: sync ## this engine beside Spleeter's own, and what delivery costs, measured in one run
 	$(RUN) python -m bench
 
 stack-up: sync ## real Kafka on 127.0.0.1:9092 and real MinIO on 127.0.0.1:9000

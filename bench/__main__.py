@@ -1,10 +1,11 @@
-"""`python -m bench [SECONDS [ROUNDS]]`: prints the table, in Markdown."""
+"""`python -m bench [SECONDS [ROUNDS]]`: prints the tables, in Markdown: the engine's and delivery's."""
 
 import os
 import sys
 import tempfile
 from pathlib import Path
 
+from bench import delivery
 from bench.contenders import ENCODED, WARM_JOBS
 from bench.material import tools, write_models, write_song
 from bench.measure import Run, median, peak_gb, python, run
@@ -20,6 +21,8 @@ def main() -> None:
     system.provide({"ffprobe": "ffmpeg"})  # Spleeter's own needs it
     with tempfile.TemporaryDirectory() as folder:
         print_table(Path(folder), seconds, rounds)
+    _say("")
+    delivery.main()
 
 
 def print_table(work: Path, seconds: float, rounds: int) -> None:

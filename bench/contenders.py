@@ -1,7 +1,7 @@
 """What is measured: `python -m bench.contenders NAME MODEL FILE FOLDER`; prints its seconds as JSON.
 
-NAME is `reference`, `engine:RUNTIME` or `start:RUNTIME`. The first two are warm: a first job is not counted, the median
-of the others is.
+NAME is `reference`, `engine:RUNTIME`, `files:RUNTIME` or `start:RUNTIME`. The first two are warm: a first job is not
+counted, the median of the others is. `files` separates several, their names joined by commas; the first is not counted.
 """
 
 import json
@@ -9,7 +9,7 @@ import statistics
 import sys
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -51,6 +51,24 @@ def engine(runtime: str, model: str, file: Path, folder: Path) -> dict[str, floa
     segment = magnitudes.astype(np.float32)
     segment_s = _warm(lambda: network.masks(segment), jobs=15)
     return {"job": job_s, **encoded_s, "segment": segment_s, "fixed": fixed_s - segment_s, "load": loaded_s}
+
+
+def files(runtime: str, model: str, files: Sequence[Path], folder: Path) -> dict[str, float]:
+    """This engine on one file after the other; the mean, from the end of the first to the end of the last."""
+    from consumer.separator.ffmpeg import FFmpeg
+    from consumer.separator.track import TrackOrder, separate_track
+    from consumer.settings import JobSettings
+
+    network, ffmpeg = (
+        _network(runtime, model),
+        FFmpeg(allowed_formats=JobSettings.model_fields["allowed_formats"].default),
+    )
+    folder.mkdir(parents=True, exist_ok=True)
+    ends = []
+    for file in files:
+        separate_track(TrackOrder(path=file, folder=folder), network, ffmpeg)
+        ends.append(time.monotonic())
+    return {"job": (ends[-1] - ends[0]) / (len(ends) - 1)}
 
 
 def _network(runtime: str, model: str):  # type: ignore[no-untyped-def]
@@ -106,6 +124,8 @@ def main() -> None:
             told = reference(model, Path(file), Path(folder))
         case "engine":
             told = engine(runtime, model, Path(file), Path(folder))
+        case "files":
+            told = files(runtime, model, [Path(name) for name in file.split(",")], Path(folder))
         case "start":
             told = start(runtime, model)
         case _:

@@ -8,12 +8,12 @@ from tests.support.audio import RATE_HZ, music
 from tests.support.checkpoints import write_checkpoint
 
 
-def write_song(path: Path, seconds: float) -> Path:
+def write_song(path: Path, seconds: float, seed: int = 1) -> Path:
     """An mp3 of that length."""
     subprocess.run(
         [bundled_binary(), "-v", "error", "-y", "-f", "f32le", "-ar", str(RATE_HZ), "-ac", "2", "-i", "pipe:0",
          "-b:a", "192k", str(path)],
-        input=music(seconds=seconds, seed=1).tobytes(), check=True,
+        input=music(seconds=seconds, seed=seed).tobytes(), check=True,
     )  # fmt: skip
     return path
 

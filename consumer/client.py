@@ -9,12 +9,14 @@ import time
 from collections.abc import Iterator
 from contextlib import closing
 from datetime import UTC, datetime
+from functools import partial
 
 from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaException, Producer
 from confluent_kafka import TopicPartition as KafkaPartition
 
 from consumer.adapters.avro import AvroCodec
-from consumer.adapters.kafka_config import common_config, connect, producer_config
+from consumer.adapters.kafka_config import connect, producer_config, reader_config
+from consumer.adapters.kafka_patience import patiently
 from consumer.errors import BrokerUnavailable
 from consumer.events import (
     DeadLetter,
@@ -91,22 +93,24 @@ class Watch:
         self, kafka: KafkaSettings, kinds: dict[str, type[Event]], codec: AvroCodec, *, from_beginning: bool
     ) -> None:
         self._kinds, self._codec = kinds, codec
-        config = common_config(kafka) | kafka.properties
-        config |= {"group.id": "unused", "enable.auto.commit": False, "isolation.level": "read_committed"}
-        self._consumer = connect(Consumer, config, "watch")
+        self._consumer = connect(Consumer, reader_config(kafka), "watch")
         try:
-            self._consumer.assign([p for topic in kinds for p in self._positions(topic, from_beginning=from_beginning)])
+            found = [patiently(partial(self._positions, topic, from_beginning), _REQUEST_S) for topic in kinds]
+            self._consumer.assign([place for places in found for place in places])
         except KafkaException as error:
             raise _unavailable(error.args[0].str()) from error
 
-    def _positions(self, topic: str, *, from_beginning: bool) -> Iterator[KafkaPartition]:
+    def _positions(self, topic: str, from_beginning: bool) -> list[KafkaPartition]:  # noqa: FBT001
         """Where to begin; the ends are asked for now, not when fetching begins."""
         found = self._consumer.list_topics(topic, timeout=_REQUEST_S).topics[topic]
-        for number in found.partitions:
-            offset = OFFSET_BEGINNING
+        if found.error:
+            raise KafkaException(found.error)
+        places = [KafkaPartition(topic, number) for number in found.partitions]
+        for place in places:
+            place.offset = OFFSET_BEGINNING
             if not from_beginning:
-                _, offset = self._consumer.get_watermark_offsets(KafkaPartition(topic, number), timeout=_REQUEST_S)
-            yield KafkaPartition(topic, number, offset)
+                _, place.offset = self._consumer.get_watermark_offsets(place, timeout=_REQUEST_S)
+        return places
 
     def poll(self, timeout_s: float) -> Event | None:
         """The next event, None if there is none within timeout_s."""

@@ -45,6 +45,8 @@ class Lease:
     working: dict[int, Ticket] = field(default_factory=dict)
     # offset -> how often a separator began that record without coming to an end of it, crashes of replicas included
     starts: dict[int, int] = field(default_factory=dict)
+    # Until then a start that is only to be forgotten waits for the outcome that it can be committed with.
+    forgets_at: float = 0.0
 
     def begin(self, committed: Position | None) -> None:
         """Reading begins at the committed position, whose note tells of crashes under earlier owners."""
@@ -58,7 +60,7 @@ class Lease:
             return None
         ready = self.watermark.publishable()
         position = Position(offset=ready.offset, note=format_note(self.starts, ready.offset))
-        if position == (self.committed or Position(offset=0)):
+        if position == (self.committed or Position(offset=0)) or self._can_wait(position):
             return None
         # The oldest membership of the batch: if the partition was away in between, the broker refuses it.
         membership = ready.outcomes[0].ticket.membership if ready.outcomes else self.membership
@@ -70,6 +72,13 @@ class Lease:
             messages=tuple(message_of(settled.outcome) for settled in ready.outcomes),
         )
         return Offer(self, commit, ready.outcomes)
+
+    def _can_wait(self, position: Position) -> bool:
+        """Whether that would only forget starts, for which there is time."""
+        if self.committed is None or position.offset != self.committed.offset or time.monotonic() >= self.forgets_at:
+            return False
+        known = parse_note(self.committed.note)
+        return all(n <= known.get(offset, 0) for offset, n in self.starts.items())
 
     def confirm(self, offer: "Offer") -> None:
         """What was offered is published and committed."""

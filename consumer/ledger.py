@@ -180,6 +180,7 @@ class Ledger:
         """Work on the record ended without an outcome; it will be read again by whoever owns the partition then."""
         with self._changed:
             ticket.lease.working.pop(ticket.record.offset, None)
+            ticket.lease.forgets_at = 0.0
             self._changed.notify_all()
 
     def starts(self, ticket: Ticket) -> int:
@@ -203,11 +204,15 @@ class Ledger:
                 self._changed.wait(0.5)
         raise OwnershipLost(f"{lease.partition.topic} [{lease.partition.partition}]")
 
-    def forget_start(self, ticket: Ticket) -> None:
-        """The separator came to an end of the record, or was stopped: that start was no crash."""
+    def forget_start(self, ticket: Ticket, within_s: float = 0.0) -> None:
+        """The separator came to an end of the record, or was stopped: that start was no crash.
+
+        within_s: for so long the outcome is waited for, to be committed together with it.
+        """
         with self._changed:
             starts = ticket.lease.starts
             starts[ticket.record.offset] = starts.get(ticket.record.offset, 1) - 1
+            ticket.lease.forgets_at = time.monotonic() + within_s
             self._changed.notify_all()
 
     # --- the publisher's side ---

@@ -16,7 +16,7 @@ import structlog
 
 from consumer.cancellation import Cancellation
 from consumer.cancellations import Cancellations
-from consumer.errors import Cancelled, Fatal, Rejected, Transient
+from consumer.errors import Cancelled, Fatal, Transient
 from consumer.events import REQUEST_ID
 from consumer.lease import Ticket
 from consumer.ledger import Ledger
@@ -66,6 +66,7 @@ class Work:
     request_id: str | None = None
     track: LocalTrack | None = None
     stems: Stems | None = None
+    stored: StoredStems | None = None
     timings_s: dict[str, float] = field(default_factory=dict)
 
 
@@ -140,6 +141,7 @@ class Pipeline:
     def _store_loop(self) -> None:
         while work := self._take(self._separated):
             self._lead(work, self._to_result, None)
+            self._let_be_found(work)
 
     def _take(self, source: queue.Queue[Work], while_idle: Callable[[], None] = lambda: None) -> Work | None:
         while not self._stopped.is_set():
@@ -234,13 +236,16 @@ class Pipeline:
     def _to_result(self, work: Work) -> Outcome:
         stems = work.stems
         assert stems
-        stored = self._through(work, "store", lambda: self._rooms.store(stems, work.timings_s))
-        if self._rooms.reuse:
-            try:
-                self._rooms.reuse.note(stems.track, stored)
-            except (Transient, Rejected) as error:  # the result stands without it
-                work.log.warning("reuse.not_noted", reason=str(error))
+        stored = work.stored = self._through(work, "store", lambda: self._rooms.store(stems, work.timings_s))
         return self._result(work, stored)
+
+    def _let_be_found(self, work: Work) -> None:
+        """Of what was stored, by others with the same content; the result does not wait for that."""
+        if self._rooms.reuse and work.stems and work.stored:
+            try:
+                self._rooms.reuse.note(work.stems.track, work.stored)
+            except Exception as error:  # noqa: BLE001 - the result stands without it
+                work.log.warning("reuse.not_noted", reason=str(error))
 
     def _result(self, work: Work, stored: StoredStems) -> Outcome:
         work.stage = "publish"

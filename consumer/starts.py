@@ -11,6 +11,7 @@ from consumer.ports import Separator
 from consumer.progress import ProgressReporter
 
 MAX_STARTS = 3  # of a record that kills its separator, or its whole replica
+FORGET_WITHIN_S = 0.3  # small stems are stored by then, and a transaction is saved
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,5 +36,5 @@ class CountedStarts:
             except BaseException:
                 self.ledger.forget_start(ticket)
                 raise
-            self.ledger.forget_start(ticket)
+            self.ledger.forget_start(ticket, within_s=FORGET_WITHIN_S)
             return separation

@@ -59,10 +59,12 @@ def kafka(folder: Path, port: int, doors: Mapping[int, int] | None = None) -> Se
             )
         )
         cluster = base64.urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=")
-        subprocess.run(
+        formatted = subprocess.run(
             [*java, "kafka.tools.StorageTool", "format", "--standalone", "-t", cluster, "-c", str(properties)],
-            stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, check=True,
+            stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False,
         )  # fmt: skip
+        if formatted.returncode:
+            raise SystemExit(f"Kafka's data folder can't be made:\n{formatted.stdout}{formatted.stderr}")
     return Service(
         name="Kafka",
         command=[*java, "kafka.Kafka", str(properties)],

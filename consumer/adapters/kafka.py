@@ -50,7 +50,8 @@ class KafkaSource:
         self._assignments: Assignments | None = None
         self._membership: Membership = None
         self._blocked_since: float | None = None
-        self.last_error: str = ""
+        self._error = ""
+        self._no_connection = ""
         self.traffic = Traffic()
 
     def subscribe(self, topics: Sequence[str], assignments: Assignments) -> None:
@@ -63,7 +64,7 @@ class KafkaSource:
 
     def _on_assign(self, _: Consumer, partitions: list[KafkaPartition]) -> None:
         assert self._assignments
-        self._blocked_since, self.last_error = None, ""
+        self._blocked_since, self._error = None, ""
         self._assignments.assigned([_ours(p) for p in partitions])
 
     def _on_revoke(self, _: Consumer, partitions: list[KafkaPartition]) -> None:
@@ -74,8 +75,16 @@ class KafkaSource:
         assert self._assignments
         self._assignments.lost([_ours(p) for p in partitions])
 
+    @property
+    def last_error(self) -> str:
+        """What keeps us from reading, "" if nothing does."""
+        return self._no_connection or self._error
+
     def _on_statistics(self, text: str) -> None:
         said = json.loads(text)
+        # Of brokers that are all away the client tells nobody who polls; those it was only told of have no number.
+        is_connected = any(broker["state"] == "UP" and broker["nodeid"] >= 0 for broker in said["brokers"].values())
+        self._no_connection = "" if is_connected else "no broker can be reached"
         self.traffic = Traffic(
             received_bytes=said["rx_bytes"],
             sent_bytes=said["tx_bytes"],
@@ -91,14 +100,14 @@ class KafkaSource:
         if error is None:
             return record_of(message)
         if error.code() == KafkaError._PARTITION_EOF:
-            self.last_error = ""
+            self._error = ""
             partition = TopicPartition(message.topic() or "", message.partition() or 0)
             return EndOfPartition(topic_partition=partition, offset=message.offset() or 0)
         self._complain(error)
         return None
 
     def _complain(self, error: KafkaError) -> None:
-        self.last_error = error.str()
+        self._error = error.str()
         if error.code() in _FATAL_ACCESS:
             raise Fatal(f"Kafka refuses access: {error.str()}")
         if error.code() == KafkaError._FATAL or error.fatal():

@@ -1,7 +1,6 @@
 """What is set up in Kafka once: topics, and how soon the group notices that a replica is gone."""
 
-from collections.abc import Iterator, Mapping, Sequence
-from concurrent.futures import Future
+from collections.abc import Mapping, Sequence
 
 from confluent_kafka import KafkaError, KafkaException
 from confluent_kafka.admin import (  # type: ignore[attr-defined]
@@ -14,10 +13,12 @@ from confluent_kafka.admin import (  # type: ignore[attr-defined]
 )
 
 from consumer.adapters.kafka_config import connect, producer_config
+from consumer.adapters.kafka_patience import is_passing, patiently
 from consumer.errors import BrokerUnavailable, Fatal
 from consumer.settings import KafkaSettings, TopicSettings
 
 _REQUEST_S = 15.0
+_PATIENCE_S = 30.0  # with a cluster that is only getting ready
 HEARTBEAT_MS, SESSION_MS = 1_000, 6_000
 _HOUR_MS = 3_600_000
 
@@ -31,8 +32,8 @@ class KafkaAdmin:
 
     def create_topics(
         self, topics: TopicSettings, retry_topics: Sequence[str], *, partitions: int, replication: int
-    ) -> Iterator[str]:
-        """Create what is missing; yields a line a topic."""
+    ) -> list[str]:
+        """Create what is missing; returns a line a topic."""
         # A letter or a retry holds a whole record and some words beside it.
         roomy = {"max.message.bytes": str(2 << 20)}
         wanted: dict[str, tuple[int, Mapping[str, str]]] = {
@@ -48,8 +49,27 @@ class KafkaAdmin:
             NewTopic(name, num_partitions=count, replication_factor=replication, config=dict(config))
             for name, (count, config) in wanted.items()
         ]
-        for name, future in self._client.create_topics(new, operation_timeout=_REQUEST_S).items():
-            yield f"{name}: {_created(name, future)}"
+        left, told = {topic.topic: topic for topic in new}, dict[str, str]()
+
+        def create() -> None:
+            asked = self._client.create_topics(
+                list(left.values()), operation_timeout=_REQUEST_S, request_timeout=_REQUEST_S
+            )
+            answers = {name: future.exception() for name, future in asked.items()}
+            for name, answer in answers.items():
+                if answer is None or _code(answer) == KafkaError.TOPIC_ALREADY_EXISTS:
+                    told[name] = "is there already" if answer else "created"
+                    del left[name]
+                elif not is_passing(answer):
+                    raise Fatal(f"topic {name}: {_told(answer)}") from answer
+            if passing := next((answer for name, answer in answers.items() if name in left), None):
+                raise passing
+
+        try:
+            patiently(create, _PATIENCE_S)
+        except KafkaException as error:
+            raise _away(error) from error
+        return [f"{name}: {told[name]}" for name in wanted]
 
     def partitions(self) -> Mapping[str, int]:
         """How many partitions each topic has that we may see."""
@@ -70,24 +90,29 @@ class KafkaAdmin:
                 for name, value in entries.items()
             ],
         )
-        try:
+
+        def set_it() -> None:
             self._client.incremental_alter_configs([resource], request_timeout=_REQUEST_S)[resource].result()
+
+        try:
+            patiently(set_it, _PATIENCE_S)
         except KafkaException as error:
+            if is_passing(error):
+                raise _away(error) from error
             return (
-                f"group {self._settings.group_id}: left at the broker's timing ({error.args[0].str()});"
+                f"group {self._settings.group_id}: left at the broker's timing ({_told(error)});"
                 f" group.consumer.min.session.timeout.ms on the broker must allow {SESSION_MS}"
             )
         return f"group {self._settings.group_id}: heartbeat {HEARTBEAT_MS} ms, session {SESSION_MS} ms"
 
 
-def _created(name: str, future: Future[None]) -> str:
-    try:
-        future.result()
-        return "created"
-    except KafkaException as error:
-        cause = error.args[0]
-        if cause.code() == KafkaError.TOPIC_ALREADY_EXISTS:
-            return "is there already"
-        if cause.retriable() or cause.code() in (KafkaError._TIMED_OUT, KafkaError._TRANSPORT):
-            raise BrokerUnavailable(f"KAFKA_BOOTSTRAP_SERVERS: no broker answers ({cause.str()})") from error
-        raise Fatal(f"topic {name}: {cause.str()}") from error
+def _away(error: KafkaException) -> BrokerUnavailable:
+    return BrokerUnavailable(f"KAFKA_BOOTSTRAP_SERVERS: no broker answers ({_told(error)})")
+
+
+def _code(error: BaseException) -> int | None:
+    return int(error.args[0].code()) if isinstance(error, KafkaException) else None
+
+
+def _told(error: BaseException) -> str:
+    return str(error.args[0].str()) if isinstance(error, KafkaException) else str(error)

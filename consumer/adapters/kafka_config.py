@@ -12,6 +12,10 @@ from consumer.settings import KafkaSettings, variable_of
 
 TRANSACTION_TIMEOUT_MS = 10_000  # a transaction here takes milliseconds; one that is left behind blocks its partitions
 
+# Properties that only say something about a member of a group; one that is none may not even be made with them.
+_MEMBERS = ("group.", "heartbeat.", "max.poll", "partition.assignment", "session.")
+_CONSUMERS = (*_MEMBERS, "auto.offset", "fetch.", "max.partition", "queued.")  # librdkafka warns of them on a producer
+
 ClientT = TypeVar("ClientT")
 
 
@@ -49,7 +53,7 @@ def consumer_config(settings: KafkaSettings, group_instance_id: str | None) -> d
         "queued.max.messages.kbytes": 16_384,
         "max.poll.interval.ms": 60_000,
         "topic.metadata.refresh.interval.ms": 30_000,
-        "statistics.interval.ms": 5_000,
+        "statistics.interval.ms": 1_000,  # they tell whether brokers are there
     }
     # Range spreads each topic by itself. The others only even out the sum: measured on Kafka 4.3, of three replicas
     # one then gets all partitions of the requests, and the others those of the retry topics, which are nearly empty.
@@ -68,13 +72,19 @@ def consumer_config(settings: KafkaSettings, group_instance_id: str | None) -> d
     return config | settings.properties | ours
 
 
+def reader_config(settings: KafkaSettings) -> dict[str, Any]:
+    """For a reader of committed records that is a member of no group: what is set for members is not for it."""
+    ours = {"group.id": "unused", "enable.auto.commit": False, "isolation.level": "read_committed"}
+    return common_config(settings) | _without(settings.properties, _MEMBERS) | ours
+
+
 def producer_config(settings: KafkaSettings) -> dict[str, Any]:
     return common_config(settings) | {
         "linger.ms": 0,
         "compression.type": "lz4",
         # A dead letter holds the record that failed, which may be as large as a record can be.
         "message.max.bytes": 2 << 20,
-    } | _without_consumers(settings.properties)  # fmt: skip
+    } | _without(settings.properties, _CONSUMERS)  # fmt: skip
 
 
 def transactional_config(settings: KafkaSettings, transactional_id: str) -> dict[str, Any]:
@@ -82,20 +92,12 @@ def transactional_config(settings: KafkaSettings, transactional_id: str) -> dict
         "transactional.id": transactional_id,
         "transaction.timeout.ms": TRANSACTION_TIMEOUT_MS,
         # The broker asks to wait while it ends the transaction before; at the default of 100 ms each one costs 104 ms.
-        "retry.backoff.ms": 2,
+        "retry.backoff.ms": 1,
+        # At the default the client forgets all brokers once none answers, and the next transaction waits for ever for
+        # one of those (seen with librdkafka 2.16); the ones that it was started with it always tries again.
+        "metadata.recovery.strategy": "none",
     }
 
 
-def _without_consumers(properties: dict[str, str]) -> dict[str, str]:
-    """librdkafka warns of consumer properties on a producer."""
-    prefixes = (
-        "fetch.",
-        "max.poll",
-        "queued.",
-        "session.",
-        "heartbeat.",
-        "auto.offset",
-        "partition.assignment",
-        "max.partition",
-    )
+def _without(properties: dict[str, str], prefixes: tuple[str, ...]) -> dict[str, str]:
     return {name: value for name, value in properties.items() if not name.startswith(prefixes)}

@@ -7,7 +7,7 @@ from confluent_kafka import Consumer, KafkaError, KafkaException
 from confluent_kafka import TopicPartition as KafkaPartition
 
 from consumer.adapters.kafka import record_of
-from consumer.adapters.kafka_config import common_config, connect
+from consumer.adapters.kafka_config import connect, reader_config
 from consumer.errors import BrokerUnavailable
 from consumer.model import Record
 from consumer.settings import KafkaSettings
@@ -20,13 +20,9 @@ class KafkaControl:
     """See ports.ControlFeed. Of what was said before, the last max_age_s and max_records a partition are read."""
 
     def __init__(self, settings: KafkaSettings, topic: str, *, max_age_s: float, max_records: int) -> None:
-        config = common_config(settings) | settings.properties
-        config |= {
-            "group.id": "unused",
-            "enable.auto.commit": False,
+        config = reader_config(settings) | {
             "enable.partition.eof": True,
             "auto.offset.reset": "earliest",
-            "isolation.level": "read_committed",
             "fetch.wait.max.ms": 100,
         }
         self._consumer = connect(Consumer, config, "control")
@@ -60,6 +56,8 @@ class KafkaControl:
     def _look(self) -> None:
         """Take up the partitions that are new to us: all of them at first, or once the topic is created."""
         found = self._consumer.list_topics(self._topic, timeout=_REQUEST_S).topics[self._topic]
+        if found.error and found.error.code() != KafkaError.UNKNOWN_TOPIC_OR_PART:
+            raise KafkaException(found.error)
         begun = [self._beginning(number) for number in found.partitions if number not in self._known]
         if begun:
             self._consumer.incremental_assign(begun)

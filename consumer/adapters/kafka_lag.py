@@ -22,7 +22,8 @@ from confluent_kafka import Message as KafkaMessage
 from confluent_kafka import TopicPartition as KafkaPartition
 from confluent_kafka.admin import AdminClient, OffsetSpec  # type: ignore[attr-defined]
 
-from consumer.adapters.kafka_config import common_config, connect, producer_config
+from consumer.adapters.kafka_config import connect, producer_config, reader_config
+from consumer.adapters.kafka_patience import patiently
 from consumer.errors import BrokerUnavailable
 from consumer.lag import Backlog, Tail, Waiting
 from consumer.model import TopicPartition
@@ -57,11 +58,9 @@ class KafkaLag:
 
     def __init__(self, settings: KafkaSettings, topics: Collection[str], describe: Describe) -> None:
         self._group, self._topics, self._describe = settings.group_id, frozenset(topics), describe
-        config = common_config(settings) | settings.properties | {
+        config = reader_config(settings) | {
             "group.id": settings.group_id,  # nothing is subscribed or committed: it is never a member
-            "enable.auto.commit": False,
             "enable.auto.offset.store": False,
-            "isolation.level": "read_committed",
             "enable.partition.eof": True,
             "auto.offset.reset": "earliest",
             "fetch.wait.max.ms": 100,
@@ -89,17 +88,12 @@ class KafkaLag:
         return found if found and time.monotonic() - found.taken_at < FRESH_S else None
 
     def read(self, *, patience_s: float = 0.0) -> Backlog:
-        """The figures now; a broker that is only just starting is asked again. Raises BrokerUnavailable."""
-        deadline = time.monotonic() + patience_s
-        while True:
-            try:
-                return self._read()
-            except KafkaException as error:
-                if time.monotonic() > deadline:
-                    told = str(error.args[0].str())
-                    raise BrokerUnavailable(
-                        f"KAFKA_BOOTSTRAP_SERVERS: no broker answers as it should ({told})"
-                    ) from error
+        """The figures now; a cluster that is only getting ready is asked again. Raises BrokerUnavailable."""
+        try:
+            return patiently(self._read, patience_s)
+        except KafkaException as error:
+            told = str(error.args[0].str())
+            raise BrokerUnavailable(f"KAFKA_BOOTSTRAP_SERVERS: no broker answers as it should ({told})") from error
 
     def _run(self) -> None:
         while not self._stopped.is_set():

@@ -17,9 +17,10 @@ from confluent_kafka import IsolationLevel, TopicPartition
 from confluent_kafka.admin import AdminClient, OffsetSpec
 from minio.error import S3Error
 
+from consumer.adapters.kafka_patience import patiently
 from consumer.events import DeadLetter, SeparationRequest, SeparationResult
 from tests.chaos.separator import STEMS, stem_wav
-from tests.support.platform import Platform, wait_for
+from tests.support.platform import PATIENCE_S, Platform, wait_for
 
 RECORD = "record"  # the name under which a request's metadata tells which record it is
 
@@ -64,7 +65,7 @@ def judge(
     platform: Platform, sent: Sequence[Sent], sources: Mapping[str, bytes], belongs: Belongs = foretold
 ) -> list[Finding]:
     """Everything that is wrong once all is done. sources: object key → its bytes."""
-    wait_for(lambda: not undecided(platform))
+    wait_for(lambda: not patiently(lambda: undecided(platform), PATIENCE_S))
     outcomes = platform.read_outcomes()
     objects = Objects(platform)
     findings = [*_counts(sent, outcomes), *whole_manifests(objects)]

@@ -1,15 +1,18 @@
 """A separator for volume: `python -m tests.chaos.separator` takes milliseconds a track, and its stems can be foretold.
 
-The protocol is the real one, and so is the process around it; only what separates is not.
+The protocol is the real one, and so is the process around it; only what separates is not. A source may begin with one
+of the words below, which make its separation go wrong, or wait.
 """
 
 import hashlib
 import io
 import os
+import signal
 import threading
 import time
 import wave
 from collections.abc import Callable
+from pathlib import Path
 
 from consumer.errors import Cancelled
 from consumer.model import AudioFacts, Separation, StemFile
@@ -19,6 +22,9 @@ from consumer.separator.protocol import Configure, Finished, Loaded, Progress, R
 STEMS = ("vocals", "accompaniment")
 SEGMENTS = 3
 _FRAMES, _RATE_HZ = 2000, 8000
+
+KILLS_SEPARATOR, KILLS_REPLICA, FAILS = b"kills its separator\n", b"kills its replica\n", b"fails\n"
+WAITS = b"waits for the release\n"  # until the file CHAOS_RELEASE exists
 
 
 def stem_wav(source: bytes, name: str) -> bytes:
@@ -39,6 +45,7 @@ def make_work(configuration: Configure, send: Callable[[Reply], None]) -> Work:
 
     def work(order: Separate, send: Callable[[Reply], None], stop: threading.Event) -> Reply:
         source = order.path.read_bytes()
+        _follow(source, stop)
         for segment in range(SEGMENTS):
             time.sleep(segment_s)
             if stop.is_set():
@@ -53,6 +60,21 @@ def make_work(configuration: Configure, send: Callable[[Reply], None]) -> Work:
         return Finished(order.job, Separation(audio=audio, stems=tuple(stems), weights_sha256="0" * 64))
 
     return work
+
+
+def _follow(source: bytes, stop: threading.Event) -> None:
+    """What the source asks for by its first word."""
+    if source.startswith(KILLS_SEPARATOR):
+        os.kill(os.getpid(), signal.SIGKILL)
+    elif source.startswith(KILLS_REPLICA):
+        os.kill(os.getppid(), signal.SIGKILL)
+        time.sleep(3600)  # our own end comes with its
+    elif source.startswith(FAILS):
+        raise RuntimeError("a bug")
+    elif source.startswith(WAITS):
+        while not Path(os.environ["CHAOS_RELEASE"]).exists():
+            if stop.wait(0.02):
+                raise Cancelled("stopped")
 
 
 if __name__ == "__main__":

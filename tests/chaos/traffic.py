@@ -66,17 +66,22 @@ class Traffic:
                 case _:
                     self.send_request()
 
-    def send_request(self, again: SeparationRequest | None = None, partition: int | None = None) -> None:
+    def send_request(
+        self, again: SeparationRequest | None = None, partition: int | None = None, source: str | None = None
+    ) -> SeparationRequest:
+        """A new request, or one that was sent before; for any source, or for this one."""
         self._number += 1
+        key = source or self.random.choice(sorted(self.sources))
         request = again or SeparationRequest(
             request_id=uuid.UUID(bytes=self.random.randbytes(16)).hex,
-            source=SourceObject(bucket=self.platform.source_bucket, key=self.random.choice(sorted(self.sources))),
+            source=SourceObject(bucket=self.platform.source_bucket, key=key),
             requested_at=datetime.now(UTC),
         )
         if again is None:
             self._requests.append(request)
         request = replace(request, metadata={RECORD: str(self._number)})
         self._send(self.platform.codec.encode(request), request.request_id.encode(), partition, request)
+        return request
 
     def send_garbage(self, partition: int | None = None) -> None:
         self._number += 1

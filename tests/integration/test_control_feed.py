@@ -9,10 +9,12 @@ from confluent_kafka.admin import AdminClient, NewPartitions, NewTopic
 
 from consumer.adapters import kafka_control as module
 from consumer.adapters.kafka_control import KafkaControl
+from consumer.adapters.kafka_patience import patiently
+from consumer.errors import BrokerUnavailable
 from consumer.model import Record
 from consumer.settings import KafkaSettings
 from tests.conftest import Kafka
-from tests.support.platform import wait_for
+from tests.support.platform import PATIENCE_S, wait_for
 
 DAY_S = 86400.0
 
@@ -24,7 +26,8 @@ class Topic:
         self.admin = AdminClient({"bootstrap.servers": servers})
 
     def create(self, partitions: int) -> None:
-        self.admin.create_topics([NewTopic(self.name, partitions, 1)])[self.name].result(30)
+        wanted = [NewTopic(self.name, partitions, 1)]
+        patiently(lambda: self.admin.create_topics(wanted)[self.name].result(30), PATIENCE_S)
 
     def send(self, *values: bytes, partition: int = 0, age_s: float = 0.0) -> None:
         producer = Producer({"bootstrap.servers": self.servers})
@@ -43,10 +46,18 @@ def topic(kafka: Kafka) -> Topic:
     return Topic(kafka.bootstrap_servers)
 
 
+def poll(feed: KafkaControl) -> Record | None:
+    """As its follower does: a topic that is new may have no leader yet."""
+    try:
+        return feed.poll(0.1)
+    except BrokerUnavailable:
+        return None
+
+
 def read(feed: KafkaControl) -> list[bytes | None]:
     """All that was said before."""
     found: list[Record] = []
-    wait_for(lambda: found.append(record) if (record := feed.poll(0.1)) else feed.is_caught_up)
+    wait_for(lambda: found.append(record) if (record := poll(feed)) else feed.is_caught_up)
     return sorted(record.value or b"" for record in found)
 
 
@@ -61,7 +72,7 @@ def test_what_was_said_lately_is_read_and_what_is_said_next(topic: Topic) -> Non
     assert read(feed) == [b"a", b"b"]
     topic.send(b"c")
     found: list[Record | None] = []
-    wait_for(lambda: found.append(feed.poll(0.1)) or found[-1])
+    wait_for(lambda: found.append(poll(feed)) or found[-1])
     assert found[-1]
     assert found[-1].value == b"c"
 
@@ -82,8 +93,8 @@ def test_a_topic_that_comes_later_is_read_from_its_beginning(topic: Topic, monke
     assert feed.is_caught_up
     topic.create(1)
     topic.send(b"a")
-    wait_for(lambda: feed.poll(0.1))
+    wait_for(lambda: poll(feed))
     topic.admin.create_partitions([NewPartitions(topic.name, 2)])[topic.name].result(30)
     wait_for(lambda: len(topic.admin.list_topics(topic.name, timeout=10).topics[topic.name].partitions) == 2)
     topic.send(b"b", partition=1)
-    wait_for(lambda: feed.poll(0.1))
+    wait_for(lambda: poll(feed))

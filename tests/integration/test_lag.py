@@ -12,12 +12,13 @@ from confluent_kafka.admin import AdminClient
 
 from consumer import lag as lag_module
 from consumer.adapters.kafka_lag import KafkaLag
+from consumer.adapters.kafka_patience import patiently
 from consumer.lag import Describe, PartitionLag
 from consumer.model import TopicPartition
 from consumer.settings import KafkaSettings
 from tests.support.clips import write_clip
 from tests.support.fakes import a_request
-from tests.support.platform import Platform, ReplicaProcess, wait_for
+from tests.support.platform import PATIENCE_S, Platform, ReplicaProcess, wait_for
 
 CLOSE_S = 1.0  # the issue's own bound for an age
 
@@ -60,7 +61,8 @@ class Group:
         return producer
 
     def commit(self, offset: int, *, partition: int = 0) -> None:
-        self._consumer.commit(offsets=[KafkaPartition(self.topic, partition, offset)], asynchronous=False)
+        position = KafkaPartition(self.topic, partition, offset)
+        patiently(lambda: self._consumer.commit(offsets=[position], asynchronous=False), PATIENCE_S)
 
     def lag(self, partition: int = 0, *, topic: str | None = None) -> PartitionLag:
         found = {lag.partition: lag for lag in self.kafka_lag.read(patience_s=60.0).lags}

@@ -4,7 +4,7 @@ from pathlib import Path
 
 from consumer.events import SeparationResult
 from tests.support.clips import write_clip
-from tests.support.platform import Platform
+from tests.support.platform import Platform, wait_for
 
 
 def results(platform: Platform, count: int) -> dict[str, SeparationResult]:
@@ -21,6 +21,7 @@ def test_the_same_content_is_separated_once(platform: Platform, tmp_path: Path) 
     replica.wait_ready()
     first = platform.request(key, output_format="flac", tenant="a")
     made = results(platform, 1)[first.request_id]
+    wait_for(lambda: platform.objects("stems/.index/"))
     second = platform.request(copy, output_format="flac", tenant="a")
     copied = results(platform, 2)[second.request_id]
     assert (made.deduplicated, copied.deduplicated) == (False, True)

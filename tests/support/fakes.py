@@ -2,7 +2,7 @@
 
 import threading
 from collections import deque
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -10,12 +10,13 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
+from consumer.adapters.memory_broker import MemoryBroker, MemoryOutbox, MemorySource
 from consumer.cancellation import Cancellation
 from consumer.errors import Code, Rejected
 from consumer.events import SeparationRequest, SourceObject
 from consumer.lease import Lease, Ticket
 from consumer.model import AudioFacts, Job, Message, Record, Separation, StemFile, TopicPartition
-from consumer.ports import Assignments, Commit, EndOfPartition, OnProgress, Position
+from consumer.ports import Assignments, Commit, OnProgress, Position
 from consumer.redelivery import Redelivery
 from consumer.separator.client import SeparatorStatus
 
@@ -133,133 +134,49 @@ class FakeNotices:
         self.sent.append(message)
 
 
-class FakeBroker:
-    """Partitions, committed positions and published messages. A message to one of its topics becomes a record."""
+class FakeBroker(MemoryBroker):
+    """A broker that may be away, for what only asks whether it is."""
 
-    def __init__(self, *topics: str) -> None:
-        self.log: dict[TopicPartition, list[Record]] = {TopicPartition(topic, 0): [] for topic in topics}
-        self.committed: dict[TopicPartition, Position] = {}
-        self.transactions: list[tuple[Commit, ...]] = []
-        self.changed = threading.Condition()
-        self.is_up = True
-
-    @property
-    def published(self) -> list[Message]:
-        return [message for commits in self.transactions for commit in commits for message in commit.messages]
-
-    def send(self, topic: str, value: bytes | None, **fields: Any) -> None:
-        with self.changed:
-            records = self.log[TopicPartition(topic, 0)]
-            records.append(a_record(topic=topic, offset=len(records), value=value, **fields))
-            self.changed.notify_all()
-
-    def apply(self, commits: Sequence[Commit]) -> None:
-        for message in (message for commit in commits for message in commit.messages):
-            if TopicPartition(message.topic, 0) in self.log:
-                self.send(message.topic, message.value, key=message.key, headers=message.headers)
-        with self.changed:
-            self.transactions.append(tuple(commits))
-            self.committed.update({commit.partition: commit.position for commit in commits})
-            self.changed.notify_all()
-
-    def wait_for(self, condition: Callable[[], Any], timeout_s: float = 20.0) -> None:
-        with self.changed:
-            assert self.changed.wait_for(condition, timeout_s), "it did not happen in time"
-
-    def all_committed(self) -> bool:
-        ends = {partition: len(records) for partition, records in self.log.items() if records}
-        return all(self.committed.get(p, Position(offset=0)).offset == end for p, end in ends.items())
+    is_up = True
 
 
-class FakeSource:
-    """The only member of its group. `away` is raised by `committed` while it is set."""
+class FakeSource(MemorySource):
+    """The only member of its group, which tests assign to and revoke from. `away` is raised while it is set."""
 
-    def __init__(self, broker: FakeBroker) -> None:
-        self.broker = broker
-        self.paused: set[TopicPartition] = set()
-        self.positions: dict[TopicPartition, int] = {}
-        self.away: Exception | None = None
-        self.last_error = ""
-        self._ends_told: dict[TopicPartition, int] = {}
-        self._assignments: Assignments | None = None
+    away: Exception | None = None
+    last_error = ""
 
     def subscribe(self, topics: Sequence[str], assignments: Assignments) -> None:
-        self._assignments = assignments
+        super().subscribe(topics, assignments)
         self.assign([partition for partition in self.broker.log if partition.topic in topics])
 
-    def assign(self, partitions: Sequence[TopicPartition]) -> None:
-        assert self._assignments
-        with self.broker.changed:
-            for partition in partitions:
-                position = self.broker.committed.get(partition)
-                self.positions[partition] = position.offset if position else 0
-        self._assignments.assigned(partitions)
-
-    def revoke(self, partitions: Sequence[TopicPartition]) -> None:
-        assert self._assignments
-        self._assignments.revoked(partitions)
-        with self.broker.changed:
-            for partition in partitions:
-                self.positions.pop(partition, None)
-
-    def poll(self, timeout_s: float) -> Record | EndOfPartition | None:
-        with self.broker.changed:
-            if (event := self._next()) is None:
-                self.broker.changed.wait(timeout_s)
-                event = self._next()
-            return event
-
-    def _next(self) -> Record | EndOfPartition | None:
-        for partition, offset in self.positions.items():
-            records = self.broker.log[partition]
-            if partition not in self.paused and offset < len(records):
-                self.positions[partition] = offset + 1
-                return records[offset]
-            if partition not in self.paused and self._ends_told.get(partition) != offset:
-                self._ends_told[partition] = offset
-                return EndOfPartition(topic_partition=partition, offset=offset)
-        return None
-
-    def pause(self, partitions: Sequence[TopicPartition]) -> None:
-        self.paused.update(partitions)
-
-    def resume(self, partitions: Sequence[TopicPartition]) -> None:
-        self.paused.difference_update(partitions)
-
-    def rewind(self, partition: TopicPartition, offset: int | None) -> bool:
-        if partition not in self.positions:
-            return False
-        self.positions[partition] = offset or 0
-        self._ends_told.pop(partition, None)
-        return True
+    def _follow(self) -> None:
+        pass
 
     def committed(self, partitions: Sequence[TopicPartition]) -> Mapping[TopicPartition, Position | None]:
         if self.away:
             raise self.away
-        return {partition: self.broker.committed.get(partition) for partition in partitions}
+        return super().committed(partitions)
 
     def end(self, partition: TopicPartition) -> int:
         if self.away:
             raise self.away
-        return len(self.broker.log[partition])
+        return super().end(partition)
 
     def membership(self) -> object:
         return object()
 
     def is_member(self) -> bool:
+        assert isinstance(self.broker, FakeBroker)
         return self.broker.is_up
 
-    def close(self) -> None:
-        if self._assignments and self.positions:
-            self.revoke(list(self.positions))
 
-
-class FakeOutbox:
+class FakeOutbox(MemoryOutbox):
     """Publishes to the broker. `script` holds what to raise instead, one entry a call; None: nothing."""
 
-    def __init__(self, broker: FakeBroker, *script: Exception | None, applies_first: bool = False) -> None:
-        self.broker, self.script, self._applies_first = broker, deque(script), applies_first
-        self.calls = 0
+    def __init__(self, broker: MemoryBroker, *script: Exception | None, applies_first: bool = False) -> None:
+        super().__init__(broker)
+        self.script, self._applies_first = deque(script), applies_first
 
     def publish(self, commits: Sequence[Commit]) -> None:
         error = self.script.popleft() if self.script else None
@@ -267,9 +184,6 @@ class FakeOutbox:
             self.broker.apply(commits)
         if error is not None:
             raise error
-
-    def close(self) -> None:
-        pass
 
 
 @contextmanager

@@ -16,12 +16,12 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import httpx
-from confluent_kafka import Consumer, KafkaException, Message, Producer, TopicPartition
+from confluent_kafka import Consumer, KafkaError, KafkaException, Message, Producer, TopicPartition
 from minio import Minio
 from prometheus_client.parser import text_string_to_metric_families
-from tenacity import retry, retry_if_exception_type, stop_after_delay, wait_fixed
 
 from consumer.adapters.avro import AvroCodec
+from consumer.adapters.kafka_patience import is_passing, patiently
 from consumer.events import DeadLetter, Event, OutputOptions, SeparationRequest, SeparationResult, SourceObject
 from consumer.model import Headers
 from devstack.service import free_port
@@ -56,7 +56,8 @@ class ReplicaProcess:
         assert self.process.poll() is None, self.log.read_text()[-2000:]
 
     def lines(self) -> list[dict[str, object]]:
-        return [json.loads(line) for line in self.log.read_text().splitlines()]
+        whole, _, _ = self.log.read_text().rpartition("\n")  # the last line may not be whole
+        return [json.loads(line) for line in whole.splitlines()]
 
     def said(self, event: str) -> list[dict[str, object]]:
         return [line for line in self.lines() if line["event"] == event]
@@ -155,17 +156,20 @@ class Platform:
             "enable.auto.commit": False, "enable.partition.eof": True, "auto.offset.reset": "earliest",
             "fetch.wait.max.ms": 50,
         })  # fmt: skip
-        metadata = consumer.list_topics(timeout=10).topics
+        metadata = patiently(lambda: consumer.list_topics(timeout=10), PATIENCE_S).topics
         left = {(topic, number) for topic in topics if topic in metadata for number in metadata[topic].partitions}
         consumer.assign([TopicPartition(topic, number, 0) for topic, number in left])
         found = []
         while left:
             message = consumer.poll(30)
             assert message is not None, f"{left} could not be read to the end"
-            if message.error():
-                left.discard((message.topic(), message.partition()))
-            else:
+            trouble = message.error()
+            if trouble is None:
                 found.append(message)
+            elif trouble.code() == KafkaError._PARTITION_EOF:
+                left.discard((message.topic(), message.partition()))
+            else:  # what passes is followed by records, what does not, by nothing
+                assert is_passing(KafkaException(trouble)), trouble
         consumer.close()
         return found
 
@@ -173,23 +177,27 @@ class Platform:
         """Records of the requests and retry topics without an outcome: committed ones, so markers are none."""
         with closing(self._reader()) as reader:
             places = self._places(reader)
-            finished = {(p.topic, p.partition): p.offset for p in reader.committed(places, timeout=30)}
+            finished = {(p.topic, p.partition): p.offset for p in self._committed(reader, places)}
         records = self._read({place.topic: None for place in places})
         return [record for record in records if record.offset() >= finished[record.topic(), record.partition()]]  # type: ignore[operator, index]
 
-    # A broker that has just been started, or has only just met the group, may still be looking for its coordinator.
-    @retry(retry=retry_if_exception_type(KafkaException), stop=stop_after_delay(60), wait=wait_fixed(0.2), reraise=True)
     def lag(self) -> int:
         """Records of the requests and retry topics that the group has not finished, markers included."""
         with closing(self._reader()) as reader:
             places = self._places(reader)
             # First what is finished, then what there is: what moves to a retry topic in between counts as left to do.
-            finished = [max(0, place.offset) for place in reader.committed(places, timeout=30)]
-            ends = [reader.get_watermark_offsets(place, timeout=30)[1] for place in places]
+            finished = [max(0, place.offset) for place in self._committed(reader, places)]
+            ends = [
+                patiently(lambda place=place: reader.get_watermark_offsets(place, timeout=30), PATIENCE_S)[1]
+                for place in places
+            ]
             return sum(ends) - sum(finished)
 
+    def _committed(self, reader: Consumer, places: Sequence[TopicPartition]) -> list[TopicPartition]:
+        return patiently(lambda: reader.committed(list(places), timeout=30), PATIENCE_S)
+
     def _places(self, reader: Consumer) -> list[TopicPartition]:
-        topics = reader.list_topics(timeout=30).topics
+        topics = patiently(lambda: reader.list_topics(timeout=30), PATIENCE_S).topics
         return [
             TopicPartition(name, number)
             for name, topic in topics.items()
@@ -267,8 +275,8 @@ def make_platform(
     return platform
 
 
-def wait_for(condition) -> None:  # type: ignore[no-untyped-def]
+def wait_for(condition, every_s: float = 0.1) -> None:  # type: ignore[no-untyped-def]
     deadline = time.monotonic() + PATIENCE_S
     while not condition():
         assert time.monotonic() < deadline, "it did not come"
-        time.sleep(0.1)
+        time.sleep(every_s)

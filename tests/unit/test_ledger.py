@@ -1,4 +1,5 @@
 import threading
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -184,6 +185,39 @@ def test_a_start_counts_once_it_is_committed() -> None:
     ledger.forget_start(ticket)
     assert ledger.starts(ticket) == 0
     assert the_offer(ledger).commit.position.note == ""
+
+
+def test_a_start_is_forgotten_together_with_the_outcome() -> None:
+    """Where the outcome comes soon, forgetting needs no commit of its own; else it has one."""
+    ledger = a_ledger(T0, committed=Position(offset=0, note='{"starts": {"0": 1, "1": 1}}'))
+    admit(ledger, T0, 0, 1)
+    first, second = take(ledger), take(ledger)
+    ledger.forget_start(second, within_s=3600)
+    assert ledger.offers(0) == []
+    ledger.settle(first, DONE)
+    assert the_offer(ledger).commit.position == Position(offset=1)
+    ledger.confirm(the_offer(ledger))
+    ledger.settle(second, DONE)
+    ledger.confirm(the_offer(ledger))
+
+    ledger = a_ledger(T0, committed=Position(offset=0, note='{"starts": {"0": 1}}'))
+    admit(ledger, T0, 0)
+    ticket = take(ledger)
+    ledger.forget_start(ticket, within_s=0.05)
+    assert ledger.offers(0) == []
+    [offer] = eventually(lambda: ledger.offers(0.01))
+    assert offer.commit.position == Position(offset=0)
+
+    ledger.forget_start(ticket, within_s=3600)
+    ledger.abandon(ticket)
+    assert the_offer(ledger).commit.position == Position(offset=0)
+
+
+def eventually(ask: Callable[[], list[Offer]]) -> list[Offer]:
+    for _ in range(2000):
+        if found := ask():
+            return found
+    raise AssertionError("it did not come")
 
 
 def test_starts_under_earlier_owners_are_remembered() -> None:

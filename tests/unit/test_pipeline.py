@@ -1,5 +1,6 @@
 """Records in, outcomes out: all of a replica but Kafka, object storage and TensorFlow."""
 
+import threading
 from collections.abc import Callable
 from typing import Any
 
@@ -12,6 +13,7 @@ from consumer.ports import Position
 from consumer.starts import MAX_STARTS
 from consumer.verdict import MAX_UNEXPECTED_IN_A_ROW
 from tests.support.fakes import NOON, FakeRegistry
+from tests.support.platform import wait_for
 from tests.unit.bench import CODEC, REQUESTS, RETRIES, Bench
 
 
@@ -54,6 +56,7 @@ def test_the_same_content_is_separated_once(make: Callable[..., Bench]) -> None:
     bench.send()
     bench.start()
     bench.outcomes()
+    wait_for(lambda: any(".index/" in key for key in bench.store.keys("out")))
     bench.send(request_id="r2", metadata={"number": "2"})
     first, second = (CODEC.decode(SeparationResult, message.value) for message in bench.outcomes())
     assert (first.deduplicated, second.deduplicated) == (False, True)
@@ -66,10 +69,11 @@ def test_the_same_content_is_separated_once(make: Callable[..., Bench]) -> None:
 def test_a_missing_index_costs_nothing_but_the_copy(make: Callable[..., Bench]) -> None:
     """Where the index can't be written the result is published all the same."""
     bench = make(reuses=True)
-    replace = bench.store.replace
+    replace, refused = bench.store.replace, threading.Event()
 
     def refuse(bucket: str, key: str, *args: Any, **rest: Any) -> Any:
         if ".index/" in key:
+            refused.set()
             raise StoreUnavailable("away")
         return replace(bucket, key, *args, **rest)
 
@@ -77,6 +81,9 @@ def test_a_missing_index_costs_nothing_but_the_copy(make: Callable[..., Bench]) 
     bench.send()
     bench.start()
     assert [message.topic for message in bench.outcomes()] == ["results"]
+    assert refused.wait(20)
+    bench.send(request_id="r2")
+    assert [message.topic for message in bench.outcomes()] == ["results"] * 2
 
 
 BAD: list[tuple[dict[str, Any], Code, str]] = [

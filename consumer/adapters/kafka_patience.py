@@ -1,0 +1,57 @@
+"""Questions to a cluster that is only getting ready: asked again for a while, not taken for an error.
+
+A topic that was just created has no leader yet, a group that is new has no coordinator, a broker that was just started
+still loads what it coordinates. librdkafka asks again by itself inside transactions and for members of a group, and
+leaves it to us elsewhere. (`KafkaError.retriable` is only told of transactions.)
+"""
+
+from collections.abc import Callable
+from typing import TypeVar
+
+from confluent_kafka import KafkaError, KafkaException
+from tenacity import Retrying, retry_if_exception, stop_after_delay, wait_fixed
+
+AGAIN_S = 0.2
+PASSING = frozenset(
+    {
+        KafkaError._ALL_BROKERS_DOWN,
+        KafkaError._RESOLVE,
+        KafkaError._TIMED_OUT,
+        KafkaError._TIMED_OUT_QUEUE,
+        KafkaError._TRANSPORT,
+        KafkaError._UNKNOWN_PARTITION,
+        KafkaError._UNKNOWN_TOPIC,
+        KafkaError._WAIT_CACHE,
+        KafkaError._WAIT_COORD,
+        KafkaError.BROKER_NOT_AVAILABLE,
+        KafkaError.COORDINATOR_LOAD_IN_PROGRESS,
+        KafkaError.COORDINATOR_NOT_AVAILABLE,
+        KafkaError.FENCED_LEADER_EPOCH,
+        KafkaError.KAFKA_STORAGE_ERROR,
+        KafkaError.LEADER_NOT_AVAILABLE,
+        KafkaError.NETWORK_EXCEPTION,
+        KafkaError.NOT_CONTROLLER,
+        KafkaError.NOT_COORDINATOR,
+        KafkaError.NOT_LEADER_FOR_PARTITION,
+        KafkaError.OFFSET_NOT_AVAILABLE,
+        KafkaError.REPLICA_NOT_AVAILABLE,
+        KafkaError.REQUEST_TIMED_OUT,
+        KafkaError.THROTTLING_QUOTA_EXCEEDED,
+        KafkaError.UNKNOWN_LEADER_EPOCH,
+        KafkaError.UNKNOWN_TOPIC_OR_PART,
+    }
+)
+
+T = TypeVar("T")
+
+
+def is_passing(error: BaseException) -> bool:
+    """Whether the same question may well be answered a moment later."""
+    return isinstance(error, KafkaException) and error.args[0].code() in PASSING
+
+
+def patiently(ask: Callable[[], T], patience_s: float) -> T:
+    """The answer. Raises KafkaException with what does not pass, or has not passed within patience_s."""
+    return Retrying(
+        retry=retry_if_exception(is_passing), stop=stop_after_delay(patience_s), wait=wait_fixed(AGAIN_S), reraise=True
+    )(ask)

@@ -1,0 +1,135 @@
+"""Records that kill what works on them, or never end, in real replicas, among good ones."""
+
+import random
+import signal
+from pathlib import Path
+
+import pytest
+
+from consumer.events import DeadLetter, SeparationResult
+from consumer.starts import MAX_STARTS
+from consumer.verdict import MAX_UNEXPECTED_IN_A_ROW
+from tests.chaos.conftest import NewPlatform
+from tests.chaos.separator import FAILS, KILLS_REPLICA, KILLS_SEPARATOR, WAITS
+from tests.chaos.traffic import Traffic
+from tests.conftest import Kafka, MinioServer
+from tests.support.platform import Platform, ReplicaProcess, wait_for
+
+GOOD = 10
+
+
+@pytest.fixture
+def traffic(new_platform: NewPlatform, kafka: Kafka, minio: MinioServer) -> Traffic:
+    traffic = Traffic(new_platform(kafka.bootstrap_servers, minio.endpoint), random.Random(5))
+    traffic.add_sources(3)
+    return traffic
+
+
+def send_good(traffic: Traffic, partition: int | None = None) -> None:
+    traffic.send_request(partition=partition, source=traffic.random.choice([f"song-{n}.wav" for n in range(3)]))
+
+
+def outcomes_of(platform: Platform) -> tuple[list[DeadLetter], list[SeparationResult]]:
+    found = platform.read_outcomes()
+    letters = [outcome for outcome in found if isinstance(outcome, DeadLetter)]
+    return letters, [outcome for outcome in found if isinstance(outcome, SeparationResult)]
+
+
+@pytest.mark.parametrize("poison", [KILLS_SEPARATOR, KILLS_REPLICA], ids=["separator", "replica"])
+def test_a_record_that_kills_gets_three_starts(traffic: Traffic, poison: bytes) -> None:
+    """A record that kills its separator, or the whole replica, is given up after three starts; the others are done."""
+    platform = traffic.platform
+    traffic.add_source("poison.wav", poison)
+    for _ in range(GOOD // 2):
+        send_good(traffic, partition=0)
+    killer = traffic.send_request(partition=0, source="poison.wav")
+    for _ in range(GOOD - GOOD // 2):
+        send_good(traffic, partition=0)
+    traffic.flush()
+    replicas = [platform.start_replica()]
+
+    def is_done() -> bool:
+        """As an orchestrator would: what died is started again."""
+        if replicas[-1].process.poll() is not None:
+            replicas.append(platform.start_replica(INSTANCE_ID=f"next-{len(replicas)}"))
+        return platform.lag() == 0
+
+    wait_for(is_done)
+    [letter], results = outcomes_of(platform)
+    assert (letter.request_id, letter.code, letter.attempts) == (killer.request_id, "WORKER_CRASHED", MAX_STARTS)
+    assert len(results) == GOOD
+    deaths = [replica for replica in replicas if replica.process.poll() is not None]
+    crashes = [line for replica in replicas for line in replica.said("separator.crashed") if "starts" in line]
+    if poison == KILLS_REPLICA:
+        assert [replica.process.returncode for replica in deaths] == [-signal.SIGKILL] * MAX_STARTS
+    else:
+        assert deaths == []
+        assert [line["starts"] for line in crashes] == [1, 2, 3]
+    assert not platform.objects(f"stems/{killer.request_id}/")
+
+
+def test_a_bad_deployment_stops_instead_of_emptying_the_topic(traffic: Traffic) -> None:
+    """When nothing but unexpected errors comes of it, the replica ends in one line, and the records stay."""
+    platform = traffic.platform
+    traffic.add_source("poison.wav", FAILS)
+    for _ in range(2 * MAX_UNEXPECTED_IN_A_ROW):
+        traffic.send_request(partition=0, source="poison.wav")
+    traffic.flush()
+    replica = platform.start_replica()
+    wait_for(lambda: replica.process.poll() is not None)
+    letters, results = outcomes_of(platform)
+    assert (replica.process.returncode, results) == (1, [])
+    assert len(letters) <= MAX_UNEXPECTED_IN_A_ROW
+    assert {letter.code for letter in letters} <= {"SEPARATION_FAILED"}
+    assert platform.lag() == 2 * MAX_UNEXPECTED_IN_A_ROW - len(letters)
+
+
+def held(traffic: Traffic, **environment: str) -> ReplicaProcess:
+    """A replica at work on a job that does not end by itself."""
+    traffic.add_source("endless.wav", WAITS)
+    replica = traffic.platform.start_replica(CHAOS_RELEASE=str(traffic.platform.folder / "never"), **environment)
+    replica.wait_ready()
+    traffic.send_request(partition=0, source="endless.wav")
+    traffic.flush()
+    wait_for(lambda: replica.said("separation.fetch"))
+    return replica
+
+
+def test_a_job_that_takes_too_long_is_stopped(traffic: Traffic) -> None:
+    """MAX_JOB_S ends it as DEADLINE_EXCEEDED; what comes behind it is done."""
+    held(traffic, MAX_JOB_S="1s")
+    send_good(traffic, partition=0)
+    traffic.flush()
+    wait_for(lambda: traffic.platform.lag() == 0)
+    [letter], results = outcomes_of(traffic.platform)
+    assert (letter.code, letter.stage) == ("DEADLINE_EXCEEDED", "separate")
+    assert "MAX_JOB_S" in letter.message
+    assert len(results) == 1
+
+
+def test_a_second_signal_ends_the_patience(traffic: Traffic) -> None:
+    """SIGTERM waits for the job at work, SIGTERM again does not: no outcome, no stem, no temporary file is left."""
+    replica = held(traffic, SHUTDOWN_GRACE_S="1h")
+    replica.process.send_signal(signal.SIGTERM)
+    wait_for(lambda: told_to_stop(replica))
+
+    def signalled_again() -> bool:
+        replica.process.send_signal(signal.SIGTERM)  # one that comes too soon after the first counts as the same
+        return replica.process.poll() is not None
+
+    wait_for(signalled_again)
+    assert replica.process.returncode == 0, replica.log.read_text()[-2000:]
+    assert traffic.platform.read_outcomes() == []
+    assert traffic.platform.objects("") == set()
+    assert traffic.platform.lag() == 1
+    assert [path for path in scratch(replica, traffic.platform.folder) if path.exists()] == []
+
+
+def told_to_stop(replica: ReplicaProcess) -> bool:
+    page = replica.get("/ready")
+    return page is not None and page.json()["checks"]["replica"] == "stopping"
+
+
+def scratch(replica: ReplicaProcess, folder: Path) -> list[Path]:
+    """Where a replica keeps what it works on."""
+    return [path for path in folder.iterdir() if path.is_dir() and path.name.endswith(replica.log.stem)]

@@ -1,0 +1,57 @@
+"""Properties of librdkafka that were set by KAFKA_<PROPERTY>, and the clients that they are for."""
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from confluent_kafka import Consumer, Producer
+
+from consumer.adapters.kafka_config import (
+    connect,
+    consumer_config,
+    producer_config,
+    reader_config,
+    transactional_config,
+)
+from consumer.errors import SettingsError
+from consumer.settings import KafkaSettings
+
+# Right for a member of a group, and such that a client which is none can't be made with them.
+MEMBERS = {"max.poll.interval.ms": "6500", "group.remote.assignor": "uniform"}
+
+
+def settings(properties: dict[str, str], **fields: Any) -> KafkaSettings:
+    made = KafkaSettings(bootstrap_servers="127.0.0.1:1", **fields)
+    made.properties.update(properties)
+    return made
+
+
+@pytest.mark.parametrize("protocol", ["consumer", "classic"])
+@pytest.mark.parametrize(
+    ("client", "config"),
+    [(Consumer, lambda kafka: consumer_config(kafka, None)), (Consumer, reader_config), (Producer, producer_config)],
+    ids=["member", "reader", "producer"],
+)
+def test_what_is_set_for_members_disturbs_nobody_else(
+    protocol: str, client: Callable[..., Any], config: Callable[[KafkaSettings], dict[str, Any]]
+) -> None:
+    """A short poll interval and an assignor are a member's; whoever only reads or writes is made without them."""
+    config_of = config(settings({**MEMBERS, "socket.nagle.disable": "true"}, group_protocol=protocol))
+    assert config_of["socket.nagle.disable"] == "true"
+    made = connect(client, config_of, "test")
+    is_member = "group.id" in config_of and config_of["group.id"] != "unused"
+    assert ("max.poll.interval.ms" in config_of) == is_member
+    if isinstance(made, Consumer):
+        made.close()
+
+
+def test_the_publisher_never_forgets_its_brokers() -> None:
+    """What it must have to survive an outage can't be changed by a property."""
+    config = transactional_config(settings({"metadata.recovery.strategy": "rebootstrap"}), "id")
+    assert config["metadata.recovery.strategy"] == "none"
+
+
+def test_a_wrong_property_is_named() -> None:
+    """What librdkafka refuses is told of by its variable."""
+    with pytest.raises(SettingsError, match=r"^KAFKA_SOCKET_TIMEOUT_MS: "):
+        connect(Consumer, reader_config(settings({"socket.timeout.ms": "soon"})), "test")
