@@ -4,7 +4,7 @@ export PATH := $(CURDIR)/.tools/bin:$(PATH)
 UV := $(shell command -v uv || echo $(CURDIR)/.tools/bin/uv)
 RUN := $(UV) run --no-sync
 
-.PHONY: help sync demo test chaos lint bench stack-up stack-down
+.PHONY: help sync demo test chaos test-deploy lint bench bench-scaling stack-up stack-down
 
 help: ## what can be made
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -27,6 +27,9 @@ test: sync ## every test, on real Kafka and real MinIO
 # CHAOS_SEEDS=n: so many schedules; CHAOS_SEED=n: that one again.
 chaos: sync ## replicas, broker and object store killed, frozen and cut off, by schedules from seeds; takes an hour
 	$(RUN) pytest tests/chaos -m "long or not long"
+
+test-deploy: sync ## the shipped image, Compose file and manifests, in a real engine and on a real API server
+	$(RUN) pytest tests/deployed -m deploy
 
 lint: sync ## style, types and who may import whom
 	$(RUN) ruff check .

