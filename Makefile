@@ -40,6 +40,9 @@ lint: sync ## style, types and who may import whom
 bench: sync ## this engine beside Spleeter's own, as ratios measured in one run
 	$(RUN) python -m bench
 
+bench-scaling: sync ## replicas from none to six and back by a real KEDA: by requests, and by expected work
+	$(RUN) python -m bench.scaling
+
 stack-up: sync ## real Kafka on 127.0.0.1:9092 and real MinIO on 127.0.0.1:9000
 	$(RUN) python -m devstack up
 
