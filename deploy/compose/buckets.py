@@ -39,11 +39,14 @@ def main() -> None:
     endpoint, secure = environment["MINIO_ENDPOINT"], environment["MINIO_SECURE"] == "true"
     user, password = environment["MINIO_ROOT_USER"], environment["MINIO_ROOT_PASSWORD"]
     sources, output = environment["ALLOWED_SOURCE_BUCKETS"].split(","), environment["OUTPUT_BUCKET"]
+    # Models, where they come from a bucket.
+    sources += [word.removeprefix("s3://").partition("/")[0] for word in environment["MODEL_SOURCES"].split(",")
+                if word.startswith("s3://")]  # fmt: skip
     store = Minio(endpoint, user, password, secure=secure)
     for name in (*sources, output):
         if not store.bucket_exists(name):
             store.make_bucket(name)
-    admin = MinioAdmin(endpoint, StaticProvider(user, password), secure=secure)
+    admin = MinioAdmin(endpoint=endpoint, credentials=StaticProvider(user, password), secure=secure)
     admin.policy_add(POLICY, policy=policy(sources, output))
     key = environment["MINIO_ACCESS_KEY"]
     admin.user_add(key, environment["MINIO_SECRET_KEY"])

@@ -97,7 +97,7 @@ def test_consumer_has_time_to_finish() -> None:
         ("interval: 5s", "interval: five"),
         ("replicas: 3", "replicas: three"),
         ("minio: {condition", "mimio: {condition"),
-        ('ports: ["127.0.0.1:9092:9092"]', 'ports: ["127.0.0.1:909200:9092"]'),
+        ("KAFKA_PORT:-9092}:9092", "KAFKA_PORT:-9092}:909200"),
         ("  signatures:\n", "  signature:\n"),
         ("<<: *restricted", "<<: *restrited"),
         ("profiles: [service]", "profiles: service"),
