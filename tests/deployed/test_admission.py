@@ -1,18 +1,20 @@
 """What a running API server takes of our manifests, and what it refuses: pod security, rules across fields."""
 
+import subprocess
 from collections.abc import Iterator
 
 import pytest
 import yaml
 
+from devstack import build
 from devstack.kubernetes import Cluster
 from devstack.kubernetes import cluster as new_cluster
 from tests.deploy.broken import BROKEN, Broken
-from tests.deploy.manifests import OVERLAYS, manifests, one
+from tests.deploy.manifests import OVERLAYS, ROOT, manifests, one
 from tests.support.platform import wait_for
 
 pytestmark = pytest.mark.deploy
-NAMESPACE = "separation"
+NAMESPACE, PAGE = "separation", ROOT / "docs/deploy.md"
 # What a violation of pod security is: a warning for a StatefulSet, since only its pods are refused.
 _POD_SECURITY = ("privileged", "as-root", "host-path")
 
@@ -75,6 +77,26 @@ def test_pods_come_to_be(cluster: Cluster) -> None:
     assert _pods(cluster) == ["spleeter-consumer-0", "spleeter-consumer-1"]
     cluster.done("scale", "statefulset/spleeter-consumer", "--replicas=0", "--namespace", NAMESPACE)
     wait_for(lambda: _pods(cluster) == [])
+
+
+def test_documented_commands_work(cluster: Cluster) -> None:
+    """Those of docs/deploy.md, as they stand there, but for the one that waits for a node."""
+    cluster.done("delete", "job", "--all", "--namespace", NAMESPACE, "--ignore-not-found")
+    commands = [line for line in PAGE.read_text().splitlines() if line.startswith("kubectl ")]
+    shell = "\n".join(
+        [
+            f'kubectl() {{ "{build.kubernetes_binaries()}/kubectl" --kubeconfig="{cluster.kubeconfig}" "$@"; }}',
+            *(line for line in commands if " wait " not in line),
+        ]
+    )
+    ran = subprocess.run(
+        ["bash", "-euo", "pipefail", "-c", shell], cwd=ROOT, capture_output=True, text=True, check=False
+    )
+    assert (ran.returncode, ran.stderr) == (0, ""), ran.stdout + ran.stderr
+    assert len(commands) == 6
+    secret = cluster.get("secret", "spleeter-consumer-kafka", "--namespace", NAMESPACE)
+    referred = one("production", "TriggerAuthentication")["spec"]["secretTargetRef"]
+    assert secret["data"].keys() == {reference["key"] for reference in referred}
 
 
 def _pods(cluster: Cluster) -> list[str]:
