@@ -57,6 +57,8 @@ class Engine:
 @contextmanager
 def engine(folder: Path) -> Iterator[Engine]:
     """Started and, with everything in it, ended; one at a time on a machine, since they share the cache."""
+    if os.geteuid() != 0:
+        raise SystemExit("an engine of our own is started by root alone")
     system.provide({"dockerd": "docker.io", "docker": "docker.io"})
     data = build.cache() / "engine"
     own = Engine(socket=folder / "socket")

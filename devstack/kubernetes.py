@@ -23,16 +23,12 @@ _FRONT_PROXY = "front-proxy"
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Cluster:
     folder: Path
-    port: int
     kubeconfig: Path
+    http: httpx.Client
 
     def ask(self, method: str, page: str, body: Any = None, *, kind: str = "application/json") -> Any:
         """A page of the API, as JSON; None where there is none. Quicker than kubectl, for those who ask often."""
-        answer = httpx.request(
-            method, f"https://127.0.0.1:{self.port}{page}", json=body, timeout=30,
-            verify=False,  # noqa: S501 - its certificate is its own, and so is this machine
-            headers={"Authorization": f"Bearer {_TOKEN}", "Content-Type": kind},
-        )  # fmt: skip
+        answer = self.http.request(method, page, json=body, headers={"Content-Type": kind})
         return None if answer.status_code == httpx.codes.NOT_FOUND else answer.raise_for_status().json()
 
     def kubectl(self, *arguments: str, feed: str | None = None) -> "subprocess.CompletedProcess[str]":
@@ -68,7 +64,14 @@ def cluster(folder: Path, *controller_flags: str) -> Iterator[Cluster]:
     system.provide({"etcd": "etcd-server"})
     folder.mkdir(parents=True, exist_ok=True)
     etcd_port, peer_port, port = free_port(), free_port(), free_port()
-    own = Cluster(folder=folder, port=port, kubeconfig=_write_kubeconfig(folder / "kubeconfig", port))
+    own = Cluster(
+        folder=folder,
+        kubeconfig=_write_kubeconfig(folder / "kubeconfig", port),
+        http=httpx.Client(
+            base_url=f"https://127.0.0.1:{port}", headers={"Authorization": f"Bearer {_TOKEN}"}, timeout=30,
+            verify=False,  # noqa: S501 - the server's certificate is its own, and so is this machine
+        ),
+    )  # fmt: skip
     signing_key = write_signing_key(folder / "service-accounts.key")
     etcd = Service(
         name="etcd",
@@ -79,13 +82,13 @@ def cluster(folder: Path, *controller_flags: str) -> Iterator[Cluster]:
             "--listen-peer-urls", f"http://127.0.0.1:{peer_port}",
         ],
         folder=folder / "etcd",
-        is_ready=lambda: _is_well(f"http://127.0.0.1:{etcd_port}/health"),
+        is_ready=lambda: _is_well(own.http, f"http://127.0.0.1:{etcd_port}/health"),
     )  # fmt: skip
     api_server = Service(
         name="API server",
         command=_api_server(folder, port=port, etcd_port=etcd_port, signing_key=signing_key),
         folder=folder / "api-server",
-        is_ready=lambda: _is_well(f"https://127.0.0.1:{port}/readyz"),
+        is_ready=lambda: _is_well(own.http, "/readyz"),
     )
     controllers = Service(
         name="controller manager",
@@ -103,6 +106,7 @@ def cluster(folder: Path, *controller_flags: str) -> Iterator[Cluster]:
         running += [service.start() for service in (etcd, api_server, controllers)]
         yield own
     finally:
+        own.http.close()
         for server in reversed(running):
             server.stop()
 
@@ -144,9 +148,8 @@ def _write_kubeconfig(path: Path, port: int) -> Path:
     return path
 
 
-def _is_well(url: str) -> bool:
+def _is_well(http: httpx.Client, page: str) -> bool:
     try:
-        # The server's certificate is its own; so is this machine.
-        return httpx.get(url, timeout=2, verify=False, headers={"Authorization": f"Bearer {_TOKEN}"}).is_success  # noqa: S501
+        return http.get(page).is_success
     except httpx.HTTPError:
         return False
