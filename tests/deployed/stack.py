@@ -3,15 +3,18 @@
 import json
 import os
 import subprocess
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from minio import Minio
 
-from consumer.app import make_codec
-from consumer.settings import SchemaSettings, TopicSettings
+from consumer.adapters.avro import AvroCodec
+from consumer.adapters.registry import SchemaRegistry
+from consumer.events import SCHEMA_FILES
+from consumer.settings import TopicSettings
 from devstack import build
 from devstack.engine import Engine
 from devstack.service import free_port
@@ -77,8 +80,9 @@ class ComposeStack:
             for container in self.containers(service):
                 wait_for(lambda container=container: self.is_healthy(container))
 
-    def platform(self, folder: Path) -> Platform:
-        """A client on this machine, by the ports that are published."""
+    @contextmanager
+    def platform(self, folder: Path) -> Iterator[Platform]:
+        """A client on this machine, by the ports that are published; it has read nothing yet."""
         topics = TopicSettings()
         environment = {
             **{f"TOPIC_{kind.upper()}": str(getattr(topics, kind)) for kind in type(topics).model_fields},
@@ -86,16 +90,19 @@ class ComposeStack:
             "ALLOWED_SOURCE_BUCKETS": "music",
             "OUTPUT_BUCKET": "stems",
         }
-        registry = SchemaSettings(
-            schema_registry_url=f"http://127.0.0.1:{self.registry_port}/apis/ccompat/v7",
-        )
-        return Platform(
-            bootstrap_servers=f"127.0.0.1:{self.kafka_port}",
-            minio=Minio(f"127.0.0.1:{self.minio_port}", "minioadmin", "minioadmin", secure=False),
-            environment=environment,
-            folder=folder,
-            codec=make_codec(registry, topics),
-        )
+        registry = SchemaRegistry(f"http://127.0.0.1:{self.registry_port}/apis/ccompat/v7", _subjects(topics))
+        minio = Minio(f"127.0.0.1:{self.minio_port}", "minioadmin", "minioadmin", secure=False)
+        try:
+            yield Platform(
+                bootstrap_servers=f"127.0.0.1:{self.kafka_port}",
+                minio=minio,
+                environment=environment,
+                folder=folder,
+                codec=AvroCodec(registry),
+            )
+        finally:
+            minio._http.clear()
+            registry._client.close()
 
     def _environment(self) -> Mapping[str, str]:
         return {
@@ -110,3 +117,14 @@ class ComposeStack:
             "MODELS_FROM": "./demo/weights",
             "MODEL_SOURCES": "none",
         }
+
+
+def _subjects(topics: TopicSettings) -> dict[str, str]:
+    """Of what a client writes and reads."""
+    kinds = {
+        "separation_request": topics.requests,
+        "separation_result": topics.results,
+        "dead_letter": topics.dead_letter,
+    }
+    assert kinds.keys() <= set(SCHEMA_FILES.values())
+    return {name: f"{topic}-value" for name, topic in kinds.items()}

@@ -2,7 +2,7 @@
 
 import hashlib
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import httpx
@@ -19,8 +19,9 @@ AWAY_S = 8.0  # longer than a session
 
 
 @pytest.fixture
-def platform(stack: ComposeStack, tmp_path: Path) -> Platform:
-    return stack.platform(tmp_path)
+def platform(stack: ComposeStack, tmp_path: Path) -> Iterator[Platform]:
+    with stack.platform(tmp_path) as platform:
+        yield platform
 
 
 @pytest.fixture
@@ -58,14 +59,14 @@ def test_request_becomes_stems_and_an_event(platform: Platform, song: str) -> No
 
 def test_prometheus_sees_each_consumer(stack: ComposeStack) -> None:
     """It finds the three by name, and has read the rules."""
-    prometheus = httpx.Client(base_url=f"http://127.0.0.1:{stack.prometheus_port}", timeout=10)
+    with httpx.Client(base_url=f"http://127.0.0.1:{stack.prometheus_port}", timeout=10) as prometheus:
 
-    def up() -> list[str]:
-        answer = prometheus.get("/api/v1/query", params={"query": 'up{job="spleeter-consumer"} == 1'}).json()
-        return [series["metric"]["instance"] for series in answer["data"]["result"]]
+        def up() -> list[str]:
+            answer = prometheus.get("/api/v1/query", params={"query": 'up{job="spleeter-consumer"} == 1'}).json()
+            return [series["metric"]["instance"] for series in answer["data"]["result"]]
 
-    wait_for(lambda: len(up()) == CONSUMERS)
-    groups = prometheus.get("/api/v1/rules").json()["data"]["groups"]
+        wait_for(lambda: len(up()) == CONSUMERS)
+        groups = prometheus.get("/api/v1/rules").json()["data"]["groups"]
     assert "SeparationNoConsumer" in {rule["name"] for group in groups for rule in group["rules"]}
 
 
@@ -109,7 +110,8 @@ def test_registry_that_is_restarted_still_knows_the_schemas(stack: ComposeStack,
     before = len(platform.read_outcomes())
     stack.compose("restart", "registry")
     stack.wait_healthy()
-    assert len(stack.platform(platform.folder).read_outcomes()) >= before
+    with stack.platform(platform.folder) as reader:  # that has not seen them yet
+        assert len(reader.read_outcomes()) >= before
 
 
 def test_consumer_that_is_cut_off_is_replaced_by_the_others(stack: ComposeStack, platform: Platform, song: str) -> None:
