@@ -4,7 +4,7 @@ export PATH := $(CURDIR)/.tools/bin:$(PATH)
 UV := $(shell command -v uv || echo $(CURDIR)/.tools/bin/uv)
 RUN := $(UV) run --no-sync
 
-.PHONY: help sync demo test chaos lint bench stack-up stack-down
+.PHONY: help sync demo test chaos test-deploy lint bench bench-scaling stack-up stack-down
 
 help: ## what can be made
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -28,6 +28,9 @@ test: sync ## every test, on real Kafka and real MinIO
 chaos: sync ## replicas, broker and object store killed, frozen and cut off, by schedules from seeds; takes an hour
 	$(RUN) pytest tests/chaos -m "long or not long"
 
+test-deploy: sync ## the shipped image, Compose file and manifests, in a real engine and on a real API server
+	$(RUN) pytest tests/deployed -m deploy
+
 lint: sync ## style, types and who may import whom
 	$(RUN) ruff check .
 	$(RUN) ruff format --check .
@@ -36,6 +39,9 @@ lint: sync ## style, types and who may import whom
 
 bench: sync ## this engine beside Spleeter's own, and what delivery costs, measured in one run
 	$(RUN) python -m bench
+
+bench-scaling: sync ## replicas from none to six and back by a real KEDA: by requests, and by expected work
+	$(RUN) python -m bench.scaling
 
 stack-up: sync ## real Kafka on 127.0.0.1:9092 and real MinIO on 127.0.0.1:9000
 	$(RUN) python -m devstack up

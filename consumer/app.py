@@ -187,6 +187,7 @@ def make_replica(settings: Settings, *, separator_command: Sequence[str] = SEPAR
     """A replica that is ready to run, its probes already being answered. Raises Fatal."""
     service, topics, job = settings.service, settings.topics, settings.job
     metrics, tracer, halt = Metrics(), make_tracer(settings), Halt()
+    metrics.build.info({"version": VERSION, "runtime": settings.separator.separator_runtime})
     codec = make_codec(settings.schema, topics)
     store = make_store(settings.store)
     scanner = make_scanner(settings.scanner, job)

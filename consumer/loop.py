@@ -90,6 +90,12 @@ class Loop:
         elif self._member_since == float("inf"):
             self._member_since = self.last_poll
         self.has_joined = self.last_poll - self._member_since >= SETTLED_S
+        if self.has_joined:
+            self._stand_by()
+
+    def _stand_by(self) -> None:
+        """Nothing is wrong with this replica, but whoever started it should know that it will have nothing to do."""
+        self._log.warning("partitions.none", reason="more replicas than partitions; this one stands by")
 
     def _redelivery(self, record: Record) -> Redelivery:
         """What the record has been through; due at most the longest delay after it was written."""
@@ -152,6 +158,8 @@ class Loop:
 
     def assigned(self, partitions: Sequence[TopicPartition]) -> None:
         self._log.info("partitions.assigned", partitions=[f"{t}[{p}]" for t, p in partitions])
+        if not partitions:
+            self._stand_by()
         self.has_joined = True
         self.rebalances += 1
         self._ledger.open(partitions)

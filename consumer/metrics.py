@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterable
 
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, Info
 from prometheus_client.core import Metric
 from prometheus_client.registry import Collector
 
@@ -20,6 +20,7 @@ class Metrics:
     def __init__(self) -> None:
         self.registry = CollectorRegistry()
         self.speed = Speed()
+        self.build = Info("build", "What this replica is", registry=self.registry, namespace=_NAMESPACE)
         self.jobs = Counter(
             "jobs", "Records that got their outcome, by outcome (done, retried, dead_lettered) and dead-letter code",
             ["outcome", "code"], registry=self.registry, namespace=_NAMESPACE,

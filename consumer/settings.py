@@ -165,7 +165,9 @@ class SeparatorSettings(Group):
         ("https://github.com/deezer/spleeter/releases/download/v1.4.0",),
         description="where a missing model is fetched from, in this order: release URLs, `s3://bucket/prefix`; `none`",
     )
-    scratch_dir: Path = Field(Path(tempfile.gettempdir()), description="where tracks lie while they are worked on")
+    scratch_dir: Path = Field(
+        default_factory=lambda: Path(tempfile.gettempdir()), description="where tracks lie while they are worked on"
+    )
     separator_processes: int = Field(1, ge=1, le=64, description="separators a replica")
     separator_runtime: Literal["tensorflow", "openvino"] = Field(
         "tensorflow", description="what computes the networks; `openvino` (an extra) starts sooner, in less memory"

@@ -24,7 +24,7 @@ from devstack.service import Service
 _KAFKA_PORT, _MINIO_PORT = 9092, 9000
 _BUCKETS = ("music", "stems")  # as the README uses them
 _FOLDER = Path(".stack").absolute()
-_COMPOSE = ["docker", "compose", "-f", "docker-compose.kafka.yml"]
+_COMPOSE = ["docker", "compose", "--env-file", "deploy/compose/development.env", "-f", "docker-compose.kafka.yml"]
 
 
 def main() -> None:

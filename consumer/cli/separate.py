@@ -10,13 +10,23 @@ if TYPE_CHECKING:
     from consumer.separator.models import ModelSpec
     from consumer.settings import SeparatorSettings
 
-_EVERYTHING = Path(tempfile.gettempdir(), "separated_audio")
+
+def _everything() -> Path:
+    return Path(tempfile.gettempdir(), "separated_audio")
 
 
 def separate(
     files: Annotated[list[Path], typer.Argument(help="Audio files.", metavar="FILE", exists=True, dir_okay=False)],
+    output: Annotated[
+        Path,
+        typer.Option(
+            "-o",
+            default_factory=_everything,
+            show_default="separated_audio, among the system's temporary files",
+            help="Folder; stems go to DIR/<name>/<stem>.<codec>.",
+        ),
+    ],
     model: Annotated[str, typer.Option("-p", help="Model, or a Spleeter configuration file.")] = "spleeter:2stems",
-    output: Annotated[Path, typer.Option("-o", help="Folder; stems go to DIR/<name>/<stem>.<codec>.")] = _EVERYTHING,
     codec: Annotated[str, typer.Option("-c", help="wav, wav-s24, wav-f32, flac, mp3, ogg, m4a, opus, wma.")] = "wav",
     bitrate: Annotated[str, typer.Option("-b", help="Of lossy codecs.")] = "128k",
     offset: Annotated[float, typer.Option("-s", min=0.0, help="Seconds to skip.")] = 0.0,

@@ -15,6 +15,7 @@ from tests.support.fakes import FakeSeparator
 
 def full_metrics() -> Metrics:
     metrics = Metrics()
+    metrics.build.info({"version": "1.2.3", "runtime": "tensorflow"})
     metrics.jobs.labels("dead_lettered", Code.AUDIO_EMPTY).inc()
     metrics.dead_letters.labels(Code.AUDIO_EMPTY).inc()
     metrics.retries.labels("fetch").inc()

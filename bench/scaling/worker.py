@@ -1,0 +1,18 @@
+"""`python -m bench.scaling.worker`: the service's own replica with the bench's separator, on a host named POD_NAME."""
+
+import os
+import socket
+import sys
+
+# In a pod the host has the pod's name, which is the replica's id while INSTANCE_ID is not set; here all share a host.
+socket.gethostname = lambda: os.environ["POD_NAME"]
+
+from consumer import logs  # noqa: E402 - settings ask for the host's name when they are imported
+from consumer.app import VERSION, Settings, make_replica  # noqa: E402
+from consumer.settings import LogSettings  # noqa: E402
+
+if __name__ == "__main__":
+    log, settings = LogSettings.load(), Settings.load()
+    logs.configure(log.level, log.format, instance_id=settings.service.instance_id, version=VERSION)
+    make_replica(settings, separator_command=(sys.executable, "-m", "bench.scaling.separator")).run()
+    os._exit(0)

@@ -1,0 +1,29 @@
+"""The Compose file as Docker Compose itself understands it."""
+
+import json
+import os
+import subprocess
+from pathlib import Path
+from typing import Any
+
+from devstack import build
+
+ROOT = Path(__file__).parents[2]
+FILE, DEVELOPMENT = ROOT / "docker-compose.kafka.yml", ROOT / "deploy/compose/development.env"
+
+
+def config(env_file: Path | None, *, text: str | None = None) -> "subprocess.CompletedProcess[str]":
+    """What Compose makes of the file, or of a text in its place; nothing is started."""
+    chosen = ["--env-file", str(env_file)] if env_file else ["--env-file", os.devnull]
+    return subprocess.run(
+        [str(build.compose_binary()), *chosen, "--project-directory", str(ROOT), "-f", "-" if text else str(FILE),
+         "--profile", "*", "config", "--format", "json"],
+        env={"PATH": os.environ["PATH"], "HOME": os.environ.get("HOME", "/")},
+        input=text, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+
+
+def services() -> dict[str, dict[str, Any]]:
+    ran = config(DEVELOPMENT)
+    assert ran.returncode == 0, ran.stderr
+    return dict(json.loads(ran.stdout)["services"])

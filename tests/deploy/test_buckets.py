@@ -1,0 +1,94 @@
+"""The access key that the Compose file makes for the consumers is enough for them, and for nothing else."""
+
+import io
+import os
+import subprocess
+import sys
+import uuid
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from minio import Minio
+from minio.error import S3Error
+
+from consumer.adapters.minio import MinioStore
+from consumer.cancellation import Cancellation
+from tests.conftest import MinioServer
+
+SCRIPT = Path(__file__).parents[2] / "deploy/compose/buckets.py"
+KEY, SECRET = f"consumer-{uuid.uuid4().hex[:8]}", "consumer-secret"
+SOURCE, OUTPUT, MODELS, FOREIGN = (f"{name}-{uuid.uuid4().hex[:8]}" for name in ("music", "stems", "models", "foreign"))
+
+
+def set_up(minio: MinioServer) -> str:
+    environment = {
+        "MINIO_ENDPOINT": minio.endpoint, "MINIO_SECURE": "false", "MINIO_ROOT_USER": minio.access_key,
+        "MINIO_ROOT_PASSWORD": minio.secret_key, "MINIO_ACCESS_KEY": KEY, "MINIO_SECRET_KEY": SECRET,
+        "ALLOWED_SOURCE_BUCKETS": SOURCE, "OUTPUT_BUCKET": OUTPUT, "MODEL_SOURCES": f"s3://{MODELS}/spleeter",
+    }  # fmt: skip
+    ran = subprocess.run(
+        [sys.executable, str(SCRIPT)],
+        env={"PATH": os.environ["PATH"], **environment}, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert ran.returncode == 0, ran.stderr
+    return ran.stdout
+
+
+@pytest.fixture(scope="module")
+def admin(minio: MinioServer) -> Iterator[Minio]:
+    """The root user; everything is set up, twice, and each bucket holds `song`."""
+    assert set_up(minio) == set_up(minio)
+    client = Minio(minio.endpoint, minio.access_key, minio.secret_key, secure=False)
+    client.make_bucket(FOREIGN)
+    for bucket in (SOURCE, OUTPUT, MODELS, FOREIGN):
+        client.put_object(bucket, "song", io.BytesIO(b"la la"), 5)
+    yield client
+    client._http.clear()
+
+
+@pytest.fixture
+def store(minio: MinioServer, admin: Minio) -> Iterator[MinioStore]:
+    store = MinioStore(minio.endpoint, KEY, SECRET, secure=False)
+    yield store
+    for client in (store._client, store._creator, store._prober):
+        client._http.clear()
+
+
+def test_key_is_enough(store: MinioStore, tmp_path: Path) -> None:
+    """Sources and models are read; stems are looked for, made, in parts too, copied, read and replaced."""
+    store.check(OUTPUT)
+    for bucket in (SOURCE, MODELS):
+        facts = store.stat(bucket, "song")
+        assert facts
+        store.fetch(facts, tmp_path / bucket, Cancellation())
+        assert (tmp_path / bucket).read_bytes() == b"la la"
+        assert store.stat(bucket, "missing") is None
+    (tmp_path / "large").write_bytes(bytes((16 << 20) + 1))
+    for name in ("small", "large"):
+        content = tmp_path / "large" if name == "large" else b"{}"
+        made = store.create(OUTPUT, f"stems/{name}", content, media_type="audio/wav", metadata={})
+        assert made
+        assert store.copy(made, OUTPUT, f"copied/{name}", media_type="audio/wav", metadata={})
+    assert store.read(OUTPUT, "stems/small") == b"{}"
+    assert store.read(OUTPUT, "stems/missing") is None
+    assert store.replace(OUTPUT, "stems/small", b"[]", media_type="text/plain", metadata={})
+
+
+@pytest.mark.usefixtures("admin")
+def test_key_is_for_nothing_else(minio: MinioServer) -> None:
+    """It writes no sources and no models, reads nothing foreign, and makes no buckets."""
+    client = Minio(minio.endpoint, KEY, SECRET, secure=False)
+    tries = (
+        lambda: client.put_object(SOURCE, "mine", io.BytesIO(b"x"), 1),
+        lambda: client.remove_object(SOURCE, "song"),
+        lambda: client.put_object(MODELS, "mine", io.BytesIO(b"x"), 1),
+        lambda: client.stat_object(FOREIGN, "song"),
+        lambda: client.put_object(FOREIGN, "mine", io.BytesIO(b"x"), 1),
+        lambda: client.make_bucket("another"),
+        lambda: client.remove_bucket(OUTPUT),
+    )
+    for forbidden in tries:
+        with pytest.raises(S3Error, match=r"AccessDenied"):
+            forbidden()
+    client._http.clear()

@@ -1,0 +1,138 @@
+"""The manifests are what a cluster takes, and agree with what they deploy."""
+
+import pytest
+import yaml
+
+from consumer.settings import parse_duration_s
+from tests.deploy.broken import BROKEN, Broken
+from tests.deploy.manifests import OVERLAYS, ROOT, Manifest, complaint, container, manifests, one
+from tests.deploy.settings import missing, unknown
+from tests.support.exported import exported_names
+
+
+def settings_of(overlay: str) -> dict[str, str]:
+    """Variables of the consumer's container: from its ConfigMap, and by itself ('' where a secret has the value)."""
+    own = {variable["name"]: variable.get("value", "") for variable in container(overlay, "StatefulSet")["env"]}
+    return {**one(overlay, "ConfigMap")["data"], **own}
+
+
+def pod_of(overlay: str) -> Manifest:
+    return dict(one(overlay, "StatefulSet")["spec"]["template"]["spec"])
+
+
+@pytest.mark.parametrize("overlay", OVERLAYS)
+def test_schemas_accept_everything(overlay: str) -> None:
+    """Kubernetes', KEDA's and the Prometheus operator's schemas have nothing to say, unknown fields included."""
+    assert {manifest["kind"]: complaint(manifest) for manifest in manifests(overlay) if complaint(manifest)} == {}
+
+
+@pytest.mark.parametrize("broken", [b for b in BROKEN if b.schema_refuses], ids=lambda broken: broken.name)
+def test_schemas_refuse_what_is_broken(broken: Broken) -> None:
+    """And so would have said something."""
+    assert complaint(broken.manifest())
+
+
+def test_ten_of_the_broken_are_known_to_the_schemas() -> None:
+    """The rest are left to a running API server."""
+    assert sum(broken.schema_refuses for broken in BROKEN) == 10
+
+
+@pytest.mark.parametrize("overlay", OVERLAYS)
+def test_variables_are_settings(overlay: str) -> None:
+    """Each variable is read by somebody, and each that must be set is."""
+    assert unknown(settings_of(overlay)) == set()
+    assert missing(settings_of(overlay)) == set()
+
+
+@pytest.mark.parametrize("overlay", OVERLAYS)
+def test_replica_has_time_to_finish(overlay: str) -> None:
+    """It is killed later than it gives up by itself."""
+    assert (
+        pod_of(overlay)["terminationGracePeriodSeconds"]
+        > parse_duration_s(settings_of(overlay)["SHUTDOWN_GRACE_S"]) + 10
+    )
+
+
+@pytest.mark.parametrize("overlay", OVERLAYS)
+def test_membership_is_not_static(overlay: str) -> None:
+    """A static member that is scaled away would keep its partitions for a session's time."""
+    assert "INSTANCE_ID" not in settings_of(overlay)
+
+
+@pytest.mark.parametrize("overlay", OVERLAYS)
+def test_ports_agree(overlay: str) -> None:
+    """Probes, service, monitor and network policy all mean the port on which the replica answers."""
+    port, spec = int(settings_of(overlay)["HTTP_PORT"]), container(overlay, "StatefulSet")
+    assert settings_of(overlay)["HTTP_HOST"] == "0.0.0.0"
+    assert [(p["name"], p["containerPort"]) for p in spec["ports"]] == [("http", port)]
+    pages = {kind: spec[f"{kind}Probe"]["httpGet"] for kind in ("startup", "readiness", "liveness")}
+    assert {kind: get["path"] for kind, get in pages.items()} == {
+        "startup": "/started", "readiness": "/ready", "liveness": "/health",
+    }  # fmt: skip
+    assert {get["port"] for get in pages.values()} == {"http"}
+    assert [p["targetPort"] for p in one(overlay, "Service")["spec"]["ports"]] == ["http"]
+    [ingress] = one(overlay, "NetworkPolicy")["spec"]["ingress"]
+    assert ingress["ports"] == [{"protocol": "TCP", "port": port}]
+
+
+@pytest.mark.parametrize("overlay", OVERLAYS)
+def test_network_policy_lets_through_to_where_the_settings_point(overlay: str) -> None:
+    """Every address that is set is one that may be reached: its namespace and its port."""
+    reachable = {
+        (peer["namespaceSelector"]["matchLabels"]["kubernetes.io/metadata.name"], port["port"])
+        for rule in one(overlay, "NetworkPolicy")["spec"]["egress"]
+        for peer in rule["to"]
+        for port in rule["ports"]
+    }
+    settings = settings_of(overlay)
+    addresses = [
+        *settings["KAFKA_BOOTSTRAP_SERVERS"].split(","),
+        settings["MINIO_ENDPOINT"],
+        settings.get("CLAMD_ADDRESS", ""),
+        settings.get("SCHEMA_REGISTRY_URL", "").removeprefix("http://").partition("/")[0],
+    ]
+    for address in filter(None, addresses):
+        host, _, port = address.partition(":")
+        assert (host.split(".")[1], int(port)) in reachable, address
+
+
+def test_scaler_watches_what_the_consumers_read() -> None:
+    """Its topics, group and brokers are theirs, each retry topic included, and it asks for no more than can work."""
+    spec, settings = one("production", "ScaledObject")["spec"], settings_of("production")
+    kafka = [trigger["metadata"] for trigger in spec["triggers"] if trigger["type"] == "kafka"]
+    assert [trigger["topic"] for trigger in kafka] == [
+        "separation.requests", *(f"separation.requests.retry-{number}" for number in (1, 2, 3)),
+    ]  # fmt: skip
+    assert {trigger["bootstrapServers"] for trigger in kafka} == {settings["KAFKA_BOOTSTRAP_SERVERS"]}
+    assert {trigger["consumerGroup"] for trigger in kafka} == {settings.get("KAFKA_GROUP_ID", "spleeter-consumer")}
+    assert {trigger["offsetResetPolicy"] for trigger in kafka} == {"earliest"}
+    args = container("production", "Job")["args"]
+    assert int(args[args.index("--partitions") + 1]) == spec["maxReplicaCount"]
+    assert spec["scaleTargetRef"]["name"] == one("production", "StatefulSet")["metadata"]["name"]
+    [query] = [trigger["metadata"]["query"] for trigger in spec["triggers"] if trigger["type"] == "prometheus"]
+    assert query.partition("(")[2].partition("{")[0] in exported_names()
+
+
+def test_secrets_are_referred_to_never_held() -> None:
+    """No manifest holds one."""
+    for overlay in OVERLAYS:
+        assert [m for m in manifests(overlay) if m["kind"] == "Secret"] == []
+        assert not {n for n, value in settings_of(overlay).items() if value and ("SECRET" in n or "PASSWORD" in n)}
+
+
+def test_labels_of_the_pods_are_what_is_selected() -> None:
+    """Service, disruption budget, network policy and spread mean these pods."""
+    for overlay in OVERLAYS:
+        template = one(overlay, "StatefulSet")["spec"]["template"]
+        labels = template["metadata"]["labels"].items()
+        assert one(overlay, "Service")["spec"]["selector"].items() <= labels
+        assert one(overlay, "PodDisruptionBudget")["spec"]["selector"]["matchLabels"].items() <= labels
+        assert one(overlay, "NetworkPolicy")["spec"]["podSelector"]["matchLabels"].items() <= labels
+        for constraint in template["spec"]["topologySpreadConstraints"]:
+            assert constraint["labelSelector"]["matchLabels"].items() <= labels
+
+
+def test_base_holds_no_replicas() -> None:
+    """What a scaler has set is not undone by applying the manifests again."""
+    assert "replicas" not in one("production", "StatefulSet")["spec"]
+    assert "replicas" not in yaml.safe_load((ROOT / "deploy/kubernetes/base/stateful-set.yaml").read_text())["spec"]

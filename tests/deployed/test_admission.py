@@ -1,0 +1,104 @@
+"""What a running API server takes of our manifests, and what it refuses: pod security, rules across fields."""
+
+import subprocess
+from collections.abc import Iterator
+
+import pytest
+import yaml
+
+from devstack import build
+from devstack.kubernetes import Cluster
+from devstack.kubernetes import cluster as new_cluster
+from tests.deploy.broken import BROKEN, Broken
+from tests.deploy.manifests import OVERLAYS, ROOT, manifests, one
+from tests.support.platform import wait_for
+
+pytestmark = pytest.mark.deploy
+NAMESPACE, PAGE = "separation", ROOT / "docs/deploy.md"
+# What a violation of pod security is: a warning for a StatefulSet, since only its pods are refused.
+_POD_SECURITY = ("privileged", "as-root", "host-path")
+
+
+@pytest.fixture(scope="module")
+def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
+    with new_cluster(tmp_path_factory.mktemp("cluster")) as running:
+        running.define()
+        running.apply([one("production", "Namespace")])
+        yield running
+
+
+@pytest.mark.parametrize("overlay", OVERLAYS)
+def test_api_server_accepts_the_overlay(cluster: Cluster, overlay: str) -> None:
+    """Without an error, an unknown field or a warning."""
+    ran = cluster.kubectl(
+        "apply",
+        "--server-side",
+        "--dry-run=server",
+        "--validate=strict",
+        "--filename",
+        "-",
+        feed=yaml.safe_dump_all(manifests(overlay)),
+    )
+    assert (ran.returncode, ran.stderr) == (0, "")
+    assert len(ran.stdout.splitlines()) == len(manifests(overlay))
+
+
+@pytest.mark.parametrize("broken", BROKEN, ids=lambda broken: broken.name)
+def test_api_server_refuses_what_is_broken(cluster: Cluster, broken: Broken) -> None:
+    """Each broken manifest is refused; of one that offends pod security, it says so."""
+    manifest = yaml.safe_dump(broken.manifest())
+    ran = cluster.kubectl("create", "--dry-run=server", "--validate=strict", "--filename", "-", feed=manifest)
+    if broken.name in _POD_SECURITY:
+        assert 'would violate PodSecurity "restricted' in ran.stderr
+    else:
+        assert ran.returncode != 0
+
+
+@pytest.mark.parametrize("name", _POD_SECURITY)
+def test_pods_against_pod_security_are_refused(cluster: Cluster, name: str) -> None:
+    """Not only warned of: the pod itself does not come to be."""
+    [broken] = [broken for broken in BROKEN if broken.name == name]
+    template = broken.manifest()["spec"]["template"]
+    pod = {
+        "apiVersion": "v1",
+        "kind": "Pod",
+        "metadata": {"name": name, "namespace": NAMESPACE, "labels": template["metadata"]["labels"]},
+        "spec": {**template["spec"], "serviceAccountName": "default"},
+    }
+    ran = cluster.kubectl("create", "--dry-run=server", "--filename", "-", feed=yaml.safe_dump(pod))
+    assert ran.returncode != 0
+    assert "violates PodSecurity" in ran.stderr
+
+
+def test_pods_come_to_be(cluster: Cluster) -> None:
+    """The controllers make as many pods as are wanted, all at once, named by number."""
+    cluster.apply(manifests("development"))
+    wait_for(lambda: len(_pods(cluster)) == 2)
+    assert _pods(cluster) == ["spleeter-consumer-0", "spleeter-consumer-1"]
+    cluster.done("scale", "statefulset/spleeter-consumer", "--replicas=0", "--namespace", NAMESPACE)
+    wait_for(lambda: _pods(cluster) == [])
+
+
+def test_documented_commands_work(cluster: Cluster) -> None:
+    """Those of docs/deploy.md, as they stand there, but for the one that waits for a node."""
+    cluster.done("delete", "job", "--all", "--namespace", NAMESPACE, "--ignore-not-found")
+    commands = [line for line in PAGE.read_text().splitlines() if line.startswith("kubectl ")]
+    shell = "\n".join(
+        [
+            f'kubectl() {{ "{build.kubernetes_binaries()}/kubectl" --kubeconfig="{cluster.kubeconfig}" "$@"; }}',
+            *(line for line in commands if " wait " not in line),
+        ]
+    )
+    ran = subprocess.run(
+        ["bash", "-euo", "pipefail", "-c", shell], cwd=ROOT, capture_output=True, text=True, check=False
+    )
+    assert (ran.returncode, ran.stderr) == (0, ""), ran.stdout + ran.stderr
+    assert len(commands) == 6
+    secret = cluster.get("secret", "spleeter-consumer-kafka", "--namespace", NAMESPACE)
+    referred = one("production", "TriggerAuthentication")["spec"]["secretTargetRef"]
+    assert secret["data"].keys() == {reference["key"] for reference in referred}
+
+
+def _pods(cluster: Cluster) -> list[str]:
+    found = cluster.get("pods", "--namespace", NAMESPACE, "--selector", "app.kubernetes.io/component=consumer")
+    return sorted(pod["metadata"]["name"] for pod in found["items"])

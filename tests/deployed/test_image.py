@@ -1,0 +1,49 @@
+"""The image that was built from the shipped Dockerfile."""
+
+import json
+from importlib.metadata import version
+
+import pytest
+
+from devstack.engine import Engine
+from tests.deployed.stack import ComposeStack
+
+pytestmark = pytest.mark.deploy
+CONSUMER, TOOLS = "spleeter-consumer:latest", "spleeter-consumer-tools:latest"
+_ALONE = ("run", "--rm", "--network", "none", "--read-only", "--cap-drop", "ALL", "--tmpfs", "/tmp")
+
+
+@pytest.fixture(autouse=True)
+def _built(stack: ComposeStack) -> None:
+    """Both are, once the stack is up."""
+
+
+@pytest.mark.parametrize("image", [CONSUMER, TOOLS])
+def test_it_tells_its_version(engine: Engine, image: str) -> None:
+    """Started with a root file system that is read-only and without any capability, the command answers."""
+    assert engine.docker(*_ALONE, image, "--version").strip() == version("spleeter-consumer")
+
+
+@pytest.mark.parametrize("image", [CONSUMER, TOOLS])
+def test_it_is_nobody_s(engine: Engine, image: str) -> None:
+    """Its user has a number (so that Kubernetes can tell that it is not root), owns nothing, and has no models."""
+    [told] = json.loads(engine.docker("image", "inspect", image))
+    assert told["Config"]["User"] == "10001:10001"
+    assert told["Config"]["Labels"]["org.opencontainers.image.title"] == image.partition(":")[0]
+    found = engine.docker(
+        *_ALONE, "--entrypoint", "sh", image, "-c", "find / -xdev -user 10001 -not -path '/proc/*'; ls /models"
+    )
+    assert sorted(found.split()) == ["/models", "/scratch"]
+
+
+def test_only_the_consumer_has_what_separates(engine: Engine) -> None:
+    """TensorFlow and ffmpeg are in one image, and work; the other has neither."""
+    look = "import importlib.util as u; print(*(bool(u.find_spec(n)) for n in ('tensorflow', 'imageio_ffmpeg')))"
+    assert engine.docker(*_ALONE, "--entrypoint", "python", CONSUMER, "-c", look).split() == ["True", "True"]
+    assert engine.docker(*_ALONE, "--entrypoint", "python", TOOLS, "-c", look).split() == ["False", "False"]
+
+
+def test_what_is_missing_is_said_in_one_line(engine: Engine) -> None:
+    """Without a setting the container ends at once, and says which."""
+    with pytest.raises(SystemExit, match="KAFKA_BOOTSTRAP_SERVERS must be set"):
+        engine.docker(*_ALONE, CONSUMER)
