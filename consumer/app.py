@@ -1,56 +1,42 @@
 """Wires a replica together. The one place that knows every part; `replica` runs what is wired here."""
 
-import sys
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
-from importlib.metadata import version
-from pathlib import Path
-from typing import Self
-
-import structlog
 
 from consumer.adapters.avro import AvroCodec
-from consumer.adapters.clamav import ClamavScanner
 from consumer.adapters.kafka import KafkaSource
 from consumer.adapters.kafka_control import KafkaControl
-from consumer.adapters.kafka_lag import KafkaLag
 from consumer.adapters.kafka_outbox import KafkaNotices, KafkaOutbox
 from consumer.adapters.minio import MinioStore
 from consumer.adapters.model_sources import model_sources
-from consumer.adapters.registry import SchemaRegistry
 from consumer.cancellations import MAX_REMEMBERED, REMEMBERED_FOR, Cancellations
 from consumer.control import ControlFollower
 from consumer.errors import ScannerUnavailable, StoreUnavailable, Transient
-from consumer.events import SCHEMA_FILES
 from consumer.gauges import GroupLag, ReplicaGauges
 from consumer.health import HealthServer
-from consumer.lag import Describe
 from consumer.ledger import Ledger
 from consumer.loop import Loop
 from consumer.metrics import Metrics
 from consumer.observe import PublishedObserver, Vitals
+from consumer.parts import (
+    SEPARATOR_COMMAND,
+    VERSION,
+    Settings,
+    make_codec,
+    make_lag,
+    make_scanner,
+    make_separators,
+    make_store,
+    make_tracer,
+    scratch_folder,
+)
 from consumer.pipeline import Pipeline, Rooms
 from consumer.ports import Scanner
 from consumer.progress import ProgressReporter
 from consumer.publisher import Publisher
 from consumer.replica import Halt, Replica
 from consumer.retry import Check, Patience
-from consumer.separator.client import SeparatorClient
 from consumer.separator.kept import keep_conversion
-from consumer.separator.protocol import Configure
-from consumer.settings import (
-    JobSettings,
-    KafkaSettings,
-    ScannerSettings,
-    SchemaSettings,
-    SeparatorSettings,
-    ServiceSettings,
-    StoreSettings,
-    TopicSettings,
-    TracingSettings,
-    environment_without_secrets,
-)
 from consumer.steps.fetch import Fetch
 from consumer.steps.publish import Publish
 from consumer.steps.recall import Recall
@@ -58,129 +44,10 @@ from consumer.steps.reuse import Reuse
 from consumer.steps.scan import Scan
 from consumer.steps.store import Store
 from consumer.steps.validate import Validate
-from consumer.tracing import NoTracer, Tracer
 from consumer.watchdog import Watchdog
 from consumer.weights import Weights
 
-SEPARATOR_COMMAND = (sys.executable, "-m", "consumer.separator.process")
 REVOKE_GRACE_S = 1.0  # what is nearly done when its partition moves may still be published; others wait no longer
-VERSION = version("spleeter-consumer")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Settings:
-    """All that `run` needs."""
-
-    kafka: KafkaSettings
-    topics: TopicSettings
-    schema: SchemaSettings
-    store: StoreSettings
-    job: JobSettings
-    scanner: ScannerSettings
-    separator: SeparatorSettings
-    service: ServiceSettings
-    tracing: TracingSettings
-
-    @classmethod
-    def load(cls) -> Self:
-        """From the environment. Raises SettingsError."""
-        return cls(
-            kafka=KafkaSettings.load(),
-            topics=TopicSettings.load(),
-            schema=SchemaSettings.load(),
-            store=StoreSettings.load(),
-            job=JobSettings.load(),
-            scanner=ScannerSettings.load(),
-            separator=SeparatorSettings.load(),
-            service=ServiceSettings.load(),
-            tracing=TracingSettings.load(),
-        )
-
-    @property
-    def retry_topics(self) -> list[str]:
-        return retry_topics(self.topics, self.service)
-
-
-def retry_topics(topics: TopicSettings, service: ServiceSettings) -> list[str]:
-    return [topics.retry(number) for number in range(1, len(service.retry_delays) + 1)]
-
-
-def make_codec(schema: SchemaSettings, topics: TopicSettings) -> AvroCodec:
-    """Confluent's wire format where a registry is configured, single-object encoding elsewhere."""
-    return AvroCodec(make_registry(schema, topics))
-
-
-def make_registry(schema: SchemaSettings, topics: TopicSettings) -> SchemaRegistry | None:
-    """None where none is configured."""
-    if schema.schema_registry_url is None:
-        return None
-    topic_of = {
-        "separation_request": topics.requests,
-        "separation_result": topics.results,
-        "dead_letter": topics.dead_letter,
-        "separation_progress": topics.progress,
-        "separation_control": topics.control,
-        "audit_event": topics.audit,
-    }
-    assert topic_of.keys() == set(SCHEMA_FILES.values())
-    subjects = {name: f"{topic}-value" for name, topic in topic_of.items()}
-    return SchemaRegistry(schema.schema_registry_url, subjects)
-
-
-def make_store(settings: StoreSettings) -> MinioStore:
-    return MinioStore(
-        settings.endpoint, settings.access_key, settings.secret_key.get_secret_value(), secure=settings.secure
-    )
-
-
-def make_scanner(scanner: ScannerSettings, job: JobSettings) -> ClamavScanner | None:
-    """None where none is configured."""
-    return None if scanner.place is None else ClamavScanner(scanner.place, max_bytes=job.max_object_bytes)
-
-
-def make_lag(
-    kafka: KafkaSettings, topics: TopicSettings, retry_topics: Sequence[str], schema: SchemaSettings
-) -> KafkaLag:
-    """With a codec of its own: it decodes in another thread."""
-    return KafkaLag(kafka, [topics.requests, *retry_topics], Describe(make_codec(schema, topics)))
-
-
-def make_tracer(settings: Settings) -> Tracer:
-    """One that records spans, where OTEL_* variables ask for that. Raises SettingsError."""
-    if not settings.tracing.exporters:
-        return NoTracer()
-    try:
-        from consumer.adapters.otel import OtelTracer
-    except ImportError:
-        structlog.get_logger().warning("tracing.not_installed", needed="spleeter-consumer[otel]")
-        return NoTracer()
-    return OtelTracer(
-        settings.tracing,
-        group_id=settings.kafka.group_id,
-        instance_id=settings.service.instance_id,
-        version=VERSION,
-    )
-
-
-def make_separators(settings: Settings, command: Sequence[str] = SEPARATOR_COMMAND) -> list[SeparatorClient]:
-    separator = settings.separator
-    configuration = Configure(
-        model_path=separator.model_path.absolute(),
-        runtime=separator.separator_runtime,
-        allowed_formats=settings.job.allowed_formats,
-        models=separator.models,
-        scratch=_scratch(settings).absolute(),
-        ffmpeg_path=separator.ffmpeg_path,
-    )
-    return [
-        SeparatorClient(
-            configuration,
-            max_audio_s=settings.job.max_audio_seconds,
-            environment=environment_without_secrets(),
-            command=command,
-        )
-        for _ in range(separator.separator_processes)
-    ]
 
 
 def make_replica(settings: Settings, *, separator_command: Sequence[str] = SEPARATOR_COMMAND) -> Replica:
@@ -249,7 +116,7 @@ def make_replica(settings: Settings, *, separator_command: Sequence[str] = SEPAR
         separators=separators,
         weights=weights,
         models=settings.separator.models,
-        scratch=_scratch(settings),
+        scratch=scratch_folder(settings),
         open_outbox=outbox.open,
         needs=tuple(checks.values()),
         close=close,
@@ -295,7 +162,7 @@ def make_rooms(
         ),
         recall=Recall(store=store),
         weights=weights,
-        fetch=Fetch(store=store, scratch=_scratch(settings), max_object_bytes=job.max_object_bytes),
+        fetch=Fetch(store=store, scratch=scratch_folder(settings), max_object_bytes=job.max_object_bytes),
         scan=Scan(scanner=scanner) if scanner else None,
         reuse=Reuse(
             store=store,
@@ -314,11 +181,4 @@ def make_rooms(
             retry_delays_s=settings.service.retry_delays,
             version=VERSION,
         ),
-    )
-
-
-def _scratch(settings: Settings) -> Path:
-    """A folder of this replica's own, so that what an earlier incarnation left behind can be removed."""
-    return settings.separator.scratch_dir / f"{settings.kafka.group_id}-{settings.service.instance_id}".replace(
-        "/", "_"
     )

@@ -85,7 +85,7 @@ def replay(
             raise typer.BadParameter(f"{place} is not PARTITION:OFFSET", param_hint="PARTITION:OFFSET")
     if not (places or code or request_id) and not everything:
         raise typer.BadParameter("say which: PARTITION:OFFSET, --code, --request-id or --all", param_hint="--all")
-    from consumer.app import retry_topics
+    from consumer.parts import retry_topics
     from consumer.replay import replayed
     from consumer.settings import ServiceSettings, TopicSettings
 
@@ -118,7 +118,7 @@ def _letters() -> "KafkaLetters":
 
 
 def _codec() -> "AvroCodec":
-    from consumer.app import make_codec
+    from consumer.parts import make_codec
     from consumer.settings import SchemaSettings, TopicSettings
 
     return make_codec(SchemaSettings.load(), TopicSettings.load())

@@ -12,7 +12,7 @@ import typer
 from consumer.errors import ConsumerError, Fatal
 
 if TYPE_CHECKING:
-    from consumer.app import Settings
+    from consumer.parts import Settings
 
 _FFMPEG_S = 30.0
 
@@ -25,7 +25,7 @@ def doctor() -> None:
 
     Nothing is changed, but for a small object `.doctor` under OUTPUT_PREFIX.
     """
-    from consumer.app import Settings
+    from consumer.parts import Settings
 
     try:
         settings = Settings.load()
@@ -60,8 +60,8 @@ def _kafka(settings: "Settings") -> str:
 
 
 def _registry(settings: "Settings") -> str:
-    from consumer.app import make_registry
     from consumer.events import SCHEMA_FILES
+    from consumer.parts import make_registry
 
     registry = make_registry(settings.schema, settings.topics)
     if registry is None:
@@ -71,7 +71,7 @@ def _registry(settings: "Settings") -> str:
 
 
 def _sources(settings: "Settings") -> str:
-    from consumer.app import make_store
+    from consumer.parts import make_store
 
     store, job = make_store(settings.store), settings.job
     for bucket in job.allowed_source_buckets:
@@ -81,7 +81,7 @@ def _sources(settings: "Settings") -> str:
 
 
 def _outputs(settings: "Settings") -> str:
-    from consumer.app import make_store
+    from consumer.parts import make_store
 
     store, job = make_store(settings.store), settings.job
     settings_of = {job.output_bucket: "OUTPUT_BUCKET"}
@@ -127,7 +127,7 @@ def _ffmpeg(settings: "Settings") -> str:
 
 
 def _scanner(settings: "Settings") -> str:
-    from consumer.app import make_scanner
+    from consumer.parts import make_scanner
 
     scanner = make_scanner(settings.scanner, settings.job)
     if scanner is None:

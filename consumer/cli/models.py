@@ -38,7 +38,7 @@ def pull(models: Names = None) -> None:
     """Fetch what is missing from MODEL_SOURCES, checked against its published checksum; print the digests."""
     from consumer import logs
     from consumer.adapters.model_sources import model_sources
-    from consumer.app import VERSION, make_store
+    from consumer.parts import VERSION, make_store
     from consumer.settings import SeparatorSettings, StoreSettings
     from consumer.weights import Weights
 

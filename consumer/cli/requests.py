@@ -89,8 +89,8 @@ def _require(is_right: object, parameter: str, why: str) -> None:
 
 
 def _client() -> "Client":
-    from consumer.app import make_codec
     from consumer.client import Client
+    from consumer.parts import make_codec
     from consumer.settings import KafkaSettings, SchemaSettings, TopicSettings
 
     topics = TopicSettings.load()

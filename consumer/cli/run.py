@@ -7,7 +7,8 @@ import sys
 def run() -> None:
     """Consume separation requests until told to stop. Settings come from the environment; see the README."""
     from consumer import logs
-    from consumer.app import VERSION, Settings, make_replica
+    from consumer.app import make_replica
+    from consumer.parts import VERSION, Settings
     from consumer.settings import LogSettings
 
     log, settings = LogSettings.load(), Settings.load()

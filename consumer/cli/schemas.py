@@ -53,7 +53,7 @@ def register() -> None:
 
 
 def _registry() -> "SchemaRegistry":
-    from consumer.app import make_registry
+    from consumer.parts import make_registry
     from consumer.settings import SchemaSettings, TopicSettings
 
     registry = make_registry(SchemaSettings.load(), TopicSettings.load())

@@ -27,9 +27,10 @@ from consumer.adapters import kafka_outbox
 from consumer.adapters.avro import AvroCodec
 from consumer.adapters.kafka_outbox import KafkaOutbox
 from consumer.adapters.minio import MinioStore
-from consumer.app import VERSION, Settings, make_replica
+from consumer.app import make_replica
 from consumer.ledger import Ledger
 from consumer.model import ObjectFacts
+from consumer.parts import VERSION, Settings
 from consumer.ports import Commit
 from consumer.replica import Replica
 from consumer.separator.client import SeparatorClient

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from consumer import app
+from consumer import parts
 from consumer.cancellation import Cancellation
 from consumer.errors import Cancelled, Code, Rejected, WorkerCrashed
 from consumer.separator.client import SeparatorClient
@@ -191,7 +191,7 @@ def test_the_process_is_given_no_credentials(
     others = {"ALLOWED_SOURCE_BUCKETS": "songs", "OUTPUT_BUCKET": "stems", "MODEL_PATH": str(narrow_models)}
     for name, value in (secrets | others).items():
         monkeypatch.setenv(name, value)
-    [client] = app.make_separators(app.Settings.load(), (*app.SEPARATOR_COMMAND, str(tmp_path)))
+    [client] = parts.make_separators(parts.Settings.load(), (*parts.SEPARATOR_COMMAND, str(tmp_path)))
     client.start()
     try:
         [pid] = pids_with(str(tmp_path))

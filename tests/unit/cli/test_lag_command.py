@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from typer.testing import CliRunner
 
-from consumer import app as wiring
+from consumer import parts
 from consumer.cli import app
 from consumer.cli import lag as module
 from consumer.errors import BrokerUnavailable
@@ -32,7 +32,7 @@ def _environment(monkeypatch: pytest.MonkeyPatch) -> None:
 def show(monkeypatch: pytest.MonkeyPatch, *arguments: str) -> str:
     """What the command prints of BACKLOG."""
     reader = SimpleNamespace(read=lambda **_: BACKLOG)
-    monkeypatch.setattr(wiring, "make_lag", lambda *_: reader)
+    monkeypatch.setattr(parts, "make_lag", lambda *_: reader)
     ran = CliRunner().invoke(app, ["lag", *arguments])
     assert ran.exit_code == 0, ran.output
     return ran.stdout
