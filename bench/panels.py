@@ -137,7 +137,7 @@ def _found(panel: Mapping[str, Any], ask: Ask) -> list[tuple[str, Series]]:
 
 
 def _name(legend: str, labels: Mapping[str, str]) -> str:
-    return re.sub(r"\{\{(\w+)\}\}", lambda label: labels.get(label[1], ""), legend)
+    return re.sub(r"\{\{(\w+)\}\}", lambda label: labels.get(label[1], ""), legend) or "value"
 
 
 def _unit(panel: Mapping[str, Any]) -> str:

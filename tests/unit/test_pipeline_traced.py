@@ -40,6 +40,11 @@ def send(bench: Bench, headers: Headers, **fields: Any) -> None:
     bench.broker.send(REQUESTS.topic, CODEC.encode(a_request(**fields)), key=b"r1", headers=headers)
 
 
+def flush(tracer: OtelTracer) -> None:
+    """As its `close`, with more patience than the end of a replica has."""
+    assert tracer._provider.force_flush(60_000)
+
+
 def told(message: Message) -> dict[str, bytes | None]:
     return dict(message.headers)
 
@@ -51,7 +56,7 @@ def test_a_job_is_one_span_with_a_span_a_stage(make: Callable[..., Bench], trace
     bench.start()
     [result] = bench.outcomes()
     bench.stop()
-    tracer.close()
+    flush(tracer)
     [job] = seen.jobs()
     assert (job.name, job.kind) == ("process requests", KIND_CONSUMER)
     assert (job.trace_id, job.parent_id, job.state, job.failed) == (TRACE, SPAN, "vendor=7", False)
@@ -88,7 +93,7 @@ def test_a_rejected_job_tells_its_code_and_no_key(
     bench.start()
     [message] = bench.outcomes()
     bench.stop()
-    tracer.close()
+    flush(tracer)
     [job] = seen.jobs()
     stage = seen.stages(job)["fetch"]
     assert (job.failed, stage.failed, job.parent_id) == (True, True, "")
@@ -110,7 +115,7 @@ def test_all_attempts_are_in_one_trace(
     bench.start()
     messages = bench.outcomes()
     bench.stop()
-    tracer.close()
+    flush(tracer)
     assert [message.topic for message in messages] == [*RETRIES, "letters"]
     first, second, third = sorted(seen.jobs(), key=lambda job: job.attributes["separation.attempt"])
     assert first.parent_id == (SPAN if headers else "")
@@ -133,7 +138,7 @@ def test_a_separator_s_death_is_no_error_of_the_stage_that_got_through(
     bench.start()
     bench.outcomes()
     bench.stop()
-    tracer.close()
+    flush(tracer)
     assert not seen.stages(seen.jobs()[0])["separate"].failed
 
 
@@ -148,12 +153,12 @@ def test_a_collector_that_is_away_costs_nothing_but_the_traces(
         for number in range(3):
             send(bench, TRACED, request_id=f"r{number}")
             bench.outcomes()
-            tracer.close()
+            flush(tracer)
         seen.status = 200
         send(bench, TRACED, request_id="last")
         bench.outcomes()
         bench.stop()
-        tracer.close()
+        flush(tracer)
     events = [line["event"] for line in lines if line["event"].startswith("tracing.")]
     assert events == ["tracing.export_failed", "tracing.exports_again"]
     assert seen.jobs()
@@ -167,6 +172,7 @@ def test_a_collector_may_speak_grpc(seen: Collector, monkeypatch: pytest.MonkeyP
         tracer = OtelTracer(TracingSettings.load(), group_id="g", instance_id="i", version="v")
         tracer.job(a_record(headers=TRACED), 1).end(None)
         tracer.close()
+        flush(tracer)
         tracer._provider.shutdown()
     [job] = seen.jobs()
     assert (job.trace_id, job.parent_id, job.attributes["separation.outcome"]) == (TRACE, SPAN, "abandoned")
