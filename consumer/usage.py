@@ -30,8 +30,16 @@ def usage_of(pid: int) -> tuple[Usage, Usage]:
 
     Raises OSError where it has ended.
     """
-    own, waited_for_s = _told(pid)
-    cpu_s, memory_bytes = waited_for_s, 0
+    while True:
+        own, waited_for_s = _told(pid)
+        children = _at_work(pid)
+        if _told(pid)[1] == waited_for_s:  # else a child ended meanwhile, and would count not at all or twice
+            return own, Usage(waited_for_s + children.cpu_s, children.memory_bytes)
+
+
+def _at_work(pid: int) -> Usage:
+    """That of its living children together."""
+    cpu_s, memory_bytes = 0.0, 0
     for listed in Path(f"/proc/{pid}/task").glob("*/children"):
         try:
             for child in listed.read_text().split():
@@ -40,7 +48,7 @@ def usage_of(pid: int) -> tuple[Usage, Usage]:
                 memory_bytes += at_work.memory_bytes
         except OSError:
             continue  # it has ended meanwhile
-    return own, Usage(cpu_s, memory_bytes)
+    return Usage(cpu_s, memory_bytes)
 
 
 def _told(pid: int) -> tuple[Usage, float]:

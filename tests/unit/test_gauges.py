@@ -106,12 +106,14 @@ def test_own_usage_is_told() -> None:
 
 def test_children_s_memory_is_told_while_they_live() -> None:
     """A child at work counts with its memory, one that has ended with its processor time."""
-    before = usage_of(os.getpid())[1]
-    with subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE, stdout=subprocess.PIPE) as child:
+
+    def children() -> Usage:
+        return usage_of(os.getpid())[1]
+
+    before, work = children(), "sum(range(10_000_000)); input()"
+    with subprocess.Popen([sys.executable, "-c", work], stdin=subprocess.PIPE, stdout=subprocess.PIPE) as child:
         assert child.stdin
-        while usage_of(os.getpid())[1].memory_bytes <= before.memory_bytes + (
-            1 << 20
-        ):  # until it has become another program
+        while children().memory_bytes <= before.memory_bytes + (1 << 20):  # until it has become another program
             assert child.poll() is None
         child.communicate(b"\n")
-    assert usage_of(os.getpid())[1].cpu_s > before.cpu_s
+    assert children().cpu_s > before.cpu_s
