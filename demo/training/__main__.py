@@ -13,8 +13,8 @@ from consumer.separator.models import load_spec
 from consumer.separator.tensorflow_runtime import TensorFlowRuntime
 from demo.training.evaluate import engine, evaluate
 from demo.training.material import batches, make_songs
-from demo.training.network import NAME, STEMS, build, save
-from demo.training.train import Plan, train
+from demo.training.network import NAME, STEMS, build, load, save
+from demo.training.train import RATE, Plan, train
 
 _FIRST_SEED = 1000
 _CHECKS = range(900, 904)  # songs to watch progress with, neither learned from nor reported on
@@ -30,6 +30,8 @@ def main(
     songs: Annotated[int, typer.Option(help="How many songs to learn from; 20 s and 18 MB each.", min=1)] = 160,
     processes: Annotated[int, typer.Option(help="Processes that make songs.", min=1)] = 2,
     steps: Annotated[int, typer.Option(help="Steps of 2 crops of 4.5 s.", min=1)] = 4000,
+    rate: Annotated[float, typer.Option(help="The highest learning rate.", min=0.0)] = RATE,
+    go_on_from: Annotated[Path | None, typer.Option(help="A folder with the 2stems/ to begin with.")] = None,
     seed: Annotated[int, typer.Option(help="Of the order of the crops and the mixes.")] = 1,
 ) -> None:
     """Train the 2-stem model of the demo: about an hour on two cores."""
@@ -41,6 +43,8 @@ def main(
     paths = make_songs(songs_folder, range(_FIRST_SEED, _FIRST_SEED + songs), processes=processes)
     console.print(f"{songs} songs after {time.monotonic() - started:.0f} s")
     networks = build(_CROP_FRAMES)
+    if go_on_from:
+        load(networks, go_on_from / NAME)
     folder = output / NAME
     recent: list[tuple[float, float]] = []
 
@@ -56,7 +60,7 @@ def main(
             console.print(f"{'':10}songs not learned from: {_check(output)}", soft_wrap=True)
 
     material = batches(paths, size=_CROPS, frames=_CROP_FRAMES, remixed=_REMIXED, seed=seed)
-    train(networks, material, Plan(steps=steps), report)
+    train(networks, material, Plan(steps=steps, rate=rate), report)
 
 
 def _check(model_path: Path) -> str:

@@ -41,6 +41,13 @@ def build(frames: int) -> UNets:
     return UNets(logits=model)
 
 
+def load(networks: UNets, folder: Path) -> None:
+    """Take the weights of a checkpoint that `save` wrote."""
+    reader = tf.train.load_checkpoint(str(folder / "model"))
+    for name, variable in networks.variables.items():
+        variable.assign(reader.get_tensor(name))
+
+
 def save(networks: UNets, folder: Path, step: int) -> None:
     """Write the checkpoint and its configuration as Spleeter lays them out; folder is named after the model."""
     folder.mkdir(parents=True, exist_ok=True)

@@ -11,6 +11,8 @@ import tensorflow as tf
 from demo.training.material import Batch
 from demo.training.network import STEMS, UNets
 
+RATE = 2.5e-3
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Plan:
@@ -20,7 +22,7 @@ class Plan:
     """
 
     steps: int
-    rate: float = 2.5e-3
+    rate: float = RATE
     warmup_steps: int = 100
     magnitudes: float = 0.25
 

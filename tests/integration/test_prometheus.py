@@ -19,8 +19,9 @@ import psutil
 import pytest
 
 from consumer.events import OutputOptions
+from devstack.clamd import clamd
 from devstack.prometheus import prometheus
-from devstack.service import free_port
+from devstack.service import Running, Service, free_port
 from tests.conftest import Kafka, MinioServer
 from tests.support.alerts import in_fast_motion, shipped
 from tests.support.clips import write_clip
@@ -32,9 +33,11 @@ DISK_BYTES = 4 << 30  # far more than anything else takes of this disk, or gives
 
 @dataclass(slots=True)
 class Watched:
-    """A platform with one replica, and the Prometheus that watches it."""
+    """A platform with one replica and its malware scanner, and the Prometheus that watches it."""
 
     platform: Platform
+    scanner: Service
+    scanning: Running
     replica: ReplicaProcess
     prometheus: str
     clip: str
@@ -67,7 +70,9 @@ def watched(
 ) -> Iterator[Watched]:
     folder = tmp_path_factory.mktemp("watched")
     platform = make_platform(kafka.bootstrap_servers, minio.endpoint, folder, model_path)
-    replica = platform.start_replica(**ENVIRONMENT)
+    scanner = clamd(folder / "clamd", free_port())
+    scanning = scanner.start()
+    replica = platform.start_replica(**ENVIRONMENT, CLAMD_ADDRESS=str(folder / "clamd" / "socket"))
     rules = in_fast_motion(scratch_bytes=shutil.disk_usage(folder).free - DISK_BYTES / 2)
     port = free_port()
     targets = folder / "targets.json"
@@ -75,8 +80,10 @@ def watched(
     running = prometheus(folder / "prometheus", port, targets, interval_s=1, rules=rules).start()
     replica.wait_ready()
     clip = platform.upload(write_clip(folder / "song.wav", seconds=1.0, seed=1))
-    yield Watched(platform, replica, f"http://127.0.0.1:{port}", clip)
+    watched = Watched(platform, scanner, scanning, replica, f"http://127.0.0.1:{port}", clip)
+    yield watched
     running.stop()
+    watched.scanning.stop()
     platform.close()
 
 
@@ -95,6 +102,12 @@ def test_fast_motion_changes_numbers_alone() -> None:
 
     assert words(in_fast_motion(1e9)) == words(shipped())
     assert str(in_fast_motion(1e9)) != str(shipped())
+
+
+def test_no_alert_is_forgotten() -> None:
+    """Each alert that is shipped is fired by a test of this module."""
+    names = {rule["alert"] for group in shipped()["groups"] for rule in group["rules"]}
+    assert set(re.findall(r'"(Separation\w+)"', Path(__file__).read_text())) == names
 
 
 def test_what_a_replica_tells_arrives_and_nothing_fires(watched: Watched) -> None:
@@ -157,6 +170,15 @@ def test_requests_that_wait_raise_their_alerts(watched: Watched) -> None:
     watched.until_silent()
 
 
+def test_a_scanner_that_is_away_raises_its_alert(watched: Watched) -> None:
+    """While nothing can be scanned, requests wait and the retries of that are told of; once it answers, not."""
+    watched.scanning.stop()
+    watched.request()
+    watched.until_firing("SeparationScanFailures")
+    watched.scanning = watched.scanner.start()
+    watched.until_silent()
+
+
 def test_without_a_broker_the_lag_is_unknown_and_not_old(kafka: Kafka, watched: Watched) -> None:
     """While the broker does not answer, the lag's series vanish instead of standing still, and an alert says so."""
     wait_for(lambda: watched.ask("sum(separation_lag_messages)") == {"": 0.0})
@@ -177,7 +199,9 @@ def test_a_killed_replica_raises_an_alert_until_one_is_back(watched: Watched) ->
     watched.replica.process.kill()
     watched.until_firing("SeparationNoConsumer")
     port = watched.replica.port  # where Prometheus looks for it
-    watched.replica = watched.platform.start_replica(**ENVIRONMENT, HTTP_PORT=str(port))
+    watched.replica = watched.platform.start_replica(
+        **ENVIRONMENT, HTTP_PORT=str(port), CLAMD_ADDRESS=str(watched.scanner.folder / "socket")
+    )
     watched.replica.port = port
     watched.replica.wait_ready()
     watched.until_silent()
