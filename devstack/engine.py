@@ -79,6 +79,7 @@ def engine(folder: Path) -> Iterator[Engine]:
             own.remove_containers()  # of a run that was cut short
             yield own
             own.remove_containers()
+            own.docker("image", "prune", "--force")  # what newer ones took the names of
         finally:
             running.stop()
 
