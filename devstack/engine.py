@@ -82,6 +82,8 @@ def engine(folder: Path) -> Iterator[Engine]:
             own.docker("image", "prune", "--force")  # what newer ones took the names of
         finally:
             running.stop()
+            # It leaves its network namespace mounted, and the folder could not be removed.
+            subprocess.run(["umount", str(folder / "exec/netns/default")], capture_output=True, check=False)
 
 
 def _answers(own: Engine) -> bool:
