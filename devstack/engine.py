@@ -79,7 +79,7 @@ def engine(folder: Path) -> Iterator[Engine]:
             own.remove_containers()  # of a run that was cut short
             yield own
             own.remove_containers()
-            own.docker("image", "prune", "--force")  # what newer ones took the names of
+            own.docker("image", "prune", "--force", "--filter", "until=168h")  # the rest spares building it again
         finally:
             running.stop()
             # It leaves its network namespace mounted, and the folder could not be removed.
