@@ -79,8 +79,11 @@ def engine(folder: Path) -> Iterator[Engine]:
             own.remove_containers()  # of a run that was cut short
             yield own
             own.remove_containers()
+            own.docker("image", "prune", "--force", "--filter", "until=168h")  # the rest spares building it again
         finally:
             running.stop()
+            # It leaves its network namespace mounted, and the folder could not be removed.
+            subprocess.run(["umount", str(folder / "exec/netns/default")], capture_output=True, check=False)
 
 
 def _answers(own: Engine) -> bool:

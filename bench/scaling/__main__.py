@@ -118,12 +118,12 @@ def deployed(running: Cluster, platform: Platform, scaled: dict[str, Any], targe
     """The shipped StatefulSet, scaled, with processes for pods; all removed afterwards."""
     stateful_set = copy.deepcopy(one("production", "StatefulSet"))
     stateful_set["spec"]["replicas"] = 0
-    secret = {
-        "apiVersion": "v1", "kind": "Secret", "metadata": {"name": "spleeter-consumer-kafka", "namespace": NAMESPACE},
-        "stringData": {"sasl": "none", "tls": "disable", "username": "", "password": ""},
-    }  # fmt: skip
+    secrets = [
+        _secret("spleeter-consumer-kafka", sasl="none", tls="disable", username="", password=""),
+        _secret("spleeter-consumer-minio", **{"access-key": "minioadmin", "secret-key": "minioadmin"}),
+    ]
     kinds = ("Namespace", "ServiceAccount", "ConfigMap", "Service", "TriggerAuthentication")
-    running.apply([*(one("production", kind) for kind in kinds), secret, stateful_set])
+    running.apply([*(one("production", kind) for kind in kinds), *secrets, stateful_set])
     kubelet = Kubelet(
         cluster=running,
         namespace=NAMESPACE,
@@ -139,6 +139,11 @@ def deployed(running: Cluster, platform: Platform, scaled: dict[str, Any], targe
         )
         yield kubelet
         running.done("delete", "scaledobject,statefulset", "--all", "--namespace", NAMESPACE, "--wait")
+
+
+def _secret(name: str, **values: str) -> dict[str, Any]:
+    metadata = {"name": name, "namespace": NAMESPACE}
+    return {"apiVersion": "v1", "kind": "Secret", "metadata": metadata, "stringData": values}
 
 
 def worker_environment(platform: Platform) -> dict[str, str]:
