@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 import yaml
 
-from consumer.settings import parse_duration_s
+from consumer.settings import JobSettings
+from consumer.variables import parse_duration_s
 from tests.deploy.compose import DEVELOPMENT, FILE, ROOT, config, services
 from tests.deploy.settings import missing, unknown
 from tests.monitoring.conftest import Promtool
@@ -135,3 +136,14 @@ def test_grafana_is_given_our_dashboard() -> None:
     ]
     assert source["url"] == "http://prometheus:9090"
     assert (source["type"], source["isDefault"]) == ("prometheus", True)
+
+
+def test_the_scanner_takes_what_consumers_send() -> None:
+    """The scanner's limits are above the largest object that is fetched, and what is beyond them is told."""
+    limits = dict(
+        line.split() for line in (ROOT / "deploy/compose/clamd.conf").read_text().splitlines() if line[0] != "#"
+    )
+    largest_bytes = JobSettings.model_fields["max_object_bytes"].default
+    for name in ("StreamMaxLength", "MaxFileSize", "MaxScanSize"):
+        assert int(limits[name].removesuffix("M")) << 20 > largest_bytes, name
+    assert limits["AlertExceedsMax"] == "yes"

@@ -3,7 +3,7 @@
 import pytest
 import yaml
 
-from consumer.settings import parse_duration_s
+from consumer.variables import parse_duration_s
 from tests.deploy.broken import BROKEN, Broken
 from tests.deploy.manifests import OVERLAYS, ROOT, Manifest, complaint, container, manifests, one
 from tests.deploy.settings import missing, unknown
