@@ -11,7 +11,8 @@ from consumer.settings import KafkaSettings
 
 @pytest.fixture
 def source() -> Iterator[KafkaSource]:
-    source = KafkaSource(KafkaSettings(bootstrap_servers="127.0.0.1:1"), instance_id="", is_static_member=False)
+    settings = KafkaSettings(bootstrap_servers="127.0.0.1:1", group_protocol="classic")
+    source = KafkaSource(settings, instance_id="", is_static_member=False)
     yield source
     source.close()
 
