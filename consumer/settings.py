@@ -34,7 +34,14 @@ class KafkaSettings(Group):
     )
     # The delivery promise rests on these; KAFKA_<PROPERTY> can't change them.
     _OURS: ClassVar[frozenset[str]] = frozenset(
-        {"enable.auto.commit", "enable.auto.offset.store", "isolation.level", "transactional.id", "group.instance.id"}
+        {
+            "enable.auto.commit",
+            "enable.auto.offset.store",
+            "group.instance.id",
+            "isolation.level",
+            "metadata.recovery.strategy",
+            "transactional.id",
+        }
     )
 
     @field_validator("properties", mode="before")

@@ -36,6 +36,9 @@ def common_config(settings: KafkaSettings) -> dict[str, Any]:
         # A broker that comes back is to be used within a second, not within the default's ten.
         "reconnect.backoff.ms": 100,
         "reconnect.backoff.max.ms": 1000,
+        # At the default a client forgets all brokers once none answers, and the next transaction waits for ever for one
+        # of those (seen with librdkafka 2.16). Those that it was started with are always tried again.
+        "metadata.recovery.strategy": "none",
         "socket.keepalive.enable": True,
     }
 
@@ -93,9 +96,6 @@ def transactional_config(settings: KafkaSettings, transactional_id: str) -> dict
         "transaction.timeout.ms": TRANSACTION_TIMEOUT_MS,
         # The broker asks to wait while it ends the transaction before; at the default of 100 ms each one costs 104 ms.
         "retry.backoff.ms": 1,
-        # At the default the client forgets all brokers once none answers, and the next transaction waits for ever for
-        # one of those (seen with librdkafka 2.16); the ones that it was started with it always tries again.
-        "metadata.recovery.strategy": "none",
     }
 
 

@@ -126,7 +126,8 @@ class KafkaLag:
 
     def _partitions(self) -> list[TopicPartition]:
         if time.monotonic() - self._known_at > _METADATA_S:
-            found = self._consumer.list_topics(timeout=_REQUEST_S).topics
+            # By the client that asks for offsets: after an outage it learns the partitions' leaders by nothing else.
+            found = self._admin.list_topics(timeout=_REQUEST_S).topics
             names = sorted(self._topics & found.keys())
             self._known = [TopicPartition(name, number) for name in names for number in found[name].partitions]
             self._known_at = time.monotonic()

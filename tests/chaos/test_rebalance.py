@@ -72,7 +72,7 @@ def test_scaling_repeats_nothing_that_is_finished(new_traffic: NewTraffic, event
     chance = random.Random(events)
 
     def send() -> None:
-        traffic.send_mix(3)
+        traffic.send_mix(2)
         time.sleep(0.1)
 
     def goes_on(condition: Callable[[], object]) -> None:

@@ -156,7 +156,14 @@ def test_any_librdkafka_property_can_be_set(environment: pytest.MonkeyPatch) -> 
 
 @pytest.mark.parametrize(
     "name",
-    ["ENABLE_AUTO_COMMIT", "ENABLE_AUTO_OFFSET_STORE", "ISOLATION_LEVEL", "TRANSACTIONAL_ID", "GROUP_INSTANCE_ID"],
+    [
+        "ENABLE_AUTO_COMMIT",
+        "ENABLE_AUTO_OFFSET_STORE",
+        "ISOLATION_LEVEL",
+        "TRANSACTIONAL_ID",
+        "GROUP_INSTANCE_ID",
+        "METADATA_RECOVERY_STRATEGY",
+    ],
 )
 def test_what_the_delivery_promise_rests_on_is_refused(environment: pytest.MonkeyPatch, name: str) -> None:
     """A property that would break exactly-one-outcome is an error that names its variable."""

@@ -45,10 +45,17 @@ def test_what_is_set_for_members_disturbs_nobody_else(
         made.close()
 
 
-def test_the_publisher_never_forgets_its_brokers() -> None:
-    """What it must have to survive an outage can't be changed by a property."""
-    config = transactional_config(settings({"metadata.recovery.strategy": "rebootstrap"}), "id")
-    assert config["metadata.recovery.strategy"] == "none"
+def test_no_client_forgets_its_brokers() -> None:
+    """What it takes to go on after an outage is set for each of them."""
+    made = settings({})
+    configs = (
+        consumer_config(made, None),
+        reader_config(made),
+        producer_config(made),
+        transactional_config(made, "id"),
+    )
+    for config in configs:
+        assert config["metadata.recovery.strategy"] == "none"
 
 
 def test_a_wrong_property_is_named() -> None:
