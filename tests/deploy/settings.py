@@ -6,12 +6,11 @@ from consumer.settings import GROUPS
 
 # librdkafka's, for connections that are secured.
 _KAFKA_PROPERTIES = {"KAFKA_SECURITY_PROTOCOL", "KAFKA_SASL_MECHANISM", "KAFKA_SASL_USERNAME", "KAFKA_SASL_PASSWORD"}
-_PROMISED = {"CLAMD_ADDRESS"}  # by the contract, before there is a scanner
 
 
 def unknown(variables: Iterable[str]) -> set[str]:
     """Those that nobody would read."""
-    return set(variables) - {name for group in GROUPS for name in group.variables()} - _KAFKA_PROPERTIES - _PROMISED
+    return set(variables) - {name for group in GROUPS for name in group.variables()} - _KAFKA_PROPERTIES
 
 
 def missing(variables: Iterable[str]) -> set[str]:

@@ -1,6 +1,7 @@
 """The stack that is shipped does its work, and goes on with it when parts of it stop answering and come back."""
 
 import hashlib
+import io
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -8,7 +9,8 @@ from pathlib import Path
 import httpx
 import pytest
 
-from consumer.events import SeparationResult
+from consumer.events import DeadLetter, SeparationResult
+from devstack.clamd import EICAR
 from tests.deployed.stack import CONSUMERS, PROJECT, ComposeStack
 from tests.support.clips import write_clip
 from tests.support.platform import Platform, wait_for
@@ -55,6 +57,19 @@ def assert_separated(platform: Platform, song: str, *, sending: Callable[[str], 
 def test_request_becomes_stems_and_an_event(platform: Platform, song: str) -> None:
     """Through the published ports: a song in, two stems and one result out, nothing left to do."""
     assert_separated(platform, song)
+
+
+def test_scanner_is_asked(platform: Platform) -> None:
+    """EICAR's test file, which the stack's scanner knows, is never decoded."""
+    platform.minio.put_object(platform.source_bucket, "eicar.wav", io.BytesIO(EICAR), len(EICAR))
+    request = platform.request("eicar.wav")
+
+    def letters() -> list[DeadLetter]:
+        found = [outcome for outcome in platform.read_outcomes() if isinstance(outcome, DeadLetter)]
+        return [letter for letter in found if letter.request_id == request.request_id]
+
+    wait_for(letters)
+    assert [letter.code for letter in letters()] == ["MALWARE_FOUND"]
 
 
 def test_prometheus_sees_each_consumer(stack: ComposeStack) -> None:
