@@ -60,8 +60,9 @@ def kafka(folder: Path, port: int, doors: Mapping[int, int] | None = None) -> Se
         )
         cluster = base64.urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=")
         formatted = subprocess.run(
-            # An id may begin with a hyphen, and must not look like an option then.
-            [*java, "kafka.tools.StorageTool", "format", "--standalone", f"--cluster-id={cluster}", "-c", str(properties)],
+            # With an equals sign, since an id may begin with a hyphen.
+            [*java, "kafka.tools.StorageTool", "format", "--standalone", f"--cluster-id={cluster}",
+             "-c", str(properties)],
             stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False,
         )  # fmt: skip
         if formatted.returncode:
