@@ -29,12 +29,13 @@ from consumer.adapters.kafka_outbox import KafkaOutbox
 from consumer.adapters.minio import MinioStore
 from consumer.app import make_replica
 from consumer.ledger import Ledger
-from consumer.model import ObjectFacts
+from consumer.model import Job, ObjectFacts
 from consumer.parts import VERSION, Settings
 from consumer.ports import Commit
 from consumer.replica import Replica
 from consumer.separator.client import SeparatorClient
 from consumer.settings import LogSettings
+from tests.chaos.separator import KILLS_REPLICA
 
 SEPARATOR = (sys.executable, "-m", "tests.chaos.separator")
 
@@ -130,12 +131,17 @@ def set_points() -> None:
     around(KafkaOutbox, "publish", lambda commits: "publish" if any(c.messages for c in commits) else "note")
     separate = SeparatorClient.separate
 
-    def with_segments(self: SeparatorClient, *args: Any, on_progress: Callable[..., None], **options: Any) -> Any:
+    def with_segments(
+        self: SeparatorClient, job: Job, path: Path, *, on_progress: Callable[..., None], **options: Any
+    ) -> Any:
+        if path.read_bytes().startswith(KILLS_REPLICA):
+            die()
+
         def report(done: int, total: int | None) -> None:
             passed("segment.before")
             on_progress(done, total)
 
-        return separate(self, *args, on_progress=report, **options)
+        return separate(self, job, path, on_progress=report, **options)
 
     SeparatorClient.separate = with_segments  # type: ignore[method-assign]
     kafka_outbox.Producer = Transactions  # type: ignore[misc]

@@ -3,7 +3,7 @@
 import random
 import signal
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 import pytest
 
@@ -50,17 +50,24 @@ def partitions_of(replica: ReplicaProcess) -> set[str]:
 def begun_after_their_result(platform: Platform) -> list[object]:
     """Requests that a replica separated although, when it took them up, their result had been published."""
     lines = [line for replica in platform.replicas for line in replica.lines() if line.get("request_id")]
-    published_at = {
-        line["request_id"]: str(line["timestamp"]) for line in lines if line["event"] == "separation.published"
-    }
-    separated = {(line["request_id"], line["instance_id"]) for line in lines if line["event"] == "separation.separate"}
+    published_at: dict[object, str] = {}  # the first time: a request may have been sent more than once
+    for line in lines:
+        if line["event"] == "separation.published":
+            at = str(line["timestamp"])
+            published_at[line["request_id"]] = min(at, published_at.get(line["request_id"], at))
+    separated = {turn_of(line) for line in lines if line["event"] == "separation.separate"}
     return [
         line["request_id"]
         for line in lines
         if line["event"] == "separation.validate"
-        and (line["request_id"], line["instance_id"]) in separated
+        and turn_of(line) in separated
         and str(line["timestamp"]) > published_at.get(line["request_id"], "9")
     ]
+
+
+def turn_of(line: Mapping[str, object]) -> tuple[object, ...]:
+    """Whose work on which record a line tells of."""
+    return tuple(line[name] for name in ("instance_id", "topic", "partition", "offset"))
 
 
 @pytest.mark.parametrize("events", [6, pytest.param(50, marks=pytest.mark.long)])
