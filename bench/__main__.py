@@ -6,7 +6,7 @@ import tempfile
 from pathlib import Path
 
 from bench import delivery
-from bench.contenders import ENCODED, WARM_JOBS
+from bench.contenders import WARM_JOBS, encoded_formats
 from bench.material import tools, write_models, write_song
 from bench.measure import Run, median, peak_gb, python, run
 from devstack import system
@@ -69,7 +69,7 @@ def _rows(model: str, song: Path, out: Path, environment: dict[str, str], rounds
         those = runs[name]
         taken_s = median(those, "job" if "job" in those[0].seconds else "process")
         _say(f"| {model[0]} | {name} | {taken_s:.2f} | {taken_s / job_s:.1f} | {peak_gb(those):.1f} |")
-    for encoded in ENCODED:
+    for encoded in encoded_formats("tensorflow", model):
         taken_s = median(ours, encoded)
         _say(f"| {model[0]} | this engine, TensorFlow, warm, {encoded} out | {taken_s:.2f} | {taken_s / job_s:.1f} | |")
     for title in _RUNTIMES.values():

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 import psutil
 
 _EVERY_S = 0.02
+_FORK_S = 0.2  # until a process that was just forked runs its own program, it looks as large as its parent
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,7 +52,9 @@ class _Watcher:
     def _watch(self) -> None:
         while not self._stopped.wait(_EVERY_S):
             try:
-                tree = [self._root, *self._root.children(recursive=True)]
+                born_before = time.time() - _FORK_S
+                children = [p for p in self._root.children(recursive=True) if p.create_time() < born_before]
+                tree = [self._root, *children]
                 self._peak_bytes = max(self._peak_bytes, sum(p.memory_info().rss for p in tree))
             except psutil.Error:
                 continue  # one of them has just ended
