@@ -45,6 +45,7 @@ class _Watcher:
     def __init__(self, pid: int) -> None:
         self._root = psutil.Process(pid)
         self._peak_bytes = 0
+        self._seen: dict[int, float] = {}  # child's process number → when it was first seen
         self._stopped = threading.Event()
         self._thread = threading.Thread(target=self._watch)
         self._thread.start()
@@ -52,9 +53,10 @@ class _Watcher:
     def _watch(self) -> None:
         while not self._stopped.wait(_EVERY_S):
             try:
-                born_before = time.time() - _FORK_S
-                children = [p for p in self._root.children(recursive=True) if p.create_time() < born_before]
-                tree = [self._root, *children]
+                now = time.monotonic()
+                children = self._root.children(recursive=True)
+                grown = [child for child in children if now - self._seen.setdefault(child.pid, now) > _FORK_S]
+                tree = [self._root, *grown]
                 self._peak_bytes = max(self._peak_bytes, sum(p.memory_info().rss for p in tree))
             except psutil.Error:
                 continue  # one of them has just ended
