@@ -76,7 +76,7 @@ class KafkaAdmin:
         try:
             found = self._client.list_topics(timeout=_REQUEST_S).topics
         except KafkaException as error:
-            raise BrokerUnavailable(f"KAFKA_BOOTSTRAP_SERVERS: no broker answers ({error.args[0].str()})") from error
+            raise _away(error) from error
         return {name: len(topic.partitions) for name, topic in found.items()}
 
     def set_group_timing(self) -> str:

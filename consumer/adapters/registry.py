@@ -31,7 +31,7 @@ class SchemaRegistry:
                 raise Rejected(Code.SCHEMA_UNKNOWN, f"the registry knows no schema id {schema_id}") from error
             raise RegistryUnavailable(f"the schema registry answered {error.http_status_code}") from error
         except Exception as error:  # its HTTP library's own, and which library that is depends on what is installed
-            raise RegistryUnavailable(f"the schema registry can't be reached ({type(error).__name__})") from error
+            raise _unreachable(error) from error
         if found.schema_type != "AVRO" or found.schema_str is None:
             raise Rejected(Code.SCHEMA_UNKNOWN, f"schema id {schema_id} is not Avro")
         try:
@@ -58,7 +58,7 @@ class SchemaRegistry:
                 return {}
             raise RegistryUnavailable(f"the schema registry answered {error.http_status_code}") from error
         except Exception as error:  # its HTTP library's own, and which library that is depends on what is installed
-            raise RegistryUnavailable(f"the schema registry can't be reached ({type(error).__name__})") from error
+            raise _unreachable(error) from error
         try:
             return {number: json.loads(text or "") for number, text in found.items()}
         except ValueError as error:
@@ -70,4 +70,8 @@ class SchemaRegistry:
         except SchemaRegistryError as error:
             raise RegistryUnavailable(f"the schema registry refused {name}: {error.error_message}") from error
         except Exception as error:  # its HTTP library's own, and which library that is depends on what is installed
-            raise RegistryUnavailable(f"the schema registry can't be reached ({type(error).__name__})") from error
+            raise _unreachable(error) from error
+
+
+def _unreachable(error: Exception) -> RegistryUnavailable:
+    return RegistryUnavailable(f"the schema registry can't be reached ({type(error).__name__})")
