@@ -26,10 +26,13 @@ _BITRATE_RANGE_BPS = (8_000, 640_000)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OutputFormat:
+    """`takes`: the samples that its encoder is fed with, as ffmpeg names them: f32le, or s16le."""
+
     extension: str
     media_type: str
     codec: str
     muxer: str
+    takes: str = "f32le"
     is_lossy: bool = False
     holds_cover: bool = False
     options: tuple[str, ...] = ()
@@ -40,13 +43,15 @@ class OutputFormat:
         return ["-c:a", self.codec, *rate, *self.options, "-f", self.muxer]
 
 
-def _wav(codec: str) -> OutputFormat:
+def _wav(codec: str, takes: str = "f32le") -> OutputFormat:
     # Past 4 GiB a WAV file has to be an RF64 file, or its length is a lie.
-    return OutputFormat(extension="wav", media_type="audio/wav", codec=codec, muxer="wav", options=("-rf64", "auto"))
+    return OutputFormat(
+        extension="wav", media_type="audio/wav", codec=codec, muxer="wav", takes=takes, options=("-rf64", "auto")
+    )
 
 
 FORMATS: dict[str, OutputFormat] = {
-    "wav": _wav("pcm_s16le"),
+    "wav": _wav("copy", takes="s16le"),  # rounded here and only packed there: half of an encoder's time
     "wav-s24": _wav("pcm_s24le"),
     "wav-f32": _wav("pcm_f32le"),
     "flac": OutputFormat(extension="flac", media_type="audio/flac", codec="flac", muxer="flac", holds_cover=True),

@@ -9,12 +9,11 @@ import numpy as np
 
 from consumer.errors import Code, Rejected
 from consumer.model import AudioFacts
-from consumer.separator.ffmpeg import FFmpeg, Running
+from consumer.separator.ffmpeg import PIPE_BYTES, FFmpeg, Running
 from consumer.separator.probe import Probe, probe
 from consumer.separator.spectral import Samples
 
 _LOUDEST = 1e6  # 120 dB over full scale: no music, but its square is still a number
-_PIPE_BYTES = 1 << 20  # the most that an unprivileged process may ask for; keeps ffmpeg from waiting for us
 
 
 class Decoder:
@@ -50,7 +49,7 @@ class Decoder:
         args += [*_mixdown(self.probe), "-ar", str(self._rate_hz), "-f", "f32le", "pipe:1"]
         running = self._ffmpeg.start(args, reads=True)
         assert running.process.stdout
-        fcntl.fcntl(running.process.stdout, fcntl.F_SETPIPE_SZ, _PIPE_BYTES)
+        fcntl.fcntl(running.process.stdout, fcntl.F_SETPIPE_SZ, PIPE_BYTES)
         return running
 
     def read(self, count: int) -> Samples:
@@ -94,7 +93,7 @@ class Decoder:
         """Whether more than limit_s can really be decoded: headers lie. Decodes as much in a second process."""
         other = self._start(self._start_s, limit_s + 1.0)
         try:
-            chunk = memoryview(bytearray(_PIPE_BYTES))
+            chunk = memoryview(bytearray(PIPE_BYTES))
             limit_bytes = int(limit_s * self._rate_hz) * 4 * self._source_channels
             decoded_bytes = 0
             while (count := _fill(other, chunk)) and decoded_bytes <= limit_bytes:

@@ -3,13 +3,17 @@
 The output formats are rows in `catalog`.
 """
 
+import fcntl
 from pathlib import Path
 from types import TracebackType
 from typing import Self
 
+import numpy as np
+from numpy.typing import NDArray
+
 from consumer.catalog import FORMATS
 from consumer.errors import Code, Rejected
-from consumer.separator.ffmpeg import FFmpeg
+from consumer.separator.ffmpeg import PIPE_BYTES, FFmpeg
 from consumer.separator.spectral import Samples
 from consumer.separator.tags import Cover, Tags, input_args, output_args
 
@@ -29,15 +33,18 @@ class Encoder:
         cover: Cover | None,
     ) -> None:
         row = FORMATS[format]
-        args = ["-loglevel", "error", "-f", "f32le", "-ar", str(rate_hz), "-ac", "2", "-i", "pipe:0"]
+        self._takes = row.takes
+        args = ["-loglevel", "error", "-f", row.takes, "-ar", str(rate_hz), "-ac", "2", "-i", "pipe:0"]
         args += [*input_args(row, cover), *output_args(row, tags, cover, path.stem), *row.encoder_args(bitrate)]
         self._running = ffmpeg.start([*args, "-y", f"file:{path}"], feeds=True)
+        assert self._running.process.stdin
+        fcntl.fcntl(self._running.process.stdin, fcntl.F_SETPIPE_SZ, PIPE_BYTES)
 
     def write(self, samples: Samples) -> None:
         """Append float32 (samples, 2), -1..1; integer formats clip. Raises Rejected(SEPARATION_FAILED)."""
         assert self._running.process.stdin
         try:
-            data = samples.data.cast("B")
+            data = (as_s16(samples) if self._takes == "s16le" else samples).data.cast("B")
             while data:
                 data = data[self._running.process.stdin.write(data) :]
         except BrokenPipeError:
@@ -62,3 +69,10 @@ class Encoder:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._running.stop()
+
+
+def as_s16(samples: Samples) -> NDArray[np.int16]:
+    """-1..1 as 16-bit integers, clipped: the ones that ffmpeg, and so Spleeter, makes of them."""
+    scaled = samples * np.float32(1 << 15)
+    np.rint(scaled, out=scaled)
+    return scaled.clip(-(1 << 15), (1 << 15) - 1, out=scaled).astype(np.int16)

@@ -16,6 +16,7 @@ from consumer.separator.sandbox import Reach, reach_of_programs, start_confined
 # A decoder needs far less; a damaged or hostile file must not take more.
 _MEMORY_BYTES = 2 << 30
 _FIRST_WORDS, _LAST_WORDS = 500, 200  # lines that are kept of what it says
+PIPE_BYTES = 1 << 20  # the most that an unprivileged process may ask for; neither end waits for the other so often
 _COMMON = ("-nostdin", "-hide_banner", "-nostats")
 
 
