@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from bench import backlog
+from bench import backlog, bare_clients
 from bench.arena import PARTITIONS, Arena, Reader, Sender, Trickle, reading, said_at
 from consumer.events import SeparationRequest
 from consumer.redelivery import Redelivery, headers
@@ -60,10 +60,16 @@ def _overhead(arena: Arena) -> Iterator[Row]:
         platform.start_replica().wait_ready()
         first_ms = _one_by_one(sender, reader, requests, 1)
         again_ms = _one_by_one(sender, reader, requests, 2)
+    with arena.platform() as platform:
+        servers_ms = bare_clients.one_by_one(platform, Sender(platform).prepare(WARM_UP + MESSAGES))[WARM_UP:]
     yield Row(
         what="request sent to result read, with a separator that takes no time, p50 / p99",
         figure=f"{_p50(first_ms):.0f} / {_p99(first_ms):.0f} ms",
         goal="10 / 50 ms",
+    )
+    yield Row(
+        what="the reads, writes and transactions on that way, by bare clients in a row, p50 / p99",
+        figure=f"{_p50(servers_ms):.0f} / {_p99(servers_ms):.0f} ms",
     )
     yield Row(
         what="the same request again, answered from its manifest, p50 / p99",
