@@ -1,6 +1,8 @@
 """One server process: started, awaited, and ended by its own process group."""
 
+import contextlib
 import os
+import random
 import signal
 import socket
 import subprocess
@@ -9,6 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+_PORTS = range(20_000, 32_768)
 _READY_WITHIN_S = 120.0  # the machine may be busy with other things
 
 
@@ -66,7 +69,10 @@ class Running:
 
 
 def free_port() -> int:
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        port: int = listener.getsockname()[1]
-        return port
+    """A port that nobody listens on, and that Linux gives to no connection: a server that is started later, or again,
+    still finds it free."""
+    while True:
+        port = random.SystemRandom().choice(_PORTS)  # whatever seed a test has set
+        with socket.socket() as listener, contextlib.suppress(OSError):
+            listener.bind(("127.0.0.1", port))
+            return port

@@ -20,9 +20,11 @@ NewPlatform = Callable[[str, str], Platform]
 def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
     """A broker, an object store and a proxy that only this folder uses."""
     stack = Stack(tmp_path_factory.mktemp("stack"))
-    stack.start()
-    yield stack
-    stack.stop()
+    try:
+        stack.start()
+        yield stack
+    finally:
+        stack.stop()
 
 
 @pytest.fixture(scope="session")

@@ -35,7 +35,7 @@ class Stack:
     minio_port: int = field(default_factory=free_port)
     _services: dict[str, Service] = field(default_factory=dict)
     _running: dict[str, Running] = field(default_factory=dict)
-    _http: httpx.Client = field(init=False)
+    _http: httpx.Client = field(default_factory=lambda: httpx.Client(timeout=30))
     _proxies: dict[tuple[int, str], int] = field(default_factory=dict)
 
     def start(self) -> None:
@@ -51,9 +51,9 @@ class Stack:
             ),
             "minio": minio(self.folder / "minio", self.minio_port),
         }
+        self._http.base_url = f"http://127.0.0.1:{toxiproxy_port}"
         for name in self._services:
             self.bring_back(name)
-        self._http = httpx.Client(base_url=f"http://127.0.0.1:{toxiproxy_port}", timeout=30)
         for (slot, service), port in self._proxies.items():
             upstream = doors[slot] if service == "kafka" else self.minio_port
             self._ask(
