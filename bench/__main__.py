@@ -72,10 +72,13 @@ def _rows(model: str, song: Path, out: Path, environment: dict[str, str], rounds
     for encoded in encoded_formats("tensorflow", model):
         taken_s = median(ours, encoded)
         _say(f"| {model[0]} | this engine, TensorFlow, warm, {encoded} out | {taken_s:.2f} | {taken_s / job_s:.1f} | |")
+    segments = -(-_seconds_of(song) // _SEGMENT_S)
     for title in _RUNTIMES.values():
         those = runs[f"this engine, {title}, warm"]
-        networks_s = median(those, "segment") * -(-_seconds_of(song) // _SEGMENT_S)
+        networks_s = median(those, "segment") * segments
         _say(f"| {model[0]} | the bare networks, {title} | {networks_s:.2f} | {networks_s / job_s:.2f} | |")
+    least_s = median(ours, "least") * segments
+    _say(f"| {model[0]} | their multiplications, as one matrix product | {least_s:.2f} | {least_s / job_s:.2f} | |")
     _say(f"| {model[0]} | a job's fixed cost | {median(ours, 'fixed'):.3f} | | |")
     for name in starts:
         _say(f"| {model[0]} | {name} | {median(runs[name], 'start'):.2f} | | {peak_gb(runs[name]):.1f} |")

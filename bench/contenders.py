@@ -29,6 +29,7 @@ def engine(runtime: str, model: str, file: Path, folder: Path) -> dict[str, floa
     """This engine, kept between files; and its bare networks on as many segments."""
     import numpy as np
 
+    from bench.peak import flop_per_s, segment_flop
     from consumer.separator.ffmpeg import FFmpeg
     from consumer.separator.track import TrackOrder, separate_track
     from consumer.settings import JobSettings
@@ -50,7 +51,10 @@ def engine(runtime: str, model: str, file: Path, folder: Path) -> dict[str, floa
     magnitudes = np.abs(np.random.default_rng(0).normal(size=(2, spec.segment_frames, spec.frequency_bins)))
     segment = magnitudes.astype(np.float32)
     segment_s = _warm(lambda: network.masks(segment), jobs=15)
-    return {"job": job_s, **encoded_s, "segment": segment_s, "fixed": fixed_s - segment_s, "load": loaded_s}
+    least_s = {"least": segment_flop(spec) / flop_per_s()} if runtime == "tensorflow" else {}
+    return {
+        "job": job_s, **encoded_s, "segment": segment_s, **least_s, "fixed": fixed_s - segment_s, "load": loaded_s,
+    }  # fmt: skip
 
 
 def encoded_formats(runtime: str, model: str) -> tuple[str, ...]:

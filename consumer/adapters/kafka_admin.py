@@ -21,6 +21,7 @@ _REQUEST_S = 15.0
 _PATIENCE_S = 30.0  # with a cluster that is only getting ready
 HEARTBEAT_MS, SESSION_MS = 1_000, 6_000
 _HOUR_MS = 3_600_000
+_THERE = "is there already"
 
 
 class KafkaAdmin:
@@ -33,7 +34,7 @@ class KafkaAdmin:
     def create_topics(
         self, topics: TopicSettings, retry_topics: Sequence[str], *, partitions: int, replication: int
     ) -> list[str]:
-        """Create what is missing; returns a line a topic."""
+        """Create what is missing; returns a line a topic, which tells where one that is there has other partitions."""
         # A letter or a retry holds a whole record and some words beside it.
         roomy = {"max.message.bytes": str(2 << 20)}
         wanted: dict[str, tuple[int, Mapping[str, str]]] = {
@@ -58,7 +59,7 @@ class KafkaAdmin:
             answers = {name: future.exception() for name, future in asked.items()}
             for name, answer in answers.items():
                 if answer is None or _code(answer) == KafkaError.TOPIC_ALREADY_EXISTS:
-                    told[name] = "is there already" if answer else "created"
+                    told[name] = _THERE if answer else "created"
                     del left[name]
                 elif not is_passing(answer):
                     raise Fatal(f"topic {name}: {_told(answer)}") from answer
@@ -69,7 +70,11 @@ class KafkaAdmin:
             patiently(create, _PATIENCE_S)
         except KafkaException as error:
             raise _away(error) from error
-        return [f"{name}: {told[name]}" for name in wanted]
+        there = self.partitions() if _THERE in told.values() else {}
+        return [
+            f"{name}: {told[name]}{_difference(there[name], count) if name in there else ''}"
+            for name, (count, _) in wanted.items()
+        ]
 
     def partitions(self) -> Mapping[str, int]:
         """How many partitions each topic has that we may see."""
@@ -104,6 +109,11 @@ class KafkaAdmin:
                 f" group.consumer.min.session.timeout.ms on the broker must allow {SESSION_MS}"
             )
         return f"group {self._settings.group_id}: heartbeat {HEARTBEAT_MS} ms, session {SESSION_MS} ms"
+
+
+def _difference(partitions: int, asked: int) -> str:
+    """Not mended here: partitions that are added move keys to others, and none can be taken away."""
+    return "" if partitions == asked else f" (partitions: {partitions}; asked for: {asked})"
 
 
 def _away(error: KafkaException) -> BrokerUnavailable:

@@ -3,6 +3,7 @@
 from collections import deque
 from collections.abc import Mapping, Sequence
 from concurrent.futures import Future
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -40,6 +41,10 @@ class Cluster:
         self.asked.append([resource.name for resource in resources])
         return {resource: self._answer() for resource in resources}
 
+    def list_topics(self, **_: Any) -> Any:
+        named = {topic: SimpleNamespace(partitions={0: None, 1: None}) for topic in ("separation.dead-letter",)}
+        return SimpleNamespace(topics=named)
+
 
 @pytest.fixture(autouse=True)
 def no_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -63,7 +68,7 @@ def test_what_passes_is_asked_again_and_only_that() -> None:
     assert lines == [
         "separation.requests: created",
         "separation.results: created",
-        "separation.dead-letter: is there already",
+        "separation.dead-letter: is there already (partitions: 2; asked for: 1)",
         "separation.progress: created",
         "separation.control: created",
         "separation.audit: created",
