@@ -36,6 +36,7 @@ from consumer.progress import ProgressReporter
 from consumer.publisher import Publisher
 from consumer.replica import Halt, Replica
 from consumer.retry import Check, Patience
+from consumer.scratch import Scratch
 from consumer.separator.kept import keep_conversion
 from consumer.steps.fetch import Fetch
 from consumer.steps.publish import Publish
@@ -116,7 +117,7 @@ def make_replica(settings: Settings, *, separator_command: Sequence[str] = SEPAR
         separators=separators,
         weights=weights,
         models=settings.separator.models,
-        scratch=scratch_folder(settings),
+        scratch=Scratch(scratch_folder(settings)),
         open_outbox=outbox.open,
         needs=tuple(checks.values()),
         close=close,

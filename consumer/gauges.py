@@ -56,7 +56,7 @@ class ReplicaGauges:
             "separation_scratch_free_bytes", "Free space where tracks lie while they are worked on"
         )
         with contextlib.suppress(OSError):  # it may not be there yet
-            free.add_metric([], shutil.disk_usage(replica.scratch.parent).free)
+            free.add_metric([], shutil.disk_usage(replica.scratch.folder.parent).free)
         yield free
         yield from self._usage()
         traffic = self._traffic()

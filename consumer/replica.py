@@ -1,13 +1,11 @@
 """One running replica: starts its parts in order, polls, and takes them down in order, whatever ends it."""
 
-import shutil
 import signal
 import threading
 import time
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
-from pathlib import Path
 
 import structlog
 
@@ -19,6 +17,7 @@ from consumer.loop import Loop
 from consumer.pipeline import Pipeline
 from consumer.publisher import Publisher
 from consumer.retry import Check
+from consumer.scratch import Scratch
 from consumer.separator.client import SeparatorClient
 from consumer.watchdog import Watchdog
 from consumer.weights import Weights
@@ -51,7 +50,7 @@ class Replica:
     separators: Sequence[SeparatorClient]
     weights: Weights
     models: Sequence[str]
-    scratch: Path
+    scratch: Scratch
     open_outbox: Callable[[], None]
     needs: Sequence[Check]  # what must answer before anything is read
     close: Callable[[], None]
@@ -92,11 +91,7 @@ class Replica:
     def _prepare(self) -> None:
         """Everything that must work before the first record is read. Raises Cancelled, Fatal."""
         self.control.start()
-        shutil.rmtree(self.scratch, ignore_errors=True)
-        try:
-            self.scratch.mkdir(parents=True, mode=0o700)
-        except OSError as error:
-            raise Fatal(f"SCRATCH_DIR: can't be written to ({error.strerror})") from error
+        self.scratch.claim()
         for check in self.needs:
             self._await(check)
         self._provide_models()
@@ -168,4 +163,4 @@ class Replica:
         for separator in self.separators:
             separator.kill()
         self.close()
-        shutil.rmtree(self.scratch, ignore_errors=True)
+        self.scratch.release()

@@ -9,6 +9,7 @@ import dataclasses
 import io
 import json
 from importlib import resources
+from importlib.resources.abc import Traversable
 from typing import Any, Protocol, TypeVar
 
 import fastavro
@@ -40,8 +41,19 @@ class Registry(Protocol):
 
 def load_schema(name: str) -> Schema:
     """The schema in schemas/<name>.avsc, as it was written."""
-    schema: Schema = json.loads((resources.files("consumer") / "schemas" / f"{name}.avsc").read_text("utf-8"))
+    schema: Schema = json.loads((_schemas() / f"{name}.avsc").read_text("utf-8"))
     return schema
+
+
+def load_earlier(name: str) -> list[Schema]:
+    """What schemas/<name>.avsc was before, from schemas/earlier/<name>.*.avsc: records of it still lie in topics."""
+    folder = _schemas() / "earlier"
+    found = folder.iterdir() if folder.is_dir() else ()
+    return [json.loads(file.read_text("utf-8")) for file in found if file.name.startswith(f"{name}.")]
+
+
+def _schemas() -> Traversable:
+    return resources.files("consumer") / "schemas"
 
 
 def fingerprint(schema: Schema) -> bytes:
@@ -58,6 +70,10 @@ class AvroCodec:
         self._raw = {kind: load_schema(name) for kind, name in SCHEMA_FILES.items()}
         self._parsed = {kind: fastavro.parse_schema(raw) for kind, raw in self._raw.items()}
         self._fingerprints = {kind: fingerprint(raw) for kind, raw in self._raw.items()}
+        self._writers = {
+            kind: {fingerprint(schema): parse_writers(schema) for schema in (*load_earlier(name), self._raw[kind])}
+            for kind, name in SCHEMA_FILES.items()
+        }
         self._registered: dict[int, Any] = {}
 
     def encode(self, event: Event) -> bytes:
@@ -86,9 +102,10 @@ class AvroCodec:
         if len(value) > MAX_VALUE_BYTES:
             raise Rejected(Code.AVRO_UNDECODABLE, f"the record is larger than {MAX_VALUE_BYTES} bytes")
         if value.startswith(SINGLE_OBJECT_MARKER) and len(value) >= 10:
-            if value[2:10] != self._fingerprints[kind]:
+            writer = self._writers[kind].get(value[2:10])
+            if writer is None:
                 raise Rejected(Code.SCHEMA_UNKNOWN, f"unknown schema fingerprint {value[2:10].hex()}")
-            return self._read(kind, value[10:], self._parsed[kind])
+            return self._read(kind, value[10:], writer)
         if value.startswith(CONFLUENT_MAGIC) and len(value) >= 5:
             return self._read(kind, value[5:], self._writer(int.from_bytes(value[1:5], "big")))
         raise Rejected(Code.AVRO_UNDECODABLE, "neither Avro single-object encoding nor Confluent's wire format")

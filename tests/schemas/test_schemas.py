@@ -4,13 +4,16 @@ import typing
 from dataclasses import MISSING, Field, asdict, fields, is_dataclass
 from datetime import UTC, datetime, timedelta
 from importlib import resources
+from pathlib import Path
 from typing import Any
 
 import fastavro
 import pytest
 
-from consumer.adapters.avro import AvroCodec, load_schema
-from consumer.events import SCHEMA_FILES, Event, SourceObject
+from consumer.adapters import avro
+from consumer.adapters.avro import SINGLE_OBJECT_MARKER, AvroCodec, fingerprint, load_earlier, load_schema
+from consumer.errors import Code, Rejected
+from consumer.events import SCHEMA_FILES, Event, SeparationRequest, SourceObject
 from tests.support.fakes import FakeRegistry
 
 EVENTS = pytest.mark.parametrize("kind", SCHEMA_FILES, ids=lambda kind: kind.__name__)
@@ -71,7 +74,8 @@ def dataclasses_of(kind: type) -> dict[str, type]:
 
 def test_each_file_describes_one_event() -> None:
     """Each schema file belongs to one event class, and each event class to one file."""
-    files = {path.name.removesuffix(".avsc") for path in (resources.files("consumer") / "schemas").iterdir()}
+    folder = resources.files("consumer") / "schemas"
+    files = {path.name.removesuffix(".avsc") for path in folder.iterdir() if path.is_file()}
     assert files == set(SCHEMA_FILES.values())
     assert {kind.__name__ for kind in SCHEMA_FILES} == {kind.__name__ for kind in Event.__subclasses__()}
 
@@ -131,3 +135,30 @@ def test_what_an_old_writer_left_out_gets_its_default(kind: type[Event]) -> None
     )
     read = AvroCodec(FakeRegistry({7: oldest})).decode(kind, b"\x00\x00\x00\x00\x07" + body.getvalue())
     assert read == kind(**required)
+
+
+@EVENTS
+def test_records_of_an_earlier_schema_are_still_read(kind: type[Event], monkeypatch: pytest.MonkeyPatch) -> None:
+    """What lies in topics since before a field was added is read without a registry too, with the field's default."""
+    schema = load_schema(SCHEMA_FILES[kind])
+    earlier = {**schema, "fields": schema["fields"][:-1]}
+    event = kind(request_id="r", source=SourceObject(bucket="b", key="k")) if kind is SeparationRequest else kind()
+    body = io.BytesIO()
+    fastavro.schemaless_writer(body, fastavro.parse_schema(earlier), asdict(event))
+    value = SINGLE_OBJECT_MARKER + fingerprint(earlier) + body.getvalue()
+    with pytest.raises(Rejected) as unknown:
+        AvroCodec().decode(kind, value)
+    assert unknown.value.code is Code.SCHEMA_UNKNOWN
+    monkeypatch.setattr(avro, "load_earlier", lambda name: [earlier] if name == SCHEMA_FILES[kind] else [])
+    assert AvroCodec().decode(kind, value) == event
+
+
+def test_earlier_schemas_are_found_by_their_events_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Files of schemas/earlier belong to the event that their name begins with; without the folder there are none."""
+    monkeypatch.setattr(avro, "_schemas", lambda: tmp_path)
+    assert load_earlier("separation_result") == []
+    (tmp_path / "earlier").mkdir()
+    for name in ("separation_result.1", "separation_result.2", "separation_request.1"):
+        (tmp_path / "earlier" / f"{name}.avsc").write_text(f'{{"name": "{name}"}}')
+    found = {schema["name"] for schema in load_earlier("separation_result")}
+    assert found == {"separation_result.1", "separation_result.2"}

@@ -10,6 +10,7 @@ from consumer.lag import Backlog, PartitionLag
 from consumer.metrics import Metrics
 from consumer.model import TopicPartition
 from consumer.ports import Traffic
+from consumer.scratch import Scratch
 from tests.support.fakes import FakeSeparator
 
 
@@ -22,7 +23,8 @@ def full_metrics() -> Metrics:
     metrics.stage_seconds.labels("fetch").observe(1.0)
     metrics.separated("2stems", audio_s=20.0, work_s=1.0)
     replica = SimpleNamespace(
-        loop=SimpleNamespace(rebalances=1), separators=[FakeSeparator()], scratch=Path(tempfile.gettempdir(), "ours"),
+        loop=SimpleNamespace(rebalances=1), separators=[FakeSeparator()],
+        scratch=Scratch(Path(tempfile.gettempdir(), "ours")),
         ledger=SimpleNamespace(in_flight=lambda: 1),
     )  # fmt: skip
     metrics.add_collector(ReplicaGauges(replica, Traffic).collect)  # type: ignore[arg-type]

@@ -15,6 +15,7 @@ from consumer.lag import Backlog, Demand, PartitionLag
 from consumer.metrics import Metrics
 from consumer.model import TopicPartition
 from consumer.ports import Traffic
+from consumer.scratch import Scratch
 from consumer.usage import Usage, own_usage, usage_of
 
 
@@ -82,7 +83,7 @@ def test_scratch_space_that_is_not_there_yet_is_not_told(tmp_path: Path) -> None
     """Before SCRATCH_DIR was made, the page is served without that figure."""
     parts = SimpleNamespace(
         loop=SimpleNamespace(rebalances=0), separators=[], ledger=SimpleNamespace(in_flight=lambda: 0),
-        scratch=tmp_path / "not-yet" / "ours",
+        scratch=Scratch(tmp_path / "not-yet" / "ours"),
     )  # fmt: skip
     metrics = Metrics()
     metrics.add_collector(ReplicaGauges(parts, Traffic).collect)  # type: ignore[arg-type]

@@ -14,6 +14,7 @@ from consumer.metrics import Metrics
 from consumer.model import DeadLettered, Done, Message, Outcome, Retry
 from consumer.observe import OVERDUE_S, SILENCE_S, PublishedObserver, Vitals
 from consumer.ports import Commit, Position, Traffic
+from consumer.scratch import Scratch
 from tests.support.fakes import FakeSeparator, a_record, a_ticket
 from tests.support.scanner import FakeScanner
 
@@ -79,7 +80,7 @@ class Bench:
             separators=self.separators,
             state="",
             has_begun=True,
-            scratch=Path(tempfile.gettempdir(), "x"),
+            scratch=Scratch(Path(tempfile.gettempdir(), "x")),
             ledger=SimpleNamespace(in_flight=lambda: 2, overdue_s=lambda: self.overdue_s),
         )
         self.vitals = Vitals(

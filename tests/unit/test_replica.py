@@ -14,6 +14,7 @@ from consumer import pipeline as pipeline_module
 from consumer import replica as module
 from consumer.errors import BrokerUnavailable, Fatal, ScannerMisconfigured, StoreMisconfigured, StoreUnavailable
 from consumer.replica import Halt, Replica
+from consumer.scratch import Scratch
 from consumer.verdict import MAX_UNEXPECTED_IN_A_ROW
 from consumer.watchdog import Watchdog
 from tests.unit.bench import Bench
@@ -28,7 +29,8 @@ class Stage:
         bench.pipeline._halt = halt
         self.replica = Replica(**{
             "loop": bench.loop, "ledger": bench.ledger, "pipeline": bench.pipeline, "publisher": bench.publisher,
-            "separators": [bench.separator], "weights": bench.weights, "models": ["2stems"], "scratch": bench.scratch,
+            "separators": [bench.separator], "weights": bench.weights, "models": ["2stems"],
+            "scratch": Scratch(bench.scratch),
             "open_outbox": lambda: None, "needs": [lambda: None], "close": self.closed.set, "halt": halt,
             "control": bench.control, "watchdogs": [Watchdog("poll loop", lambda: bench.loop.last_poll)],
             "shutdown_grace_s": 20.0,
@@ -178,9 +180,22 @@ def test_what_can_never_work_as_it_is_set_up_ends_it_before_it_begins(bench: Ben
 def test_scratch_space_that_can_not_be_had_is_named(bench: Bench, tmp_path: Path) -> None:
     """A SCRATCH_DIR that can't be written to ends the replica with a line that names it."""
     (tmp_path / "file").write_text("")
-    stage = Stage(bench, scratch=tmp_path / "file" / "scratch")
+    stage = Stage(bench, scratch=Scratch(tmp_path / "file" / "scratch"))
     with pytest.raises(Fatal, match=r"^SCRATCH_DIR: can't be written to"):
         stage.run()
+
+
+def test_another_replicas_scratch_space_is_left_alone(bench: Bench) -> None:
+    """A second replica of the same name ends with a line that says so, and the first one's tracks stay."""
+    first = Scratch(bench.scratch)
+    first.claim()
+    (bench.scratch / "job-1").mkdir()
+    with pytest.raises(Fatal, match=r"^INSTANCE_ID: another replica runs on this machine"):
+        Stage(bench).run()
+    assert (bench.scratch / "job-1").is_dir()
+    first.release()
+    assert not bench.scratch.exists()
+    Scratch(bench.scratch).claim()
 
 
 def test_it_begins_with_clean_scratch_space(bench: Bench) -> None:
