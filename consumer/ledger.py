@@ -32,12 +32,15 @@ class Ledger:
     # --- the poll loop's side ---
 
     def open(self, partitions: Iterable[TopicPartition]) -> None:
-        """These partitions are ours from now on."""
+        """These partitions are ours from now on. What was held of them before is over."""
+        partitions = list(partitions)
         with self._changed:
+            dropped = self._end(partitions)
             for partition in partitions:
                 self._refused.discard(partition)  # a refusal of an earlier lease is settled by this one
                 self._leases[partition] = Lease(partition)
                 self._turns.append(partition)
+        _cancel(dropped, "read again from the committed position")
 
     def needs_position(self, partition: TopicPartition) -> bool:
         """Whether `begin` must be called before anything of this partition is admitted."""
@@ -105,14 +108,17 @@ class Ledger:
     def close(self, partitions: Iterable[TopicPartition], reason: str) -> None:
         """These partitions are not ours any more: nothing of theirs will be published, work on them is cancelled."""
         with self._changed:
-            leases = [lease for p in partitions if (lease := self._leases.pop(p, None))]
-            for lease in leases:
-                lease.is_open = False
-                self._turns.remove(lease.partition)
-            self._changed.notify_all()
+            dropped = self._end(partitions)
+        _cancel(dropped, reason)
+
+    def _end(self, partitions: Iterable[TopicPartition]) -> list[Ticket]:
+        """Close the leases. Returns what is at work on them: to be cancelled once the lock is released."""
+        leases = [lease for p in partitions if (lease := self._leases.pop(p, None))]
         for lease in leases:
-            for ticket in list(lease.working.values()):
-                ticket.cancellation.cancel(reason)
+            lease.is_open = False
+            self._turns.remove(lease.partition)
+        self._changed.notify_all()
+        return [ticket for lease in leases for ticket in lease.working.values()]
 
     def stop_dispatching(self) -> None:
         """No further turns; what is at work goes on."""
@@ -238,11 +244,12 @@ class Ledger:
     def refuse(self, offer: Offer) -> None:
         """The broker says that the partition is not ours: close its lease; it is read again if it is after all."""
         partition = offer.lease.partition
-        with self._changed:
-            if self._leases.get(partition) is offer.lease:
-                self._refused.add(partition)
-        if offer.lease.is_open:
-            self.close([partition], "ownership lost")
+        with self._changed:  # all at once: in between the loop may open the partition's next lease
+            if self._leases.get(partition) is not offer.lease:
+                return
+            self._refused.add(partition)
+            dropped = self._end([partition])
+        _cancel(dropped, "ownership lost")
 
     # ---
 
@@ -265,3 +272,8 @@ class Ledger:
 
     def _wait(self, condition: Callable[[], bool], timeout_s: float) -> None:
         self._changed.wait_for(condition, timeout_s)
+
+
+def _cancel(tickets: Iterable[Ticket], reason: str) -> None:
+    for ticket in tickets:
+        ticket.cancellation.cancel(reason)

@@ -1,0 +1,76 @@
+"""Leases of one partition that follow each other, whichever thread is quicker."""
+
+import threading
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from consumer.errors import Cancelled
+from consumer.ledger import Ledger
+from tests.unit.test_ledger import DONE, T0, T1, a_ledger, admit, take, the_offer
+
+
+class Interrupted(threading.Condition):
+    """A lock behind whose first release another thread is at once."""
+
+    def __init__(self, then: Callable[[], Any]) -> None:
+        super().__init__()
+        self._then: Callable[[], Any] | None = then
+
+    def __exit__(self, *error: Any) -> None:
+        super().__exit__(*error)
+        then, self._then = self._then, None
+        if then:
+            then()
+
+
+def test_a_refusal_closes_no_lease_but_its_own() -> None:
+    """Where the loop hears of a refusal and opens the partition again at once, that new lease stays, with its turn."""
+    ledger = a_ledger(T0)
+    admit(ledger, T0, 0)
+    ledger.settle(take(ledger), DONE)
+    offer = the_offer(ledger)
+
+    def read_again() -> None:
+        assert list(ledger.take_refused()) == [T0]
+        ledger.open([T0])
+        ledger.begin(T0, None)
+
+    ledger._changed = Interrupted(read_again)
+    ledger.refuse(offer)
+    assert list(ledger.partitions()) == [T0]
+    admit(ledger, T0, 0)
+    assert take(ledger).lease.is_open
+    ledger.close([T0], "revoked")
+    assert ledger.next(0) is None
+
+
+def test_a_refusal_cancels_what_is_at_work() -> None:
+    """Work on a partition whose commit was refused ends, and other partitions' goes on."""
+    ledger = a_ledger(T0, T1)
+    admit(ledger, T0, 0, 1)
+    admit(ledger, T1, 0)
+    first, other, second = take(ledger), take(ledger), take(ledger)
+    ledger.settle(first, DONE)
+    ledger.refuse(the_offer(ledger))
+    with pytest.raises(Cancelled, match="ownership lost"):
+        second.cancellation.check()
+    other.cancellation.check()
+
+
+def test_a_partition_that_is_opened_over_itself_has_one_turn() -> None:
+    """Opened while it is held, a partition begins anew: what was at work is cancelled and nothing of it published."""
+    ledger: Ledger = a_ledger(T0)
+    admit(ledger, T0, 0)
+    ticket = take(ledger)
+    ledger.open([T0])
+    ledger.begin(T0, None)
+    with pytest.raises(Cancelled):
+        ticket.cancellation.check()
+    ledger.settle(ticket, DONE)
+    assert ledger.offers(0) == []
+    admit(ledger, T0, 0)
+    assert take(ledger).lease.is_open
+    ledger.close([T0], "revoked")
+    assert ledger.next(0) is None
