@@ -18,6 +18,7 @@ FORGET_WITHIN_S = 0.3  # small stems are stored by then, and a transaction is sa
 class CountedStarts:
     ledger: Ledger
     progress: ProgressReporter
+    max_job_s: float
 
     def separate(self, ticket: Ticket, track: LocalTrack, separator: Separator, log: Any) -> Separation:
         """Raises what the separator raises, OwnershipLost, and Rejected(WORKER_CRASHED) where it died too often."""
@@ -25,16 +26,25 @@ class CountedStarts:
             starts = self.ledger.starts(ticket)
             if starts >= MAX_STARTS:
                 raise Rejected(Code.WORKER_CRASHED, f"the separator died over it {starts} times")
-            separator.prepare(ticket.cancellation)
-            self.ledger.note_start(ticket)
             try:
-                report = self.progress.reporter(track.job.request.request_id, ticket.redelivery.attempt)
-                separation = separator.separate(track.job, track.path, cancel=ticket.cancellation, on_progress=report)
+                return self._start(ticket, track, separator)
             except WorkerCrashed as crash:
                 log.warning("separator.crashed", reason=str(crash), starts=starts + 1)
-                continue
-            except BaseException:
-                self.ledger.forget_start(ticket)
-                raise
-            self.ledger.forget_start(ticket, within_s=FORGET_WITHIN_S)
-            return separation
+
+    def _start(self, ticket: Ticket, track: LocalTrack, separator: Separator) -> Separation:
+        """One start, which is counted first. A crash leaves it counted; any other end takes it back."""
+        cancel = ticket.cancellation
+        cancel.stop_clock()  # loading models and waiting for Kafka are not the job's time
+        separator.prepare(cancel)
+        self.ledger.note_start(ticket)
+        cancel.start_clock(self.max_job_s)
+        try:
+            report = self.progress.reporter(track.job.request.request_id, ticket.redelivery.attempt)
+            separation = separator.separate(track.job, track.path, cancel=cancel, on_progress=report)
+        except WorkerCrashed:
+            raise
+        except BaseException:
+            self.ledger.forget_start(ticket)
+            raise
+        self.ledger.forget_start(ticket, within_s=FORGET_WITHIN_S)
+        return separation
