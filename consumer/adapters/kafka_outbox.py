@@ -45,23 +45,30 @@ class KafkaOutbox:
         self._instance_id = instance_id
         self._config = transactional_config(settings, f"{settings.group_id}-{instance_id}")
         self._producer: Producer | None = None
+        self._opening: Producer | None = None  # a producer that still waits for its coordinator
         self.calls = 0
         self._fenced: deque[float] = deque(maxlen=_DUEL_FENCES)
         self._log = structlog.get_logger()
 
-    def open(self) -> None:
-        """Get a working producer, however long the broker takes. Raises Fatal where it refuses us."""
-        while self._producer is None:
-            producer = connect(Producer, self._config, "producer")
-            self.calls += 1
-            try:
-                producer.init_transactions(_REQUEST_S)
-                self._producer = producer
-            except KafkaException as error:
-                cause = _cause(error)
-                if cause.code() in _REFUSED:
-                    raise Fatal(f"Kafka refuses access: {cause.str()}") from error
-                self._log.warning("producer.not_ready", reason=cause.str())
+    def open(self, timeout_s: float = _REQUEST_S) -> None:
+        """Get a working producer. Raises BrokerUnavailable where that takes longer, and Fatal where Kafka refuses us.
+
+        Called again it goes on where it was.
+        """
+        if self._producer is not None:
+            return
+        opening = self._opening = self._opening or connect(Producer, self._config, "producer")
+        self.calls += 1
+        try:
+            opening.init_transactions(timeout_s)
+        except KafkaException as error:
+            cause = _cause(error)
+            if cause.code() in _REFUSED:
+                raise Fatal(f"Kafka refuses access: {cause.str()}") from error
+            if not cause.retriable():
+                self._opening = None
+            raise BrokerUnavailable(cause.str()) from error
+        self._producer, self._opening = opening, None
 
     def publish(self, commits: Sequence[Commit]) -> None:
         too_large: set[Message] = set()
@@ -122,11 +129,19 @@ class KafkaOutbox:
         if len(self._fenced) == _DUEL_FENCES and now - self._fenced[0] < _DUEL_S:
             raise Fatal(f"INSTANCE_ID {self._instance_id} is used by another running replica: {cause.str()}")
         self._producer = None
-        self.open()
+        self._reopen()
         return ProducerFenced(cause.str())
 
+    def _reopen(self) -> None:
+        """However long it takes: only a new producer's start settles what became of its predecessor's transaction."""
+        while self._producer is None:
+            try:
+                self.open()
+            except BrokerUnavailable as away:
+                self._log.warning("producer.not_ready", reason=str(away))
+
     def close(self) -> None:
-        self._producer = None
+        self._producer = self._opening = None
 
 
 class KafkaNotices:
