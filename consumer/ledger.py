@@ -17,6 +17,9 @@ from consumer.model import Outcome, Record, TopicPartition
 from consumer.ports import EndOfPartition, Membership, Position
 from consumer.redelivery import Redelivery
 
+# Records a partition that may be handed out before the first of them is committed; outcomes wait here for a slow one.
+MAX_UNPUBLISHED = 1000
+
 
 class Ledger:
     """membership: captures the replica's current place in its group."""
@@ -161,7 +164,7 @@ class Ledger:
         for _ in range(len(self._turns)):
             self._turns.rotate(-1)
             lease = self._leases[self._turns[-1]]
-            if not lease.waiting or lease.waiting[0].record.key in busy_keys:
+            if not lease.waiting or lease.unpublished >= MAX_UNPUBLISHED or lease.waiting[0].record.key in busy_keys:
                 continue
             due = lease.waiting[0].redelivery.not_before
             if due is not None and due > now:

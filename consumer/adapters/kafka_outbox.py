@@ -16,6 +16,7 @@ from consumer.ports import Commit
 from consumer.settings import KafkaSettings
 
 _REQUEST_S = 10.0
+_QUEUE_S = 0.1
 _NOT_OURS = frozenset(
     {
         KafkaError.ILLEGAL_GENERATION,
@@ -84,7 +85,7 @@ class KafkaOutbox:
             producer.begin_transaction()
             for message in (message for commit in commits for message in commit.messages):
                 chosen = message.smaller if message in too_large and message.smaller else message
-                _produce(producer, chosen, partial(rejected.add, message))
+                self._produce(producer, chosen, partial(rejected.add, message))
             for commit in commits:
                 self._send_offset(producer, commit)
             self._insist(lambda: producer.commit_transaction(_REQUEST_S))
@@ -94,6 +95,24 @@ class KafkaOutbox:
                 return rejected
             raise failure from error
         return set()
+
+    def _produce(self, producer: Producer, message: Message, on_too_large: Callable[[], None]) -> None:
+        def delivered(error: KafkaError | None, _: object) -> None:
+            if error is not None and error.code() in _TOO_LARGE:
+                on_too_large()
+
+        while True:
+            self.calls += 1
+            try:
+                return producer.produce(
+                    message.topic, message.value, message.key, headers=list(message.headers), on_delivery=delivered
+                )
+            except BufferError:
+                producer.poll(_QUEUE_S)  # the client's queue is full; what it holds is sent, or given up, meanwhile
+            except KafkaException as error:
+                if _cause(error).code() in _TOO_LARGE:
+                    on_too_large()
+                raise
 
     def _send_offset(self, producer: Producer, commit: Commit) -> None:
         """Each with the membership that its work began under; one transaction may carry several."""
@@ -160,21 +179,6 @@ class KafkaNotices:
 
     def close(self) -> None:
         self._producer.flush(1.0)
-
-
-def _produce(producer: Producer, message: Message, on_too_large: Callable[[], None]) -> None:
-    def delivered(error: KafkaError | None, _: object) -> None:
-        if error is not None and error.code() in _TOO_LARGE:
-            on_too_large()
-
-    try:
-        producer.produce(
-            message.topic, message.value, message.key, headers=list(message.headers), on_delivery=delivered
-        )
-    except KafkaException as error:
-        if _cause(error).code() in _TOO_LARGE:
-            on_too_large()
-        raise
 
 
 def _cause(error: KafkaException) -> KafkaError:

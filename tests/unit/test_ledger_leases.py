@@ -6,6 +6,8 @@ from typing import Any
 
 import pytest
 
+from consumer import lease as lease_module
+from consumer import ledger as module
 from consumer.errors import Cancelled
 from consumer.ledger import Ledger
 from tests.unit.test_ledger import DONE, T0, T1, a_ledger, admit, take, the_offer
@@ -74,3 +76,35 @@ def test_a_partition_that_is_opened_over_itself_has_one_turn() -> None:
     assert take(ledger).lease.is_open
     ledger.close([T0], "revoked")
     assert ledger.next(0) is None
+
+
+def test_what_waits_behind_a_slow_record_has_a_bound(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A partition whose head takes long gets no turns once so many are unpublished behind it; another's go on."""
+    monkeypatch.setattr(module, "MAX_UNPUBLISHED", 3)
+    ledger = a_ledger(T0, T1)
+    admit(ledger, T0, *range(5))
+    slow, *quick = take(ledger), take(ledger), take(ledger)
+    for ticket in quick:
+        ledger.settle(ticket, DONE)
+    assert ledger.next(0) is None
+    admit(ledger, T1, 0)
+    assert take(ledger).record.partition == 1
+    ledger.settle(slow, DONE)
+    assert ledger.next(0) is None
+    ledger.confirm(the_offer(ledger))
+    assert [take(ledger).record.offset for _ in range(2)] == [3, 4]
+
+
+def test_one_offer_has_a_bound(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Many outcomes of one partition are published in parts, in order, each with the offset that it ends at."""
+    monkeypatch.setattr(lease_module, "MAX_OFFERED", 2)
+    ledger = a_ledger(T0)
+    admit(ledger, T0, *range(5))
+    for ticket in [take(ledger) for _ in range(5)]:
+        ledger.settle(ticket, DONE)
+    parts = []
+    while offers := ledger.offers(0):
+        ledger.confirm(offers[0])
+        parts.append((len(offers[0].settled), offers[0].commit.position.offset))
+    assert parts == [(2, 2), (2, 4), (1, 5)]
+    assert ledger.is_quiet()

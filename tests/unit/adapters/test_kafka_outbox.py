@@ -99,3 +99,12 @@ def test_a_fence_is_told_of_once_a_new_producer_works(monkeypatch: pytest.Monkey
     with pytest.raises(ProducerFenced, match="fenced"):
         bench.publish(MESSAGE)
     assert following.calls == ["init_transactions"] * 3
+
+
+def test_a_full_queue_is_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where the client can't take more it gets time to send what it holds, and nothing is published twice."""
+    producer = FakeProducer().will("produce", BufferError("queue full"), BufferError("queue full"), None)
+    Bench(monkeypatch, producer).publish(MESSAGE)
+    assert producer.calls.count("poll") == 2
+    assert producer.produced == [("results", b"v", b"k")]
+    assert producer.calls[-1] == "commit_transaction"
