@@ -202,15 +202,26 @@ class Ledger:
 
         Raises OwnershipLost, Cancelled.
         """
-        offset, lease = ticket.record.offset, ticket.lease
         with self._changed:
-            count = lease.starts[offset] = lease.starts.get(offset, 0) + 1
-            self._changed.notify_all()
-            while lease.is_open:
-                ticket.cancellation.check()
-                if lease.committed and parse_note(lease.committed.note).get(offset, 0) >= count:
-                    return
-                self._changed.wait(0.5)
+            # What ended before this start is forgotten in the same transaction: else the record could be charged for it
+            # if this one kills us.
+            for lease in self._leases.values():
+                lease.forgets_at = 0.0
+            try:
+                self._await_note(ticket)
+            except BaseException:
+                self.forget_start(ticket)  # nothing was begun
+                raise
+
+    def _await_note(self, ticket: Ticket) -> None:
+        offset, lease = ticket.record.offset, ticket.lease
+        count = lease.starts[offset] = lease.starts.get(offset, 0) + 1
+        self._changed.notify_all()
+        while lease.is_open:
+            ticket.cancellation.check()
+            if lease.committed and parse_note(lease.committed.note).get(offset, 0) >= count:
+                return
+            self._changed.wait(0.5)
         raise OwnershipLost(f"{lease.partition.topic} [{lease.partition.partition}]")
 
     def forget_start(self, ticket: Ticket, within_s: float = 0.0) -> None:

@@ -10,6 +10,8 @@ from consumer import lease as lease_module
 from consumer import ledger as module
 from consumer.errors import Cancelled
 from consumer.ledger import Ledger
+from consumer.ports import Position
+from tests.support.platform import wait_for
 from tests.unit.test_ledger import DONE, T0, T1, a_ledger, admit, take, the_offer
 
 
@@ -108,3 +110,35 @@ def test_one_offer_has_a_bound(monkeypatch: pytest.MonkeyPatch) -> None:
         parts.append((len(offers[0].settled), offers[0].commit.position.offset))
     assert parts == [(2, 2), (2, 4), (1, 5)]
     assert ledger.is_quiet()
+
+
+def test_a_start_that_was_not_begun_does_not_count() -> None:
+    """Cancelled while its note waits to be committed, a record is charged nothing, then or later."""
+    ledger = a_ledger(T0, committed=Position(offset=0, note='{"starts": {"0": 1}}'))
+    admit(ledger, T0, 0)
+    ticket = take(ledger)
+    ticket.cancellation.cancel("user")
+    with pytest.raises(Cancelled):
+        ledger.note_start(ticket)
+    assert ledger.starts(ticket) == 1
+    assert ledger.offers(0) == []
+
+
+def test_a_start_takes_along_what_other_partitions_have_to_forget() -> None:
+    """What ended just before a start is forgotten in the start's transaction, so that its crash charges nobody else."""
+    ledger = a_ledger(T0, committed=Position(offset=0, note='{"starts": {"0": 1}}'))
+    ledger.open([T1])
+    ledger.begin(T1, None)
+    admit(ledger, T0, 0)
+    admit(ledger, T1, 0)
+    good, killer = take(ledger), take(ledger)
+    ledger.forget_start(good, within_s=3600)
+    assert ledger.offers(0) == []
+    noting = threading.Thread(target=ledger.note_start, args=(killer,))
+    noting.start()
+    wait_for(lambda: ledger.starts(killer))
+    offers = {offer.commit.partition: offer for offer in ledger.offers(0)}
+    assert (offers[T0].commit.position.note, offers[T1].commit.position.note) == ("", '{"starts": {"0": 1}}')
+    ledger.confirm(offers[T1])
+    noting.join(20)
+    assert not noting.is_alive()
