@@ -1,5 +1,6 @@
 """Starts of the separator: counted where that survives us, and timed from when it really begins."""
 
+import threading
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -9,13 +10,16 @@ import structlog
 from structlog.testing import capture_logs
 
 from consumer.adapters.avro import AvroCodec
-from consumer.errors import Code, Rejected, WorkerCrashed
+from consumer.cancellation import Cancellation
+from consumer.errors import Cancelled, Code, Rejected, WorkerCrashed
+from consumer.gate import Gate
 from consumer.lease import Ticket
 from consumer.ledger import Ledger
 from consumer.model import LocalTrack, ObjectFacts, Separation
 from consumer.progress import ProgressReporter
 from consumer.starts import MAX_STARTS, CountedStarts
 from tests.support.fakes import FakeNotices, FakeSeparator, a_job
+from tests.support.platform import wait_for
 from tests.unit.test_ledger import T0, admit, take
 
 BUDGET_S = 3600.0
@@ -85,3 +89,67 @@ def test_a_start_that_is_no_crash_is_taken_back(tmp_path: Path) -> None:
     with pytest.raises(Rejected, match="died over it 3 times"):
         bench.separate(third)
     assert bench.ledger.starts(third) == MAX_STARTS
+
+
+def test_a_track_that_killed_before_is_separated_alone(tmp_path: Path) -> None:
+    """A record with earlier starts begins once no other is at work, and the next one once it has ended."""
+    bench = Bench(tmp_path)
+    tickets = [bench.ticket(offset) for offset in range(3)]
+    tickets[1].lease.starts[1] = 1
+    entered, leave = [threading.Event() for _ in tickets], [threading.Event() for _ in tickets]
+    bench.ledger.meanwhile = lambda ticket: entered[ticket.record.offset].set()
+
+    def at_work(offset: int) -> Any:
+        separator = FakeSeparator()
+        separate = separator.separate
+
+        def slow(*arguments: Any, **rest: Any) -> Separation:
+            assert leave[offset].wait(20)
+            return separate(*arguments, **rest)
+
+        separator.separate = slow  # type: ignore[method-assign]
+        return separator
+
+    threads = [threading.Thread(target=bench.separate, args=(t, at_work(t.record.offset))) for t in tickets]
+    for number, thread in enumerate(threads):
+        thread.start()
+        if number == 0:
+            assert entered[0].wait(20)
+        else:
+            wait_for(lambda number=number: len(bench.starts.gate._queue) == number)
+    for number in range(3):
+        assert [event.is_set() for event in entered] == [other <= number for other in range(3)]
+        leave[number].set()
+        if number < 2:
+            assert entered[number + 1].wait(20)
+    for thread in threads:
+        thread.join(20)
+        assert not thread.is_alive()
+
+
+def test_tracks_without_a_past_are_separated_side_by_side(tmp_path: Path) -> None:
+    """As many as there are separators; also after one that was alone has died again."""
+    bench = Bench(tmp_path, WorkerCrashed("signal 9"), WorkerCrashed("signal 9"), None)
+    bench.separate(bench.ticket(0))
+    together = threading.Barrier(2)
+    bench.ledger.meanwhile = lambda ticket: together.wait(20)
+    threads = [threading.Thread(target=bench.separate, args=(bench.ticket(offset), FakeSeparator())) for offset in (1, 2)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(20)
+    assert not together.broken
+    assert bench.starts.gate._inside == 0
+
+
+def test_a_track_that_waits_to_be_alone_can_be_cancelled() -> None:
+    """It leaves the gate as if it had never been there, is charged nothing, and those behind it go on."""
+    gate, unwanted = Gate(), Cancellation()
+    with gate.beside_others(Cancellation()):
+        unwanted.cancel("user")
+        with pytest.raises(Cancelled), gate.alone(unwanted):
+            raise AssertionError("it was let in")
+        with gate.beside_others(Cancellation()):
+            pass
+    with gate.alone(Cancellation()):
+        pass
