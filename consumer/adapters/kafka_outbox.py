@@ -47,7 +47,7 @@ class KafkaOutbox:
         self._config = transactional_config(settings, f"{settings.group_id}-{instance_id}")
         self._producer: Producer | None = None
         self._opening: Producer | None = None  # a producer that still waits for its coordinator
-        self.calls = 0
+        self.calls, self.waits_for = 0, ""
         self._fenced: deque[float] = deque(maxlen=_DUEL_FENCES)
         self._log = structlog.get_logger()
 
@@ -84,14 +84,16 @@ class KafkaOutbox:
         try:
             producer.begin_transaction()
             for message in (message for commit in commits for message in commit.messages):
-                chosen = message.smaller if message in too_large and message.smaller else message
-                self._produce(producer, chosen, partial(rejected.add, message))
+                produce = self._produce_alone if message in too_large else self._produce
+                produce(producer, message, partial(rejected.add, message))
             for commit in commits:
                 self._send_offset(producer, commit)
             self._insist(lambda: producer.commit_transaction(_REQUEST_S))
         except KafkaException as error:
             failure = self._give_up(producer, _cause(error))
-            if rejected and not rejected <= too_large and not isinstance(failure, ProducerFenced):
+            if hopeless := rejected & too_large:
+                raise Fatal(_too_large(hopeless.pop())) from error
+            if rejected and not isinstance(failure, ProducerFenced):
                 return rejected
             raise failure from error
         return set()
@@ -114,6 +116,13 @@ class KafkaOutbox:
                     on_too_large()
                 raise
 
+    def _produce_alone(self, producer: Producer, message: Message, on_too_large: Callable[[], None]) -> None:
+        """In a batch of its own, and smaller if it can be: it is the batch that was too large, maybe by another's size."""
+        self.calls += 2
+        producer.flush(_REQUEST_S)
+        self._produce(producer, message.smaller or message, on_too_large)
+        producer.flush(_REQUEST_S)
+
     def _send_offset(self, producer: Producer, commit: Commit) -> None:
         """Each with the membership that its work began under; one transaction may carry several."""
         position = commit.position
@@ -122,19 +131,24 @@ class KafkaOutbox:
 
     def _insist(self, call: Callable[[], None]) -> None:
         """Repeat a call that may be repeated. Until its fate is known, neither going on nor giving up is safe."""
-        while True:
-            self.calls += 1
-            try:
-                return call()
-            except KafkaException as error:
-                cause = _cause(error)
-                if not cause.retriable() or cause.fatal() or cause.txn_requires_abort():
-                    raise
-                self._log.warning("producer.waits", reason=cause.str())
+        try:
+            while True:
+                self.calls += 1
+                try:
+                    return call()
+                except KafkaException as error:
+                    cause = _cause(error)
+                    if not cause.retriable() or cause.fatal() or cause.txn_requires_abort():
+                        raise
+                    self.waits_for = cause.str()
+                    self._log.warning("producer.waits", reason=cause.str())
+        finally:
+            self.waits_for = ""
 
     def _give_up(self, producer: Producer, cause: KafkaError) -> ConsumerError:
         """Abort, or replace a producer that is dead; returns what to raise."""
-        if not cause.fatal() and cause.txn_requires_abort():
+        # What is too large for the client itself spoils nothing, so the library asks for no abort.
+        if not cause.fatal() and (cause.txn_requires_abort() or cause.code() in _TOO_LARGE):
             try:
                 self._insist(lambda: producer.abort_transaction(_REQUEST_S))
             except KafkaException as error:
@@ -157,7 +171,9 @@ class KafkaOutbox:
             try:
                 self.open()
             except BrokerUnavailable as away:
+                self.waits_for = str(away)
                 self._log.warning("producer.not_ready", reason=str(away))
+        self.waits_for = ""
 
     def close(self) -> None:
         self._producer = self._opening = None
@@ -179,6 +195,13 @@ class KafkaNotices:
 
     def close(self) -> None:
         self._producer.flush(1.0)
+
+
+def _too_large(message: Message) -> str:
+    """In words. It would be refused again and again, and nothing of any partition be published with it."""
+    sent = message.smaller or message
+    size_bytes = len(sent.key or b"") + len(sent.value or b"") + sum(len(k) + len(v or b"") for k, v in sent.headers)
+    return f"{sent.topic}: takes no message of {size_bytes} bytes: raise the topic's max.message.bytes"
 
 
 def _cause(error: KafkaException) -> KafkaError:

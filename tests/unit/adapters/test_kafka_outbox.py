@@ -108,3 +108,52 @@ def test_a_full_queue_is_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
     assert producer.calls.count("poll") == 2
     assert producer.produced == [("results", b"v", b"k")]
     assert producer.calls[-1] == "commit_transaction"
+
+
+def test_what_is_waited_for_is_told_meanwhile(monkeypatch: pytest.MonkeyPatch) -> None:
+    """While a commit is repeated, the reason can be asked for from outside; afterwards there is none."""
+    told: list[str] = []
+
+    class Watched(FakeProducer):
+        def commit_transaction(self, timeout_s: float) -> None:
+            told.append(bench.outbox.waits_for)
+            self.__getattr__("commit_transaction")(timeout_s)
+
+    bench = Bench(monkeypatch, Watched().will("commit_transaction", TIMED_OUT, TIMED_OUT, None))
+    bench.publish(MESSAGE)
+    assert told[0] == ""
+    assert [("coordinator is away" in words) for words in told[1:]] == [True, True]
+    assert bench.outbox.waits_for == ""
+
+
+TOO_LARGE = trouble(KafkaError.MSG_SIZE_TOO_LARGE, "too large")  # as the client itself says it
+
+
+def test_what_is_too_large_gives_way_to_what_is_smaller(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The transaction is tried again with the smaller message, in the place of the one that was refused."""
+    letter = Message(topic="letters", key=b"k", value=b"large", smaller=Message(topic="letters", key=b"k", value=b"s"))
+    producer = FakeProducer().will("produce", None, TOO_LARGE, None, None)
+    Bench(monkeypatch, producer).publish(MESSAGE, letter)
+    assert [value for _, value, _ in producer.produced[1:]] == [b"v", b"s"]
+
+
+def test_what_was_refused_with_its_batch_is_tried_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A topic's limit is for batches: what has nothing smaller is sent again by itself before it is given up."""
+    producer = FakeProducer().will("produce", TOO_LARGE, None, None)
+    Bench(monkeypatch, producer).publish(MESSAGE)
+    assert producer.calls[-5:] == [
+        "flush", "produce", "flush", "send_offsets_to_transaction", "commit_transaction",
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize("smaller", [None, Message(topic="letters", key=b"k", value=b"1234")])
+def test_what_can_not_be_made_small_enough_ends_the_replica(
+    monkeypatch: pytest.MonkeyPatch, smaller: Message | None
+) -> None:
+    """One line names the topic and its setting, instead of the same transaction again and again."""
+    producer = FakeProducer().will("produce", *[TOO_LARGE] * 5)
+    message = Message(topic="letters", key=b"k", value=b"123456789", smaller=smaller)
+    size_bytes = 5 if smaller else 10
+    with pytest.raises(Fatal, match=rf"^letters: takes no message of {size_bytes} bytes: .*max\.message\.bytes"):
+        Bench(monkeypatch, producer).publish(message)
+    assert producer.calls[-1] == "abort_transaction"
