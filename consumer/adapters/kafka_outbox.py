@@ -117,7 +117,7 @@ class KafkaOutbox:
                 raise
 
     def _produce_alone(self, producer: Producer, message: Message, on_too_large: Callable[[], None]) -> None:
-        """In a batch of its own, and smaller if it can be: it is the batch that was too large, maybe by another's size."""
+        """In a batch of its own, smaller if it can be: what was too large is the batch, maybe by another message."""
         self.calls += 2
         producer.flush(_REQUEST_S)
         self._produce(producer, message.smaller or message, on_too_large)

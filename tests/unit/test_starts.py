@@ -133,7 +133,8 @@ def test_tracks_without_a_past_are_separated_side_by_side(tmp_path: Path) -> Non
     bench.separate(bench.ticket(0))
     together = threading.Barrier(2)
     bench.ledger.meanwhile = lambda ticket: together.wait(20)
-    threads = [threading.Thread(target=bench.separate, args=(bench.ticket(offset), FakeSeparator())) for offset in (1, 2)]
+    tickets = [bench.ticket(1), bench.ticket(2)]
+    threads = [threading.Thread(target=bench.separate, args=(ticket, FakeSeparator())) for ticket in tickets]
     for thread in threads:
         thread.start()
     for thread in threads:
