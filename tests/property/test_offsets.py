@@ -70,7 +70,7 @@ class Partition(RuleBasedStateMachine):
             offset = self.unsettled.pop()
             self.watermark.settle(offset, offset)
             self.settled.append(offset)
-        self.publish()
+        self.publish(None)
         assert self.published == sorted(self.settled)
         assert self.committed == self.read_to
         assert self.watermark.oldest is None
