@@ -49,6 +49,7 @@ from consumer.watchdog import Watchdog
 from consumer.weights import Weights
 
 REVOKE_GRACE_S = 1.0  # what is nearly done when its partition moves may still be published; others wait no longer
+OPEN_S = 2.0  # one try to get a producer; a signal is heard between two
 
 
 def make_replica(settings: Settings, *, separator_command: Sequence[str] = SEPARATOR_COMMAND) -> Replica:
@@ -118,7 +119,7 @@ def make_replica(settings: Settings, *, separator_command: Sequence[str] = SEPAR
         weights=weights,
         models=settings.separator.models,
         scratch=Scratch(scratch_folder(settings)),
-        open_outbox=outbox.open,
+        open_outbox=lambda: outbox.open(OPEN_S),
         needs=tuple(checks.values()),
         close=close,
         halt=halt,

@@ -17,11 +17,17 @@ class Cancellation:
         self._listeners: list[Callable[[], None]] = []
         self._ends_at: float | None = None
         self._budget_s = 0.0
+        self._left_s: float | None = None  # of a clock that was stopped
 
     def start_clock(self, budget_s: float) -> None:
-        """From now on the job has budget_s seconds."""
+        """From now on the job has budget_s seconds, or what was left of them when the clock was stopped."""
         self._budget_s = budget_s
-        self._ends_at = time.monotonic() + budget_s
+        self._ends_at = time.monotonic() + (budget_s if self._left_s is None else self._left_s)
+
+    def stop_clock(self) -> None:
+        """Until it is started again no time is the job's. Without a clock nothing happens."""
+        if self._ends_at is not None:
+            self._left_s, self._ends_at = self._ends_at - time.monotonic(), None
 
     def cancel(self, reason: str, rejection: Rejected | None = None) -> None:
         """Cancel; `rejection` is what the job ends as, None for no outcome at all."""
@@ -60,7 +66,8 @@ class Cancellation:
 
     def overdue_s(self) -> float:
         """Seconds by which the job has outlived its time: it should have stopped by itself."""
-        return 0.0 if self._ends_at is None else max(0.0, time.monotonic() - self._ends_at)
+        ends_at = self._ends_at  # asked by other threads, while the job's own may stop the clock
+        return 0.0 if ends_at is None else max(0.0, time.monotonic() - ends_at)
 
     def listen(self, listener: Callable[[], None]) -> None:
         """Call `listener`, in whichever thread cancels, when that happens; at once if it has happened."""

@@ -12,6 +12,9 @@ from consumer.ports import Commit, Membership, Position
 from consumer.redelivery import Redelivery
 from consumer.tracing import JobSpan, Untraced
 
+# Outcomes of one partition in one transaction: behind a long track there may be very many short ones.
+MAX_OFFERED = 500
+
 
 @dataclass(slots=True, eq=False)
 class Ticket:
@@ -58,7 +61,7 @@ class Lease:
         """What is to be published and committed now; None for nothing."""
         if not self.is_open or self.watermark is None or self.membership is None:
             return None
-        ready = self.watermark.publishable()
+        ready = self.watermark.publishable(MAX_OFFERED)
         position = Position(offset=ready.offset, note=format_note(self.starts, ready.offset))
         if position == (self.committed or Position(offset=0)) or self._can_wait(position):
             return None
@@ -72,6 +75,11 @@ class Lease:
             messages=tuple(message_of(settled.outcome) for settled in ready.outcomes),
         )
         return Offer(self, commit, ready.outcomes)
+
+    @property
+    def unpublished(self) -> int:
+        """Records that were handed out and whose outcome is not committed."""
+        return self.watermark.in_flight - len(self.waiting) if self.watermark else 0
 
     def _can_wait(self, position: Position) -> bool:
         """Whether that would only forget starts, for which there is time."""

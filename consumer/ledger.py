@@ -17,6 +17,9 @@ from consumer.model import Outcome, Record, TopicPartition
 from consumer.ports import EndOfPartition, Membership, Position
 from consumer.redelivery import Redelivery
 
+# Records a partition that may be handed out before the first of them is committed; outcomes wait here for a slow one.
+MAX_UNPUBLISHED = 1000
+
 
 class Ledger:
     """membership: captures the replica's current place in its group."""
@@ -32,12 +35,15 @@ class Ledger:
     # --- the poll loop's side ---
 
     def open(self, partitions: Iterable[TopicPartition]) -> None:
-        """These partitions are ours from now on."""
+        """These partitions are ours from now on. What was held of them before is over."""
+        partitions = list(partitions)
         with self._changed:
+            dropped = self._end(partitions)
             for partition in partitions:
                 self._refused.discard(partition)  # a refusal of an earlier lease is settled by this one
                 self._leases[partition] = Lease(partition)
                 self._turns.append(partition)
+        _cancel(dropped, "read again from the committed position")
 
     def needs_position(self, partition: TopicPartition) -> bool:
         """Whether `begin` must be called before anything of this partition is admitted."""
@@ -105,14 +111,17 @@ class Ledger:
     def close(self, partitions: Iterable[TopicPartition], reason: str) -> None:
         """These partitions are not ours any more: nothing of theirs will be published, work on them is cancelled."""
         with self._changed:
-            leases = [lease for p in partitions if (lease := self._leases.pop(p, None))]
-            for lease in leases:
-                lease.is_open = False
-                self._turns.remove(lease.partition)
-            self._changed.notify_all()
+            dropped = self._end(partitions)
+        _cancel(dropped, reason)
+
+    def _end(self, partitions: Iterable[TopicPartition]) -> list[Ticket]:
+        """Close the leases. Returns what is at work on them: to be cancelled once the lock is released."""
+        leases = [lease for p in partitions if (lease := self._leases.pop(p, None))]
         for lease in leases:
-            for ticket in list(lease.working.values()):
-                ticket.cancellation.cancel(reason)
+            lease.is_open = False
+            self._turns.remove(lease.partition)
+        self._changed.notify_all()
+        return [ticket for lease in leases for ticket in lease.working.values()]
 
     def stop_dispatching(self) -> None:
         """No further turns; what is at work goes on."""
@@ -155,7 +164,7 @@ class Ledger:
         for _ in range(len(self._turns)):
             self._turns.rotate(-1)
             lease = self._leases[self._turns[-1]]
-            if not lease.waiting or lease.waiting[0].record.key in busy_keys:
+            if not lease.waiting or lease.unpublished >= MAX_UNPUBLISHED or lease.waiting[0].record.key in busy_keys:
                 continue
             due = lease.waiting[0].redelivery.not_before
             if due is not None and due > now:
@@ -193,15 +202,26 @@ class Ledger:
 
         Raises OwnershipLost, Cancelled.
         """
-        offset, lease = ticket.record.offset, ticket.lease
         with self._changed:
-            count = lease.starts[offset] = lease.starts.get(offset, 0) + 1
-            self._changed.notify_all()
-            while lease.is_open:
-                ticket.cancellation.check()
-                if lease.committed and parse_note(lease.committed.note).get(offset, 0) >= count:
-                    return
-                self._changed.wait(0.5)
+            # What ended before this start is forgotten in the same transaction: else the record could be charged for it
+            # if this one kills us.
+            for lease in self._leases.values():
+                lease.forgets_at = 0.0
+            try:
+                self._await_note(ticket)
+            except BaseException:
+                self.forget_start(ticket)  # nothing was begun
+                raise
+
+    def _await_note(self, ticket: Ticket) -> None:
+        offset, lease = ticket.record.offset, ticket.lease
+        count = lease.starts[offset] = lease.starts.get(offset, 0) + 1
+        self._changed.notify_all()
+        while lease.is_open:
+            ticket.cancellation.check()
+            if lease.committed and parse_note(lease.committed.note).get(offset, 0) >= count:
+                return
+            self._changed.wait(0.5)
         raise OwnershipLost(f"{lease.partition.topic} [{lease.partition.partition}]")
 
     def forget_start(self, ticket: Ticket, within_s: float = 0.0) -> None:
@@ -238,11 +258,12 @@ class Ledger:
     def refuse(self, offer: Offer) -> None:
         """The broker says that the partition is not ours: close its lease; it is read again if it is after all."""
         partition = offer.lease.partition
-        with self._changed:
-            if self._leases.get(partition) is offer.lease:
-                self._refused.add(partition)
-        if offer.lease.is_open:
-            self.close([partition], "ownership lost")
+        with self._changed:  # all at once: in between the loop may open the partition's next lease
+            if self._leases.get(partition) is not offer.lease:
+                return
+            self._refused.add(partition)
+            dropped = self._end([partition])
+        _cancel(dropped, "ownership lost")
 
     # ---
 
@@ -265,3 +286,8 @@ class Ledger:
 
     def _wait(self, condition: Callable[[], bool], timeout_s: float) -> None:
         self._changed.wait_for(condition, timeout_s)
+
+
+def _cancel(tickets: Iterable[Ticket], reason: str) -> None:
+    for ticket in tickets:
+        ticket.cancellation.cancel(reason)

@@ -107,7 +107,11 @@ class Vitals:
         return "; ".join(sorted({s.status.sandbox for s in self._replica.separators} - {""})) or "not known yet"
 
     def _group(self) -> str:
-        return self._source_error() or ("" if self._replica.loop.has_joined else "no partitions were assigned yet")
+        if trouble := self._source_error():
+            return trouble
+        if trouble := self._replica.publisher.trouble:
+            return f"outcomes can't be published: {trouble}"
+        return "" if self._replica.loop.has_joined else "no partitions were assigned yet"
 
 
 class _Dependency:

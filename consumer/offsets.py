@@ -65,11 +65,11 @@ class Watermark(Generic[O]):
         """Offset of the oldest record in flight."""
         return self._admitted[0] if self._admitted else None
 
-    def publishable(self) -> Publishable[O]:
-        """What can be published now; its offset is where to go on reading once that is done."""
+    def publishable(self, limit: int | None = None) -> Publishable[O]:
+        """What can be published now, the first `limit` of it; its offset is where to go on once that is done."""
         outcomes: list[O] = []
         for offset in self._admitted:
-            if offset not in self._settled:
+            if offset not in self._settled or len(outcomes) == limit:
                 return Publishable(tuple(outcomes), offset)
             outcomes.append(self._settled[offset])
         return Publishable(tuple(outcomes), self._read_to)

@@ -88,9 +88,9 @@ class Pipeline:
         halt: Callable[[Fatal], None],
     ) -> None:
         self._ledger, self._rooms, self._separators = ledger, rooms, separators
-        self._starts = CountedStarts(ledger=ledger, progress=progress)
+        self._starts = CountedStarts(ledger=ledger, progress=progress, max_job_s=max_job_s)
         self._patience, self._metrics, self._halt = patience, metrics, halt
-        self._cancellations, self._max_job_s, self._tracer = cancellations, max_job_s, tracer
+        self._cancellations, self._tracer = cancellations, tracer
         self._verdict = Verdict(rooms.publish)
         # One track waits while one is separated; more would only hold scratch space.
         self._fetched: queue.Queue[Work] = queue.Queue(len(separators))
@@ -226,7 +226,6 @@ class Pipeline:
         work.stage = "separate"
         separator.prepare(ticket.cancellation)
         check_deadline(track.job.request)
-        ticket.cancellation.start_clock(self._max_job_s)
         separation = self._through(work, "separate", lambda: self._starts.separate(ticket, track, separator, work.log))
         work.stems = Stems(track=track, separation=separation)
         self._metrics.separated(

@@ -214,16 +214,19 @@ class Outbox(Protocol):
     """The producer's end of Kafka. Used by one thread.
 
     calls: how often the client library was called; each of these calls is to return within seconds.
+    waits_for: what keeps `publish` from returning, in the library's words; "" if nothing does.
     """
 
     calls: int
+    waits_for: str
 
     def publish(self, commits: Sequence[Commit]) -> None:
         """Publish and commit all of it in one transaction: a `read_committed` reader sees all or nothing.
 
         Raises OwnershipLost (nothing happened; one of the partitions is another's), BrokerUnavailable (nothing
-        happened), or ProducerFenced: whether it happened must be learnt from Source.committed, which by then knows;
-        further calls go through a new producer.
+        happened), Fatal (nothing happened; a topic takes no message as large as one of these), or ProducerFenced:
+        whether it happened must be learnt from Source.committed, which by then knows; further calls go through a new
+        producer.
         """
         ...
 

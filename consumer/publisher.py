@@ -25,6 +25,7 @@ class Publisher:
         self._on_published = on_published
         self._stopped = threading.Event()
         self._turns = 0
+        self._away = ""
         self._log = structlog.get_logger()
 
     def run(self) -> None:
@@ -33,10 +34,17 @@ class Publisher:
             self._turns += 1
             if offers := self._ledger.offers(_IDLE_S):
                 self.publish(offers)
+            else:
+                self._away = ""  # what could not be published is another replica's by now
 
     def sign_of_life(self) -> object:
         """Changes as long as this goes on, however long an outage takes."""
         return self._turns, self._outbox.calls
+
+    @property
+    def trouble(self) -> str:
+        """What keeps outcomes from being published, "" if nothing does."""
+        return self._outbox.waits_for or self._away
 
     def stop(self) -> None:
         self._stopped.set()
@@ -45,6 +53,7 @@ class Publisher:
         """Publish what can be; what can't be now is offered again by the ledger."""
         try:
             self._outbox.publish([offer.commit for offer in offers])
+            self._away = ""
         except OwnershipLost as lost:
             if len(offers) > 1:  # one of them spoils the transaction for all
                 for offer in offers:
@@ -53,6 +62,7 @@ class Publisher:
             self._log.warning("publish.refused", partition=offers[0].lease.partition, reason=str(lost))
             self._ledger.refuse(offers[0])
         except BrokerUnavailable as away:
+            self._away = str(away)
             self._log.warning("publish.delayed", reason=str(away))
             self._stopped.wait(_RETRY_S)
         except ProducerFenced as fenced:
@@ -67,9 +77,11 @@ class Publisher:
             self._turns += 1
             try:
                 positions = self._source.committed([offer.lease.partition for offer in offers])
-            except BrokerUnavailable:
+            except BrokerUnavailable as away:
+                self._away = str(away)
                 self._stopped.wait(_RETRY_S)
                 continue
+            self._away = ""
             return [offer for offer in offers if positions[offer.lease.partition] == offer.commit.position]
         return []
 

@@ -61,7 +61,7 @@ def parse(record: Record, *, is_redelivery: bool) -> Redelivery:
             offset=_number(said["offset"], 0, _LONG),
             timestamp=_moment(said["timestamp_ms"]),
         )
-    except (ValueError, KeyError, TypeError, OverflowError, RecursionError):
+    except (ValueError, KeyError, TypeError, OverflowError, OSError, RecursionError):
         return first
 
 

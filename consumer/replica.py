@@ -11,7 +11,15 @@ import structlog
 
 from consumer.cancellation import Cancellation
 from consumer.control import ControlFollower
-from consumer.errors import Cancelled, Fatal, Rejected, ScannerMisconfigured, StoreMisconfigured, Transient
+from consumer.errors import (
+    BrokerUnavailable,
+    Cancelled,
+    Fatal,
+    Rejected,
+    ScannerMisconfigured,
+    StoreMisconfigured,
+    Transient,
+)
 from consumer.ledger import Ledger
 from consumer.loop import Loop
 from consumer.pipeline import Pipeline
@@ -51,7 +59,7 @@ class Replica:
     weights: Weights
     models: Sequence[str]
     scratch: Scratch
-    open_outbox: Callable[[], None]
+    open_outbox: Check  # raises BrokerUnavailable, within seconds
     needs: Sequence[Check]  # what must answer before anything is read
     close: Callable[[], None]
     halt: Halt
@@ -97,7 +105,7 @@ class Replica:
         self._provide_models()
         for separator in self.separators:
             separator.start()
-        self.open_outbox()
+        self._await(self.open_outbox)
         for separator in self.separators:
             self.state = "separator: loading models"
             separator.prepare(self.halt.cancellation)
@@ -115,11 +123,13 @@ class Replica:
     def _await(self, check: Check) -> None:
         while True:
             try:
-                return check()
+                check()
+                self.state = "starting"
+                return
             except (StoreMisconfigured, ScannerMisconfigured) as error:
                 raise Fatal(str(error)) from error
-            except Transient as error:
-                self.state = str(error)
+            except (Transient, BrokerUnavailable) as error:
+                self.state = f"Kafka: {error}" if isinstance(error, BrokerUnavailable) else str(error)
                 structlog.get_logger().warning("dependency.away", reason=str(error))
                 self.halt.cancellation.sleep(_RETRY_NEEDS_S)
 

@@ -1,9 +1,10 @@
 """Has a track separated. A record may kill its separator, or us: starts are counted where the count survives that."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from consumer.errors import Code, Rejected, WorkerCrashed
+from consumer.gate import Gate
 from consumer.lease import Ticket
 from consumer.ledger import Ledger
 from consumer.model import LocalTrack, Separation
@@ -18,6 +19,8 @@ FORGET_WITHIN_S = 0.3  # small stems are stored by then, and a transaction is sa
 class CountedStarts:
     ledger: Ledger
     progress: ProgressReporter
+    max_job_s: float
+    gate: Gate = field(default_factory=Gate)
 
     def separate(self, ticket: Ticket, track: LocalTrack, separator: Separator, log: Any) -> Separation:
         """Raises what the separator raises, OwnershipLost, and Rejected(WORKER_CRASHED) where it died too often."""
@@ -25,16 +28,28 @@ class CountedStarts:
             starts = self.ledger.starts(ticket)
             if starts >= MAX_STARTS:
                 raise Rejected(Code.WORKER_CRASHED, f"the separator died over it {starts} times")
+            ticket.cancellation.stop_clock()  # until it begins; loading models and waiting are not the job's time
             separator.prepare(ticket.cancellation)
-            self.ledger.note_start(ticket)
+            # If it dies again, and we with it, nobody else's record shall be charged for that.
+            entered = self.gate.alone if starts else self.gate.beside_others
             try:
-                report = self.progress.reporter(track.job.request.request_id, ticket.redelivery.attempt)
-                separation = separator.separate(track.job, track.path, cancel=ticket.cancellation, on_progress=report)
+                with entered(ticket.cancellation):
+                    return self._start(ticket, track, separator)
             except WorkerCrashed as crash:
                 log.warning("separator.crashed", reason=str(crash), starts=starts + 1)
-                continue
-            except BaseException:
-                self.ledger.forget_start(ticket)
-                raise
-            self.ledger.forget_start(ticket, within_s=FORGET_WITHIN_S)
-            return separation
+
+    def _start(self, ticket: Ticket, track: LocalTrack, separator: Separator) -> Separation:
+        """One start, which is counted first. A crash leaves it counted; any other end takes it back."""
+        cancel = ticket.cancellation
+        self.ledger.note_start(ticket)
+        cancel.start_clock(self.max_job_s)
+        try:
+            report = self.progress.reporter(track.job.request.request_id, ticket.redelivery.attempt)
+            separation = separator.separate(track.job, track.path, cancel=cancel, on_progress=report)
+        except WorkerCrashed:
+            raise
+        except BaseException:
+            self.ledger.forget_start(ticket)
+            raise
+        self.ledger.forget_start(ticket, within_s=FORGET_WITHIN_S)
+        return separation

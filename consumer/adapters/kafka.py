@@ -6,7 +6,7 @@ import threading
 import time
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
-from typing import Any
+from operator import methodcaller
 
 import structlog
 from confluent_kafka import (
@@ -33,6 +33,9 @@ _INSTANCE_WAIT_S = 60.0
 _FATAL_ACCESS = frozenset(
     {KafkaError.TOPIC_AUTHORIZATION_FAILED, KafkaError.GROUP_AUTHORIZATION_FAILED, KafkaError._AUTHENTICATION}
 )
+# For a name that is not UTF-8 the client returns a list with a hole in it and leaves an error behind. A call in plain
+# bytecode may miss that once it is specialised, and touch the hole; a call from C always looks.
+_ask_for_headers = methodcaller("headers")
 
 
 class KafkaSource:
@@ -186,21 +189,37 @@ def _ours(partition: KafkaPartition) -> TopicPartition:
 
 
 def record_of(message: KafkaMessage) -> Record:
-    """A message that is no error, as ours."""
-    kind, millis = message.timestamp()
+    """A message that is no error, as ours. Whatever a stranger wrote into it, it becomes a record."""
     return Record(
         topic=message.topic() or "",
         partition=message.partition() or 0,
         offset=message.offset() or 0,
         key=_bytes(message.key()),
         value=_bytes(message.value()),
-        headers=_headers(message.headers()),
-        timestamp=None if kind == TIMESTAMP_NOT_AVAILABLE else datetime.fromtimestamp(millis / 1000, UTC),
+        headers=_headers(message),
+        timestamp=_timestamp(message),
     )
 
 
-def _headers(found: Any) -> Headers:
-    return tuple((name, _bytes(value)) for name, value in found or ())
+def _timestamp(message: KafkaMessage) -> datetime | None:
+    """None where there is none, and where it is no moment of the years 1 to 9999: producers set what they like."""
+    kind, millis = message.timestamp()
+    if kind == TIMESTAMP_NOT_AVAILABLE:
+        return None
+    try:
+        return datetime.fromtimestamp(millis / 1000, UTC)
+    except (ValueError, OverflowError, OSError):
+        return None
+
+
+def _headers(message: KafkaMessage) -> Headers:
+    """None of them where the client can't tell them, as it is with a name that is not UTF-8."""
+    try:
+        return tuple((name, _bytes(value)) for name, value in _ask_for_headers(message) or ())
+    except (SystemError, UnicodeError) as error:
+        place = {"topic": message.topic(), "partition": message.partition(), "offset": message.offset()}
+        structlog.get_logger().warning("record.headers_unreadable", **place, reason=type(error).__name__)
+        return ()
 
 
 def _bytes(value: str | bytes | None) -> bytes | None:

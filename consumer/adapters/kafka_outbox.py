@@ -16,6 +16,7 @@ from consumer.ports import Commit
 from consumer.settings import KafkaSettings
 
 _REQUEST_S = 10.0
+_QUEUE_S = 0.1
 _NOT_OURS = frozenset(
     {
         KafkaError.ILLEGAL_GENERATION,
@@ -45,23 +46,30 @@ class KafkaOutbox:
         self._instance_id = instance_id
         self._config = transactional_config(settings, f"{settings.group_id}-{instance_id}")
         self._producer: Producer | None = None
-        self.calls = 0
+        self._opening: Producer | None = None  # a producer that still waits for its coordinator
+        self.calls, self.waits_for = 0, ""
         self._fenced: deque[float] = deque(maxlen=_DUEL_FENCES)
         self._log = structlog.get_logger()
 
-    def open(self) -> None:
-        """Get a working producer, however long the broker takes. Raises Fatal where it refuses us."""
-        while self._producer is None:
-            producer = connect(Producer, self._config, "producer")
-            self.calls += 1
-            try:
-                producer.init_transactions(_REQUEST_S)
-                self._producer = producer
-            except KafkaException as error:
-                cause = _cause(error)
-                if cause.code() in _REFUSED:
-                    raise Fatal(f"Kafka refuses access: {cause.str()}") from error
-                self._log.warning("producer.not_ready", reason=cause.str())
+    def open(self, timeout_s: float = _REQUEST_S) -> None:
+        """Get a working producer. Raises BrokerUnavailable where that takes longer, and Fatal where Kafka refuses us.
+
+        Called again it goes on where it was.
+        """
+        if self._producer is not None:
+            return
+        opening = self._opening = self._opening or connect(Producer, self._config, "producer")
+        self.calls += 1
+        try:
+            opening.init_transactions(timeout_s)
+        except KafkaException as error:
+            cause = _cause(error)
+            if cause.code() in _REFUSED:
+                raise Fatal(f"Kafka refuses access: {cause.str()}") from error
+            if not cause.retriable():
+                self._opening = None
+            raise BrokerUnavailable(cause.str()) from error
+        self._producer, self._opening = opening, None
 
     def publish(self, commits: Sequence[Commit]) -> None:
         too_large: set[Message] = set()
@@ -76,17 +84,44 @@ class KafkaOutbox:
         try:
             producer.begin_transaction()
             for message in (message for commit in commits for message in commit.messages):
-                chosen = message.smaller if message in too_large and message.smaller else message
-                _produce(producer, chosen, partial(rejected.add, message))
+                produce = self._produce_alone if message in too_large else self._produce
+                produce(producer, message, partial(rejected.add, message))
             for commit in commits:
                 self._send_offset(producer, commit)
             self._insist(lambda: producer.commit_transaction(_REQUEST_S))
         except KafkaException as error:
             failure = self._give_up(producer, _cause(error))
-            if rejected and not rejected <= too_large and not isinstance(failure, ProducerFenced):
+            if hopeless := rejected & too_large:
+                raise Fatal(_too_large(hopeless.pop())) from error
+            if rejected and not isinstance(failure, ProducerFenced):
                 return rejected
             raise failure from error
         return set()
+
+    def _produce(self, producer: Producer, message: Message, on_too_large: Callable[[], None]) -> None:
+        def delivered(error: KafkaError | None, _: object) -> None:
+            if error is not None and error.code() in _TOO_LARGE:
+                on_too_large()
+
+        while True:
+            self.calls += 1
+            try:
+                return producer.produce(
+                    message.topic, message.value, message.key, headers=list(message.headers), on_delivery=delivered
+                )
+            except BufferError:
+                producer.poll(_QUEUE_S)  # the client's queue is full; what it holds is sent, or given up, meanwhile
+            except KafkaException as error:
+                if _cause(error).code() in _TOO_LARGE:
+                    on_too_large()
+                raise
+
+    def _produce_alone(self, producer: Producer, message: Message, on_too_large: Callable[[], None]) -> None:
+        """In a batch of its own, smaller if it can be: what was too large is the batch, maybe by another message."""
+        self.calls += 2
+        producer.flush(_REQUEST_S)
+        self._produce(producer, message.smaller or message, on_too_large)
+        producer.flush(_REQUEST_S)
 
     def _send_offset(self, producer: Producer, commit: Commit) -> None:
         """Each with the membership that its work began under; one transaction may carry several."""
@@ -96,19 +131,24 @@ class KafkaOutbox:
 
     def _insist(self, call: Callable[[], None]) -> None:
         """Repeat a call that may be repeated. Until its fate is known, neither going on nor giving up is safe."""
-        while True:
-            self.calls += 1
-            try:
-                return call()
-            except KafkaException as error:
-                cause = _cause(error)
-                if not cause.retriable() or cause.fatal() or cause.txn_requires_abort():
-                    raise
-                self._log.warning("producer.waits", reason=cause.str())
+        try:
+            while True:
+                self.calls += 1
+                try:
+                    return call()
+                except KafkaException as error:
+                    cause = _cause(error)
+                    if not cause.retriable() or cause.fatal() or cause.txn_requires_abort():
+                        raise
+                    self.waits_for = cause.str()
+                    self._log.warning("producer.waits", reason=cause.str())
+        finally:
+            self.waits_for = ""
 
     def _give_up(self, producer: Producer, cause: KafkaError) -> ConsumerError:
         """Abort, or replace a producer that is dead; returns what to raise."""
-        if not cause.fatal() and cause.txn_requires_abort():
+        # What is too large for the client itself spoils nothing, so the library asks for no abort.
+        if not cause.fatal() and (cause.txn_requires_abort() or cause.code() in _TOO_LARGE):
             try:
                 self._insist(lambda: producer.abort_transaction(_REQUEST_S))
             except KafkaException as error:
@@ -122,11 +162,21 @@ class KafkaOutbox:
         if len(self._fenced) == _DUEL_FENCES and now - self._fenced[0] < _DUEL_S:
             raise Fatal(f"INSTANCE_ID {self._instance_id} is used by another running replica: {cause.str()}")
         self._producer = None
-        self.open()
+        self._reopen()
         return ProducerFenced(cause.str())
 
+    def _reopen(self) -> None:
+        """However long it takes: only a new producer's start settles what became of its predecessor's transaction."""
+        while self._producer is None:
+            try:
+                self.open()
+            except BrokerUnavailable as away:
+                self.waits_for = str(away)
+                self._log.warning("producer.not_ready", reason=str(away))
+        self.waits_for = ""
+
     def close(self) -> None:
-        self._producer = None
+        self._producer = self._opening = None
 
 
 class KafkaNotices:
@@ -147,19 +197,11 @@ class KafkaNotices:
         self._producer.flush(1.0)
 
 
-def _produce(producer: Producer, message: Message, on_too_large: Callable[[], None]) -> None:
-    def delivered(error: KafkaError | None, _: object) -> None:
-        if error is not None and error.code() in _TOO_LARGE:
-            on_too_large()
-
-    try:
-        producer.produce(
-            message.topic, message.value, message.key, headers=list(message.headers), on_delivery=delivered
-        )
-    except KafkaException as error:
-        if _cause(error).code() in _TOO_LARGE:
-            on_too_large()
-        raise
+def _too_large(message: Message) -> str:
+    """In words. It would be refused again and again, and nothing of any partition be published with it."""
+    sent = message.smaller or message
+    size_bytes = len(sent.key or b"") + len(sent.value or b"") + sum(len(k) + len(v or b"") for k, v in sent.headers)
+    return f"{sent.topic}: takes no message of {size_bytes} bytes: raise the topic's max.message.bytes"
 
 
 def _cause(error: KafkaException) -> KafkaError:

@@ -254,7 +254,7 @@ class MemoryOutbox:
 
     def __init__(self, broker: MemoryBroker) -> None:
         self.broker = broker
-        self.calls = 0
+        self.calls, self.waits_for = 0, ""
 
     def publish(self, commits: Sequence[Commit]) -> None:
         self.calls += 1

@@ -11,6 +11,7 @@ from consumer.ports import Codec
 from consumer.redelivery import Redelivery, headers, senders_headers
 
 _MAX_MESSAGE_CHARACTERS = 4000
+_MAX_KEPT_KEY_BYTES = 64 << 10  # of a record that is too large for the dead-letter topic
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -91,13 +92,15 @@ class Publish:
             failed_at=datetime.now(UTC),
             consumer_version=self.version,
         )
+        key = record.key if len(record.key or b"") <= _MAX_KEPT_KEY_BYTES else None
         without_record = replace(
             letter,
+            original_key=key,
             original_value=None,
             original_headers=(),
             message=f"{letter.message} (the record is too large for this topic; read it at its topic and offset)",
         )
-        smaller = Message(topic=self.dead_letter_topic, key=record.key, value=self.codec.encode(without_record))
+        smaller = Message(topic=self.dead_letter_topic, key=key, value=self.codec.encode(without_record))
         message = Message(
             topic=self.dead_letter_topic, key=record.key, value=self.codec.encode(letter), smaller=smaller
         )

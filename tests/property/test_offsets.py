@@ -44,10 +44,11 @@ class Partition(RuleBasedStateMachine):
         self.watermark.settle(offset, offset)
         self.settled.append(offset)
 
-    @rule()
-    def publish(self) -> None:
-        ready = self.watermark.publishable()
+    @rule(limit=st.none() | st.integers(1, 3))
+    def publish(self, limit: int | None) -> None:
+        ready = self.watermark.publishable(limit)
         assert list(ready.outcomes) == sorted(o for o in self.settled if o < ready.offset and o not in self.published)
+        assert len(ready.outcomes) == min(len(self.watermark.publishable().outcomes), limit or 1000)
         self.watermark.published(ready.offset)
         assert ready.offset >= self.committed, "a position never goes back"
         self.committed = ready.offset
@@ -69,7 +70,7 @@ class Partition(RuleBasedStateMachine):
             offset = self.unsettled.pop()
             self.watermark.settle(offset, offset)
             self.settled.append(offset)
-        self.publish()
+        self.publish(None)
         assert self.published == sorted(self.settled)
         assert self.committed == self.read_to
         assert self.watermark.oldest is None

@@ -107,6 +107,23 @@ def test_waiting_for_others_is_given_back(clock: list[float]) -> None:
     assert cancellation.remaining_s() == 10.0
 
 
+def test_a_clock_that_is_stopped_goes_on_where_it_was(clock: list[float]) -> None:
+    """What passes while the clock is stopped is not the job's time, and a second start gives it no more of it."""
+    cancellation = Cancellation()
+    cancellation.stop_clock()
+    cancellation.start_clock(10.0)
+    clock[0] += 4.0
+    cancellation.stop_clock()
+    clock[0] += 100.0
+    cancellation.check()
+    assert (cancellation.remaining_s(), cancellation.overdue_s()) == (None, 0.0)
+    cancellation.start_clock(10.0)
+    assert cancellation.remaining_s() == 6.0
+    clock[0] += 6.5
+    assert caught(cancellation).rejection
+    assert cancellation.overdue_s() == 0.5
+
+
 def test_many_threads_may_cancel() -> None:
     """Of many cancellations at once one wins, and each listener is called once."""
     cancellation, heard, barrier = Cancellation(), [], threading.Barrier(8)

@@ -77,6 +77,7 @@ class Bench:
         self.loop = SimpleNamespace(last_poll=1000.0, has_joined=True, rebalances=3)
         self.replica = SimpleNamespace(
             loop=self.loop,
+            publisher=SimpleNamespace(trouble=""),
             separators=self.separators,
             state="",
             has_begun=True,
@@ -156,6 +157,8 @@ def test_each_thing_that_is_missing_has_its_words(bench: Bench) -> None:
         "replica": "starting", "model": "loading models", "group": "no partitions were assigned yet",
         "store": "there is no bucket stems",
     }  # fmt: skip
+    bench.replica.publisher.trouble = "no coordinator"
+    assert bench.vitals.health.ready()["group"] == "outcomes can't be published: no coordinator"
     bench.source_error = "broker is away"
     bench.separators[1].status.reason = ""
     assert bench.vitals.health.ready()["group"] == "broker is away"

@@ -78,8 +78,18 @@ def test_a_broker_that_is_away_is_asked_again() -> None:
     bench = Bench(BrokerUnavailable("away"))
     bench.publish()
     assert (bench.committed, bench.counted) == ({}, [])
+    assert bench.publisher.trouble == "away"
     bench.publish()
     assert bench.counted == ["t0", "t1"]
+    assert bench.publisher.trouble == ""
+
+
+def test_what_the_outbox_waits_for_is_told_while_it_waits() -> None:
+    """A call that goes on for as long as an outage is a trouble too, before anything is raised."""
+    bench = Bench()
+    assert bench.publisher.trouble == ""
+    bench.outbox.waits_for = "coordinator is away"
+    assert bench.publisher.trouble == "coordinator is away"
 
 
 @pytest.mark.parametrize("went_through", [True, False])

@@ -208,7 +208,7 @@ def test_it_begins_with_clean_scratch_space(bench: Bench) -> None:
     assert found == [[]]
 
 
-@pytest.mark.parametrize("missing", ["store", "model"])
+@pytest.mark.parametrize("missing", ["store", "model", "Kafka"])
 def test_it_waits_for_what_it_needs_and_can_be_told_not_to(bench: Bench, missing: str) -> None:
     """While the store is away or a model can't be had, /ready tells so, nothing is read, and a signal still ends it."""
     asked = threading.Event()
@@ -218,7 +218,12 @@ def test_it_waits_for_what_it_needs_and_can_be_told_not_to(bench: Bench, missing
             asked.set()
             raise StoreUnavailable("object storage can't be reached")
 
-    stage = Stage(bench, needs=[check_store], models=["4stems"] if missing == "model" else ["2stems"])
+    def open_outbox() -> None:
+        if missing == "Kafka":
+            raise BrokerUnavailable("no coordinator")
+
+    models = ["4stems"] if missing == "model" else ["2stems"]
+    stage = Stage(bench, needs=[check_store], models=models, open_outbox=open_outbox)
     seen: list[str] = []
 
     def meanwhile() -> None:
@@ -228,9 +233,25 @@ def test_it_waits_for_what_it_needs_and_can_be_told_not_to(bench: Bench, missing
         terminate()
 
     stage.run(meanwhile)
-    assert ("object storage" if missing == "store" else "model 4stems") in seen[0]
+    assert {"store": "object storage", "model": "model 4stems", "Kafka": "Kafka: no coordinator"}[missing] in seen[0]
     assert bench.broker.transactions == []
     assert stage.is_down()
+
+
+def test_what_was_waited_for_is_not_told_any_more(bench: Bench) -> None:
+    """Once the store and Kafka answer, /ready does not go on to say that they are away."""
+    away, seen = [StoreUnavailable("no store"), BrokerUnavailable("no coordinator")], []
+
+    def ask() -> None:
+        seen.append(stage.replica.state)
+        if len(seen) % 2:
+            raise away.pop(0)
+
+    stage = Stage(bench, needs=[ask], open_outbox=ask)
+    prepare = bench.separator.prepare
+    bench.separator.prepare = lambda cancel: (prepare(cancel), terminate())  # type: ignore[method-assign]
+    stage.run()
+    assert seen == ["starting", "no store", "starting", "Kafka: no coordinator"]
 
 
 def test_a_control_topic_that_can_not_be_read_stops_nobody(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:

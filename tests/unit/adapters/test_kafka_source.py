@@ -1,11 +1,16 @@
-"""What the source learns from the client library's own figures."""
+"""What the source makes of the client library's messages, and learns from its figures."""
 
 import json
 from collections.abc import Iterator
+from datetime import UTC, datetime
+from typing import Any
 
 import pytest
+from confluent_kafka import TIMESTAMP_CREATE_TIME, TIMESTAMP_NOT_AVAILABLE
+from structlog.testing import capture_logs
 
-from consumer.adapters.kafka import KafkaSource
+from consumer.adapters.kafka import KafkaSource, record_of
+from consumer.model import Record
 from consumer.settings import KafkaSettings
 
 
@@ -37,3 +42,56 @@ def test_brokers_that_are_all_away_are_told_of_until_one_is_back(source: KafkaSo
         assert source.last_error == "no broker can be reached"
     source._on_statistics(figures(one="UP"))
     assert source.last_error == ""
+
+
+class Message:
+    """The client library's, as far as it is asked. An exception among the headers is raised when they are asked for."""
+
+    def __init__(self, headers: Any = None, timestamp: tuple[int, int] = (TIMESTAMP_NOT_AVAILABLE, -1)) -> None:
+        self._headers, self._timestamp = headers, timestamp
+
+    topic = staticmethod(lambda: "t")
+    partition = staticmethod(lambda: 2)
+    offset = staticmethod(lambda: 7)
+    key = staticmethod(lambda: "k")
+    value = staticmethod(lambda: b"v")
+
+    def headers(self) -> Any:
+        if isinstance(self._headers, Exception):
+            raise self._headers
+        return self._headers
+
+    def timestamp(self) -> tuple[int, int]:
+        return self._timestamp
+
+
+def record(*arguments: Any) -> Record:
+    return record_of(Message(*arguments))  # type: ignore[arg-type]
+
+
+def test_a_message_becomes_a_record() -> None:
+    """Place, key, value, headers and time are the message's own."""
+    assert record([("a", b"1"), ("b", None), ("c", "text")], (TIMESTAMP_CREATE_TIME, 1500)) == Record(
+        topic="t", partition=2, offset=7, key=b"k", value=b"v",
+        headers=(("a", b"1"), ("b", None), ("c", b"text")),
+        timestamp=datetime(1970, 1, 1, 0, 0, 1, 500000, UTC),
+    )  # fmt: skip
+    assert (record().headers, record().timestamp) == ((), None)
+
+
+@pytest.mark.parametrize("millis", [-(2**63), 2**63 - 1, -62_135_596_800_001, 253_402_300_800_000, 10**20])
+def test_a_time_that_is_none_is_left_out(millis: int) -> None:
+    """A time outside the years 1 to 9999, which any producer may set, costs the record its time and nothing else."""
+    assert record(None, (TIMESTAMP_CREATE_TIME, millis)) == record()
+
+
+@pytest.mark.parametrize(
+    "error",
+    [SystemError("returned a result with an exception set"), UnicodeDecodeError("utf-8", b"\xff", 0, 1, "invalid")],
+)
+def test_headers_that_can_not_be_read_are_left_out(error: Exception) -> None:
+    """A header name that is not UTF-8 costs the record its headers, and one line that says where."""
+    with capture_logs() as logs:
+        assert record(error) == record()
+    [line] = logs
+    assert (line["event"], line["topic"], line["partition"], line["offset"]) == ("record.headers_unreadable", "t", 2, 7)

@@ -143,6 +143,19 @@ def test_a_dead_letter_keeps_the_record_as_it_came() -> None:
     )
 
 
+@pytest.mark.parametrize(("size_bytes", "is_kept"), [(64 << 10, True), ((64 << 10) + 1, False)])
+def test_a_huge_key_is_left_out_of_the_smallest_letter(size_bytes: int, is_kept: bool) -> None:
+    """Where the record is too large for the topic, a key that may be what makes it so is left out with it."""
+    record = a_record(key=b"k" * size_bytes)
+    rejected = Rejected(Code.AVRO_UNDECODABLE, "no Avro")
+    letter = PUBLISH.dead_letter(
+        record, a_redelivery(record), rejected, stage="decode", attempts=1, request_id=None
+    ).letter
+    assert letter.smaller
+    assert letter.key == letter_in(letter).original_key == record.key
+    assert letter.smaller.key == letter_in(letter.smaller).original_key == (record.key if is_kept else None)
+
+
 def test_a_record_of_nothing_has_a_dead_letter_too() -> None:
     """A record without key, value, headers and timestamp is kept as exactly that."""
     record = a_record()
