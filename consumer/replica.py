@@ -13,7 +13,15 @@ import structlog
 
 from consumer.cancellation import Cancellation
 from consumer.control import ControlFollower
-from consumer.errors import Cancelled, Fatal, Rejected, ScannerMisconfigured, StoreMisconfigured, Transient
+from consumer.errors import (
+    Cancelled,
+    Fatal,
+    ModelSourceUnavailable,
+    Rejected,
+    ScannerMisconfigured,
+    StoreMisconfigured,
+    Transient,
+)
 from consumer.ledger import Ledger
 from consumer.loop import Loop
 from consumer.pipeline import Pipeline
@@ -134,9 +142,9 @@ class Replica:
                 try:
                     self.weights.ensure(model)
                     break
-                except Rejected as rejected:
-                    self.state = rejected.message
-                    structlog.get_logger().error("model.unavailable", reason=rejected.message)
+                except (Rejected, ModelSourceUnavailable) as error:
+                    self.state = str(error)
+                    structlog.get_logger().error("model.unavailable", reason=self.state)
                     self.halt.cancellation.sleep(_RETRY_MODELS_S)
 
     def _publish(self) -> None:

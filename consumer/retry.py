@@ -58,7 +58,7 @@ class Patience:
             try:
                 return self._by_rule(stage, step, cancel, failed_at)
             except Transient as error:
-                if not self._waited_for_outage(stage, error, cancel, since=failed_at[0]):
+                if not self._waited_for_outage(stage, error, cancel, since=min(failed_at, default=monotonic())):
                     raise
 
     def _by_rule(self, stage: str, step: Callable[[], T], cancel: Cancellation, failed_at: list[float]) -> T:

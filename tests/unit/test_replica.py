@@ -12,7 +12,14 @@ from structlog.testing import capture_logs
 
 from consumer import pipeline as pipeline_module
 from consumer import replica as module
-from consumer.errors import BrokerUnavailable, Fatal, ScannerMisconfigured, StoreMisconfigured, StoreUnavailable
+from consumer.errors import (
+    BrokerUnavailable,
+    Fatal,
+    ModelSourceUnavailable,
+    ScannerMisconfigured,
+    StoreMisconfigured,
+    StoreUnavailable,
+)
 from consumer.replica import Halt, Replica
 from consumer.verdict import MAX_UNEXPECTED_IN_A_ROW
 from consumer.watchdog import Watchdog
@@ -193,7 +200,7 @@ def test_it_begins_with_clean_scratch_space(bench: Bench) -> None:
     assert found == [[]]
 
 
-@pytest.mark.parametrize("missing", ["store", "model"])
+@pytest.mark.parametrize("missing", ["store", "model", "source"])
 def test_it_waits_for_what_it_needs_and_can_be_told_not_to(bench: Bench, missing: str) -> None:
     """While the store is away or a model can't be had, /ready tells so, nothing is read, and a signal still ends it."""
     asked = threading.Event()
@@ -203,7 +210,15 @@ def test_it_waits_for_what_it_needs_and_can_be_told_not_to(bench: Bench, missing
             asked.set()
             raise StoreUnavailable("object storage can't be reached")
 
-    stage = Stage(bench, needs=[check_store], models=["4stems"] if missing == "model" else ["2stems"])
+    class Away:
+        name = "release"
+
+        def fetch(self, file: str, path: Path) -> bool:
+            raise ModelSourceUnavailable("can't be reached")
+
+    if missing == "source":
+        bench.weights._sources = [Away()]
+    stage = Stage(bench, needs=[check_store], models=["2stems"] if missing == "store" else ["4stems"])
     seen: list[str] = []
 
     def meanwhile() -> None:

@@ -172,3 +172,9 @@ def test_a_model_that_can_not_be_had_is_told_of(call: Call, tmp_path: Path) -> N
     """`separate` without weights ends with code 1 and the reason, and loads no network for it."""
     done = call("separate", __file__, MODEL_PATH=str(tmp_path), MODEL_SOURCES="none")
     assert done.one_line() == "spleeter-consumer: MODEL_UNAVAILABLE: model 2stems: not under MODEL_PATH"
+
+
+def test_a_source_that_is_away_is_told_of(call: Call, tmp_path: Path) -> None:
+    """`models pull` ends with code 1 and one line where a source does not answer."""
+    told = call("models", "pull", MODEL_PATH=str(tmp_path), MODEL_SOURCES="http://127.0.0.1:1").one_line()
+    assert told.startswith("spleeter-consumer: model 2stems: not under MODEL_PATH; release: can't be reached")
