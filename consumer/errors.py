@@ -46,7 +46,7 @@ class Code(StrEnum):
 
 
 # Codes that say more about this deployment than about the message: a run of them stops the consumer.
-UNEXPECTED = frozenset({Code.SEPARATION_FAILED, Code.WORKER_CRASHED})
+UNEXPECTED = frozenset({Code.SEPARATION_FAILED, Code.WORKER_CRASHED, Code.RETRIES_EXHAUSTED})
 
 
 class ConsumerError(Exception):
