@@ -11,7 +11,7 @@ from consumer.adapters.minio import MinioStore
 from consumer.adapters.model_sources import model_sources
 from consumer.cancellations import MAX_REMEMBERED, REMEMBERED_FOR, Cancellations
 from consumer.control import ControlFollower
-from consumer.errors import ScannerUnavailable, StoreUnavailable, Transient
+from consumer.errors import RegistryUnavailable, ScannerUnavailable, StoreUnavailable, Transient
 from consumer.gauges import GroupLag, ReplicaGauges
 from consumer.health import HealthServer
 from consumer.ledger import Ledger
@@ -22,8 +22,8 @@ from consumer.parts import (
     SEPARATOR_COMMAND,
     VERSION,
     Settings,
-    make_codec,
     make_lag,
+    make_registry,
     make_scanner,
     make_separators,
     make_store,
@@ -57,7 +57,8 @@ def make_replica(settings: Settings, *, separator_command: Sequence[str] = SEPAR
     service, topics, job = settings.service, settings.topics, settings.job
     metrics, tracer, halt = Metrics(), make_tracer(settings), Halt()
     metrics.build.info({"version": VERSION, "runtime": settings.separator.separator_runtime})
-    codec = make_codec(settings.schema, topics)
+    registry = make_registry(settings.schema, topics)
+    codec = AvroCodec(registry)
     store = make_store(settings.store)
     scanner = make_scanner(settings.scanner, job)
     source = KafkaSource(settings.kafka, instance_id=service.instance_id, is_static_member=service.is_static_member)
@@ -89,6 +90,8 @@ def make_replica(settings: Settings, *, separator_command: Sequence[str] = SEPAR
         store.check(job.output_bucket)
 
     checks: dict[type[Transient], Check] = {StoreUnavailable: check_store}
+    if registry:
+        checks[RegistryUnavailable] = registry.check
     if scanner:
         checks[ScannerUnavailable] = scanner.check
 
@@ -134,6 +137,7 @@ def make_replica(settings: Settings, *, separator_command: Sequence[str] = SEPAR
         replica,
         source_error=lambda: source.last_error,
         check_store=check_store,
+        check_registry=registry.check if registry else None,
         check_scanner=scanner.check if scanner else None,
     )
     metrics.add_collector(ReplicaGauges(replica, lambda: source.traffic).collect)

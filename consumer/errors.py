@@ -9,7 +9,7 @@ ConsumerError
 │   ├── ScannerUnavailable    the malware scanner
 │   │   └── ScannerMisconfigured  it answers, but takes no files as large as ours: fatal at the start
 │   └── ModelSourceUnavailable  where weights come from
-├── WorkerCrashed         the separator process died under this job: started again, three times in all
+├── WorkerCrashed         the separator process, or its ffmpeg, was killed under this job: three starts in all
 ├── Cancelled             nobody wants the job any more: it ends without, or with a given, outcome
 ├── OwnershipLost         the partition is another replica's now: nothing may be published
 ├── ProducerFenced        the transactional producer is dead for good: a new one takes over
@@ -46,7 +46,7 @@ class Code(StrEnum):
 
 
 # Codes that say more about this deployment than about the message: a run of them stops the consumer.
-UNEXPECTED = frozenset({Code.SEPARATION_FAILED, Code.WORKER_CRASHED})
+UNEXPECTED = frozenset({Code.SEPARATION_FAILED, Code.WORKER_CRASHED, Code.RETRIES_EXHAUSTED})
 
 
 class ConsumerError(Exception):

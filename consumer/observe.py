@@ -62,6 +62,7 @@ class Vitals:
         *,
         source_error: Callable[[], str],
         check_store: Check,
+        check_registry: Check | None = None,
         check_scanner: Check | None = None,
     ) -> None:
         self._replica = replica
@@ -77,6 +78,7 @@ class Vitals:
                 "model": self._model,
                 "group": self._group,
                 "store": _Dependency(check_store),
+                **({"registry": _Dependency(check_registry)} if check_registry else {}),
                 **({"scanner": _Dependency(check_scanner)} if check_scanner else {}),
             },
             started={"replica": lambda: "" if replica.has_begun else replica.state},

@@ -70,6 +70,19 @@ class Work:
     timings_s: dict[str, float] = field(default_factory=dict)
 
 
+class _WhileOurs(Cancellation):
+    """Of a job that was cancelled, but whose outcome is still to be told: it ends with the right to tell it."""
+
+    def __init__(self, ticket: Ticket) -> None:
+        super().__init__()
+        self._lease = ticket.lease
+
+    def check(self) -> None:
+        if not self._lease.is_open:
+            raise Cancelled("partition gone")
+        super().check()
+
+
 class Pipeline:
     """See the module. halt: called with the error that this replica can't go on after."""
 
@@ -266,7 +279,8 @@ class Pipeline:
         return value
 
     def _insist(self, work: Work, encode: Callable[[], T]) -> T:
-        """Encode an outcome, for which a registry may be needed. That it refuses our schema is our fault.
+        """Encode an outcome, for which a registry may be needed; that it is away for all is waited for, that it answers
+        and refuses our schema is our fault.
 
         Raises Cancelled if the record has no outcome here: the partition's next owner will see to it.
         """
@@ -276,7 +290,8 @@ class Pipeline:
             except Cancelled as cancelled:
                 if cancelled.rejection is None:
                     raise
-                return self._patience.run("encode", encode, Cancellation())  # it needs an outcome all the same
+                # It needs an outcome all the same, for as long as it is ours.
+                return self._patience.run("encode", encode, _WhileOurs(work.ticket))
         except Transient as error:
             if not work.ticket.lease.is_open:
                 raise Cancelled("partition gone") from error

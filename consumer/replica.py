@@ -15,6 +15,7 @@ from consumer.errors import (
     BrokerUnavailable,
     Cancelled,
     Fatal,
+    ModelSourceUnavailable,
     Rejected,
     ScannerMisconfigured,
     StoreMisconfigured,
@@ -139,9 +140,9 @@ class Replica:
                 try:
                     self.weights.ensure(model)
                     break
-                except Rejected as rejected:
-                    self.state = rejected.message
-                    structlog.get_logger().error("model.unavailable", reason=rejected.message)
+                except (Rejected, ModelSourceUnavailable) as error:
+                    self.state = str(error)
+                    structlog.get_logger().error("model.unavailable", reason=self.state)
                     self.halt.cancellation.sleep(_RETRY_MODELS_S)
 
     def _publish(self) -> None:

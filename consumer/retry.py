@@ -54,13 +54,16 @@ class Patience:
     def run(self, stage: str, step: Callable[[], T], cancel: Cancellation) -> T:
         """The step's value. Raises what it raises; a Transient only after the rule's patience, outages not counted."""
         while True:
+            failed_at: list[float] = []
             try:
-                return self._by_rule(stage, step, cancel)
+                return self._by_rule(stage, step, cancel, failed_at)
             except Transient as error:
-                if not self._waited_for_outage(stage, error, cancel):
+                if not self._waited_for_outage(stage, error, cancel, since=min(failed_at, default=monotonic())):
                     raise
 
-    def _by_rule(self, stage: str, step: Callable[[], T], cancel: Cancellation) -> T:
+    def _by_rule(self, stage: str, step: Callable[[], T], cancel: Cancellation, failed_at: list[float]) -> T:
+        """As `run`, of one outage or none; adds to `failed_at` when each try failed."""
+
         def before_sleep(state: RetryCallState) -> None:
             error = state.outcome.exception() if state.outcome else None
             self._on_retry(stage)
@@ -77,22 +80,26 @@ class Patience:
                 multiplier=rule(state).first_wait_s, max=rule(state).max_wait_s, jitter=rule(state).first_wait_s
             )(state),
             sleep=cancel.sleep,
+            after=lambda state: failed_at.append(monotonic()),
             before_sleep=before_sleep,
             reraise=True,
         )
         return retrying(step)
 
-    def _waited_for_outage(self, stage: str, error: Transient, cancel: Cancellation) -> bool:
-        """True if nobody could use the dependency, and now it is back."""
+    def _waited_for_outage(self, stage: str, error: Transient, cancel: Cancellation, *, since: float) -> bool:
+        """True if nobody could use the dependency, and now it is back. The job gets its time since `since` back."""
         check = next((check for kind, check in self._checks.items() if isinstance(error, kind)), None)
         if check is None or self._answers(check):
             return False
-        began = monotonic()
+        began, given_back_until = monotonic(), since
         self._log.warning("dependency.away", stage=stage, error=str(error))
         while not self._answers(check):
             self._on_retry(stage)  # so that a rate of retries tells of an outage as long as it lasts
-            cancel.extend(OUTAGE_CHECK_S)
+            wakes_at = monotonic() + OUTAGE_CHECK_S
+            cancel.extend(wakes_at - given_back_until)  # beforehand: who sleeps must not run out of time
+            given_back_until = wakes_at
             cancel.sleep(OUTAGE_CHECK_S)
+        cancel.extend(monotonic() - given_back_until)
         self._log.info("dependency.back", stage=stage, after_s=round(monotonic() - began, 1))
         return True
 

@@ -14,7 +14,17 @@ from typing import Annotated, Any, ClassVar, Literal, Self
 from pydantic import BeforeValidator, ByteSize, Field, SecretStr, field_validator, model_validator
 from pydantic_settings import NoDecode
 
-from consumer.variables import DurationS, DurationsS, Group, Words, config, parse_place, split
+from consumer.variables import (
+    DurationS,
+    DurationsS,
+    Group,
+    Words,
+    check_endpoint,
+    check_url,
+    config,
+    parse_place,
+    split,
+)
 
 
 class KafkaSettings(Group):
@@ -102,6 +112,13 @@ class SchemaSettings(Group):
         description="set: Confluent wire format; unset: Avro single-object encoding; both are accepted on input",
     )
 
+    @field_validator("schema_registry_url")
+    @classmethod
+    def _addresses(cls, value: str | None) -> str | None:
+        for url in value.split(",") if value else ():  # several are those of one registry
+            check_url(url.strip())
+        return value
+
 
 class StoreSettings(Group):
     model_config = config(env_prefix="MINIO_")
@@ -114,8 +131,7 @@ class StoreSettings(Group):
     @field_validator("endpoint")
     @classmethod
     def _host_and_port(cls, value: str) -> str:
-        if "://" in value or "/" in value:
-            raise ValueError(f"must be host:port without a scheme or path, not {value!r}")
+        check_endpoint(value)
         return value
 
 

@@ -4,6 +4,7 @@ import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated, Any, Self
+from urllib.parse import urlsplit
 
 from pydantic import BeforeValidator, ValidationError
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
@@ -29,6 +30,26 @@ def parse_place(text: str) -> tuple[str, int] | Path:
     if not match or not 0 < int(match[3]) <= 65535:
         raise ValueError(f"must be host:port or a unix socket's path, not {text!r}")
     return match[1] or match[2], int(match[3])
+
+
+def check_endpoint(text: str) -> None:
+    """A host, with or without a port. What is wrong is told without the text, which may hold a password."""
+    if "/" in text or "@" in text or not _is_address(f"//{text}"):
+        raise ValueError("must be host:port without a scheme or path, its port from 1 to 65535")
+
+
+def check_url(text: str) -> None:
+    """An address on the web. What is wrong is told without the text, which may hold a password."""
+    if not re.match(r"https?://", text) or not _is_address(text):
+        raise ValueError("must begin with http:// or https:// and a host, as in http://host:8081")
+
+
+def _is_address(text: str) -> bool:
+    try:
+        parts = urlsplit(text)
+        return bool(parts.hostname) and parts.port != 0 and not re.search(r"\s", text)
+    except ValueError:  # its words may hold what we keep to ourselves
+        return False
 
 
 def split(convert: Callable[[str], Any]) -> Callable[[Any], Any]:

@@ -25,13 +25,16 @@ _UNKNOWN_CREDENTIALS = frozenset(
     {"InvalidAccessKeyId", "SignatureDoesNotMatch", "ExpiredToken", "InvalidToken", "InvalidTokenId",
      "AuthorizationHeaderMalformed", "RequestTimeTooSkewed"}
 )  # fmt: skip
+# Requests name only buckets that settings allow, so that what is refused is these credentials' right to them.
+_DENIED = frozenset({"AccessDenied", "AllAccessDisabled", "AccountProblem"})
 _UNMET = frozenset({"PreconditionFailed", "ConditionalRequestConflict"})
 # What a key or a version id can be that no store understands; BadRequest is all that a HEAD request is told.
 _IMPROPER = frozenset({"BadRequest", "InvalidArgument", "KeyTooLongError", "XMinioInvalidObjectName"})
 # Answers that say "not now"; anything else that is an error is an answer, and final.
 _PASSING = frozenset(
     {"SlowDown", "SlowDownRead", "SlowDownWrite", "InternalError", "ServiceUnavailable", "RequestTimeout", "Busy",
-     "XMinioServerNotInitialized", "OperationTimedOut", "InsufficientReadQuorum", "InsufficientWriteQuorum"}
+     "XMinioServerNotInitialized", "XMinioStorageFull", "OperationTimedOut", "InsufficientReadQuorum",
+     "InsufficientWriteQuorum"}
 )  # fmt: skip
 
 T = TypeVar("T")
@@ -182,12 +185,12 @@ class MinioStore:
         try:
             is_there = _ask(lambda: self._prober.bucket_exists(bucket))
         except Rejected as refused:
-            if refused.code is Code.REQUEST_INVALID:
-                raise StoreMisconfigured(f"{setting}: {refused}") from refused
+            raise StoreMisconfigured(f"{setting}: {refused}") from refused
+        except _Denied as denied:
             # A HEAD request is not told why.
             raise StoreMisconfigured(
                 f"MINIO_ACCESS_KEY, MINIO_SECRET_KEY, {setting}: object storage refuses access to {bucket}"
-            ) from refused
+            ) from denied
         if not is_there:
             raise StoreMisconfigured(f"{setting}: there is no bucket {bucket}")
 
@@ -209,6 +212,10 @@ class _Unmet(Exception):
     """A condition of the request was not met."""
 
 
+class _Denied(StoreMisconfigured):
+    """The store knows these credentials, or does not say, and gives them no right to what was asked for."""
+
+
 def _ask(request: Callable[[], T]) -> T | None:
     """The answer, or None for "there is no such thing"; vendors' errors become ours."""
     try:
@@ -221,6 +228,10 @@ def _ask(request: Callable[[], T]) -> T | None:
         if error.code in _UNKNOWN_CREDENTIALS:
             raise StoreMisconfigured(
                 f"MINIO_ACCESS_KEY, MINIO_SECRET_KEY: object storage answered {error.code}"
+            ) from error
+        if error.code in _DENIED:
+            raise _Denied(
+                f"MINIO_ACCESS_KEY, MINIO_SECRET_KEY: object storage answered {error.code} for {error.bucket_name}"
             ) from error
         if error.code in _PASSING or error.response.status >= 500:
             raise StoreUnavailable(f"object storage answered {error.code}") from error

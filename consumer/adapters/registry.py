@@ -11,6 +11,7 @@ from consumer.adapters.avro import Schema
 from consumer.errors import Code, RegistryUnavailable, Rejected
 
 _NOT_FOUND = 404
+_TIMEOUT_S, _CHECK_S = 10, 3  # a probe wants to know soon
 
 
 class SchemaRegistry:
@@ -20,8 +21,19 @@ class SchemaRegistry:
     """
 
     def __init__(self, url: str, subjects: Mapping[str, str]) -> None:
-        self._client = SchemaRegistryClient({"url": url, "max.retries": 0, "timeout": 10})
+        self._client = SchemaRegistryClient({"url": url, "max.retries": 0, "timeout": _TIMEOUT_S})
+        self._prober = SchemaRegistryClient({"url": url, "max.retries": 0, "timeout": _CHECK_S})
         self._subjects = subjects
+
+    def check(self) -> None:
+        """Answers, and to us; else RegistryUnavailable with the reason. What it holds does not matter."""
+        try:
+            self._prober.get_versions(next(iter(self._subjects.values())))
+        except SchemaRegistryError as error:
+            if error.http_status_code != _NOT_FOUND:
+                raise RegistryUnavailable(f"the schema registry answered {error.http_status_code}") from error
+        except Exception as error:  # its HTTP library's own, and which library that is depends on what is installed
+            raise _unreachable(error) from error
 
     def schema(self, schema_id: int) -> Schema:
         try:

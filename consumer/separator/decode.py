@@ -56,7 +56,7 @@ class Decoder:
         """The next `count` samples, float32 (count, 2); fewer only at the end. Values that are no number become 0,
         and what could become none on the way is cut to _LOUDEST.
 
-        Raises Rejected(AUDIO_UNDECODABLE, AUDIO_EMPTY, OFFSET_PAST_END, AUDIO_TOO_LONG).
+        Raises Rejected(AUDIO_UNDECODABLE, AUDIO_EMPTY, OFFSET_PAST_END, AUDIO_TOO_LONG), WorkerCrashed.
         """
         block = np.empty((count, self._source_channels), np.float32)
         filled = _fill(self._running, block.data.cast("B"))

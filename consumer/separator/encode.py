@@ -41,7 +41,7 @@ class Encoder:
         fcntl.fcntl(self._running.process.stdin, fcntl.F_SETPIPE_SZ, PIPE_BYTES)
 
     def write(self, samples: Samples) -> None:
-        """Append float32 (samples, 2), -1..1; integer formats clip. Raises Rejected(SEPARATION_FAILED)."""
+        """Append float32 (samples, 2), -1..1; integer formats clip. Raises as `finish`."""
         assert self._running.process.stdin
         try:
             data = (as_s16(samples) if self._takes == "s16le" else samples).data.cast("B")
@@ -51,7 +51,7 @@ class Encoder:
             self._fail()
 
     def finish(self) -> None:
-        """Close the file. Raises Rejected(SEPARATION_FAILED)."""
+        """Close the file. Raises Rejected(SEPARATION_FAILED), WorkerCrashed."""
         assert self._running.process.stdin
         self._running.process.stdin.close()
         if self._running.wait() != 0:

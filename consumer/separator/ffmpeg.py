@@ -3,6 +3,7 @@
 import contextlib
 import resource
 import shutil
+import signal
 import subprocess
 import threading
 from collections import deque
@@ -11,11 +12,15 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Self
 
+from consumer.errors import WorkerCrashed
 from consumer.separator.sandbox import Reach, reach_of_programs, start_confined
 
 # A decoder needs far less; a damaged or hostile file must not take more.
 _MEMORY_BYTES = 2 << 30
 _FIRST_WORDS, _LAST_WORDS = 500, 200  # lines that are kept of what it says
+# How it ends when somebody else ends it: the kernel for want of memory, a machine that is shut down, an operator. What
+# it can catch of that it answers with 255. A crash, or too much memory for its own limit, is the file's doing.
+_ENDED_BY_OTHERS = frozenset({-signal.SIGKILL, -signal.SIGTERM, -signal.SIGINT, -signal.SIGHUP, 255})
 PIPE_BYTES = 1 << 20  # the most that an unprivileged process may ask for; neither end waits for the other so often
 _COMMON = ("-nostdin", "-hide_banner", "-nostats")
 
@@ -66,14 +71,15 @@ class FFmpeg:
         )
         resource.prlimit(process.pid, resource.RLIMIT_CPU, (self.cpu_s, self.cpu_s))
         resource.prlimit(process.pid, resource.RLIMIT_AS, (_MEMORY_BYTES, _MEMORY_BYTES))
-        return Running(process)
+        return Running(process, self.cpu_s)
 
 
 class Running:
     """An ffmpeg at work. Its first and last words are kept, bounded, however much it complains."""
 
-    def __init__(self, process: subprocess.Popen[bytes]) -> None:
+    def __init__(self, process: subprocess.Popen[bytes], cpu_s: float) -> None:
         self.process = process
+        self._cpu_s = cpu_s
         # The headers come first, what went wrong comes last; lyrics of any length may lie between them.
         self._first_words: list[str] = []
         self._last_words: deque[str] = deque(maxlen=_LAST_WORDS)
@@ -87,9 +93,19 @@ class Running:
             (self._first_words if len(self._first_words) < _FIRST_WORDS else self._last_words).append(words)
 
     def wait(self) -> int:
-        """Exit code, once it has ended by itself."""
+        """Exit code, once it has ended by itself. Raises WorkerCrashed if it was ended from outside."""
+        if self.process.returncode is not None:  # it was waited for before, or is ended by `stop`
+            self._listener.join()
+            return self.process.returncode
+        before_s = _children_cpu_s()
         code = self.process.wait()
+        used_s = _children_cpu_s() - before_s  # which counts a child once it was waited for
         self._listener.join()
+        # The kernel's answer to too much processor time, which is the file's doing, is SIGKILL too.
+        is_over_limit = code == -signal.SIGKILL and used_s > 0.9 * self._cpu_s
+        if code in _ENDED_BY_OTHERS and not is_over_limit:
+            how = f"by signal {-code}" if code < 0 else "by a signal"
+            raise WorkerCrashed(f"ffmpeg was ended from outside {how}")
         return code
 
     def stop(self) -> None:
@@ -107,3 +123,8 @@ class Running:
     def words(self) -> list[str]:
         """What it said, line by line."""
         return [*self._first_words, *self._last_words]
+
+
+def _children_cpu_s() -> float:
+    spent = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return spent.ru_utime + spent.ru_stime

@@ -31,7 +31,7 @@ class Probe:
 
 
 def probe(ffmpeg: FFmpeg, path: Path) -> Probe:
-    """Read the headers. Raises Rejected(AUDIO_EMPTY, AUDIO_UNDECODABLE or FORMAT_NOT_ALLOWED)."""
+    """Read the headers. Raises Rejected(AUDIO_EMPTY, AUDIO_UNDECODABLE or FORMAT_NOT_ALLOWED), WorkerCrashed."""
     if path.stat().st_size == 0:
         raise Rejected(Code.AUDIO_EMPTY, "the object is empty")
     running = ffmpeg.start(ffmpeg.open_args(path))

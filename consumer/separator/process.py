@@ -14,7 +14,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import BinaryIO, assert_never
 
-from consumer.errors import Cancelled, Code, Rejected
+from consumer.errors import Cancelled, Code, Rejected, WorkerCrashed
 from consumer.separator.ffmpeg import FFmpeg, bundled_binary
 from consumer.separator.protocol import (
     Alive,
@@ -84,6 +84,10 @@ class Process:
             return Stopped(order.job)
         except Rejected as rejected:
             return Failed(order.job, rejected.code, rejected.message)
+        except WorkerCrashed as crash:
+            sys.stderr.write(f"{crash}\n")
+            sys.stderr.flush()
+            os._exit(1)  # to the consumer an ffmpeg that was killed is as if we had been
         except Exception as error:  # noqa: BLE001 - the parent must hear of it; it decides what becomes of the job
             return Failed(order.job, Code.SEPARATION_FAILED, f"{type(error).__name__}: {error}"[:500])
 

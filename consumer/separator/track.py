@@ -48,7 +48,8 @@ def separate_track(
 ) -> Separation:
     """Separate the file. Setting `stop` ends it with Cancelled after the segment at hand.
 
-    Raises Rejected with the code of what is wrong with the file. Leaves no stem file unless all are whole.
+    Raises Rejected with the code of what is wrong with the file, WorkerCrashed if ffmpeg was killed. Leaves no stem
+    file unless all are whole.
     """
     spec, started = network.spec, time.monotonic()
     ffmpeg = ffmpeg.confined_to(order.path, order.folder)

@@ -192,6 +192,7 @@ class Group(RuleBasedStateMachine):
         if ends_well:
             value = b"%d %d" % (origin.partition, origin.offset)
             return Done(result=Message(topic="results", key=ticket.record.key, value=value))
+        self.verdict.note_success()  # how many may fail in a row is not what this is about
         failure = Failure(error=StoreUnavailable("away"), ticket=ticket, stage="fetch", request_id=None)
         outcome = self.verdict.on(failure)
         assert outcome

@@ -101,7 +101,8 @@ def test_an_outage_uses_up_no_attempt(away: int, failures: int) -> None:
     clock.start_clock(1000.0)
     assert Patience({StoreUnavailable: check}).run("fetch", step, clock) == "done"
     assert len(calls) == failures + 1
-    assert (clock.remaining_s() or 0) > 1000 + away - 1 - 5, "the wait is not the job's time"
+    # It never really slept: what is given back is what passed, not what was to be slept.
+    assert 995 < (clock.remaining_s() or 0) <= 1000.1
 
 
 @pytest.mark.parametrize("kind", RULES, ids=lambda kind: kind.__name__)

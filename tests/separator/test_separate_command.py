@@ -102,6 +102,16 @@ def test_what_can_not_be_done_is_said_in_a_line(
     assert not [path for path in tmp_path.rglob("*.wav") if path.name != name]
 
 
+def test_an_ffmpeg_that_is_killed_is_said_in_a_line(model_path: Path, tmp_path: Path) -> None:
+    """The file is not blamed for what somebody else did."""
+    killed = tmp_path / "ffmpeg"
+    killed.write_text("#!/bin/sh\nkill -9 $$\n")
+    killed.chmod(0o700)
+    encode_file(tmp_path / "song.wav", music(seconds=0.1))
+    done = run(tmp_path, "song.wav", "-o", "out", MODEL_PATH=str(model_path), FFMPEG_PATH=str(killed))
+    assert_one_line(done, 1, "ffmpeg was ended from outside by signal 9")
+
+
 @pytest.mark.parametrize(
     ("args", "word"),
     [

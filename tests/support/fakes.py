@@ -68,6 +68,10 @@ class FakeRegistry:
         self.schemas: dict[int, Any] = dict(schemas or {})
         self.away: Exception | None = None
 
+    def check(self) -> None:
+        if self.away:
+            raise self.away
+
     def schema(self, schema_id: int) -> Any:
         if self.away:
             raise self.away

@@ -10,7 +10,7 @@ from consumer.adapters.avro import AvroCodec
 from consumer.adapters.memory import MemoryStore
 from consumer.cancellations import Cancellations
 from consumer.control import ControlFollower
-from consumer.errors import Fatal, ScannerUnavailable, StoreUnavailable
+from consumer.errors import Fatal, ScannerUnavailable, StoreUnavailable, Transient
 from consumer.events import DeadLetter
 from consumer.ledger import Ledger
 from consumer.loop import Loop
@@ -20,7 +20,7 @@ from consumer.observe import PublishedObserver
 from consumer.pipeline import Pipeline, Rooms
 from consumer.progress import ProgressReporter
 from consumer.publisher import Publisher
-from consumer.retry import Patience
+from consumer.retry import Check, Patience
 from consumer.steps.fetch import Fetch
 from consumer.steps.publish import Publish
 from consumer.steps.recall import Recall
@@ -69,6 +69,7 @@ class Bench:
     max_job_s: float = 60.0
     reuses: bool = False
     scanner: FakeScanner | None = None
+    checks: dict[type[Transient], Check] = field(default_factory=dict)
     tracer: Tracer = field(default_factory=NoTracer)
     halted: list[Fatal] = field(default_factory=list)
 
@@ -105,7 +106,7 @@ class Bench:
 
     def _patience(self) -> Patience:
         checks = {ScannerUnavailable: self.scanner.check} if self.scanner else {}
-        return Patience(checks, lambda stage: self.metrics.retries.labels(stage).inc())
+        return Patience(self.checks | checks, lambda stage: self.metrics.retries.labels(stage).inc())
 
     def _rooms(self) -> Rooms:
         return Rooms(

@@ -7,7 +7,7 @@ import pytest
 from structlog.testing import capture_logs
 
 from consumer import observe as module
-from consumer.errors import Code, StoreUnavailable
+from consumer.errors import Code, RegistryUnavailable, StoreUnavailable
 from consumer.gauges import ReplicaGauges
 from consumer.lease import Lease, Offer, Settled
 from consumer.metrics import Metrics
@@ -15,7 +15,7 @@ from consumer.model import DeadLettered, Done, Message, Outcome, Retry
 from consumer.observe import OVERDUE_S, SILENCE_S, PublishedObserver, Vitals
 from consumer.ports import Commit, Position, Traffic
 from consumer.scratch import Scratch
-from tests.support.fakes import FakeSeparator, a_record, a_ticket
+from tests.support.fakes import FakeRegistry, FakeSeparator, a_record, a_ticket
 from tests.support.scanner import FakeScanner
 
 MESSAGE = Message(topic="there", key=b"r1", value=b"secret payload")
@@ -178,6 +178,23 @@ def test_a_scanner_is_told_of_where_there_is_one(bench: Bench) -> None:
     assert vitals.health.ready()["scanner"] == "away"
     bench.now += 10
     assert vitals.health.ready()["scanner"] == ""
+
+
+def test_a_registry_is_told_of_where_there_is_one(bench: Bench) -> None:
+    """/ready has its check only where a registry is configured, and its own words while it is away."""
+    assert "registry" not in bench.vitals.health.ready()
+    registry = FakeRegistry()
+    registry.away = RegistryUnavailable("the schema registry answered 503")
+    vitals = Vitals(
+        bench.replica,  # type: ignore[arg-type]
+        source_error=lambda: "",
+        check_store=lambda: None,
+        check_registry=registry.check,
+    )
+    assert vitals.health.ready()["registry"] == "the schema registry answered 503"
+    registry.away = None
+    bench.now += 10
+    assert vitals.health.ready()["registry"] == ""
 
 
 def test_what_holds_the_separators_in_is_told(bench: Bench) -> None:

@@ -5,10 +5,13 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any
 
+import pytest
+
+from consumer import retry
 from consumer.adapters.avro import AvroCodec
 from consumer.errors import Code, RegistryUnavailable, Rejected
 from consumer.events import DeadLetter
-from tests.support.fakes import FakeRegistry
+from tests.support.fakes import NOON, FakeRegistry, a_request
 from tests.unit.bench import CODEC, REQUESTS, Bench
 
 
@@ -111,6 +114,62 @@ def test_a_cancelled_record_waits_for_its_outcome(make: Callable[..., Bench]) ->
     bench.start()
     [message] = bench.outcomes()
     assert AvroCodec(registry).decode(DeadLetter, message.value).code == Code.REQUEST_INVALID
+
+
+@pytest.fixture
+def quick(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(retry, "OUTAGE_CHECK_S", 0.01)
+
+
+@pytest.mark.usefixtures("quick")
+def test_an_outage_of_the_registry_is_waited_for(make: Callable[..., Bench]) -> None:
+    """While it is away for everyone neither requests nor outcomes use up tries; then all is done."""
+    registry = FakeRegistry()
+    codec = AvroCodec(registry)
+    value = codec.encode(a_request())
+    checked, back = threading.Semaphore(0), threading.Event()
+
+    def check() -> None:
+        checked.release()
+        if not back.is_set():
+            raise RegistryUnavailable("away")
+
+    bench = make(codec=AvroCodec(registry), checks={RegistryUnavailable: check})
+    registry.away = RegistryUnavailable("away")
+    bench.broker.send(REQUESTS.topic, value, key=b"r1", timestamp=NOON)
+    bench.send(model="9stems", request_id="r2")
+    bench.start()
+    for _ in range(20):
+        assert checked.acquire(timeout=20)
+    assert (bench.halted, bench.broker.published) == ([], [])
+    registry.away = None
+    back.set()
+    assert sorted(message.topic for message in bench.outcomes()) == ["letters", "results"]
+
+
+@pytest.mark.usefixtures("quick")
+def test_a_cancelled_record_waits_for_the_registry_no_longer_than_it_is_ours(make: Callable[..., Bench]) -> None:
+    """A cancelled job whose outcome can't be told yet is let go once its partition is another's."""
+    registry = FakeRegistry()
+    away, checked = RegistryUnavailable("away"), threading.Semaphore(0)
+
+    def check() -> None:
+        checked.release()
+        raise away
+
+    bench = make(codec=AvroCodec(registry), checks={RegistryUnavailable: check})
+    abandoned = threading.Event()
+    abandon = bench.ledger.abandon
+    bench.ledger.abandon = lambda ticket: (abandon(ticket), abandoned.set())  # type: ignore[method-assign]
+    registry.away = away
+    bench.cancellations.note("r1", None, datetime.now(UTC))
+    bench.send()
+    bench.start()
+    for _ in range(10):
+        assert checked.acquire(timeout=20)
+    bench.source.revoke([REQUESTS])
+    assert abandoned.wait(20)
+    assert (bench.halted, bench.broker.published) == ([], [])
 
 
 def test_a_revoked_partitions_work_comes_to_nothing_here(make: Callable[..., Bench]) -> None:

@@ -12,7 +12,14 @@ from structlog.testing import capture_logs
 
 from consumer import pipeline as pipeline_module
 from consumer import replica as module
-from consumer.errors import BrokerUnavailable, Fatal, ScannerMisconfigured, StoreMisconfigured, StoreUnavailable
+from consumer.errors import (
+    BrokerUnavailable,
+    Fatal,
+    ModelSourceUnavailable,
+    ScannerMisconfigured,
+    StoreMisconfigured,
+    StoreUnavailable,
+)
 from consumer.replica import Halt, Replica
 from consumer.scratch import Scratch
 from consumer.verdict import MAX_UNEXPECTED_IN_A_ROW
@@ -208,7 +215,7 @@ def test_it_begins_with_clean_scratch_space(bench: Bench) -> None:
     assert found == [[]]
 
 
-@pytest.mark.parametrize("missing", ["store", "model", "Kafka"])
+@pytest.mark.parametrize("missing", ["store", "model", "source", "Kafka"])
 def test_it_waits_for_what_it_needs_and_can_be_told_not_to(bench: Bench, missing: str) -> None:
     """While the store is away or a model can't be had, /ready tells so, nothing is read, and a signal still ends it."""
     asked = threading.Event()
@@ -222,7 +229,15 @@ def test_it_waits_for_what_it_needs_and_can_be_told_not_to(bench: Bench, missing
         if missing == "Kafka":
             raise BrokerUnavailable("no coordinator")
 
-    models = ["4stems"] if missing == "model" else ["2stems"]
+    class Away:
+        name = "release"
+
+        def fetch(self, file: str, path: Path) -> bool:
+            raise ModelSourceUnavailable("can't be reached")
+
+    if missing == "source":
+        bench.weights._sources = [Away()]
+    models = ["4stems"] if missing in ("model", "source") else ["2stems"]
     stage = Stage(bench, needs=[check_store], models=models, open_outbox=open_outbox)
     seen: list[str] = []
 
@@ -233,7 +248,8 @@ def test_it_waits_for_what_it_needs_and_can_be_told_not_to(bench: Bench, missing
         terminate()
 
     stage.run(meanwhile)
-    assert {"store": "object storage", "model": "model 4stems", "Kafka": "Kafka: no coordinator"}[missing] in seen[0]
+    told = {"store": "object storage", "Kafka": "Kafka: no coordinator"}.get(missing, "model 4stems")
+    assert told in seen[0]
     assert bench.broker.transactions == []
     assert stage.is_down()
 

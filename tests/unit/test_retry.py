@@ -4,7 +4,7 @@ from collections.abc import Callable
 import pytest
 from structlog.testing import capture_logs
 
-from consumer import retry
+from consumer import cancellation, retry
 from consumer.cancellation import Cancellation
 from consumer.errors import (
     Cancelled,
@@ -128,3 +128,62 @@ def test_a_job_that_is_cancelled_does_not_wait_for_the_outage() -> None:
     with pytest.raises(Cancelled):
         run(Patience({StoreUnavailable: check}), raising(*[StoreUnavailable("x")] * 9), cancel)
     assert len(asked) == 3
+
+
+class Clock:
+    """Stands still until it is told otherwise."""
+
+    def __init__(self) -> None:
+        self.now_s = 1000.0
+
+    def monotonic(self) -> float:
+        return self.now_s
+
+    def takes(self, seconds: float, call: Callable[[], str | None]) -> Callable[[], str | None]:
+        def slow() -> str | None:
+            self.now_s += seconds
+            return call()
+
+        return slow
+
+
+class Sleeper(Cancellation):
+    """Sleeps by the clock."""
+
+    def __init__(self, clock: Clock) -> None:
+        super().__init__()
+        self._clock = clock
+
+    def sleep(self, seconds: float) -> None:
+        self.check()
+        self._clock.now_s += seconds
+        self.check()
+
+
+def test_an_outage_costs_a_job_no_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of all that passes from the first try that fails to the return, however slow checks are, a job loses nothing."""
+    clock = Clock()
+    monkeypatch.setattr(retry, "monotonic", clock.monotonic)
+    monkeypatch.setattr(cancellation, "time", clock)
+    monkeypatch.setattr(retry, "OUTAGE_CHECK_S", 1.0)
+    monkeypatch.setattr(retry, "RULES", {StoreUnavailable: Rule(attempts=3, first_wait_s=0.5, max_wait_s=0.5)})
+    cancel = Sleeper(clock)
+    cancel.start_clock(30.0)
+    away = clock.takes(3.0, checks(*[False] * 100, True))
+    step = clock.takes(2.0, raising(*[StoreUnavailable("away")] * 3))
+    assert run(Patience({StoreUnavailable: away}), step, cancel) == "done"  # type: ignore[arg-type]
+    assert clock.now_s > 1000.0 + 400.0
+    assert cancel.remaining_s() == pytest.approx(30.0 - 2.0 - 2.0)  # the first try and the last one
+
+
+def test_a_failure_of_this_job_alone_takes_its_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where the dependency answers others nothing is given back."""
+    clock = Clock()
+    monkeypatch.setattr(retry, "monotonic", clock.monotonic)
+    monkeypatch.setattr(cancellation, "time", clock)
+    cancel = Sleeper(clock)
+    cancel.start_clock(30.0)
+    step = clock.takes(2.0, raising(*[StoreUnavailable("x")] * 3))
+    with pytest.raises(StoreUnavailable):
+        run(Patience({StoreUnavailable: checks(True)}), step, cancel)  # type: ignore[arg-type]
+    assert cancel.remaining_s() == pytest.approx(24.0, abs=0.1)

@@ -86,7 +86,23 @@ WRONG = [
     ("KAFKA_GROUP_PROTOCOL", "raft"),
     ("MINIO_ENDPOINT", "https://store:9000"),
     ("MINIO_ENDPOINT", "store:9000/path"),
+    ("MINIO_ENDPOINT", "store:99999"),
+    ("MINIO_ENDPOINT", "store:0"),
+    ("MINIO_ENDPOINT", "store:abc"),
+    ("MINIO_ENDPOINT", "us er:9000"),
+    ("MINIO_ENDPOINT", ":9000"),
+    ("MINIO_ENDPOINT", "[::1:9000"),
+    ("MINIO_ENDPOINT", "user:hunter2@store:9000"),
+    ("MINIO_ENDPOINT", "https://user:hunter2@store:9000"),
     ("MINIO_SECURE", "perhaps"),
+    ("SCHEMA_REGISTRY_URL", "registry:8081"),
+    ("SCHEMA_REGISTRY_URL", "registry"),
+    ("SCHEMA_REGISTRY_URL", "http://"),
+    ("SCHEMA_REGISTRY_URL", "http://registry:99999"),
+    ("SCHEMA_REGISTRY_URL", "http://user:hunter2@registry:port"),
+    ("SCHEMA_REGISTRY_URL", "ftp://user:hunter2@registry"),
+    ("SCHEMA_REGISTRY_URL", "http://user:hunter2@regi\u2100stry"),
+    ("SCHEMA_REGISTRY_URL", "http://registry,other:8081"),
     ("ALLOWED_SOURCE_BUCKETS", " , "),
     ("MAX_OBJECT_BYTES", "much"),
     ("MAX_AUDIO_SECONDS", "0"),
@@ -118,6 +134,7 @@ def test_a_wrong_value_is_told_of_in_one_line(environment: pytest.MonkeyPatch, n
         load_all()
     assert str(caught.value).startswith(f"{name}: ")
     assert "\n" not in str(caught.value)
+    assert "hunter2" not in str(caught.value)
 
 
 RIGHT = [
@@ -130,9 +147,13 @@ RIGHT = [
     (ServiceSettings, "RETRY_DELAYS", ",", "retry_delays", ()),
     (ServiceSettings, "HTTP_PORT", "0", "http_port", 0),
     (ServiceSettings, "INSTANCE_ID", "replica-0", "is_static_member", True),
+    (StoreSettings, "MINIO_ENDPOINT", "store.example", "endpoint", "store.example"),
+    (StoreSettings, "MINIO_ENDPOINT", "[::1]:9000", "endpoint", "[::1]:9000"),
+    (SchemaSettings, "SCHEMA_REGISTRY_URL", "https://u:p@a/b, http://c:1", "schema_registry_url",
+     "https://u:p@a/b, http://c:1"),
     (StoreSettings, "MINIO_SECURE", "false", "secure", False),
     (SeparatorSettings, "MODELS", "2stems,5stems", "models", ("2stems", "5stems")),
-]
+]  # fmt: skip
 
 
 @pytest.mark.parametrize(("group", "name", "value", "field", "wanted"), RIGHT)

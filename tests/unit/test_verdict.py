@@ -124,6 +124,18 @@ def test_a_success_ends_the_row_and_a_bad_message_does_not() -> None:
         on(verdict, unexpected(0))
 
 
+def test_a_world_that_fails_at_everything_stops_the_consumer_too() -> None:
+    """Records that used up their retries one after the other, as where a store takes no writes, empty no topic."""
+    verdict = a_verdict()
+    for _ in range(MAX_UNEXPECTED_IN_A_ROW):
+        assert isinstance(on(verdict, StoreUnavailable("full"), attempt=2), DeadLettered)
+        assert isinstance(on(verdict, StoreUnavailable("full")), Retry)  # which is no dead letter yet
+    with pytest.raises(Fatal, match=r"in a row, the next would be RETRIES_EXHAUSTED: .*full"):
+        on(verdict, StoreUnavailable("full"), attempt=2)
+    verdict.note_success()
+    assert isinstance(on(verdict, StoreUnavailable("full"), attempt=2), DeadLettered)
+
+
 def test_a_letter_that_can_not_be_encoded_yet_counts_once() -> None:
     """While the registry is away the verdict is asked again and again, about one and the same failure."""
     registry = FakeRegistry()

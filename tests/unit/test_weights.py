@@ -1,8 +1,11 @@
+import errno
 import hashlib
 import io
 import json
+import os
 import tarfile
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -55,6 +58,12 @@ def refused(ensure: Callable[[str], str], model: str = "2stems") -> str:
     return caught.value.message
 
 
+def away(ensure: Callable[[str], str]) -> str:
+    with pytest.raises(ModelSourceUnavailable) as caught:
+        ensure("2stems")
+    return str(caught.value)
+
+
 def test_a_missing_model_is_fetched_checked_and_kept(tmp_path: Path) -> None:
     """A model is fetched once; its two bands, and whoever comes later, find the same checkpoint on disk."""
     with weights_from(published(archive(FILES)), tmp_path / "models") as (weights, asked):
@@ -91,7 +100,6 @@ UNUSABLE = {
     "odd_checksums": ({**published(b""), "/v1/checksum.json": (200, b"[]")}, "no checksum"),
     "html_checksums": ({**published(b""), "/v1/checksum.json": (200, b"<html>")}, "no checksum"),
     "unlisted": ({**published(b""), "/v1/checksum.json": (200, b"{}")}, "no checksum"),
-    "server_error": ({"/v1/checksum.json": (500, b"")}, "can't be reached"),
 }
 
 
@@ -150,6 +158,81 @@ def test_a_failure_is_remembered_for_a_while(tmp_path: Path, monkeypatch: pytest
         assert weights.ensure("2stems") == DIGEST
 
 
+def test_an_outage_of_a_source_is_no_requests_fault(tmp_path: Path) -> None:
+    """While a source does not answer, and no other has the model, nobody knows that it can't be had; it is asked again.
+
+    The disk is left as it was.
+    """
+    pages: dict[str, tuple[int, bytes]] = {"/v1/checksum.json": (500, b"")}
+    with serve({}) as (empty, _), weights_from(pages, tmp_path) as (weights, asked):
+        weights._sources = [ReleaseSource(empty), *weights._sources]
+        told = away(weights.ensure)
+        assert told.startswith("model 2stems: not under MODEL_PATH; release: model 2stems: not in this source; ")
+        assert "can't be reached" in told
+        assert "127.0.0.1" not in told
+        assert list(tmp_path.iterdir()) == []
+        requests = len(asked)
+        away(weights.ensure)
+        assert len(asked) > requests
+        pages.update(published(archive(FILES)))
+        assert weights.ensure("2stems") == DIGEST
+
+
+def test_a_full_disk_is_told_in_one_line_and_leaves_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A disk that fills up while an archive is written or unpacked is no fault of the archive; it may be emptied."""
+
+    def full(*_: object, **__: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    with weights_from(published(archive(FILES)), tmp_path) as (weights, _):
+        for owner, name in ((tarfile.TarFile, "extractall"), (Path, "open")):
+            with monkeypatch.context() as patched:
+                patched.setattr(owner, name, full)
+                told = away(weights.ensure)
+            assert told.endswith("release: MODEL_PATH can't be written to (No space left on device)")
+            assert list(tmp_path.iterdir()) == []
+        assert weights.ensure("2stems") == DIGEST
+
+
+def test_what_dead_processes_left_behind_is_removed(tmp_path: Path) -> None:
+    """A folder of a fetch that began more than a day ago is removed before the next; a younger one may be at work."""
+    for name, age_s in ((".fetching-old", 2 * 86400), (".fetching-young", 3600), ("others", 2 * 86400)):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "archive.tar.gz").write_bytes(b"x")
+        os.utime(tmp_path / name, (time.time() - age_s,) * 2)
+    with weights_from(published(archive(FILES)), tmp_path) as (weights, _):
+        weights.ensure("2stems")
+    assert {path.name for path in tmp_path.iterdir()} == {".fetching-young", "others", "2stems"}
+
+
+def test_who_needs_another_model_does_not_wait(tmp_path: Path) -> None:
+    """While one model is being fetched, however slowly, one that is there is told of."""
+    (tmp_path / "4stems").mkdir()
+    for name, data in FILES.items():
+        (tmp_path / "4stems" / name).write_bytes(data)
+    asked, go_on = threading.Event(), threading.Event()
+
+    class Slow:
+        name = "slow"
+
+        def fetch(self, file: str, path: Path) -> bool:
+            asked.set()
+            assert go_on.wait(20)
+            return False
+
+    weights, found = Weights(tmp_path, [Slow()]), []
+    fetching = threading.Thread(target=lambda: found.append(refused(weights.ensure)))
+    fetching.start()
+    other = threading.Thread(target=lambda: found.append(weights.ensure("4stems")))
+    assert asked.wait(20)
+    other.start()
+    other.join(20)
+    assert found == [DIGEST]
+    go_on.set()
+    fetching.join(20)
+    assert "not in this source" in found[1]
+
+
 @pytest.mark.parametrize("model", ["3stems", "../2stems", ""])
 def test_an_unknown_model_is_not_looked_for(tmp_path: Path, model: str) -> None:
     """Only the models of the catalog have folders."""
@@ -162,7 +245,7 @@ def test_a_model_path_that_can_not_be_written_to_is_named(tmp_path: Path) -> Non
     """Where the model can't be put anywhere, the variable is named."""
     (tmp_path / "file").write_text("")
     with weights_from(published(archive(FILES)), tmp_path / "file" / "models") as (weights, _):
-        assert "MODEL_PATH can't be written to" in refused(weights.ensure)
+        assert "MODEL_PATH can't be written to" in away(weights.ensure)
 
 
 def test_a_model_is_prepared_once_before_it_is_told_of(tmp_path: Path) -> None:

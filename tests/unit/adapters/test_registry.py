@@ -57,3 +57,33 @@ def test_a_registry_that_refuses_our_schema_or_is_away_is_unavailable() -> None:
         with pytest.raises(RegistryUnavailable, match="can't be reached") as caught:
             call()
         assert "127.0.0.1" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "answer", [(200, b"[1]"), page(404, error_code=40401, message="no subject")], ids=["registered", "not_registered"]
+)
+def test_a_registry_that_answers_is_there(answer: tuple[int, bytes]) -> None:
+    """Whether or not it holds our schemas yet."""
+    with serve({REGISTER: answer}) as (url, asked):
+        SchemaRegistry(url, SUBJECTS).check()
+    assert len(asked) == 1
+
+
+@pytest.mark.parametrize(
+    ("answer", "told"),
+    [
+        (page(503, error_code=50302, message="no leader"), "answered 503"),
+        (page(401, error_code=401, message="who?"), "answered 401"),
+        ((200, b"<html>login</html>"), "can't be reached"),
+    ],
+    ids=["broken", "unauthorized", "no_registry"],
+)
+def test_a_registry_that_is_away_is_told_of(answer: tuple[int, bytes], told: str) -> None:
+    """Whatever keeps everybody from using it, and without its address."""
+    with serve({REGISTER: answer}) as (url, _):
+        registry = SchemaRegistry(url, SUBJECTS)
+        with pytest.raises(RegistryUnavailable, match=told):
+            registry.check()
+    with pytest.raises(RegistryUnavailable, match="can't be reached") as caught:
+        registry.check()
+    assert "127.0.0.1" not in str(caught.value)

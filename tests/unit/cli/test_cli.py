@@ -155,7 +155,11 @@ WRONG_SETTINGS = [
     ("run", "RETRY_DELAYS", "soon"), ("run", "LOG_LEVEL", "loud"), ("run", "KAFKA_ENABLE_AUTO_COMMIT", "true"),
     ("run", "KAFKA_NO_SUCH_THING", "1"), ("request b/k", "KAFKA_NO_SUCH_THING", "1"),
     ("watch", "KAFKA_NO_SUCH_THING", "1"), ("topics create", "KAFKA_NO_SUCH_THING", "1"),
-    ("separate FILE", "SEPARATOR_PROCESSES", "none"),
+    ("separate FILE", "SEPARATOR_PROCESSES", "none"), ("run", "MINIO_ENDPOINT", "127.0.0.1:99999"),
+    ("run", "SCHEMA_REGISTRY_URL", "user:hunter2@registry:8081"), ("run", "MINIO_ENDPOINT", "127.0.0.1:abc"),
+    ("request b/k", "SCHEMA_REGISTRY_URL", "127.0.0.1:8081"), ("watch", "SCHEMA_REGISTRY_URL", "127.0.0.1:8081"),
+    ("dlq list", "SCHEMA_REGISTRY_URL", "127.0.0.1:8081"), ("lag", "SCHEMA_REGISTRY_URL", "127.0.0.1:8081"),
+    ("schemas register", "SCHEMA_REGISTRY_URL", "127.0.0.1:8081"),
 ]  # fmt: skip
 
 
@@ -163,7 +167,7 @@ WRONG_SETTINGS = [
 def test_a_wrong_setting_is_named_in_one_line(call: Call, line: str, name: str, value: str) -> None:
     """A setting that can't be used ends with code 1 and one line that begins with its name."""
     words = [__file__ if word == "FILE" else word for word in line.split()]
-    told = call(*words, **SETTINGS, **{name: value}).one_line()
+    told = call(*words, **(SETTINGS | {name: value})).one_line()
     assert told.startswith(f"spleeter-consumer: {name}: ")
     assert "hunter2" not in told
 
@@ -172,3 +176,9 @@ def test_a_model_that_can_not_be_had_is_told_of(call: Call, tmp_path: Path) -> N
     """`separate` without weights ends with code 1 and the reason, and loads no network for it."""
     done = call("separate", __file__, MODEL_PATH=str(tmp_path), MODEL_SOURCES="none")
     assert done.one_line() == "spleeter-consumer: MODEL_UNAVAILABLE: model 2stems: not under MODEL_PATH"
+
+
+def test_a_source_that_is_away_is_told_of(call: Call, tmp_path: Path) -> None:
+    """`models pull` ends with code 1 and one line where a source does not answer."""
+    told = call("models", "pull", MODEL_PATH=str(tmp_path), MODEL_SOURCES="http://127.0.0.1:1").one_line()
+    assert told.startswith("spleeter-consumer: model 2stems: not under MODEL_PATH; release: can't be reached")

@@ -1,0 +1,148 @@
+"""An ffmpeg that is ended by somebody else: nothing that its file did."""
+
+import contextlib
+import os
+import signal
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from consumer.errors import Code, Rejected, WorkerCrashed
+from consumer.separator.decode import Decoder
+from consumer.separator.encode import Encoder
+from consumer.separator.ffmpeg import FFmpeg, Running
+from consumer.separator.probe import probe
+from consumer.separator.process import Process
+from consumer.separator.protocol import Separate
+from consumer.separator.tags import Tags
+from tests.separator.jobs import bench, pids_with
+from tests.support.audio import RATE_HZ, music
+from tests.support.files import encode_file
+
+FFMPEG = FFmpeg(allowed_formats=("wav",))
+ENDED = pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM, signal.SIGINT], ids=lambda s: s.name)
+
+
+@pytest.fixture
+def song(tmp_path: Path) -> Path:
+    """More than fits into ffmpeg's pipe."""
+    return encode_file(tmp_path / "song.wav", music(seconds=20))
+
+
+def catches(running: Running) -> None:
+    """Wait until it is ready for signals: it sets its handlers up before it opens anything."""
+    deadline = time.monotonic() + 20
+    while not int(_status(running.process.pid)["SigCgt"], 16) >> (signal.SIGTERM - 1) & 1:
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+
+
+def _status(pid: int) -> dict[str, str]:
+    lines = Path(f"/proc/{pid}/status").read_text().splitlines()
+    return {name: value.strip() for name, _, value in (line.partition(":") for line in lines)}
+
+
+@ENDED
+def test_a_decoder_that_is_killed_blames_nobody(song: Path, number: signal.Signals) -> None:
+    """What was decoded until then is not taken for the whole, and the file is not called undecodable."""
+    with Decoder(FFMPEG, song, rate_hz=RATE_HZ, max_s=60) as decoder:
+        decoder.read(100)
+        os.kill(decoder._running.process.pid, number)
+        with pytest.raises(WorkerCrashed, match="ffmpeg was ended from outside"):
+            decoder.read(30 * RATE_HZ)
+
+
+@ENDED
+def test_an_encoder_that_is_killed_blames_nobody(tmp_path: Path, number: signal.Signals) -> None:
+    """Whether it is noticed while samples are written or at the end."""
+    target, second = tmp_path / "stem.wav", music(seconds=1)
+    with Encoder(FFMPEG, target, rate_hz=RATE_HZ, format="wav", tags=Tags(texts={}, cover=None), cover=None) as encoder:
+        catches(encoder._running)
+        os.kill(encoder._running.process.pid, number)
+
+        def write_all() -> None:
+            for _ in range(100):
+                encoder.write(second)
+            encoder.finish()
+
+        with pytest.raises(WorkerCrashed):
+            write_all()
+
+
+def script(folder: Path, body: str) -> FFmpeg:
+    """Something else that is run as ffmpeg."""
+    path = folder / "ffmpeg"
+    path.write_text(f"#!/bin/sh\n{body}\n")
+    path.chmod(0o700)
+    return FFmpeg(binary=str(path), allowed_formats=("wav",), cpu_s=1)
+
+
+@pytest.mark.parametrize("body", ["kill -9 $$", "kill -15 $$", "exit 255"])
+def test_a_probe_that_is_killed_blames_nobody(song: Path, tmp_path: Path, body: str) -> None:
+    """A file whose headers could not be read for that is not unknown."""
+    with pytest.raises(WorkerCrashed):
+        probe(script(tmp_path, body), song)
+
+
+@pytest.mark.parametrize(
+    "body",
+    ["kill -SEGV $$", "kill -ABRT $$", "exit 1", "exit 244", "while :; do :; done"],
+    ids=["segmentation fault", "abort", "error", "out of its memory", "out of its time"],
+)
+def test_a_file_that_ends_ffmpeg_is_to_blame(song: Path, tmp_path: Path, body: str) -> None:
+    """A crash, and our own limits, are what the file made of it."""
+    with pytest.raises(Rejected) as refusal:
+        probe(script(tmp_path, body), song)
+    assert refusal.value.code == Code.AUDIO_UNDECODABLE
+
+
+def test_a_job_whose_ffmpeg_is_killed_is_a_crash(narrow_models: Path, tmp_path: Path) -> None:
+    """In mid job, as the consumer sees it: not an answer about the file, but the process's end."""
+    path = encode_file(tmp_path / "song.wav", music(seconds=60))
+    running = bench(narrow_models)
+
+    def kill(done: int, total: int | None) -> None:
+        for pid in pids_with(str(tmp_path)):
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
+
+    try:
+        with pytest.raises(WorkerCrashed, match="exit code 1"):
+            running.separate(path, on_progress=kill)
+    finally:
+        running.client.kill()
+    assert list(tmp_path.iterdir()) == [path]
+
+
+@pytest.fixture
+def ended(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """The exit codes of a process that is not really ended."""
+    codes: list[int] = []
+
+    def end(code: int) -> None:
+        codes.append(code)
+        raise SystemExit(code)
+
+    monkeypatch.setattr(os, "_exit", end)
+    return codes
+
+
+def test_a_separator_whose_ffmpeg_was_killed_ends(
+    ended: list[int], capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    """The consumer counts it as one of the record's starts, and finds out why in the last words."""
+    order = Separate(
+        job=1, model="2stems", path=tmp_path, folder=tmp_path, format="wav", bitrate=None, start_s=None,
+        duration_s=None, high_frequencies=None, max_audio_s=60.0,
+    )  # fmt: skip
+
+    def work(*_: object) -> None:
+        raise WorkerCrashed("ffmpeg was ended from outside by signal 9")
+
+    process = Process(sys.stdin.buffer, sys.stdout.buffer)
+    with pytest.raises(SystemExit):
+        process._answer(work, order)  # type: ignore[arg-type]
+    assert ended == [1]
+    assert capsys.readouterr().err == "ffmpeg was ended from outside by signal 9\n"
