@@ -101,8 +101,9 @@ class Running:
         code = self.process.wait()
         used_s = _children_cpu_s() - before_s  # which counts a child once it was waited for
         self._listener.join()
-        # The kernel's answer to too much processor time, which is the file's doing, is SIGKILL too.
-        is_over_limit = code == -signal.SIGKILL and used_s > 0.9 * self._cpu_s
+        # The kernel's answer to too much processor time, which is the file's doing, is SIGKILL too. It counts that time
+        # by its clock's ticks, and so may strike well before what it tells afterwards.
+        is_over_limit = code == -signal.SIGKILL and used_s > 0.5 * self._cpu_s
         if code in _ENDED_BY_OTHERS and not is_over_limit:
             how = f"by signal {-code}" if code < 0 else "by a signal"
             raise WorkerCrashed(f"ffmpeg was ended from outside {how}")
