@@ -23,18 +23,9 @@ class Gate:
         self._is_taken = False  # by one that is alone
 
     @contextmanager
-    def beside_others(self, cancel: Cancellation) -> Iterator[None]:
-        """Raises Cancelled while it waits."""
-        self._enter(cancel, is_alone=False)
-        try:
-            yield
-        finally:
-            self._leave()
-
-    @contextmanager
-    def alone(self, cancel: Cancellation) -> Iterator[None]:
-        """Once those inside have left. Raises Cancelled while it waits."""
-        self._enter(cancel, is_alone=True)
+    def entered(self, cancel: Cancellation, *, is_alone: bool) -> Iterator[None]:
+        """Beside others, or alone once those inside have left. Raises Cancelled while it waits."""
+        self._enter(cancel, is_alone=is_alone)
         try:
             yield
         finally:

@@ -31,9 +31,8 @@ class CountedStarts:
             ticket.cancellation.stop_clock()  # until it begins; loading models and waiting are not the job's time
             separator.prepare(ticket.cancellation)
             # If it dies again, and we with it, nobody else's record shall be charged for that.
-            entered = self.gate.alone if starts else self.gate.beside_others
             try:
-                with entered(ticket.cancellation):
+                with self.gate.entered(ticket.cancellation, is_alone=starts > 0):
                     return self._start(ticket, track, separator)
             except WorkerCrashed as crash:
                 log.warning("separator.crashed", reason=str(crash), starts=starts + 1)

@@ -71,7 +71,8 @@ class AvroCodec:
         self._parsed = {kind: fastavro.parse_schema(raw) for kind, raw in self._raw.items()}
         self._fingerprints = {kind: fingerprint(raw) for kind, raw in self._raw.items()}
         self._writers = {
-            kind: {fingerprint(schema): parse_writers(schema) for schema in (*load_earlier(name), self._raw[kind])}
+            kind: {fingerprint(earlier): parse_writers(earlier) for earlier in load_earlier(name)}
+            | {self._fingerprints[kind]: self._parsed[kind]}
             for kind, name in SCHEMA_FILES.items()
         }
         self._registered: dict[int, Any] = {}

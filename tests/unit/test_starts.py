@@ -146,11 +146,11 @@ def test_tracks_without_a_past_are_separated_side_by_side(tmp_path: Path) -> Non
 def test_a_track_that_waits_to_be_alone_can_be_cancelled() -> None:
     """It leaves the gate as if it had never been there, is charged nothing, and those behind it go on."""
     gate, unwanted = Gate(), Cancellation()
-    with gate.beside_others(Cancellation()):
+    with gate.entered(Cancellation(), is_alone=False):
         unwanted.cancel("user")
-        with pytest.raises(Cancelled), gate.alone(unwanted):
+        with pytest.raises(Cancelled), gate.entered(unwanted, is_alone=True):
             raise AssertionError("it was let in")
-        with gate.beside_others(Cancellation()):
+        with gate.entered(Cancellation(), is_alone=False):
             pass
-    with gate.alone(Cancellation()):
+    with gate.entered(Cancellation(), is_alone=True):
         pass
