@@ -21,7 +21,7 @@ from consumer.adapters.avro import AvroCodec
 from consumer.adapters.model_sources import ReleaseSource
 from consumer.cli.progress import progress_bar
 from consumer.client import Client
-from consumer.errors import Rejected
+from consumer.errors import ModelSourceUnavailable, Rejected
 from consumer.events import DeadLetter, SeparationProgress, SeparationRequest, SeparationResult, SourceObject
 from consumer.settings import KafkaSettings, SeparatorSettings, TopicSettings
 from consumer.weights import Weights
@@ -70,7 +70,7 @@ def _model_path(console: Console) -> tuple[Path, str]:
             pretrained.model_path.absolute(),
             "the weights under MODEL_PATH, which are Spleeter's pretrained ones unless you put others there",
         )
-    except Rejected:
+    except (Rejected, ModelSourceUnavailable):
         own = Path(__file__).with_name("weights")
         return own, "the small demonstration weights of this repository (Spleeter's own can't be fetched here)"
 

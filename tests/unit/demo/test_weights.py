@@ -2,7 +2,12 @@
 
 from pathlib import Path
 
+import pytest
+from rich.console import Console
+
 from consumer.separator.models import checkpoint_files, load_spec
+from demo.__main__ import _model_path
+from devstack.service import free_port
 
 WEIGHTS = Path(__file__).parents[3] / "demo" / "weights"
 
@@ -23,3 +28,13 @@ def test_the_model_is_complete_and_small() -> None:
     assert all(path.stat().st_size for path in files)
     assert (folder / ".probe").read_text() == "OK"
     assert sum(path.stat().st_size for path in folder.iterdir()) < 4_000_000
+
+
+def test_without_a_way_to_the_pretrained_weights_the_demo_has_its_own(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whether their source can't be reached or there is none."""
+    monkeypatch.setenv("MODEL_PATH", str(tmp_path))
+    for sources in (f"http://127.0.0.1:{free_port()}", "none"):
+        monkeypatch.setenv("MODEL_SOURCES", sources)
+        assert _model_path(Console(quiet=True))[0] == WEIGHTS
