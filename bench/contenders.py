@@ -98,7 +98,7 @@ def start(runtime: str, model: str) -> dict[str, float]:
     from consumer.weights import Weights
 
     path = SeparatorSettings.load().model_path
-    weights = Weights(path, [], prepare=keep_conversion if runtime == "openvino" else None)
+    weights = Weights(path, [], prepare=None if runtime == "tensorflow" else keep_conversion)
     weights.ensure(model)
     configuration = Configure(
         model_path=path,

@@ -74,7 +74,7 @@ def make_replica(settings: Settings, *, separator_command: Sequence[str] = SEPAR
     weights = Weights(
         settings.separator.model_path,
         model_sources(settings.separator.model_sources, store),
-        prepare=keep_conversion if settings.separator.separator_runtime == "openvino" else None,
+        prepare=None if settings.separator.separator_runtime == "tensorflow" else keep_conversion,
     )
     loop = Loop(
         source,

@@ -144,15 +144,15 @@ def test_every_format_is_written_from_inside(place: Place) -> None:
     assert bench.client.status.sandbox == "landlock, limits"
 
 
-@pytest.mark.parametrize("is_kept", [True, False])
-def test_openvino_works_from_inside(place: Place, is_kept: bool) -> None:
+@pytest.mark.parametrize(("runtime", "is_kept"), [("openvino", True), ("openvino", False), ("ncnn", True)])
+def test_runtimes_that_convert_work_from_inside(place: Place, runtime: str, is_kept: bool) -> None:
     """A conversion that was made outside is used; without one the separator converts for itself, and keeps nothing."""
     folder = place.models / "2stems"
     if is_kept:
         keep_conversion("2stems", folder, weights_sha256(checkpoint_files("2stems", folder)[1]))
     before = {path: path.stat().st_mtime_ns for path in folder.iterdir()}
     assert (kept_path("2stems", folder) in before) == is_kept
-    bench = Bench(place.client(runtime="openvino"), "")
+    bench = Bench(place.client(runtime=runtime), "")
     try:
         bench.prepare()
         stems = bench.separate(encode_file(place.new_job() / "song.flac", music(seconds=1))).stems

@@ -1,4 +1,4 @@
-"""The second runtime: a checkpoint is converted once, and then no TensorFlow is needed."""
+"""The runtimes beside TensorFlow: a checkpoint is converted once, and then no TensorFlow is needed."""
 
 import json
 import shutil
@@ -23,13 +23,15 @@ from tests.separator.jobs import Bench, configuration
 from tests.support.audio import error_db, music
 from tests.support.files import decode_file, encode_file
 
+RUNTIMES = ("openvino", "ncnn")
+
 # Loads 2stems and prints which modules that took.
 LOAD = """
 import json, sys
 from pathlib import Path
 from consumer.separator.models import load_spec
 from consumer.separator.runtimes import make_runtime
-network = make_runtime("openvino").load(load_spec("2stems", Path(sys.argv[1])))
+network = make_runtime(sys.argv[2]).load(load_spec("2stems", Path(sys.argv[1])))
 print(json.dumps([network.weights_sha256, *sys.modules]))
 """
 
@@ -94,12 +96,13 @@ def test_the_conversion_is_the_checkpoint_and_is_kept(narrow_models: Path) -> No
     assert_same(load(narrow_models), narrow_models / "2stems")
 
 
-def test_neither_tensorflow_nor_telemetry_is_imported(model_path: Path) -> None:
+@pytest.mark.parametrize("runtime", RUNTIMES)
+def test_neither_tensorflow_nor_telemetry_is_imported(runtime: str, model_path: Path) -> None:
     """Not even by the process that has a model converted; nor what reports to OpenVINO's vendor."""
-    command = [sys.executable, "-c", LOAD, str(model_path)]
+    command = [sys.executable, "-c", LOAD, str(model_path), runtime]
     sha256, *modules = json.loads(subprocess.run(command, capture_output=True, check=True).stdout)
     assert sha256 == weights_sha256(checkpoint_files("2stems", model_path / "2stems")[1])
-    assert "openvino" in modules
+    assert runtime in modules
     assert not [name for name in modules if name.startswith(("tensorflow", "openvino_telemetry", "keras"))]
     assert kept(model_path).exists()
 
@@ -154,7 +157,7 @@ def test_a_folder_that_cant_be_written_to_is_enough(
 def test_processes_may_convert_at_once(model_path: Path) -> None:
     """Several that share a folder all get their network, and one whole conversion is there in the end."""
     before = set((model_path / "2stems").iterdir())
-    command = [sys.executable, "-c", LOAD, str(model_path)]
+    command = [sys.executable, "-c", LOAD, str(model_path), "openvino"]
     loading = [subprocess.Popen(command, stdout=subprocess.DEVNULL) for _ in range(2)]
     assert [process.wait() for process in loading] == [0, 0]
     assert set((model_path / "2stems").iterdir()) - before == {kept(model_path)}
@@ -191,22 +194,29 @@ def test_a_checkpoint_of_another_architecture_is_unavailable(model_path: Path) -
         make_runtime("openvino").load(load_spec("2stems", model_path))
 
 
-def test_a_runtime_that_is_not_installed_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Asking for OpenVINO without the extra is refused in one line that names it."""
-    monkeypatch.delitem(sys.modules, "consumer.separator.openvino_runtime", raising=False)
-    monkeypatch.setitem(sys.modules, "openvino", None)
-    with pytest.raises(Rejected, match="the runtime openvino is not installed") as refusal:
-        make_runtime("openvino")
+@pytest.mark.parametrize("runtime", RUNTIMES)
+def test_a_runtime_that_is_not_installed_is_told(runtime: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Asking for one without its extra is refused in one line that names it."""
+    monkeypatch.delitem(sys.modules, f"consumer.separator.{runtime}_runtime", raising=False)
+    monkeypatch.setitem(sys.modules, runtime, None)
+    with pytest.raises(Rejected, match=f"the runtime {runtime} is not installed") as refusal:
+        make_runtime(runtime)
     assert refusal.value.code == Code.MODEL_UNAVAILABLE
 
 
+@pytest.mark.parametrize("runtime", RUNTIMES)
 def test_a_separator_process_works_without_tensorflow(
-    converted: bytes, narrow_models: Path, separator: Bench, tmp_path: Path, request: pytest.FixtureRequest
+    runtime: str,
+    converted: bytes,
+    narrow_models: Path,
+    separator: Bench,
+    tmp_path: Path,
+    request: pytest.FixtureRequest,
 ) -> None:
     """With a kept conversion alone, a whole job gives the stems that the TensorFlow process gives."""
     wanted = separator.separate(encode_file(tmp_path / "one" / "song.wav", music(seconds=3)))
     request.getfixturevalue("no_tensorflow")
-    orders = msgspec.structs.replace(configuration(narrow_models), runtime="openvino")
+    orders = msgspec.structs.replace(configuration(narrow_models), runtime=runtime)
     own = Bench(SeparatorClient(orders, max_audio_s=60.0, environment=environment_without_secrets()), "")
     try:
         own.prepare()
