@@ -58,7 +58,7 @@ class KafkaLag:
 
     def __init__(self, settings: KafkaSettings, topics: Collection[str], describe: Describe) -> None:
         self._group, self._topics, self._describe = settings.group_id, frozenset(topics), describe
-        config = reader_config(settings) | {
+        self._config = reader_config(settings) | {
             "group.id": settings.group_id,  # nothing is subscribed or committed: it is never a member
             "enable.auto.offset.store": False,
             "enable.partition.eof": True,
@@ -66,7 +66,7 @@ class KafkaLag:
             "fetch.wait.max.ms": 100,
             "queued.max.messages.kbytes": 4096,
         }  # fmt: skip
-        self._consumer = connect(Consumer, config, "lag")
+        self._consumer = connect(Consumer, self._config, "lag")
         self._admin = connect(AdminClient, producer_config(settings), "lag")
         self._tails: dict[TopicPartition, Tail] = {}
         self._reading: set[TopicPartition] = set()
@@ -104,11 +104,19 @@ class KafkaLag:
                 if self._backlog:
                     self._log.warning("lag.unknown", reason=str(away))
                 self._backlog = None
+                self._renew()
                 self._stopped.wait(INTERVAL_S)
             except Exception as error:  # noqa: BLE001 - figures that are missing must not end the replica
                 self._log.error("lag.broken", exc_info=error)
                 self._backlog = None
                 self._stopped.wait(FRESH_S)
+
+    def _renew(self) -> None:
+        """By another client: one that met a partition without a leader may never read it again (librdkafka #5430)."""
+        self._consumer.close()
+        self._consumer = connect(Consumer, self._config, "lag")
+        self._tails.clear()
+        self._reading.clear()
 
     def _read(self) -> Backlog:
         offsets = self._offsets(self._partitions())
