@@ -92,13 +92,13 @@ def start(runtime: str, model: str) -> dict[str, float]:
     """A separator process, from its start until its model is loaded."""
     from consumer.cancellation import Cancellation
     from consumer.separator.client import SeparatorClient
-    from consumer.separator.kept import keep_conversion
+    from consumer.separator.kept import preparation
     from consumer.separator.protocol import Configure
     from consumer.settings import SeparatorSettings, environment_without_secrets
     from consumer.weights import Weights
 
     path = SeparatorSettings.load().model_path
-    weights = Weights(path, [], prepare=None if runtime == "tensorflow" else keep_conversion)
+    weights = Weights(path, [], prepare=preparation(runtime))
     weights.ensure(model)
     configuration = Configure(
         model_path=path,

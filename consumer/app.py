@@ -37,7 +37,7 @@ from consumer.publisher import Publisher
 from consumer.replica import Halt, Replica
 from consumer.retry import Check, Patience
 from consumer.scratch import Scratch
-from consumer.separator.kept import keep_conversion
+from consumer.separator.kept import preparation
 from consumer.steps.fetch import Fetch
 from consumer.steps.publish import Publish
 from consumer.steps.recall import Recall
@@ -74,7 +74,7 @@ def make_replica(settings: Settings, *, separator_command: Sequence[str] = SEPAR
     weights = Weights(
         settings.separator.model_path,
         model_sources(settings.separator.model_sources, store),
-        prepare=None if settings.separator.separator_runtime == "tensorflow" else keep_conversion,
+        prepare=preparation(settings.separator.separator_runtime),
     )
     loop = Loop(
         source,

@@ -3,6 +3,7 @@
 import contextlib
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 from consumer.separator.models import checkpoint_files
@@ -18,6 +19,13 @@ def kept_path(name: str, folder: Path) -> Path:
 def mark(sha256: str) -> bytes:
     """What a conversion of the checkpoint with this digest begins with."""
     return f"tensors {_VERSION} {sha256} ".encode()
+
+
+def preparation(runtime: str) -> Callable[[str, Path, str], None] | None:
+    """What a model (name, folder, digest) needs before this runtime's first load: TensorFlow reads checkpoints as they
+    are, the others their conversion.
+    """
+    return None if runtime == "tensorflow" else keep_conversion
 
 
 def keep_conversion(name: str, folder: Path, sha256: str) -> None:

@@ -22,11 +22,15 @@ from consumer.separator.convert import load_tensors
 from consumer.separator.models import ModelSpec, checkpoint_files, weights_sha256
 from consumer.separator.runtime import MASK_EPSILON, give_back_memory
 
+_INPUT = "x0"
 _BLOCK_FRAMES = 32  # for so many frames, what the masks are computed from stays in a core's cache
 _REDUCED = (
     "use_fp16_packed", "use_fp16_storage", "use_fp16_arithmetic", "use_bf16_packed", "use_bf16_storage",
     "use_int8_inference",
 )  # fmt: skip
+
+# ncnn's padding 4 and 14 to 16 (left, top, right, bottom), as TensorFlow's SAME; with a stride of 2 for a kernel of 5.
+_AROUND_3, _STRIDED_5 = "4=1 14=1", "3=2 4=1 14=1 15=2 16=2"
 
 
 class NCNNRuntime:
@@ -51,12 +55,13 @@ class NCNNNetwork:
         give_back_memory()
 
     def masks(self, magnitudes: Array) -> Array:
-        logits = list(self._threads.map(lambda network: network.logits(magnitudes), self._networks))
-        masks = np.empty((len(logits), *magnitudes.shape), np.float32)
+        mix = np.ascontiguousarray(magnitudes)
+        logits = list(self._threads.map(lambda network: network.logits(mix), self._networks))
+        masks = np.empty((len(logits), *mix.shape), np.float32)
 
         def fill(start: int) -> None:
             block = np.s_[:, start : start + _BLOCK_FRAMES]
-            _fill_masks(self.spec, masks[:, *block], [stem[block] for stem in logits], magnitudes[block])
+            _fill_masks(self.spec, masks[:, *block], [stem[block] for stem in logits], mix[block])
 
         list(self._threads.map(fill, range(0, self.spec.segment_frames, _BLOCK_FRAMES)))
         return masks
@@ -76,7 +81,7 @@ def _fill_masks(spec: ModelSpec, masks: Array, logits: Sequence[Array], mix: Arr
         masks += 1
         np.reciprocal(masks, out=masks)
     masks *= mix
-    np.power(masks, spec.separation_exponent, out=masks)
+    masks **= spec.separation_exponent  # not by np.power, which is far slower for a square
     total = masks.sum(0)
     total += np.float32(MASK_EPSILON)
     masks += np.float32(MASK_EPSILON / len(masks))
@@ -87,7 +92,7 @@ class _StemNetwork:
     """One stem's network, compiled: most of its kernels are kept transformed."""
 
     def __init__(self, spec: ModelSpec, weights: UNetWeights, pools: tuple[Any, Any], threads: int) -> None:
-        graph = _unet(spec, weights)
+        graph, self._output = _unet(spec, weights)
         self._pools = pools  # these must outlive the network
         self._net = ncnn.Net()
         options = self._net.opt
@@ -98,16 +103,15 @@ class _StemNetwork:
             setattr(options, reduced, False)
         self._net.load_param_mem(graph.text())
         self._net.load_model_mem(b"".join(graph.weights))
-        self._output = graph.last
 
     def logits(self, magnitudes: Array) -> Array:
-        """(channels, T, F) -> (channels, T, F)."""
+        """(channels, T, F), contiguous -> (channels, T, F)."""
         with self._net.create_extractor() as extractor:
-            extractor.input("x0", ncnn.Mat(np.ascontiguousarray(magnitudes)))
+            extractor.input(_INPUT, ncnn.Mat(magnitudes))
             failed, logits = extractor.extract(self._output)
         if failed:
             raise MemoryError(f"ncnn could not compute a segment ({failed})")
-        return np.array(logits)
+        return np.asarray(logits)
 
 
 class _Graph:
@@ -115,31 +119,37 @@ class _Graph:
 
     def __init__(self, frames: int, bins: int) -> None:
         self.weights: list[bytes] = []
-        self._lines = [f"Input x0 0 1 x0 0={bins} 1={frames} 2=2"]
+        self._lines = [f"Input {_INPUT} 0 1 {_INPUT} 0={bins} 1={frames} 2=2"]
         self._blobs = 1
-        self.last = "x0"
 
     def text(self) -> str:
         return "\n".join(["7767517", f"{len(self._lines)} {self._blobs}", *self._lines, ""])
 
-    def add(self, kind: str, inputs: Sequence[str], options: str = "", *weights: bytes, outputs: int = 1) -> list[str]:
-        """A layer; returns the names of what it gives."""
+    def add(self, kind: str, inputs: Sequence[str], options: str = "", *weights: bytes) -> str:
+        """A layer; returns the name of what it gives, which one other layer may take."""
+        [given] = self._layer(kind, inputs, options, outputs=1)
+        self.weights += weights
+        return given
+
+    def split(self, x: str) -> list[str]:
+        """Two names of the same, for two layers to take."""
+        return self._layer("Split", [x], "", outputs=2)
+
+    def _layer(self, kind: str, inputs: Sequence[str], options: str, *, outputs: int) -> list[str]:
         given = [f"x{self._blobs + number}" for number in range(outputs)]
         self._blobs += outputs
         self._lines.append(f"{kind} {given[0]} {len(inputs)} {outputs} {' '.join([*inputs, *given])} {options}")
-        self.weights += weights
-        self.last = given[-1]
         return given
 
 
-def _unet(spec: ModelSpec, weights: UNetWeights) -> _Graph:
-    """(2, T, F) magnitudes -> (2, T, F) logits. Skips are the convolutions' raw outputs."""
+def _unet(spec: ModelSpec, weights: UNetWeights) -> tuple[_Graph, str]:
+    """(2, T, F) magnitudes -> (2, T, F) logits, by what name. Skips are the convolutions' raw outputs."""
     graph = _Graph(spec.segment_frames, spec.frequency_bins)
     skips: list[str] = []
-    x = graph.last
+    x = _INPUT
     for layer in weights.down:
         is_plain = layer is weights.down[0] or layer is weights.down[-1]
-        raw, inner = graph.add("Split", [_convolution_down(graph, x, layer, is_plain=is_plain)], outputs=2)
+        raw, inner = graph.split(_convolution_down(graph, x, layer, is_plain=is_plain))
         skips.append(raw)
         x = _activate(graph, spec.encoder_activation, _normalize(graph, inner, layer))
     x = skips.pop()  # the innermost normalization and activation lead nowhere, as in Spleeter
@@ -148,46 +158,45 @@ def _unet(spec: ModelSpec, weights: UNetWeights) -> _Graph:
         raw = _convolution_up(graph, x, layer, is_plain=is_plain)
         x = _normalize(graph, _activate(graph, spec.decoder_activation, raw), layer)
         if skips:
-            [x] = graph.add("Concat", [skips.pop(), x])
-    _convolution(graph, x, weights.last.kernel, weights.last.bias, "2=2 4=3 14=3")
-    return graph
+            x = graph.add("Concat", [skips.pop(), x])
+    return graph, _convolution(graph, x, weights.last.kernel, weights.last.bias, "2=2 4=3 14=3")
 
 
 def _convolution_down(graph: _Graph, x: str, layer: Layer, *, is_plain: bool) -> str:
     """With a stride of 2."""
     if is_plain:
-        return _convolution(graph, x, layer.kernel, layer.bias, "3=2 4=1 15=2 14=1 16=2")
-    [phases] = graph.add("Reorg", [x], "0=2")
-    return _convolution(graph, phases, phase_kernel(layer.kernel), layer.bias, "4=1 14=1")
+        return _convolution(graph, x, layer.kernel, layer.bias, _STRIDED_5)
+    phases = graph.add("Reorg", [x], "0=2")
+    return _convolution(graph, phases, phase_kernel(layer.kernel), layer.bias, _AROUND_3)
 
 
 def _convolution_up(graph: _Graph, x: str, layer: Layer, *, is_plain: bool) -> str:
     """Transposed, with a stride of 2."""
     if is_plain:
         kernel = layer.kernel.swapaxes(2, 3)
-        return _convolution(graph, x, kernel, layer.bias, "3=2 4=1 15=2 14=1 16=2", kind="Deconvolution")
-    phases = _convolution(graph, x, subpixel_kernel(layer.kernel), np.repeat(layer.bias, 4), "4=1 14=1")
-    return graph.add("PixelShuffle", [phases], "0=2")[0]
+        return _convolution(graph, x, kernel, layer.bias, _STRIDED_5, kind="Deconvolution")
+    phases = _convolution(graph, x, subpixel_kernel(layer.kernel), np.repeat(layer.bias, 4), _AROUND_3)
+    return graph.add("PixelShuffle", [phases], "0=2")
 
 
 def _convolution(graph: _Graph, x: str, kernel: Array, bias: Array, options: str, *, kind: str = "Convolution") -> str:
     """kernel: (height, width, in, out). options: ncnn's, by number: dilation 2, stride 3, padding 4 and 14 to 16."""
     size = f"0={kernel.shape[3]} 1={kernel.shape[0]} 5=1 6={kernel.size}"
     stored = np.ascontiguousarray(kernel.transpose(3, 2, 0, 1))
-    return graph.add(kind, [x], f"{size} {options}", b"\0\0\0\0", stored.tobytes(), bias.tobytes())[0]
+    return graph.add(kind, [x], f"{size} {options}", b"\0\0\0\0", stored.tobytes(), bias.tobytes())
 
 
 def _activate(graph: _Graph, name: str, x: str) -> str:
     match name:
         case "ReLU":
-            return graph.add("ReLU", [x])[0]
+            return graph.add("ReLU", [x])
         case "LeakyReLU":
-            return graph.add("ReLU", [x], "0=0.2")[0]
+            return graph.add("ReLU", [x], "0=0.2")
         case _:
-            return graph.add("ELU", [x], "0=1.0")[0]
+            return graph.add("ELU", [x], "0=1.0")
 
 
 def _normalize(graph: _Graph, x: str, layer: Layer) -> str:
     assert layer.scale is not None
     assert layer.shift is not None
-    return graph.add("Scale", [x], f"0={len(layer.scale)} 1=1", layer.scale.tobytes(), layer.shift.tobytes())[0]
+    return graph.add("Scale", [x], f"0={len(layer.scale)} 1=1", layer.scale.tobytes(), layer.shift.tobytes())
