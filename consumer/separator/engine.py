@@ -4,10 +4,11 @@ Four stages overlap, each a step ahead of the next: reading and analysis, the ne
 """
 
 from collections.abc import Generator, Iterator
+from functools import partial
 
 import numpy as np
 
-from consumer.separator.flow import ahead
+from consumer.separator.flow import ahead, side_by_side
 from consumer.separator.models import ModelSpec
 from consumer.separator.runtime import Array, Network
 from consumer.separator.spectral import Read, Samples, SegmentSpectrum, Synthesis, analyse
@@ -24,24 +25,15 @@ def separate(network: Network, read: Read, *, high_frequencies: str | None = Non
     """
     spec = network.spec
     averages = (high_frequencies or spec.mask_extension) == "average"
-    masked = _masked(network, ahead(analyse(spec, read)))
+    masked = side_by_side(partial(_masked, network), ahead(analyse(spec, read)), network.segments_at_once)
     return ahead(_synthesised(spec, ahead(masked), averages_high_frequencies=averages))
 
 
-# Each `del` below lets go of what the next stage has, or had: it would else live until its successor arrives.
-
-
-def _masked(network: Network, segments: Generator[SegmentSpectrum]) -> Generator[tuple[SegmentSpectrum, Array]]:
+def _masked(network: Network, segment: SegmentSpectrum) -> tuple[SegmentSpectrum, Array]:
     spec = network.spec
     magnitudes = np.zeros((2, spec.segment_frames, spec.frequency_bins), np.float32)
-    try:
-        for segment in segments:
-            np.abs(segment.stft[..., : spec.frequency_bins], out=magnitudes[:, : segment.frames])
-            magnitudes[:, segment.frames :] = 0
-            yield segment, network.masks(magnitudes)
-            del segment
-    finally:
-        segments.close()
+    np.abs(segment.stft[..., : spec.frequency_bins], out=magnitudes[:, : segment.frames])
+    return segment, network.masks(magnitudes)
 
 
 def _synthesised(
@@ -51,7 +43,7 @@ def _synthesised(
     try:
         for segment, masks in masked:
             stems = tuple(synthesis.stem(i, segment, mask) for i, mask in enumerate(masks))
-            del segment, masks
+            del segment, masks  # what the next stage has, or had, would else live until its successor arrives
             yield stems
             del stems
     finally:

@@ -5,9 +5,13 @@ Errors travel with the values and are raised where those would have arrived; clo
 
 import queue
 import threading
+from collections import deque
 from collections.abc import Callable, Generator, Iterable
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import closing
 from typing import Generic, TypeVar
 
+S = TypeVar("S")
 T = TypeVar("T")
 
 
@@ -53,6 +57,22 @@ def ahead(items: Iterable[T]) -> Generator[T]:
         thread.join()
         if isinstance(items, Generator):
             items.close()
+
+
+def side_by_side(work: Callable[[S], T], items: Generator[S], width: int) -> Generator[T]:
+    """work(item) for each, in their order, while up to `width` of them are being computed.
+
+    Closing this generator closes `items` and waits for what is being computed.
+    """
+    with closing(items), ThreadPoolExecutor(width) as threads:
+        begun: deque[Future[T]] = deque()
+        for item in items:
+            begun.append(threads.submit(work, item))
+            del item
+            if len(begun) == width:
+                yield begun.popleft().result()
+        while begun:
+            yield begun.popleft().result()
 
 
 class Sink(Generic[T]):

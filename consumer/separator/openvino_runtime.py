@@ -27,6 +27,8 @@ class OpenVINORuntime:
 
 
 class OpenVINONetwork:
+    segments_at_once = 1  # it divides each among all cores
+
     def __init__(self, spec: ModelSpec) -> None:
         self.spec = spec
         self.weights_sha256 = weights_sha256(checkpoint_files(spec.name, spec.folder)[1])

@@ -20,6 +20,7 @@ class Network(Protocol):
 
     spec: ModelSpec
     weights_sha256: str
+    segments_at_once: int  # that is how many threads best call `masks` at the same time
 
     def masks(self, magnitudes: Array) -> Array:
         """Masks of one segment.
