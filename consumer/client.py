@@ -5,6 +5,7 @@ client = Client(KafkaSettings.load(), topics, AvroCodec())
 outcome = client.send_and_wait(SeparationRequest(...), timeout_s=60)
 """
 
+import logging
 import time
 from collections.abc import Iterator
 from contextlib import closing
@@ -17,7 +18,7 @@ from confluent_kafka import TopicPartition as KafkaPartition
 from consumer.adapters.avro import AvroCodec
 from consumer.adapters.kafka_config import connect, producer_config, reader_config
 from consumer.adapters.kafka_patience import patiently
-from consumer.errors import BrokerUnavailable
+from consumer.errors import BrokerUnavailable, Rejected
 from consumer.events import (
     DeadLetter,
     Event,
@@ -30,6 +31,7 @@ from consumer.model import Headers
 from consumer.settings import KafkaSettings, TopicSettings
 
 _REQUEST_S = 10.0
+_log = logging.getLogger(__name__)
 
 
 class Client:
@@ -87,7 +89,10 @@ class Client:
 
 
 class Watch:
-    """Reads what was committed, without a group of its own; iterates for ever."""
+    """Reads what was committed, without a group of its own; iterates for ever.
+
+    A record that is no event, which anyone might write, is passed over with a warning to this module's logger.
+    """
 
     def __init__(
         self, kafka: KafkaSettings, kinds: dict[str, type[Event]], codec: AvroCodec, *, from_beginning: bool
@@ -113,12 +118,17 @@ class Watch:
         return places
 
     def poll(self, timeout_s: float) -> Event | None:
-        """The next event, None if there is none within timeout_s."""
+        """The next event, None if there is none within timeout_s, or what came was no event."""
         message = self._consumer.poll(timeout_s)
         if message is None or message.error():
             return None
-        value = message.value()
-        return self._codec.decode(self._kinds[message.topic() or ""], value if isinstance(value, bytes) else None)
+        topic, value = message.topic() or "", message.value()
+        try:
+            return self._codec.decode(self._kinds[topic], value if isinstance(value, bytes) else None)
+        except Rejected as rejected:
+            where = f"{topic} [{message.partition()}] at offset {message.offset()}"
+            _log.warning("%s is no event: %s: %s", where, rejected.code, rejected.message)
+            return None
 
     def __iter__(self) -> Iterator[Event]:
         while True:

@@ -8,7 +8,7 @@ from confluent_kafka import Producer
 from consumer import client as module
 from consumer.adapters.avro import AvroCodec
 from consumer.client import Client, Watch
-from consumer.errors import BrokerUnavailable, ConsumerError, Rejected
+from consumer.errors import BrokerUnavailable, ConsumerError
 from consumer.events import (
     DeadLetter,
     Event,
@@ -140,13 +140,18 @@ def test_waiting_has_an_end(client: Client, monkeypatch: pytest.MonkeyPatch) -> 
     assert len(closed) == 2
 
 
-def test_a_strangers_record_is_an_error_of_ours(client: Client, topics: TopicSettings, cluster: Producer) -> None:
-    """What is no event in a topic of events is told of, not taken for one."""
-    watch = client.watch()
+def test_a_strangers_record_is_passed_over(
+    client: Client, topics: TopicSettings, cluster: Producer, caplog: pytest.LogCaptureFixture
+) -> None:
+    """What is no event in a topic of events is told of, and what comes behind it is seen all the same."""
+    watch = client.watch(from_beginning=True)
     publish(cluster, topics.results, value=b"garbage")
-    with pytest.raises(Rejected):
-        take(watch, 1)
-    watch.close()
+    publish(cluster, topics.results, SeparationResult(request_id="r"))
+    publish(cluster, topics.dead_letter, DeadLetter(request_id="r", code="X"))
+    assert {type(event) for event in take(watch, 2)} == {SeparationResult, DeadLetter}
+    [told] = caplog.messages
+    assert told.startswith(f"{topics.results} [")
+    assert " is no event: AVRO_UNDECODABLE: " in told
 
 
 @pytest.mark.parametrize("call", ["send", "watch"])
