@@ -1,6 +1,8 @@
 """Lets the stages of a computation overlap: each runs in a thread of its own, one step ahead of the next.
 
-Errors travel with the values and are raised where those would have arrived; closing ends the threads.
+Errors travel with the values and are raised where those would have arrived; closing ends the threads. Nothing here may
+end in a circle of references: in a process as large as TensorFlow's the garbage collector hardly ever looks for those,
+and a job's samples would stay for dozens of jobs.
 """
 
 import queue
@@ -52,6 +54,7 @@ def ahead(items: Iterable[T]) -> Generator[T]:
             yield item  # type: ignore[misc]
             del item
     finally:
+        item = error = None  # an error knows this frame by its traceback
         stopped.set()
         wanted.release()
         thread.join()
@@ -76,20 +79,20 @@ def side_by_side(work: Callable[[S], T], items: Generator[S], width: int) -> Gen
 
 
 class Sink(Generic[T]):
-    """Calls `take` with each item in another thread, up to `depth` items behind."""
+    """Calls `take` with each item in another thread, up to `depth` items behind. Close it in the end."""
 
     def __init__(self, take: Callable[[T], None], depth: int = 1) -> None:
-        self._take = take
         self._waiting: queue.Queue[T | None] = queue.Queue(depth)
         self._error: BaseException | None = None
-        self._thread = threading.Thread(target=self._run, daemon=True)
+        # The thread alone has `take`, which may well lead to this sink, and lets go of it when it ends.
+        self._thread = threading.Thread(target=self._run, args=(take,), daemon=True)
         self._thread.start()
 
-    def _run(self) -> None:
+    def _run(self, take: Callable[[T], None]) -> None:
         while (item := self._waiting.get()) is not None:
             if self._error is None:
                 try:
-                    self._take(item)
+                    take(item)
                 except BaseException as error:  # noqa: BLE001 - it is raised again by put or finish
                     self._error = error
 
@@ -101,12 +104,16 @@ class Sink(Generic[T]):
 
     def finish(self) -> None:
         """Wait until every item is taken. Raises what any of them raised."""
-        self.close()
+        self._join()
         if self._error is not None:
             raise self._error
 
     def close(self) -> None:
-        """End the thread after the items at hand."""
+        """End the thread after the items at hand, and forget what they raised."""
+        self._join()
+        self._error = None
+
+    def _join(self) -> None:
         if self._thread.is_alive():
             self._waiting.put(None)
             self._thread.join()

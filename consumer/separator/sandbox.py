@@ -14,6 +14,7 @@ import sys
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import TypeVar
 
@@ -76,8 +77,7 @@ def limit() -> str:
 
 def confine(reach: Reach) -> str:
     """Confine this thread, and all that it starts; returns what holds, or why it does not, in a few words."""
-    libc = ctypes.CDLL(None, use_errno=True)
-    libc.syscall.restype = ctypes.c_long
+    libc = _libc()
     try:
         version = _version(libc)
         kinds = (1 << max(count for since, count in _FILE_KINDS if version >= since)) - 1
@@ -104,6 +104,13 @@ def start_confined(reach: Reach | None, start: Callable[[], T]) -> T:
         return start()
     with ThreadPoolExecutor(1, initializer=confine, initargs=(reach,)) as thread:
         return thread.submit(start).result()
+
+
+@cache  # each CDLL makes a class, which is work for the garbage collector
+def _libc() -> ctypes.CDLL:
+    libc = ctypes.CDLL(None, use_errno=True)
+    libc.syscall.restype = ctypes.c_long
+    return libc
 
 
 def _version(libc: ctypes.CDLL) -> int:
