@@ -1,8 +1,13 @@
 """Has a track separated. A record may kill its separator, or us: starts are counted where the count survives that."""
 
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from typing import Any
 
+from consumer.cancellation import Cancellation
 from consumer.errors import Code, Rejected, WorkerCrashed
 from consumer.gate import Gate
 from consumer.lease import Ticket
@@ -10,6 +15,7 @@ from consumer.ledger import Ledger
 from consumer.model import LocalTrack, Separation
 from consumer.ports import Separator
 from consumer.progress import ProgressReporter
+from consumer.steps.validate import deadline_exceeded
 
 MAX_STARTS = 3  # of a record that kills its separator, or its whole replica
 FORGET_WITHIN_S = 0.3  # small stems are stored by then, and a transaction is saved
@@ -44,7 +50,8 @@ class CountedStarts:
         cancel.start_clock(self.max_job_s)
         try:
             report = self.progress.reporter(track.job.request.request_id, ticket.redelivery.attempt)
-            separation = separator.separate(track.job, track.path, cancel=cancel, on_progress=report)
+            with _until(track.job.request.deadline, cancel):
+                separation = separator.separate(track.job, track.path, cancel=cancel, on_progress=report)
         except WorkerCrashed:
             raise
         except BaseException:
@@ -52,3 +59,20 @@ class CountedStarts:
             raise
         self.ledger.forget_start(ticket, within_s=FORGET_WITHIN_S)
         return separation
+
+
+@contextmanager
+def _until(deadline: datetime | None, cancel: Cancellation) -> Iterator[None]:
+    """What goes on within this is cancelled at the request's deadline."""
+    if deadline is None:
+        yield
+        return
+    left_s = (deadline - datetime.now(UTC)).total_seconds()
+    reason = ("deadline", deadline_exceeded(deadline))
+    timer = threading.Timer(min(left_s, threading.TIMEOUT_MAX), cancel.cancel, reason)
+    timer.daemon = True
+    timer.start()
+    try:
+        yield
+    finally:
+        timer.cancel()

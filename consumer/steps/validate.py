@@ -48,7 +48,11 @@ class Validate:
 def check_deadline(request: SeparationRequest) -> None:
     """Raises Rejected(DEADLINE_EXCEEDED) if nobody waits for the request any more."""
     if request.deadline is not None and datetime.now(UTC) > request.deadline:
-        raise Rejected(Code.DEADLINE_EXCEEDED, f"its deadline was {request.deadline.isoformat(timespec='seconds')}")
+        raise deadline_exceeded(request.deadline)
+
+
+def deadline_exceeded(deadline: datetime) -> Rejected:
+    return Rejected(Code.DEADLINE_EXCEEDED, f"its deadline was {deadline.isoformat(timespec='seconds')}")
 
 
 def _check_words(request: SeparationRequest) -> None:

@@ -2,6 +2,7 @@
 
 import random
 import signal
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -84,12 +85,12 @@ def test_a_bad_deployment_stops_instead_of_emptying_the_topic(traffic: Traffic) 
     assert platform.lag() == 2 * MAX_UNEXPECTED_IN_A_ROW - len(letters)
 
 
-def held(traffic: Traffic, **environment: str) -> ReplicaProcess:
-    """A replica at work on a job that does not end by itself."""
+def held(traffic: Traffic, *, patience: timedelta | None = None, **environment: str) -> ReplicaProcess:
+    """A replica at work on a job that does not end by itself, and whose deadline is that far off."""
     traffic.add_source("endless.wav", WAITS)
     replica = traffic.platform.start_replica(CHAOS_RELEASE=str(traffic.platform.folder / "never"), **environment)
     replica.wait_ready()
-    traffic.send_request(partition=0, source="endless.wav")
+    traffic.send_request(partition=0, source="endless.wav", deadline=patience and datetime.now(UTC) + patience)
     traffic.flush()
     wait_for(lambda: replica.said("separation.fetch"))
     return replica
@@ -104,6 +105,18 @@ def test_a_job_that_takes_too_long_is_stopped(traffic: Traffic) -> None:
     [letter], results = outcomes_of(traffic.platform)
     assert (letter.code, letter.stage) == ("DEADLINE_EXCEEDED", "separate")
     assert "MAX_JOB_S" in letter.message
+    assert len(results) == 1
+
+
+def test_a_job_is_stopped_at_its_deadline(traffic: Traffic) -> None:
+    """What is still being separated then ends as DEADLINE_EXCEEDED; what comes behind it is done."""
+    held(traffic, patience=timedelta(seconds=8))  # by far enough for it to begin
+    send_good(traffic, partition=0)
+    traffic.flush()
+    wait_for(lambda: traffic.platform.lag() == 0)
+    [letter], results = outcomes_of(traffic.platform)
+    assert (letter.code, letter.stage) == ("DEADLINE_EXCEEDED", "separate")
+    assert "its deadline was" in letter.message
     assert len(results) == 1
 
 

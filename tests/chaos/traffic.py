@@ -67,7 +67,11 @@ class Traffic:
                     self.send_request()
 
     def send_request(
-        self, again: SeparationRequest | None = None, partition: int | None = None, source: str | None = None
+        self,
+        again: SeparationRequest | None = None,
+        partition: int | None = None,
+        source: str | None = None,
+        deadline: datetime | None = None,
     ) -> SeparationRequest:
         """A new request, or one that was sent before; for any source, or for this one."""
         self._number += 1
@@ -75,6 +79,7 @@ class Traffic:
         request = again or SeparationRequest(
             request_id=uuid.UUID(bytes=self.random.randbytes(16)).hex,
             source=SourceObject(bucket=self.platform.source_bucket, key=key),
+            deadline=deadline,
             requested_at=datetime.now(UTC),
         )
         if again is None:

@@ -2,6 +2,7 @@
 
 import threading
 from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +19,7 @@ from consumer.ledger import Ledger
 from consumer.model import LocalTrack, ObjectFacts, Separation
 from consumer.progress import ProgressReporter
 from consumer.starts import MAX_STARTS, CountedStarts
-from tests.support.fakes import FakeNotices, FakeSeparator, a_job
+from tests.support.fakes import FakeNotices, FakeSeparator, a_job, a_request
 from tests.support.platform import wait_for
 from tests.unit.test_ledger import T0, admit, take
 
@@ -50,9 +51,9 @@ class Bench:
         admit(self.ledger, T0, offset)
         return take(self.ledger)
 
-    def separate(self, ticket: Ticket, separator: Any = None) -> Separation:
+    def separate(self, ticket: Ticket, separator: Any = None, **request: Any) -> Separation:
         source = ObjectFacts(bucket="in", key="a.mp3", etag="e", size_bytes=1)
-        track = LocalTrack(job=a_job(), source=source, path=self.folder / "a.mp3", sha256="0" * 64)
+        track = LocalTrack(job=a_job(a_request(**request)), source=source, path=self.folder / "a.mp3", sha256="0" * 64)
         with capture_logs():
             return self.starts.separate(ticket, track, separator or self.separator, structlog.get_logger())
 
@@ -89,6 +90,31 @@ def test_a_start_that_is_no_crash_is_taken_back(tmp_path: Path) -> None:
     with pytest.raises(Rejected, match="died over it 3 times"):
         bench.separate(third)
     assert bench.ledger.starts(third) == MAX_STARTS
+
+
+def test_a_separation_ends_at_its_deadline(tmp_path: Path) -> None:
+    """A separation that is under way is stopped when nobody waits for it any more; and no start is left behind."""
+    bench = Bench(tmp_path)
+    ticket = bench.ticket()
+
+    def endless(*arguments: Any, cancel: Cancellation, **rest: Any) -> Separation:
+        while True:
+            cancel.sleep(20.0)
+
+    bench.separator.separate = endless  # type: ignore[method-assign]
+    with pytest.raises(Cancelled) as ended:
+        bench.separate(ticket, deadline=datetime.now(UTC) + timedelta(milliseconds=50))
+    assert ended.value.rejection
+    assert (ended.value.rejection.code, ended.value.reason) == (Code.DEADLINE_EXCEEDED, "deadline")
+    assert bench.ledger.starts(ticket) == 0
+
+
+@pytest.mark.parametrize("deadline", [datetime.now(UTC) + timedelta(hours=1), datetime.max.replace(tzinfo=UTC)])
+def test_a_deadline_is_forgotten_with_its_separation(tmp_path: Path, deadline: datetime) -> None:
+    bench = Bench(tmp_path)
+    before = threading.active_count()
+    bench.separate(bench.ticket(), deadline=deadline)
+    wait_for(lambda: threading.active_count() == before)
 
 
 def test_a_track_that_killed_before_is_separated_alone(tmp_path: Path) -> None:
