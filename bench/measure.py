@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 import psutil
 
-from consumer.separator.client import ALLOCATION
+from consumer.separator.memory import ALLOCATION
 
 _EVERY_S = 0.02
 _FORK_S = 0.2  # until a process that was just forked runs its own program, it looks as large as its parent

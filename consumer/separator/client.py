@@ -19,6 +19,7 @@ from consumer.cancellation import Cancellation
 from consumer.errors import Cancelled, Code, Rejected, WorkerCrashed
 from consumer.model import Job, Separation
 from consumer.ports import OnProgress
+from consumer.separator.memory import ALLOCATION
 from consumer.separator.protocol import (
     Alive,
     Configure,
@@ -36,10 +37,6 @@ from consumer.separator.protocol import (
 )
 from consumer.usage import NO_USAGE, Usage, usage_of
 
-# In large pages, where the system lends them, a network's maps are found sooner: 5 % less time for a job on ncnn. Two
-# arenas instead of eight a core: the threads of each job would fill them all by and by, with 80 MB after 1000 jobs.
-# glibc reads this when a process starts; what the operator sets himself holds.
-ALLOCATION = {"GLIBC_TUNABLES": "glibc.malloc.hugetlb=1:glibc.malloc.arena_max=2"}
 STOP_S = 1.0  # how long a job may take to stop before its process is killed
 RESTART_DELAY_S = 5.0  # between two attempts to get a process ready that can't be
 _DEAD, _CANCELLED = object(), object()  # what is found in the queue of replies beside replies
@@ -164,7 +161,7 @@ class _Child:
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             process_group=0,  # a terminal's or an orchestrator's signal to the group must not reach ffmpeg
-            env={**ALLOCATION, **environment},
+            env={**ALLOCATION, **environment},  # the operator's own word holds
         )
         threading.Thread(target=self._listen, daemon=True).start()
         threading.Thread(target=self._overhear, daemon=True).start()

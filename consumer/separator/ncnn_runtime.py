@@ -19,8 +19,9 @@ import numpy as np
 
 from consumer.separator.checkpoint import Array, Layer, UNetWeights, build_weights, phase_kernel, subpixel_kernel
 from consumer.separator.convert import load_tensors
+from consumer.separator.memory import give_back_memory
 from consumer.separator.models import ModelSpec, checkpoint_files, weights_sha256
-from consumer.separator.runtime import MASK_EPSILON, give_back_memory
+from consumer.separator.runtime import MASK_EPSILON
 
 _INPUT = "x0"
 _BLOCK_FRAMES = 32  # for so many frames, what the masks are computed from stays in a core's cache

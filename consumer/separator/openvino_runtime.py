@@ -8,8 +8,9 @@ import numpy as np
 
 from consumer.separator.checkpoint import Array, Layer, UNetWeights, build_weights, subpixel_kernel
 from consumer.separator.convert import load_tensors
+from consumer.separator.memory import give_back_memory
 from consumer.separator.models import ModelSpec, checkpoint_files, weights_sha256
-from consumer.separator.runtime import MASK_EPSILON, give_back_memory
+from consumer.separator.runtime import MASK_EPSILON
 
 # The package imports its converter of other frameworks' models, which takes most of its import's time and reports each
 # import to its vendor over the network. It does without, where there is none.

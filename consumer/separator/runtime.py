@@ -1,8 +1,5 @@
 """What a runtime must do: turn magnitudes into masks. Everything else of the algorithm is the engine's."""
 
-import contextlib
-import ctypes
-import gc
 from typing import Protocol
 
 import numpy as np
@@ -39,10 +36,3 @@ class Runtime(Protocol):
     def load(self, spec: ModelSpec) -> Network:
         """Raises Rejected(MODEL_UNAVAILABLE)."""
         ...
-
-
-def give_back_memory() -> None:
-    """To the system, what building a network took; glibc would keep it."""
-    gc.collect()
-    with contextlib.suppress(AttributeError):  # another C library
-        ctypes.CDLL(None).malloc_trim(0)

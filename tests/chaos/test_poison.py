@@ -4,6 +4,7 @@ import random
 import signal
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -96,27 +97,23 @@ def held(traffic: Traffic, *, patience: timedelta | None = None, **environment: 
     return replica
 
 
-def test_a_job_that_takes_too_long_is_stopped(traffic: Traffic) -> None:
-    """MAX_JOB_S ends it as DEADLINE_EXCEEDED; what comes behind it is done."""
-    held(traffic, MAX_JOB_S="1s")
+@pytest.mark.parametrize(
+    ("limit", "why"),
+    [
+        ({"MAX_JOB_S": "1s"}, "MAX_JOB_S"),
+        ({"patience": timedelta(seconds=8)}, "its deadline was"),  # by far enough for it to begin
+    ],
+    ids=["overtime", "deadline"],
+)
+def test_a_job_that_takes_too_long_is_stopped(traffic: Traffic, limit: dict[str, Any], why: str) -> None:
+    """MAX_JOB_S, and its request's own deadline, end it as DEADLINE_EXCEEDED; what comes behind it is done."""
+    held(traffic, **limit)
     send_good(traffic, partition=0)
     traffic.flush()
     wait_for(lambda: traffic.platform.lag() == 0)
     [letter], results = outcomes_of(traffic.platform)
     assert (letter.code, letter.stage) == ("DEADLINE_EXCEEDED", "separate")
-    assert "MAX_JOB_S" in letter.message
-    assert len(results) == 1
-
-
-def test_a_job_is_stopped_at_its_deadline(traffic: Traffic) -> None:
-    """What is still being separated then ends as DEADLINE_EXCEEDED; what comes behind it is done."""
-    held(traffic, patience=timedelta(seconds=8))  # by far enough for it to begin
-    send_good(traffic, partition=0)
-    traffic.flush()
-    wait_for(lambda: traffic.platform.lag() == 0)
-    [letter], results = outcomes_of(traffic.platform)
-    assert (letter.code, letter.stage) == ("DEADLINE_EXCEEDED", "separate")
-    assert "its deadline was" in letter.message
+    assert why in letter.message
     assert len(results) == 1
 
 
