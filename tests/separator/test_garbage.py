@@ -44,7 +44,7 @@ def left_by(work: Callable[[], None]) -> list[object]:
 
 
 def origin(thing: object) -> str:
-    return str(thing.f_globals["__name__"] if isinstance(thing, FrameType) else type(thing).__module__)
+    return str(thing.f_globals.get("__name__") if isinstance(thing, FrameType) else type(thing).__module__)
 
 
 def test_the_collector_is_watched() -> None:
