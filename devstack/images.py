@@ -62,14 +62,13 @@ def _make_base(engine: Engine) -> None:
         excluded = [
             f"--exclude=./{path}" for path in ("proc/*", "sys/*", "var/cache/apt/archives/*.deb", "var/lib/apt/lists/*")
         ]
-        packed = subprocess.Popen(["tar", "-C", folder, *excluded, "-c", "."], stdout=subprocess.PIPE)
         changes = [
             "ENV PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
             f"ENV PIP_CERT=/{_CERTIFICATES} SSL_CERT_FILE=/{_CERTIFICATES}",
             f"LABEL {_LABEL}={_digest([Path(__file__)])}",
         ]
-        engine.docker("import", *(f"--change={change}" for change in changes), "-", _base_name(), feed=packed)
-        packed.wait()
+        with subprocess.Popen(["tar", "-C", folder, *excluded, "-c", "."], stdout=subprocess.PIPE) as packed:
+            engine.docker("import", *(f"--change={change}" for change in changes), "-", _base_name(), feed=packed)
 
 
 def _digest(paths: Path | Iterable[Path]) -> str:
