@@ -87,7 +87,7 @@ def test_a_bad_deployment_stops_instead_of_emptying_the_topic(traffic: Traffic) 
 
 
 def held(traffic: Traffic, *, patience: timedelta | None = None, **environment: str) -> ReplicaProcess:
-    """A replica at work on a job that does not end by itself, and whose deadline is that far off."""
+    """A replica at work on a job that does not end by itself, and whose deadline, if it has one, is that far off."""
     traffic.add_source("endless.wav", WAITS)
     replica = traffic.platform.start_replica(CHAOS_RELEASE=str(traffic.platform.folder / "never"), **environment)
     replica.wait_ready()

@@ -5,6 +5,9 @@ from pathlib import Path
 
 import pytest
 
+from consumer.separator.models import load_spec
+from consumer.separator.runtime import Network
+from consumer.separator.runtimes import make_runtime
 from tests.separator.jobs import Bench, bench
 
 NARROW = (4, 8, 8, 8, 8, 8)  # filters of a network that loads and runs fast
@@ -30,6 +33,12 @@ def narrow_models(tmp_path_factory: pytest.TempPathFactory) -> Path:
     root = tmp_path_factory.mktemp("narrow-models")
     write_checkpoint(root, 2, seed=1, filters=NARROW)
     return root
+
+
+@pytest.fixture(scope="session")
+def network(narrow_models: Path) -> Network:
+    """That network, loaded in the test's own process."""
+    return make_runtime("tensorflow").load(load_spec("2stems", narrow_models))
 
 
 @pytest.fixture(scope="session")

@@ -14,18 +14,19 @@ from consumer.events import SeparationRequest, SourceObject
 from consumer.model import Job, Separation
 from consumer.ports import OnProgress
 from consumer.separator.client import SeparatorClient
+from consumer.separator.ffmpeg import FFmpeg
 from consumer.separator.protocol import Configure
 from consumer.settings import JobSettings, environment_without_secrets
 
+FFMPEG = FFmpeg(allowed_formats=JobSettings.model_fields["allowed_formats"].default)
 PATIENCE_S = 120.0  # what hangs shall fail, not hang
 
 
 def configuration(model_path: Path, models: tuple[str, ...] = ("2stems",)) -> Configure:
-    allowed = JobSettings.model_fields["allowed_formats"].default
     return Configure(
         model_path=model_path,
         runtime="tensorflow",
-        allowed_formats=allowed,
+        allowed_formats=FFMPEG.allowed_formats,
         models=models,
         scratch=Path(tempfile.gettempdir()),
     )

@@ -9,22 +9,11 @@ from types import FrameType
 import pytest
 
 from consumer.errors import Cancelled, Rejected
-from consumer.separator.ffmpeg import FFmpeg
-from consumer.separator.models import load_spec
 from consumer.separator.runtime import Network
-from consumer.separator.runtimes import make_runtime
 from consumer.separator.track import TrackOrder, separate_track
-from consumer.settings import JobSettings
+from tests.separator.jobs import FFMPEG
 from tests.support.audio import music
 from tests.support.files import encode_file
-
-FFMPEG = FFmpeg(allowed_formats=JobSettings.model_fields["allowed_formats"].default)
-Change = Callable[[TrackOrder], object]
-
-
-@pytest.fixture(scope="module")
-def network(narrow_models: Path) -> Network:
-    return make_runtime("tensorflow").load(load_spec("2stems", narrow_models))
 
 
 def left_by(work: Callable[[], None]) -> list[object]:
@@ -66,14 +55,14 @@ def test_the_collector_is_watched() -> None:
         ({"start_s": 50.0}, "OFFSET_PAST_END"),
         ({"max_audio_s": 5.0}, "AUDIO_TOO_LONG"),
         ({"format": "mp3", "bitrate": "?"}, "SEPARATION_FAILED"),
-        ({"stopped": True}, "cancelled"),
+        ({}, "cancelled"),
     ],
 )
 def test_nothing_is_left(network: Network, tmp_path: Path, options: dict[str, object], how: str) -> None:
     source = encode_file(tmp_path / "song.mp3", music(seconds=14.0))
     ends = []
     stop = threading.Event()
-    if options.pop("stopped", False):
+    if how == "cancelled":
         stop.set()
 
     def work() -> None:

@@ -6,18 +6,15 @@ from pathlib import Path
 
 import pytest
 
-from consumer.separator.ffmpeg import FFmpeg, bundled_binary
+from consumer.separator.ffmpeg import bundled_binary
 from consumer.separator.meter import Meter
-from consumer.separator.models import load_spec
 from consumer.separator.probe import probe
 from consumer.separator.runtime import Network
 from consumer.separator.tags import parse_tags
-from consumer.separator.tensorflow_runtime import TensorFlowRuntime
 from consumer.separator.track import TrackOrder, separate_track
-from consumer.settings import JobSettings
+from tests.separator.jobs import FFMPEG
 from tests.support.audio import RATE_HZ, music
 
-FFMPEG = FFmpeg(allowed_formats=JobSettings.model_fields["allowed_formats"].default)
 LYRICS = "\\\n".join(f"line {number} of many" for number in range(1500))
 METADATA = f";FFMETADATA1\ntitle=S\u00f3ng \\= one\nartist=The Artist\\; and friends\nalbum=LP\nlyrics={LYRICS}\n"
 
@@ -26,11 +23,6 @@ def run(*arguments: str) -> str:
     """What the project's ffmpeg says."""
     command = [bundled_binary(), "-hide_banner", "-nostdin", "-y", *arguments]
     return subprocess.run(command, capture_output=True, text=True, check=False).stderr
-
-
-@pytest.fixture(scope="module")
-def network(narrow_models: Path) -> Network:
-    return TensorFlowRuntime().load(load_spec("2stems", narrow_models))
 
 
 def tagged(path: Path, picture: str | None) -> Path:
