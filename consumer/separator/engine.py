@@ -25,8 +25,10 @@ def separate(network: Network, read: Read, *, high_frequencies: str | None = Non
     """
     spec = network.spec
     averages = (high_frequencies or spec.mask_extension) == "average"
-    masked = side_by_side(partial(_masked, network), ahead(analyse(spec, read)), network.segments_at_once)
-    return ahead(_synthesised(spec, ahead(masked), averages_high_frequencies=averages))
+    bins = spec.frame_length // 2 + 1 if averages else spec.frequency_bins  # nobody needs those that become zeros
+    spectra = ahead(analyse(spec, read, bins=bins))
+    masked = ahead(side_by_side(partial(_masked, network), spectra, network.segments_at_once))
+    return ahead(_synthesised(spec, masked))
 
 
 def _masked(network: Network, segment: SegmentSpectrum) -> tuple[SegmentSpectrum, Array]:
@@ -36,10 +38,8 @@ def _masked(network: Network, segment: SegmentSpectrum) -> tuple[SegmentSpectrum
     return segment, network.masks(magnitudes)
 
 
-def _synthesised(
-    spec: ModelSpec, masked: Generator[tuple[SegmentSpectrum, Array]], *, averages_high_frequencies: bool
-) -> Iterator[tuple[Samples, ...]]:
-    synthesis = Synthesis(spec, averages_high_frequencies=averages_high_frequencies)
+def _synthesised(spec: ModelSpec, masked: Generator[tuple[SegmentSpectrum, Array]]) -> Iterator[tuple[Samples, ...]]:
+    synthesis = Synthesis(spec)
     try:
         for segment, masks in masked:
             stems = tuple(synthesis.stem(i, segment, mask) for i, mask in enumerate(masks))

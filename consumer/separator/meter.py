@@ -19,7 +19,7 @@ class Meter:
         self.clipped_samples = 0
         self._spans: list[float] = []  # largest absolute sample of each span
         self._span_samples = 1024
-        self._open = np.zeros((0, 2), np.float32)
+        self._open_peak, self._open_samples = 0.0, 0  # of the span that is not full yet
         # The histogram keeps a long track from being remembered block by block.
         self._loudness = R128State(2, rate_hz, MeasurementMode.MODE_I | MeasurementMode.MODE_HISTOGRAM)
 
@@ -37,14 +37,16 @@ class Meter:
         self._add_spans(level)
 
     def _add_spans(self, level: Samples) -> None:
-        level = np.concatenate((self._open, level))
-        whole = len(level) - len(level) % self._span_samples
-        self._spans += level[:whole].reshape(-1, 2 * self._span_samples).max(axis=1).tolist()
-        self._open = level[whole:]
+        starts = np.array([0, *range(self._span_samples - self._open_samples, len(level), self._span_samples)])
+        peaks = np.maximum.reduceat(level.reshape(-1), 2 * starts).tolist()
+        peaks[0] = max(peaks[0], self._open_peak)
+        full, self._open_samples = divmod(self._open_samples + len(level), self._span_samples)
+        self._open_peak = max(peaks[full:], default=0.0)
+        self._spans += peaks[:full]
         while len(self._spans) >= 2 * OVERVIEW_POINTS:  # halve the resolution instead of growing
             if len(self._spans) % 2:
-                tail = np.full((self._span_samples, 2), self._spans.pop(), np.float32)
-                self._open = np.concatenate((tail, self._open))
+                self._open_peak = max(self._open_peak, self._spans.pop())
+                self._open_samples += self._span_samples
             self._spans = [max(pair) for pair in zip(self._spans[::2], self._spans[1::2], strict=True)]
             self._span_samples *= 2
 
@@ -57,5 +59,5 @@ class Meter:
     @property
     def overview(self) -> tuple[float, ...]:
         """Largest absolute sample of each of at most 2 x OVERVIEW_POINTS equal spans; the last may be shorter."""
-        last = [float(self._open.max())] if len(self._open) else []
+        last = [self._open_peak] if self._open_samples else []
         return tuple(round(value, 4) for value in self._spans + last)

@@ -29,7 +29,7 @@ _SYNTHESIS_GAIN = 2.0 / 3.0  # spleeter.model.EstimatorSpecBuilder.WINDOW_COMPEN
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SegmentSpectrum:
-    """STFT of one segment: complex64 (2, frames, frame_length / 2 + 1), `frames` at most segment_frames.
+    """STFT of one segment: complex64 (2, frames, bins), `frames` at most segment_frames.
 
     With this segment, `final` samples of the padded track need no further frame; the first `skip` are padding.
     """
@@ -49,8 +49,8 @@ def hann(length: int) -> Samples:
     return window
 
 
-def analyse(spec: ModelSpec, read: Read) -> Iterator[SegmentSpectrum]:
-    """The segments of a track that is read to its end."""
+def analyse(spec: ModelSpec, read: Read, *, bins: int) -> Iterator[SegmentSpectrum]:
+    """The segments of a track that is read to its end, each with the `bins` lowest of its frame_length / 2 + 1 bins."""
     window = hann(spec.frame_length)
     wanted = spec.segment_samples - spec.frame_step + spec.frame_length
     buffer = np.zeros((2, wanted), np.float32)  # channel-major: a frame is contiguous for the transform
@@ -65,9 +65,9 @@ def analyse(spec: ModelSpec, read: Read) -> Iterator[SegmentSpectrum]:
         buffer[:, filled:] = 0
         frames = min(spec.segment_frames, -(-filled // spec.frame_step))
         views = np.lib.stride_tricks.sliding_window_view(buffer, spec.frame_length, axis=1)[:, :: spec.frame_step]
-        stft = np.empty((2, frames, spec.frame_length // 2 + 1), np.complex64)
+        stft = np.empty((2, frames, bins), np.complex64)
         for channel, block in product((0, 1), _blocks(frames)):
-            stft[channel, block] = scipy.fft.rfft(views[channel, block] * window, overwrite_x=True)
+            stft[channel, block] = scipy.fft.rfft(views[channel, block] * window, overwrite_x=True)[:, :bins]
         final = min(spec.segment_samples, filled)
         yield SegmentSpectrum(stft=stft, skip=skip, final=final)
         skip = 0
@@ -82,12 +82,12 @@ def _blocks(frames: int) -> list[slice]:
 class Synthesis:
     """Inverse transform of masked segments, given in the track's order.
 
+    Bins above the model's band are masked by the average of its masks; those that a segment lacks are zeros.
     Holds frame_length - frame_step samples a stem and channel between two calls.
     """
 
-    def __init__(self, spec: ModelSpec, *, averages_high_frequencies: bool) -> None:
+    def __init__(self, spec: ModelSpec) -> None:
         self._spec = spec
-        self._averages = averages_high_frequencies
         self._window = hann(spec.frame_length) * np.float32(_SYNTHESIS_GAIN)
         self._hops = spec.frame_length // spec.frame_step
         self._tails = np.zeros((len(spec.stems), 2, self._hops - 1, spec.frame_step), np.float32)
@@ -113,7 +113,7 @@ class Synthesis:
         bins, frames = self._spec.frequency_bins, len(stft)
         masked = self._masked[:frames]
         np.multiply(stft[:, :bins], mask, out=masked[:, :bins])
-        if self._averages:
+        if stft.shape[1] > bins:
             np.multiply(stft[:, bins:], mask.mean(-1, keepdims=True), out=masked[:, bins:])
         framed = scipy.fft.irfft(masked, self._spec.frame_length)
         framed *= self._window

@@ -20,6 +20,9 @@ from consumer.separator.runtime import Network
 from consumer.separator.spectral import Samples
 from consumer.separator.tags import Cover, Tags, cover_of
 
+# Samples that are measured and encoded at a time: what is made of them on the way stays in a core's cache.
+_BLOCK_SAMPLES = 1 << 15
+
 # Called with the segments done and the segments expected, None where the file does not say how long it is.
 OnProgress = Callable[[int, int | None], None]
 
@@ -117,8 +120,10 @@ class _Output:
         self._sink = Sink(self._take)
 
     def _take(self, samples: Samples) -> None:
-        self._meter.add(samples)
-        self._encoder.write(samples)
+        for start in range(0, len(samples), _BLOCK_SAMPLES):
+            block = samples[start : start + _BLOCK_SAMPLES]
+            self._meter.add(block)
+            self._encoder.write(block)
 
     def write(self, samples: Samples) -> None:
         self._sink.put(samples)

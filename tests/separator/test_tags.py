@@ -4,6 +4,7 @@ import re
 import subprocess
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from consumer.separator.ffmpeg import bundled_binary
@@ -85,6 +86,24 @@ def test_loudness_is_ffmpegs(tmp_path: Path) -> None:
     said = run("-f", "f32le", "-ar", str(RATE_HZ), "-ac", "2", "-i", str(raw), "-af", "ebur128", "-f", "null", "-")
     theirs = re.findall(r"I:\s+(-?[\d.]+) LUFS", said)[-1]
     assert meter.loudness_lufs == pytest.approx(float(theirs), abs=0.15)
+
+
+@pytest.mark.parametrize("samples", [1, 1024, 100_000, 2_500_001])
+def test_overview_is_of_equal_spans(samples: int) -> None:
+    """An overview holds the peak of each of at most 1600 equal spans, however the samples are cut into blocks."""
+    rng = np.random.default_rng(samples)
+    track = rng.normal(size=(samples, 2)).astype(np.float32)
+    meter = Meter(RATE_HZ)
+    left = track
+    while len(left):
+        block, left = np.split(left, [rng.integers(1, 70_000)])
+        meter.add(block)
+    span = 1024
+    while samples >= 1600 * span:
+        span *= 2
+    levels = np.abs(track).max(axis=1)
+    expected = [float(levels[start : start + span].max()) for start in range(0, samples, span)]
+    assert meter.overview == pytest.approx(expected, abs=1e-4)
 
 
 def test_silence_has_no_loudness() -> None:
