@@ -30,14 +30,14 @@ def engine(runtime: str, model: str, file: Path, folder: Path) -> dict[str, floa
     import numpy as np
 
     from bench.peak import flop_per_s, segment_flop
+    from consumer.catalog import SOURCE_FORMATS
     from consumer.separator.ffmpeg import FFmpeg
     from consumer.separator.track import TrackOrder, separate_track
-    from consumer.settings import JobSettings
 
     started = time.monotonic()
     network = _network(runtime, model)
     loaded_s = time.monotonic() - started
-    ffmpeg = FFmpeg(allowed_formats=JobSettings.model_fields["allowed_formats"].default)
+    ffmpeg = FFmpeg(allowed_formats=SOURCE_FORMATS)
     order = TrackOrder(path=file, folder=folder)
     folder.mkdir(parents=True, exist_ok=True)
     job_s = _warm(lambda: separate_track(order, network, ffmpeg))
@@ -64,14 +64,11 @@ def encoded_formats(runtime: str, model: str) -> tuple[str, ...]:
 
 def files(runtime: str, model: str, files: Sequence[Path], folder: Path) -> dict[str, float]:
     """This engine on one file after the other; the mean, from the end of the first to the end of the last."""
+    from consumer.catalog import SOURCE_FORMATS
     from consumer.separator.ffmpeg import FFmpeg
     from consumer.separator.track import TrackOrder, separate_track
-    from consumer.settings import JobSettings
 
-    network, ffmpeg = (
-        _network(runtime, model),
-        FFmpeg(allowed_formats=JobSettings.model_fields["allowed_formats"].default),
-    )
+    network, ffmpeg = _network(runtime, model), FFmpeg(allowed_formats=SOURCE_FORMATS)
     folder.mkdir(parents=True, exist_ok=True)
     ends = []
     for file in files:

@@ -1,4 +1,4 @@
-"""What a request may ask for: models and output formats, one row each.
+"""What a request may ask for: models, and formats to read and to write, one row each.
 
 Light, since it is also what requests are checked against where nothing is separated.
 """
@@ -15,6 +15,12 @@ MODELS: dict[str, str] = {
     "4stems-16kHz": "4stems",
     "5stems-16kHz": "5stems",
 }
+
+# Containers that are opened unless the settings say otherwise, by ffmpeg's demuxer names.
+SOURCE_FORMATS = (
+    "mp3", "wav", "w64", "flac", "ogg", "mov", "aac", "aiff", "asf", "matroska", "caf", "au", "ac3", "eac3", "wv",
+    "ape", "tta", "amr", "mpegts", "mpeg", "avi", "flv",
+)  # fmt: skip
 
 # Above a model's band: silence, as Spleeter, or each stem's mean share.
 HIGH_FREQUENCIES = ("zeros", "average")

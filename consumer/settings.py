@@ -14,6 +14,7 @@ from typing import Annotated, Any, ClassVar, Literal, Self
 from pydantic import BeforeValidator, ByteSize, Field, SecretStr, field_validator, model_validator
 from pydantic_settings import NoDecode
 
+from consumer.catalog import SOURCE_FORMATS
 from consumer.variables import (
     DurationS,
     DurationsS,
@@ -143,10 +144,9 @@ class JobSettings(Group):
     max_object_bytes: ByteSize = Field(ByteSize(512 * 1024**2), description="largest object that is fetched")
     max_audio_seconds: float = Field(7200.0, gt=0, description="longest audio that is separated")
     allowed_formats: Words = Field(
-        ("mp3", "wav", "w64", "flac", "ogg", "mov", "aac", "aiff", "asf", "matroska", "caf", "au", "ac3", "eac3", "wv",
-         "ape", "tta", "amr", "mpegts", "mpeg", "avi", "flv"),
+        SOURCE_FORMATS,
         description="containers that are opened, by ffmpeg's demuxer names (`mov` is mp4 and m4a too)",
-    )  # fmt: skip
+    )
     max_job_s: DurationS = Field(1800.0, gt=0, description="a job's time; then it is stopped")
     deduplicate_content: bool = Field(
         default=True,

@@ -36,9 +36,9 @@ def separate(
     mwf: Annotated[bool, typer.Option("--mwf", help="Spleeter's Wiener filtering: refused, see the README.")] = False,
 ) -> None:
     """Separate local audio files into stems."""
-    from consumer.catalog import FORMATS, is_bitrate
+    from consumer.catalog import FORMATS, SOURCE_FORMATS, is_bitrate
     from consumer.errors import Fatal
-    from consumer.settings import JobSettings, SeparatorSettings
+    from consumer.settings import SeparatorSettings
 
     if mwf:
         raise typer.BadParameter("needs the whole track in memory, which is not how this works", param_hint="--mwf")
@@ -56,10 +56,7 @@ def separate(
 
     leave_keras_out()
     network = make_runtime(settings.separator_runtime).load(spec)
-    ffmpeg = FFmpeg(
-        binary=settings.ffmpeg_path or bundled_binary(),
-        allowed_formats=JobSettings.model_fields["allowed_formats"].default,
-    )
+    ffmpeg = FFmpeg(binary=settings.ffmpeg_path or bundled_binary(), allowed_formats=SOURCE_FORMATS)
     for path in files:
         folder = output / path.stem
         try:

@@ -9,16 +9,16 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from consumer.cancellation import Cancellation
-from consumer.catalog import MODELS
+from consumer.catalog import MODELS, SOURCE_FORMATS
 from consumer.events import SeparationRequest, SourceObject
 from consumer.model import Job, Separation
 from consumer.ports import OnProgress
 from consumer.separator.client import SeparatorClient
 from consumer.separator.ffmpeg import FFmpeg
 from consumer.separator.protocol import Configure
-from consumer.settings import JobSettings, environment_without_secrets
+from consumer.settings import environment_without_secrets
 
-FFMPEG = FFmpeg(allowed_formats=JobSettings.model_fields["allowed_formats"].default)
+FFMPEG = FFmpeg(allowed_formats=SOURCE_FORMATS)
 PATIENCE_S = 120.0  # what hangs shall fail, not hang
 
 

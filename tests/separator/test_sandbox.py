@@ -18,17 +18,15 @@ from consumer.catalog import FORMATS
 from consumer.separator import sandbox
 from consumer.separator.client import SeparatorClient
 from consumer.separator.convert import load_tensors
-from consumer.separator.ffmpeg import FFmpeg, bundled_binary
+from consumer.separator.ffmpeg import bundled_binary
 from consumer.separator.kept import keep_conversion, kept_path
 from consumer.separator.models import checkpoint_files, weights_sha256
 from consumer.separator.sandbox import Reach, confine, reach_of_programs, start_confined
-from consumer.settings import JobSettings, environment_without_secrets
+from consumer.settings import environment_without_secrets
 from tests.separator.intruder import REPORT
-from tests.separator.jobs import Bench, configuration, job, patience
+from tests.separator.jobs import FFMPEG, Bench, configuration, job, patience
 from tests.support.audio import RATE_HZ, music
 from tests.support.files import decode_file, encode_file
-
-FORMATS_READ = JobSettings.model_fields["allowed_formats"].default
 
 
 @dataclass(frozen=True, slots=True)
@@ -184,7 +182,7 @@ def test_ffmpeg_reaches_its_job_alone(tmp_path: Path, server: str) -> None:
     other = encode_file(tmp_path / "other" / "song.wav", music(seconds=1))
     link = tmp_path / "one" / "link.wav"
     link.symlink_to(other)
-    ffmpeg = FFmpeg(allowed_formats=FORMATS_READ).confined_to(song, song.parent)
+    ffmpeg = FFMPEG.confined_to(song, song.parent)
 
     def run(source: str, target: str) -> tuple[int, str]:
         running = ffmpeg.start(["-y", "-i", source, "-f", "wav", target])
