@@ -15,8 +15,11 @@ $(CURDIR)/.tools/bin/uv:
 
 # Compiled at install: where bytecode may not be written later, every start would compile TensorFlow anew.
 sync: $(UV) ## install everything into .venv
+	@command -v g++ >/dev/null || if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
+		apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -qq -y g++ >/dev/null; \
+	else echo "The kernels need a C++ compiler: apt-get install g++" >&2; exit 1; fi
 	$(UV) sync --locked --all-extras --compile-bytecode --quiet
-	@$(RUN) env -u PYTHONDONTWRITEBYTECODE python -m compileall -q consumer
+	@$(RUN) env -u PYTHONDONTWRITEBYTECODE python -m compileall -q consumer kernels/src
 
 demo: sync ## a song through the whole service, on an embedded broker and object store
 	@$(RUN) python -m demo

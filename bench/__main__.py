@@ -12,7 +12,7 @@ from bench.measure import Run, engine, median, peak_gb, python, run
 from devstack import system
 
 _SEGMENT_S = 524288 / 44100
-_RUNTIMES = {"tensorflow": "TensorFlow", "openvino": "OpenVINO", "ncnn": "ncnn"}  # the first is the default one
+_RUNTIMES = {"tensorflow": "TensorFlow", "openvino": "OpenVINO", "native": "native"}  # the first is the default one
 
 
 def main() -> None:

@@ -38,7 +38,7 @@ def main() -> None:
         for model in ("2stems", "4stems", "5stems"):
             reference = _reference([sys.executable], model, work)
             _row(model, "Spleeter on TensorFlow 2.12", _reference([*_OTHER, "python"], model, work), reference)
-            for runtime in ("tensorflow", "openvino", "ncnn"):
+            for runtime in ("tensorflow", "openvino", "native"):
                 _row(model, f"this engine, {runtime}", _ours(runtime, model, models, samples), reference)
 
 

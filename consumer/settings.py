@@ -192,9 +192,9 @@ class SeparatorSettings(Group):
         default_factory=lambda: Path(tempfile.gettempdir()), description="where tracks lie while they are worked on"
     )
     separator_processes: int = Field(1, ge=1, le=64, description="separators a replica")
-    separator_runtime: Literal["tensorflow", "openvino", "ncnn"] = Field(
+    separator_runtime: Literal["tensorflow", "openvino", "native"] = Field(
         "tensorflow",
-        description="what computes the networks; of the extras, `openvino` starts soonest and `ncnn` is the fastest",
+        description="what computes the networks; of the extras, `openvino` starts soonest and `native` is the fastest",
     )
     ffmpeg_path: str | None = Field(None, description="ffmpeg to use; unset: the one that is installed with us")
 

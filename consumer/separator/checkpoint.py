@@ -119,20 +119,9 @@ def build_weights(spec: ModelSpec, tensors: Mapping[str, Array]) -> tuple[UNetWe
     return tuple(networks)
 
 
-# A convolution by 5 with a stride of 2, padded as TensorFlow's SAME, is one by 3 over its input's even and odd samples,
-# and a transposed one is one by 3 to its output's: for the even and the odd ones, which of the three meets which of the
-# kernel's five values.
-_DOWN_TAPS = (((1, 1), (2, 3)), ((0, 0), (1, 2), (2, 4)))
+# A transposed convolution by 5 with a stride of 2, padded as TensorFlow's SAME, is one by 3 to the even and the odd
+# samples of its output: for each of the two, which of the three meets which of the kernel's five values.
 _UP_TAPS = (((0, 3), (1, 1)), ((0, 4), (1, 2), (2, 0)))
-
-
-def phase_kernel(kernel: Array) -> Array:
-    """The kernel of the plain convolution that does the work of one with a stride of 2.
-
-    kernel: (5, 5, in, out). Returns (3, 3, in * 4, out): the input is taken as 2 x 2 squares, of each channel the
-    four samples row by row.
-    """
-    return _by_phases(kernel, _DOWN_TAPS).reshape(3, 3, -1, kernel.shape[3])
 
 
 def subpixel_kernel(kernel: Array) -> Array:
@@ -141,18 +130,12 @@ def subpixel_kernel(kernel: Array) -> Array:
     kernel: (5, 5, out, in), of a transposed convolution with a stride of 2. Returns (3, 3, in, out * 4): at each input
     the four outputs of its 2 x 2 square, row by row, of each channel.
     """
-    phases = _by_phases(kernel, _UP_TAPS)
-    return np.ascontiguousarray(phases.transpose(0, 1, 5, 2, 3, 4)).reshape(3, 3, kernel.shape[3], -1)
-
-
-def _by_phases(kernel: Array, taps: tuple[tuple[tuple[int, int], ...], ...]) -> Array:
-    """(5, 5, a, b) -> (3, 3, a, 2, 2, b), the two phases of rows and of columns inside."""
-    phases = np.zeros((3, 3, kernel.shape[2], 2, 2, kernel.shape[3]), np.float32)
+    phases = np.zeros((3, 3, kernel.shape[3], kernel.shape[2], 2, 2), np.float32)
     for row, column in np.ndindex(2, 2):
-        for above, height in taps[row]:
-            for before, width in taps[column]:
-                phases[above, before, :, row, column] = kernel[height, width]
-    return phases
+        for above, height in _UP_TAPS[row]:
+            for before, width in _UP_TAPS[column]:
+                phases[above, before, :, :, row, column] = kernel[height, width].T
+    return phases.reshape(3, 3, kernel.shape[3], -1)
 
 
 def _first_line(error: Exception, folder: Path) -> str:

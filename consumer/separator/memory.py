@@ -4,10 +4,9 @@ import contextlib
 import ctypes
 import gc
 
-# In large pages, where the system lends them, a network's maps are found sooner: 5 % less time for a job on ncnn. Two
-# arenas instead of eight a core: the threads of each job would fill them all by and by, with 80 MB after 1000 jobs.
+# Two arenas instead of eight a core: the threads of each job would fill them all by and by, with 80 MB after 1000 jobs.
 # It is read when a process starts, from the environment.
-ALLOCATION = {"GLIBC_TUNABLES": "glibc.malloc.hugetlb=1:glibc.malloc.arena_max=2"}
+ALLOCATION = {"GLIBC_TUNABLES": "glibc.malloc.arena_max=2"}
 
 
 def give_back_memory() -> None:

@@ -18,10 +18,10 @@ def make_runtime(name: str) -> Runtime:
                 from consumer.separator.openvino_runtime import OpenVINORuntime
 
                 return OpenVINORuntime()
-            case "ncnn":
-                from consumer.separator.ncnn_runtime import NCNNRuntime
+            case "native":
+                from consumer.separator.native_runtime import NativeRuntime
 
-                return NCNNRuntime()
+                return NativeRuntime()
     except ModuleNotFoundError as error:
         why = f"the runtime {name} is not installed ({error})"
         raise Rejected(Code.MODEL_UNAVAILABLE, why) from error

@@ -58,7 +58,7 @@ def make_signal(signal: object) -> Samples:
     return SIGNALS[signal]() if isinstance(signal, str) else music_samples(int(str(signal)))
 
 
-@pytest.fixture(scope="module", params=["tensorflow", "openvino", "ncnn"])
+@pytest.fixture(scope="module", params=["tensorflow", "openvino", "native"])
 def runtime_name(request: pytest.FixtureRequest) -> str:
     return request.param
 

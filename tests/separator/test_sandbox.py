@@ -142,7 +142,7 @@ def test_every_format_is_written_from_inside(place: Place) -> None:
     assert bench.client.status.sandbox == "landlock, limits"
 
 
-@pytest.mark.parametrize(("runtime", "is_kept"), [("openvino", True), ("openvino", False), ("ncnn", True)])
+@pytest.mark.parametrize(("runtime", "is_kept"), [("openvino", True), ("openvino", False), ("native", True)])
 def test_runtimes_that_convert_work_from_inside(place: Place, runtime: str, is_kept: bool) -> None:
     """A conversion that was made outside is used; without one the separator converts for itself, and keeps nothing."""
     folder = place.models / "2stems"

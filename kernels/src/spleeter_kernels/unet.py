@@ -1,0 +1,98 @@
+"""One stem's U-Net, layer after layer, and the maps that lie between the layers."""
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from spleeter_kernels import packing
+from spleeter_kernels.binding import BORDER, Array, Layers
+from spleeter_kernels.packing import PANEL, Layer, padded_channels
+
+ACTIVATIONS = ("ReLU", "LeakyReLU", "ELU")
+
+_FRAMES, _BINS = 128, 512  # multiples of these give, innermost, 4 x 4 tiles, and rows of 8
+_TILES, _APART = 32, 16  # as in winograd.h
+
+
+class Workspace:
+    """The maps of one computation, for one at a time, of any U-Net of the same sizes: 60 MB for Spleeter's.
+
+    Raises ValueError where the sizes don't suit the layers.
+    """
+
+    def __init__(self, frames: int, bins: int, filters: Sequence[int]) -> None:
+        if frames % _FRAMES or bins % _BINS:
+            raise ValueError(f"T must be a multiple of {_FRAMES} and F of {_BINS}, not {frames} and {bins}")
+        channels = [padded_channels(count) for count in filters]
+        depth = len(filters)
+
+        def maps(levels: range) -> list[Array]:
+            sizes = [(frames >> level, bins >> level, channels[level - 1]) for level in levels]
+            return [np.zeros((height + BORDER, width + BORDER, deep), np.float32) for height, width, deep in sizes]
+
+        self.raw = maps(range(1, depth + 1))
+        self.active = maps(range(1, depth))
+        self.up = maps(range(depth - 1, 0, -1))
+        self.last = np.zeros((frames + 6, bins + 6), np.float32)
+        of_a_tile = max(121 * max(channels[:-2]), 36 * 2 * max(channels[:-1])) + 36 * PANEL
+        winograd = _TILES * of_a_tile + 2 * 36 * _APART
+        innermost = (frames >> depth) * (bins >> depth) * PANEL
+        outermost = 3 * 2 * channels[0] * (bins // 2 + BORDER + 16)
+        self.scratch = np.zeros(max(winograd, innermost, outermost), np.float32)
+
+
+class UNet:
+    """Spleeter's U-Net. Skips are the convolutions' raw outputs.
+
+    Safe for several threads, each with a Workspace of its own.
+    """
+
+    def __init__(
+        self,
+        layers: Layers,
+        down: Sequence[Layer],
+        up: Sequence[Layer],
+        last: Layer,
+        *,
+        encoder_activation: str,
+        decoder_activation: str,
+    ) -> None:
+        """down, up: with a stride of 2, `up` transposed, in the order of the computation. last: (4, 4, 1, 2)."""
+        self._layers = layers
+        self._encoder, self._decoder = map(ACTIVATIONS.index, (encoder_activation, decoder_activation))
+        affines = [packing.affine(layer) for layer in (*down, *up)]
+        down_kernels = [
+            packing.outermost_strided(down[0].kernel),
+            *(packing.strided(layer.kernel) for layer in down[1:-1]),
+            packing.strided_plain(down[-1].kernel),
+        ]
+        up_kernels = [
+            packing.transposed_plain(up[0].kernel),
+            *(packing.transposed(layer.kernel) for layer in up[1:-1]),
+            packing.outermost_transposed(up[-1].kernel),
+        ]
+        affines[-1] = np.ascontiguousarray(affines[-1][:, :1])  # of one channel
+        self._down = list(zip(down_kernels, affines[: len(down)], strict=True))
+        self._up = list(zip(up_kernels, affines[len(down) :], strict=True))
+        self._last = np.ascontiguousarray(last.kernel), np.ascontiguousarray(last.bias)
+
+    def logits(self, magnitudes: Array, workspace: Workspace) -> Array:
+        """magnitudes: (2, T + BORDER, F + BORDER), in a border of zeros, 1 before and 2 behind. Returns (2, T, F)."""
+        self._encode(magnitudes, workspace)
+        self._decode(workspace)
+        return self._layers.dilated(workspace.last, *self._last)
+
+    def _encode(self, magnitudes: Array, workspace: Workspace) -> None:
+        layers, raw, active = self._layers, workspace.raw, workspace.active
+        layers.outermost_down(magnitudes, *self._down[0], self._encoder, raw[0], active[0])
+        for i in range(1, len(active)):
+            layers.down(active[i - 1], *self._down[i], self._encoder, raw[i], active[i], workspace.scratch)
+        # The innermost normalization and activation lead nowhere, as in Spleeter.
+        layers.innermost_down(active[-1], *self._down[-1], raw[-1], workspace.scratch)
+
+    def _decode(self, workspace: Workspace) -> None:
+        layers, up, skips = self._layers, workspace.up, workspace.raw[-2::-1]
+        layers.innermost_up(workspace.raw[-1], *self._up[0], self._decoder, up[0], workspace.scratch)
+        for i in range(1, len(up)):
+            layers.up(skips[i - 1], up[i - 1], *self._up[i], self._decoder, up[i], workspace.scratch)
+        layers.outermost_up(skips[-1], up[-1], *self._up[-1], self._decoder, workspace.last, workspace.scratch)
