@@ -4,12 +4,14 @@ import json
 from importlib.metadata import version
 
 import pytest
+from spleeter_kernels import available
 
 from devstack.engine import Engine
 from tests.deployed.stack import ComposeStack
 
 pytestmark = pytest.mark.deploy
 CONSUMER, TOOLS = "spleeter-consumer:latest", "spleeter-consumer-tools:latest"
+_SEPARATE = ("tensorflow", "spleeter_kernels", "imageio_ffmpeg")
 _ALONE = ("run", "--rm", "--network", "none", "--read-only", "--cap-drop", "ALL", "--tmpfs", "/tmp")
 
 
@@ -37,10 +39,17 @@ def test_it_is_nobody_s(engine: Engine, image: str) -> None:
 
 
 def test_only_the_consumer_has_what_separates(engine: Engine) -> None:
-    """TensorFlow and ffmpeg are in one image, and work; the other has neither."""
-    look = "import importlib.util as u; print(*(bool(u.find_spec(n)) for n in ('tensorflow', 'imageio_ffmpeg')))"
-    assert engine.docker(*_ALONE, "--entrypoint", "python", CONSUMER, "-c", look).split() == ["True", "True"]
-    assert engine.docker(*_ALONE, "--entrypoint", "python", TOOLS, "-c", look).split() == ["False", "False"]
+    """TensorFlow, the kernels and ffmpeg are in one image, and the other has none of them."""
+    look = f"import importlib.util as u; print(*(bool(u.find_spec(name)) for name in {_SEPARATE}))"
+    assert engine.docker(*_ALONE, "--entrypoint", "python", CONSUMER, "-c", look).split() == ["True"] * 3
+    assert engine.docker(*_ALONE, "--entrypoint", "python", TOOLS, "-c", look).split() == ["False"] * 3
+
+
+def test_its_kernels_are_compiled(engine: Engine) -> None:
+    """They load, for what this processor has, without a compiler in the image."""
+    look = "import shutil; from spleeter_kernels import Layers; print(Layers().instruction_set, shutil.which('g++'))"
+    told = engine.docker(*_ALONE, "--entrypoint", "python", CONSUMER, "-c", look).split()
+    assert told == [available()[-1], "None"]
 
 
 def test_what_is_missing_is_said_in_one_line(engine: Engine) -> None:

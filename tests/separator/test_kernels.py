@@ -143,6 +143,6 @@ def test_sizes_that_the_layers_cant_do_are_told(narrow_models: Path, tmp_path: P
     shutil.copytree(narrow_models / "2stems", tmp_path / "2stems")
     own = tmp_path / "2stems" / "2stems.json"
     own.write_text(json.dumps(json.loads(own.read_text()) | {"F": 1000}))
-    with pytest.raises(Rejected, match=r"model 2stems: the runtime native .* F of 512, not 512 and 1000") as refusal:
+    with pytest.raises(Rejected, match=r"model 2stems: the runtime native .* F of 128, not 512 and 1000") as refusal:
         make_runtime("native").load(load_spec("2stems", tmp_path))
     assert refusal.value.code == Code.MODEL_UNAVAILABLE

@@ -1,16 +1,13 @@
-// Everything, for the LANES, ROWS and NAME that are defined.
+// Everything, for the LANES, ROWS and NAME that are defined. Each takes what it needs from those above it.
 
 #include "vectors.h"
 
+#include "filtering.h"
 #include "product.h"
 
-#include "winograd.h"
-
-#include "innermost.h"
-
-#include "outermost.h"
-
 #include "masks.h"
+#include "outermost.h"
+#include "winograd.h"
 
 #undef LANES
 #undef ROWS

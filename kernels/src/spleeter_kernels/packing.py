@@ -3,14 +3,13 @@
 Taken are those of TensorFlow, with its SAME padding.
 """
 
-from collections.abc import Sequence
 from itertools import product
 from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
-from spleeter_kernels.winograd import STRIDED_PRODUCTS, TRANSPOSED_PRODUCTS, Matrix
+from spleeter_kernels.winograd import Filtering, Matrix
 
 Array = NDArray[np.float32]
 
@@ -45,30 +44,19 @@ def affine(layer: Layer) -> Array:
     return np.stack([_padded(values, 0) for values in (layer.bias, layer.scale, layer.shift)])
 
 
-def strided(kernel: Array) -> Array:
+def strided(kernel: Array, filtering: Filtering) -> Array:
     """(5, 5, in, out) -> (panels, products, in, PANEL), for a convolution with a stride of 2."""
     taps = _padded(_padded(kernel, 2), 3)
-    return _transformed(STRIDED_PRODUCTS, taps.reshape(25, *taps.shape[2:]))
+    return _transformed(filtering.strided, taps.reshape(25, *taps.shape[2:]))
 
 
-def transposed(kernel: Array) -> Array:
-    """(5, 5, out, 2 * in) -> (panels, 36, 2 * in, PANEL), for a transposed one of two maps, one behind the other.
+def transposed(kernel: Array, filtering: Filtering, *, maps: int) -> Array:
+    """(5, 5, out, in of all maps) -> (panels, products, in of all, PANEL), for a transposed one.
 
-    To the outputs, phase by phase.
+    The panels are of the four phases of its outputs.
     """
-    phases = [_taps_by_3(kernel, down, across) for down, across in product((0, 1), repeat=2)]
-    return _transformed(TRANSPOSED_PRODUCTS, np.concatenate(phases, axis=2))
-
-
-def strided_plain(kernel: Array) -> Array:
-    """(5, 5, in, out) -> (panels, 25, in, PANEL)."""
-    taps = _padded(_padded(kernel, 2), 3)
-    return _panels(taps.reshape(25, *taps.shape[2:]))
-
-
-def transposed_plain(kernel: Array) -> Array:
-    """(5, 5, out, in) -> (panels, 25, in, PANEL), the taps phase by phase of the output."""
-    return _panels(_padded(_padded(_taps_by_phases(kernel), 1), 2))
+    phases = [_taps_by_3(kernel, down, across, maps) for down, across in product((0, 1), repeat=2)]
+    return _transformed(filtering.plain, np.concatenate(phases, axis=2))
 
 
 def outermost_strided(kernel: Array) -> Array:
@@ -77,29 +65,25 @@ def outermost_strided(kernel: Array) -> Array:
 
 
 def outermost_transposed(kernel: Array) -> Array:
-    """(5, 5, 1, 2 * in) -> (2 * in, 25), the taps phase by phase of the output."""
-    taps = np.concatenate([_padded(half, 1) for half in _halves(_taps_by_phases(kernel), 1)], axis=1)
-    return np.ascontiguousarray(taps[..., 0].T)
+    """(5, 5, 1, in of two maps) -> (in of both, 25), the taps phase by phase of the output."""
+    taps = np.stack(
+        [
+            kernel[a, b, 0]
+            for down, across in product((_OF_EVEN_OUTPUTS, _OF_ODD_OUTPUTS), repeat=2)
+            for a, b in product(down, across)
+        ],
+        axis=1,
+    )
+    return np.ascontiguousarray(_padded_maps(taps, 0, 2))
 
 
-def _taps_by_phases(kernel: Array) -> Array:
-    """(5, 5, out, in) -> (25, in, out), the taps phase by phase of the output."""
-    taps = [
-        kernel[a, b].T
-        for down, across in product((_OF_EVEN_OUTPUTS, _OF_ODD_OUTPUTS), repeat=2)
-        for a, b in product(down, across)
-    ]
-    return np.stack(taps)
-
-
-def _taps_by_3(kernel: Array, down: int, across: int) -> Array:
-    """(5, 5, out, 2 * in) -> (9, 2 * in, out): the convolution by 3 that makes one phase of the outputs."""
+def _taps_by_3(kernel: Array, down: int, across: int, maps: int) -> Array:
+    """(5, 5, out, in) -> (9, in, out): the convolution by 3 that makes one phase of the outputs."""
     taps = np.zeros((3, 3, *kernel.shape[:1:-1]), np.float32)
     rows, columns = ((_OF_EVEN_OUTPUTS, _OF_ODD_OUTPUTS)[phase] for phase in (down, across))
     for (a, row), (b, column) in product(enumerate(rows), enumerate(columns)):
         taps[a, b] = kernel[row, column].T
-    taps = taps.reshape(9, *taps.shape[2:])
-    return np.concatenate([_padded(_padded(half, 1), 2) for half in _halves(taps, 1)], axis=1)
+    return _padded(_padded_maps(taps.reshape(9, *taps.shape[2:]), 1, maps), 2)
 
 
 def _transformed(points: Matrix, taps: Array) -> Array:
@@ -116,9 +100,9 @@ def _panels(taps: Array) -> Array:
     return np.ascontiguousarray(whole.reshape(*taps.shape[:2], -1, PANEL).transpose(2, 0, 1, 3))
 
 
-def _halves(array: Array, axis: int) -> Sequence[Array]:
-    """Of two maps, one behind the other: each is padded for itself."""
-    return np.split(array, 2, axis)
+def _padded_maps(array: Array, axis: int, maps: int) -> Array:
+    """Of several maps, one behind the other, each is padded for itself."""
+    return np.concatenate([_padded(part, axis) for part in np.split(array, maps, axis)], axis)
 
 
 def _padded(array: Array, axis: int) -> Array:

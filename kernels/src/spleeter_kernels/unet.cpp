@@ -10,9 +10,8 @@
 #define PANEL 32  // outputs that a kernel has side by side
 #define TILES 32  // that are transformed before they are multiplied: they stay in a core's second cache
 #define INLINE static inline __attribute__((always_inline))
+#define METHOD inline __attribute__((always_inline))
 #define UNROLL _Pragma("GCC unroll 16")
-
-#define LAYERS "layers.h"
 
 #if defined(__x86_64__)
 #pragma GCC push_options
@@ -21,7 +20,7 @@
 #define ROWS 8  // with PANEL / LANES vectors each, and what they are made from, they fill the registers
 #define NAME(layer) layer##_avx512
 namespace avx512 {
-#include LAYERS
+#include "layers.h"
 }
 #pragma GCC pop_options
 
@@ -31,7 +30,7 @@ namespace avx512 {
 #define ROWS 2
 #define NAME(layer) layer##_avx2
 namespace avx2 {
-#include LAYERS
+#include "layers.h"
 }
 #pragma GCC pop_options
 #endif
@@ -40,7 +39,7 @@ namespace avx2 {
 #define ROWS 2
 #define NAME(layer) layer##_any
 namespace any {
-#include LAYERS
+#include "layers.h"
 }
 
 // The best set that this processor has: 2 avx512, 1 avx2, 0 neither.

@@ -7,10 +7,11 @@ import numpy as np
 from spleeter_kernels import packing
 from spleeter_kernels.binding import BORDER, Array, Layers
 from spleeter_kernels.packing import PANEL, Layer, padded_channels
+from spleeter_kernels.winograd import FOUR_AT_A_TIME, TWO_AT_A_TIME
 
 ACTIVATIONS = ("ReLU", "LeakyReLU", "ELU")
 
-_FRAMES, _BINS = 128, 512  # multiples of these give, innermost, 4 x 4 tiles, and rows of 8
+_FRAMES, _BINS = 128, 128  # multiples of these give tiles of 4 x 4, innermost of 2 x 2
 _TILES, _APART = 32, 16  # as in winograd.h
 
 
@@ -34,11 +35,10 @@ class Workspace:
         self.active = maps(range(1, depth))
         self.up = maps(range(depth - 1, 0, -1))
         self.last = np.zeros((frames + 6, bins + 6), np.float32)
-        of_a_tile = max(121 * max(channels[:-2]), 36 * 2 * max(channels[:-1])) + 36 * PANEL
-        winograd = _TILES * of_a_tile + 2 * 36 * _APART
-        innermost = (frames >> depth) * (bins >> depth) * PANEL
+        inputs = max(121 * max(channels[:-2]), 49 * channels[-2], 36 * 2 * max(channels[:-1]), 16 * channels[-1])
+        winograd = _TILES * (inputs + 36 * PANEL) + 2 * 36 * _APART
         outermost = 3 * 2 * channels[0] * (bins // 2 + BORDER + 16)
-        self.scratch = np.zeros(max(winograd, innermost, outermost), np.float32)
+        self.scratch = np.zeros(max(winograd, outermost), np.float32)
 
 
 class UNet:
@@ -63,12 +63,12 @@ class UNet:
         affines = [packing.affine(layer) for layer in (*down, *up)]
         down_kernels = [
             packing.outermost_strided(down[0].kernel),
-            *(packing.strided(layer.kernel) for layer in down[1:-1]),
-            packing.strided_plain(down[-1].kernel),
+            *(packing.strided(layer.kernel, FOUR_AT_A_TIME) for layer in down[1:-1]),
+            packing.strided(down[-1].kernel, TWO_AT_A_TIME),
         ]
         up_kernels = [
-            packing.transposed_plain(up[0].kernel),
-            *(packing.transposed(layer.kernel) for layer in up[1:-1]),
+            packing.transposed(up[0].kernel, TWO_AT_A_TIME, maps=1),
+            *(packing.transposed(layer.kernel, FOUR_AT_A_TIME, maps=2) for layer in up[1:-1]),
             packing.outermost_transposed(up[-1].kernel),
         ]
         affines[-1] = np.ascontiguousarray(affines[-1][:, :1])  # of one channel
