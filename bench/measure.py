@@ -13,7 +13,7 @@ import psutil
 
 from consumer.separator.memory import ALLOCATION
 
-_EVERY_S = 0.02
+_EVERY_S = 0.1  # a look takes a millisecond, which the contender would miss
 _FORK_S = 0.2  # until a process that was just forked runs its own program, it looks as large as its parent
 
 
