@@ -16,7 +16,7 @@ _TILES, _APART = 32, 16  # as in winograd.h
 
 
 class Workspace:
-    """The maps of one computation, for one at a time, of any U-Net of the same sizes: 60 MB for Spleeter's.
+    """The maps of one computation, for one at a time, of any U-Net of the same sizes: 55 MB for Spleeter's.
 
     Raises ValueError where the sizes don't suit the layers.
     """
