@@ -194,7 +194,7 @@ class SeparatorSettings(Group):
     separator_processes: int = Field(1, ge=1, le=64, description="separators a replica")
     separator_runtime: Literal["tensorflow", "openvino", "native"] = Field(
         "tensorflow",
-        description="what computes the networks; of the extras, `openvino` starts soonest and `native` is the fastest",
+        description="what computes the networks; of the extras, `openvino` takes least memory and `native` least time",
     )
     ffmpeg_path: str | None = Field(None, description="ffmpeg to use; unset: the one that is installed with us")
 

@@ -12,7 +12,7 @@ from spleeter_kernels.winograd import FOUR_AT_A_TIME, TWO_AT_A_TIME
 ACTIVATIONS = ("ReLU", "LeakyReLU", "ELU")
 
 _FRAMES, _BINS = 128, 128  # multiples of these give tiles of 4 x 4, innermost of 2 x 2
-_TILES, _APART = 32, 16  # as in winograd.h
+_TILES, _APART = 32, 16  # as in unet.cpp and winograd.h
 
 
 class Workspace:
@@ -35,8 +35,14 @@ class Workspace:
         self.active = maps(range(1, depth))
         self.up = maps(range(depth - 1, 0, -1))
         self.last = np.zeros((frames + 6, bins + 6), np.float32)
-        inputs = max(121 * max(channels[:-2]), 49 * channels[-2], 36 * 2 * max(channels[:-1]), 16 * channels[-1])
-        winograd = _TILES * (inputs + 36 * PANEL) + 2 * 36 * _APART
+        transformed = max(  # of a tile's inputs: of each layer, its products of each channel
+            len(FOUR_AT_A_TIME.strided) * max(channels[:-2]),
+            len(TWO_AT_A_TIME.strided) * channels[-2],
+            len(TWO_AT_A_TIME.plain) * channels[-1],
+            len(FOUR_AT_A_TIME.plain) * 2 * max(channels[:-1]),
+        )
+        points = len(FOUR_AT_A_TIME.plain)
+        winograd = _TILES * (transformed + points * PANEL) + 2 * points * _APART
         outermost = 3 * 2 * channels[0] * (bins // 2 + BORDER + 16)
         self.scratch = np.zeros(max(winograd, outermost), np.float32)
 

@@ -5,6 +5,7 @@ The points, and what the layers do with them, are in filtering.h.
 
 import math
 from collections.abc import Sequence
+from functools import cached_property
 from itertools import product
 
 import numpy as np
@@ -27,7 +28,7 @@ class Filtering:
         self._of_2 = np.insert(_values([*points[:left_out], *points[left_out + 1 :]], 2), left_out, 0, axis=0)
         self._left_out = left_out
 
-    @property
+    @cached_property
     def strided(self) -> Matrix:
         """(products, 25): point by point, of each the odd rows' odd and even columns, then the even rows'."""
         count = len(self._of_3)
@@ -39,7 +40,7 @@ class Filtering:
             ]
         )
 
-    @property
+    @cached_property
     def plain(self) -> Matrix:
         """(products, 9), of a convolution by 3."""
         return np.kron(self._of_3, self._of_3)
