@@ -32,10 +32,7 @@ def separate(network: Network, read: Read, *, high_frequencies: str | None = Non
 
 
 def _masked(network: Network, segment: SegmentSpectrum) -> tuple[SegmentSpectrum, Array]:
-    spec = network.spec
-    magnitudes = np.zeros((2, spec.segment_frames, spec.frequency_bins), np.float32)
-    np.abs(segment.stft[..., : spec.frequency_bins], out=magnitudes[:, : segment.frames])
-    return segment, network.masks(magnitudes)
+    return segment, network.masks(np.abs(segment.stft[..., : network.spec.frequency_bins]))
 
 
 def _synthesised(spec: ModelSpec, masked: Generator[tuple[SegmentSpectrum, Array]]) -> Iterator[tuple[Samples, ...]]:

@@ -53,8 +53,10 @@ class NativeNetwork:
         )
 
     def masks(self, magnitudes: Array) -> Array:
-        bordered = np.pad(magnitudes, ((0, 0), (1, BORDER - 1), (1, BORDER - 1)))
-        logits = list(self._threads.map(lambda network: self._logits(network, bordered), self._networks))
+        frames = magnitudes.shape[1]
+        behind = self.spec.segment_frames - frames
+        bordered = np.pad(magnitudes, ((0, 0), (1, behind + BORDER - 1), (1, BORDER - 1)))
+        logits = list(self._threads.map(lambda network: self._logits(network, bordered, frames), self._networks))
         return self._layers.ratio_masks(
             logits,
             magnitudes,
@@ -63,9 +65,9 @@ class NativeNetwork:
             epsilon=MASK_EPSILON,
         )
 
-    def _logits(self, network: UNet, bordered: Array) -> Array:
+    def _logits(self, network: UNet, bordered: Array, frames: int) -> Array:
         workspace = self._workspaces.get()
         try:
-            return network.logits(bordered, workspace)
+            return network.logits(bordered, workspace, frames=frames)
         finally:
             self._workspaces.put(workspace)

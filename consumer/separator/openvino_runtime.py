@@ -10,7 +10,7 @@ from consumer.separator.checkpoint import Array, Layer, UNetWeights, build_weigh
 from consumer.separator.convert import load_tensors
 from consumer.separator.memory import give_back_memory
 from consumer.separator.models import ModelSpec, checkpoint_files, weights_sha256
-from consumer.separator.runtime import MASK_EPSILON
+from consumer.separator.runtime import MASK_EPSILON, filled_up
 
 # The package imports its converter of other frameworks' models, which takes most of its import's time and reports each
 # import to its vendor over the network. It does without, where there is none.
@@ -38,8 +38,9 @@ class OpenVINONetwork:
         give_back_memory()
 
     def masks(self, magnitudes: Array) -> Array:
-        result: Array = self._request.infer([magnitudes], share_inputs=True)[0]
-        return result
+        segment = filled_up(magnitudes, self.spec.segment_frames)
+        result: Array = self._request.infer([segment], share_inputs=True)[0]
+        return result[:, :, : magnitudes.shape[1]]
 
 
 def _config() -> dict[str, Any]:

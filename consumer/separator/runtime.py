@@ -22,10 +22,17 @@ class Network(Protocol):
     def masks(self, magnitudes: Array) -> Array:
         """Masks of one segment.
 
-        magnitudes: float32 (channels, segment_frames, frequency_bins), |STFT|, zeros where the track has ended.
-        Returns float32 (stems, channels, segment_frames, frequency_bins), each 0..1, summing to 1 over the stems.
+        magnitudes: float32 (channels, frames, frequency_bins), |STFT|, contiguous; frames at most segment_frames, fewer
+        only where the track ends: the networks then see silence behind them.
+        Returns float32 (stems, channels, frames, frequency_bins), each 0..1, summing to 1 over the stems.
         """
         ...
+
+
+def filled_up(magnitudes: Array, segment_frames: int) -> Array:
+    """(channels, segment_frames, bins), with zeros behind the frames that there are."""
+    missing = segment_frames - magnitudes.shape[1]
+    return np.pad(magnitudes, ((0, 0), (0, missing), (0, 0))) if missing else magnitudes
 
 
 class Runtime(Protocol):

@@ -96,7 +96,7 @@ class Synthesis:
     def stem(self, index: int, segment: SegmentSpectrum, mask: Samples) -> Samples:
         """The samples of one stem that this segment makes final, float32 (samples, 2).
 
-        mask: float32 (2, at least segment.frames, frequency_bins). Call once a stem and segment.
+        mask: float32 (2, segment.frames, frequency_bins). Call once a stem and segment.
         """
         samples = np.empty((segment.frames, self._spec.frame_step, 2), np.float32)
         for channel, tail in enumerate(self._tails[index]):

@@ -17,7 +17,7 @@ import tensorflow as tf
 from consumer.separator.checkpoint import Layer, UNetWeights, load_weights, subpixel_kernel
 from consumer.separator.memory import give_back_memory
 from consumer.separator.models import ModelSpec, checkpoint_files, weights_sha256
-from consumer.separator.runtime import MASK_EPSILON, Array
+from consumer.separator.runtime import MASK_EPSILON, filled_up, Array
 
 _ACTIVATIONS = {"ReLU": tf.nn.relu, "LeakyReLU": lambda x: tf.nn.leaky_relu(x, 0.2), "ELU": tf.nn.elu}
 
@@ -48,8 +48,9 @@ class TensorFlowNetwork:
         give_back_memory()
 
     def masks(self, magnitudes: Array) -> Array:
-        result: Array = self._session.run(self._masks, {self._magnitudes: magnitudes})
-        return result
+        segment = filled_up(magnitudes, self.spec.segment_frames)
+        result: Array = self._session.run(self._masks, {self._magnitudes: segment})
+        return result[:, :, : magnitudes.shape[1]]
 
 
 class _Kernels:

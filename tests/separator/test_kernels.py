@@ -123,6 +123,19 @@ def test_nothing_is_left_of_the_segment_before() -> None:
 
 
 @pytest.mark.parametrize("instruction_set", available())
+@pytest.mark.parametrize("frames", [1, 7, 29, 64, 100, 127, 128])
+def test_the_first_frames_alone_are_the_same(instruction_set: str, frames: int) -> None:
+    """To the bit, whatever lies in the rows that they leave out."""
+    unet, workspace = make_unet(instruction_set, "ELU", "ELU"), Workspace(FRAMES, BINS, FILTERS)
+    whole = unet.logits(bordered(magnitudes()), Workspace(FRAMES, BINS, FILTERS))
+    for left in workspace.up:
+        left[1 : 1 - BORDER, 1 : 1 - BORDER] = np.nan
+    workspace.last[3:-3, 3:-3] = np.nan
+    first = unet.logits(bordered(magnitudes()), workspace, frames=frames)
+    assert np.array_equal(first, whole[:, :frames])
+
+
+@pytest.mark.parametrize("instruction_set", available())
 @pytest.mark.parametrize("has_softmax", [False, True])
 @pytest.mark.parametrize("size", [1.0, 30.0, 1e30])
 def test_masks_are_spleeters(instruction_set: str, size: float, *, has_softmax: bool) -> None:

@@ -82,11 +82,16 @@ class UNet:
         self._up = list(zip(up_kernels, affines[len(down) :], strict=True))
         self._last = np.ascontiguousarray(last.kernel), np.ascontiguousarray(last.bias)
 
-    def logits(self, magnitudes: Array, workspace: Workspace) -> Array:
-        """magnitudes: (2, T + BORDER, F + BORDER), in a border of zeros, 1 before and 2 behind. Returns (2, T, F)."""
+    def logits(self, magnitudes: Array, workspace: Workspace, *, frames: int | None = None) -> Array:
+        """magnitudes: (2, T + BORDER, F + BORDER), in a border of zeros, 1 before and 2 behind.
+
+        Returns (2, T, F), or of so many frames, the first. Of fewer, the decoder, which takes two thirds of the time,
+        has less to do; the encoder sees half a segment around each anyway.
+        """
+        frames = magnitudes.shape[1] - BORDER if frames is None else frames
         self._encode(magnitudes, workspace)
-        self._decode(workspace)
-        return self._layers.dilated(workspace.last, *self._last)
+        self._decode(workspace, self._rows(frames, workspace))
+        return self._layers.dilated(workspace.last[: frames + 6], *self._last)
 
     def _encode(self, magnitudes: Array, workspace: Workspace) -> None:
         layers, raw, active = self._layers, workspace.raw, workspace.active
@@ -96,9 +101,24 @@ class UNet:
         # The innermost normalization and activation lead nowhere, as in Spleeter.
         layers.innermost_down(active[-1], *self._down[-1], raw[-1], workspace.scratch)
 
-    def _decode(self, workspace: Workspace) -> None:
-        layers, up, skips = self._layers, workspace.up, workspace.raw[-2::-1]
-        layers.innermost_up(workspace.raw[-1], *self._up[0], self._decoder, up[0], workspace.scratch)
-        for i in range(1, len(up)):
-            layers.up(skips[i - 1], up[i - 1], *self._up[i], self._decoder, up[i], workspace.scratch)
-        layers.outermost_up(skips[-1], up[-1], *self._up[-1], self._decoder, workspace.last, workspace.scratch)
+    def _rows(self, frames: int, workspace: Workspace) -> list[int]:
+        """Of each transposed layer, the rows of its inputs to go through for so many frames: whole tiles.
+
+        A tile takes what lies within one row of it, all of which must be right: even what cancels out is rounded.
+        """
+        rows: list[int] = []
+        wanted = frames + 3  # the last layer's reach
+        tiles = [2, *[4] * (len(self._up) - 2), 1]
+        for tile, of in zip(reversed(tiles), reversed([workspace.raw[-1], *workspace.up]), strict=True):
+            rows.insert(0, min(tile * -(-wanted // (2 * tile)), len(of) - BORDER))
+            wanted = rows[0] + 1
+        return rows
+
+    def _decode(self, workspace: Workspace, rows: list[int]) -> None:
+        layers, scratch, ups = self._layers, workspace.scratch, workspace.up
+        inputs = [x[: count + BORDER] for x, count in zip([workspace.raw[-1], *ups], rows, strict=True)]
+        skips = [x[: count + BORDER] for x, count in zip(workspace.raw[-2::-1], rows[1:], strict=True)]
+        layers.innermost_up(inputs[0], *self._up[0], self._decoder, ups[0], scratch)
+        for i in range(1, len(ups)):
+            layers.up(skips[i - 1], inputs[i], *self._up[i], self._decoder, ups[i], scratch)
+        layers.outermost_up(skips[-1], inputs[-1], *self._up[-1], self._decoder, workspace.last, scratch)
