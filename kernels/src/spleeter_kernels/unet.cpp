@@ -5,6 +5,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <cstring>
 
 #define BORDER 3
 #define PANEL 32  // outputs that a kernel has side by side

@@ -1,7 +1,7 @@
 // Strided and transposed convolutions by 5, by minimal filtering (filtering.h) in both dimensions, tile by tile.
 //
-// Four at a time, 121 multiplications do the work of 400 where it is strided. A transposed one is four convolutions by 3
-// of the same inputs, one for each phase of its outputs: 144 for 400. Two at a time it is 49 and 64 for 100, with
+// Four at a time, 121 multiplications do the work of 400. A transposed one is four convolutions by 3 of the same inputs,
+// one for each phase of its outputs, where those of even outputs lack a value. Two at a time it is 49 for 100, with
 // smaller kernels: that is for maps of few samples, whose kernels are large and hardly shared.
 
 // Products of several tiles at several points lie apart by what is no power of two: else all would want the same few
@@ -99,12 +99,18 @@ template <class F> INLINE void outputs(const float *products, vec bias, vec y[F:
     }
 }
 
-// kernels: for each point (depth, PANEL); products: for each (TILES, PANEL), POINT apart.
+// kernels: for each point (depth, PANEL); products: for each (TILES, PANEL), POINT apart. Kernels that lack their last
+// row or column of values are zeros at the last point of that dimension, infinity, and need no products there.
 template <class F>
-INLINE void multiply_points(const Transformed<F> &x, size_t tiles, const float *kernels, float *products) {
-    for (int p = 0; p < x.POINTS; p++) {
-        for (size_t t = 0; t < tiles; t += ROWS)
-            multiply(x.tile(p, t), x.depth[p], kernels, products + p * POINT + t * PANEL, x.depth[p]);
+INLINE void multiply_points(const Transformed<F> &x, size_t tiles, const float *kernels, float *products,
+                            bool lack_row = false, bool lack_column = false) {
+    enum { LAST = F::POINTS - 1 };
+    for (int p = 0; p < x.POINTS; p++, products += POINT) {
+        if ((lack_row && p / F::POINTS == LAST) || (lack_column && p % F::POINTS == LAST))
+            memset(products, 0, tiles * PANEL * sizeof(float));
+        else
+            for (size_t t = 0; t < tiles; t += ROWS)
+                multiply(x.tile(p, t), x.depth[p], kernels, products + t * PANEL, x.depth[p]);
         kernels += x.depth[p] * PANEL;
     }
 }
@@ -157,7 +163,10 @@ INLINE void transposed(const float *const *x, size_t maps, size_t in, const floa
                 transform_plain(x[map] + N * ((first + t) / across * x_row + (first + t) % across * in), x_row, in,
                                 transformed, t, map * in);
         for (size_t panel = 0; panel < 4 * out; panel += PANEL) {
-            multiply_points(transformed, count, kernels + panel * transformed.total, transformed.behind);
+            const size_t from = panel / out, to = (panel + PANEL - 1) / out;  // phases, those of even rows first
+            const bool lack_row = to < 2, lack_column = from == to && from % 2 == 0;
+            multiply_points(transformed, count, kernels + panel * transformed.total, transformed.behind, lack_row,
+                            lack_column);
             for (size_t t = 0; t < count; t++)
                 for (size_t n = panel; n < panel + PANEL; n += LANES) {
                     const size_t phase = n / out, c = n % out;
