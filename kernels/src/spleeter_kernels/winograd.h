@@ -1,8 +1,8 @@
 // Strided and transposed convolutions by 5, by minimal filtering (filtering.h) in both dimensions, tile by tile.
 //
-// Four at a time, 121 multiplications do the work of 400. A transposed one is four convolutions by 3 of the same inputs,
-// one for each phase of its outputs, where those of even outputs lack a value. Two at a time it is 49 for 100, with
-// smaller kernels: that is for maps of few samples, whose kernels are large and hardly shared.
+// Four at a time, 121 multiplications do the work of 400. A transposed one is four convolutions by 3 of the same
+// inputs, one for each phase of its outputs, where those of even outputs lack a value. Two at a time it is 49 for 100,
+// with smaller kernels: that is for maps of few samples, whose kernels are large and hardly shared.
 
 // Products of several tiles at several points lie apart by what is no power of two: else all would want the same few
 // places of the cache.
