@@ -17,7 +17,7 @@ import tensorflow as tf
 from consumer.separator.checkpoint import Layer, UNetWeights, load_weights, subpixel_kernel
 from consumer.separator.memory import give_back_memory
 from consumer.separator.models import ModelSpec, checkpoint_files, weights_sha256
-from consumer.separator.runtime import MASK_EPSILON, filled_up, Array
+from consumer.separator.runtime import MASK_EPSILON, Array, filled_up
 
 _ACTIVATIONS = {"ReLU": tf.nn.relu, "LeakyReLU": lambda x: tf.nn.leaky_relu(x, 0.2), "ELU": tf.nn.elu}
 
