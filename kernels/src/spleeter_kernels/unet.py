@@ -90,7 +90,7 @@ class UNet:
         """
         frames = magnitudes.shape[1] - BORDER if frames is None else frames
         self._encode(magnitudes, workspace)
-        self._decode(workspace, self._rows(frames, workspace))
+        self._decode(workspace, frames)
         return self._layers.dilated(workspace.last[: frames + 6], *self._last)
 
     def _encode(self, magnitudes: Array, workspace: Workspace) -> None:
@@ -101,24 +101,27 @@ class UNet:
         # The innermost normalization and activation lead nowhere, as in Spleeter.
         layers.innermost_down(active[-1], *self._down[-1], raw[-1], workspace.scratch)
 
-    def _rows(self, frames: int, workspace: Workspace) -> list[int]:
-        """Of each transposed layer, the rows of its inputs to go through for so many frames: whole tiles.
-
-        A tile takes what lies within one row of it, all of which must be right: even what cancels out is rounded.
-        """
-        rows: list[int] = []
-        wanted = frames + 3  # the last layer's reach
-        tiles = [2, *[4] * (len(self._up) - 2), 1]
-        for tile, of in zip(reversed(tiles), reversed([workspace.raw[-1], *workspace.up]), strict=True):
-            rows.insert(0, min(tile * -(-wanted // (2 * tile)), len(of) - BORDER))
-            wanted = rows[0] + 1
-        return rows
-
-    def _decode(self, workspace: Workspace, rows: list[int]) -> None:
+    def _decode(self, workspace: Workspace, frames: int) -> None:
         layers, scratch, ups = self._layers, workspace.scratch, workspace.up
-        inputs = [x[: count + BORDER] for x, count in zip([workspace.raw[-1], *ups], rows, strict=True)]
+        maps = [workspace.raw[-1], *ups]
+        rows = _rows(frames, [len(x) - BORDER for x in maps])
+        inputs = [x[: count + BORDER] for x, count in zip(maps, rows, strict=True)]
         skips = [x[: count + BORDER] for x, count in zip(workspace.raw[-2::-1], rows[1:], strict=True)]
         layers.innermost_up(inputs[0], *self._up[0], self._decoder, ups[0], scratch)
         for i in range(1, len(ups)):
             layers.up(skips[i - 1], inputs[i], *self._up[i], self._decoder, ups[i], scratch)
         layers.outermost_up(skips[-1], inputs[-1], *self._up[-1], self._decoder, workspace.last, scratch)
+
+
+def _rows(frames: int, heights: Sequence[int]) -> list[int]:
+    """Of transposed layers whose inputs have these heights, the rows to go through for so many frames: whole tiles.
+
+    A tile takes what lies within one row of it, all of which must be right: even what cancels out is rounded.
+    """
+    rows: list[int] = []
+    wanted = frames + 3  # the last layer's reach
+    tiles = [2, *[4] * (len(heights) - 2), 1]
+    for tile, height in zip(reversed(tiles), reversed(heights), strict=True):
+        rows.insert(0, min(tile * -(-wanted // (2 * tile)), height))
+        wanted = rows[0] + 1
+    return rows
