@@ -1,17 +1,15 @@
 """Measures a stem while it passes: peak, clipping, loudness, and an overview of its waveform."""
 
-import math
-
 import numpy as np
-from pyebur128 import MeasurementMode, R128State, get_loudness_global
 
+from consumer.separator.loudness import Loudness
 from consumer.separator.spectral import Samples
 
 OVERVIEW_POINTS = 800  # about what a page is wide
 
 
 class Meter:
-    """Measures one stem, block by block, in constant memory."""
+    """Measures one stem, block by block, in next to constant memory."""
 
     def __init__(self, rate_hz: int) -> None:
         self.samples = 0
@@ -20,8 +18,7 @@ class Meter:
         self._spans: list[float] = []  # largest absolute sample of each span
         self._span_samples = 1024
         self._open_peak, self._open_samples = 0.0, 0  # of the span that is not full yet
-        # The histogram keeps a long track from being remembered block by block.
-        self._loudness = R128State(2, rate_hz, MeasurementMode.MODE_I | MeasurementMode.MODE_HISTOGRAM)
+        self._loudness = Loudness(rate_hz)
 
     def add(self, block: Samples) -> None:
         """block: float32 (samples, 2), contiguous."""
@@ -33,7 +30,7 @@ class Meter:
         self.peak = max(self.peak, highest)
         if highest > 1.0:
             self.clipped_samples += int(np.count_nonzero(level > 1.0))
-        self._loudness.add_frames(block.reshape(-1), len(block))
+        self._loudness.add(block)
         self._add_spans(level)
 
     def _add_spans(self, level: Samples) -> None:
@@ -53,8 +50,8 @@ class Meter:
     @property
     def loudness_lufs(self) -> float | None:
         """Integrated loudness (EBU R 128); None where nothing was loud enough, or long enough (400 ms), to count."""
-        loudness = float(get_loudness_global(self._loudness))
-        return round(loudness, 2) if math.isfinite(loudness) else None
+        loudness = self._loudness.integrated_lufs()
+        return None if loudness is None else round(loudness, 2)
 
     @property
     def overview(self) -> tuple[float, ...]:
