@@ -9,7 +9,6 @@ from functools import partial
 import numpy as np
 
 from consumer.separator.flow import ahead, side_by_side
-from consumer.separator.models import ModelSpec
 from consumer.separator.runtime import Array, Network
 from consumer.separator.spectral import Read, Samples, SegmentSpectrum, Synthesis, analyse
 
@@ -28,15 +27,15 @@ def separate(network: Network, read: Read, *, high_frequencies: str | None = Non
     bins = spec.frame_length // 2 + 1 if averages else spec.frequency_bins  # nobody needs those that become zeros
     spectra = ahead(analyse(spec, read, bins=bins))
     masked = ahead(side_by_side(partial(_masked, network), spectra, network.segments_at_once))
-    return ahead(_synthesised(spec, masked))
+    return ahead(_synthesised(network, masked))
 
 
 def _masked(network: Network, segment: SegmentSpectrum) -> tuple[SegmentSpectrum, Array]:
     return segment, network.masks(np.abs(segment.stft[..., : network.spec.frequency_bins]))
 
 
-def _synthesised(spec: ModelSpec, masked: Generator[tuple[SegmentSpectrum, Array]]) -> Iterator[tuple[Samples, ...]]:
-    synthesis = Synthesis(spec)
+def _synthesised(network: Network, masked: Generator[tuple[SegmentSpectrum, Array]]) -> Iterator[tuple[Samples, ...]]:
+    synthesis = Synthesis(network.spec, network.add_frames)
     try:
         for segment, masks in masked:
             stems = tuple(synthesis.stem(i, segment, mask) for i, mask in enumerate(masks))

@@ -1,17 +1,21 @@
-"""Spleeter's networks on kernels of our own (`kernels/`), in full float32, from the same weights as the others."""
+"""Spleeter's networks, and its way back to samples, on kernels of our own (`kernels/`), in full float32.
+
+The weights are the same as the others'.
+"""
 
 import os
 import queue
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
-from spleeter_kernels import BORDER, Layers, UNet, Workspace
+from spleeter_kernels import BORDER, Layers, OverlapAdd, UNet, Workspace
 
 from consumer.separator.checkpoint import Array, UNetWeights, build_weights
 from consumer.separator.convert import load_tensors
 from consumer.separator.memory import give_back_memory
 from consumer.separator.models import ModelSpec, checkpoint_files, unavailable, weights_sha256
 from consumer.separator.runtime import MASK_EPSILON
+from consumer.separator.spectral import AddFrames, synthesis_window
 
 
 class NativeRuntime:
@@ -32,12 +36,13 @@ class NativeNetwork:
         at_once = min(len(os.sched_getaffinity(0)), self.segments_at_once * len(spec.stems))
         self._threads = ThreadPoolExecutor(at_once)
         self._workspaces: queue.SimpleQueue[Workspace] = queue.SimpleQueue()
+        self._layers = Layers()
         try:
+            self.add_frames: AddFrames = OverlapAdd(self._layers, synthesis_window(spec), spec.frame_step)
             for _ in range(at_once):
                 self._workspaces.put(Workspace(spec.segment_frames, spec.frequency_bins, spec.filters))
         except ValueError as error:
-            raise unavailable(spec.name, f"the runtime native can't compute its networks: {error}") from error
-        self._layers = Layers()
+            raise unavailable(spec.name, f"the runtime native can't compute it: {error}") from error
         weights = build_weights(spec, load_tensors(spec.name, spec.folder, self.weights_sha256))
         self._networks = list(self._threads.map(self._compiled, weights))
         give_back_memory()

@@ -11,6 +11,7 @@ from consumer.separator.convert import load_tensors
 from consumer.separator.memory import give_back_memory
 from consumer.separator.models import ModelSpec, checkpoint_files, weights_sha256
 from consumer.separator.runtime import MASK_EPSILON, filled_up
+from consumer.separator.spectral import add_frames_by_scipy
 
 # The package imports its converter of other frameworks' models, which takes most of its import's time and reports each
 # import to its vendor over the network. It does without, where there is none.
@@ -31,7 +32,7 @@ class OpenVINONetwork:
     segments_at_once = 1  # it divides each among all cores
 
     def __init__(self, spec: ModelSpec) -> None:
-        self.spec = spec
+        self.spec, self.add_frames = spec, add_frames_by_scipy(spec)
         self.weights_sha256 = weights_sha256(checkpoint_files(spec.name, spec.folder)[1])
         compiled = ov.Core().compile_model(_model(spec, self.weights_sha256), "CPU", _config())
         self._request = compiled.create_infer_request()  # its first run takes no longer than the others

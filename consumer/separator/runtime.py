@@ -1,4 +1,4 @@
-"""What a runtime must do: turn magnitudes into masks. Everything else of the algorithm is the engine's."""
+"""What a runtime must do: magnitudes to masks, masked spectra to samples. The rest is the engine's."""
 
 from typing import Protocol
 
@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from consumer.separator.models import ModelSpec
+from consumer.separator.spectral import AddFrames
 
 MASK_EPSILON = 1e-10  # spleeter.model.EstimatorSpecBuilder.EPSILON
 
@@ -18,6 +19,7 @@ class Network(Protocol):
     spec: ModelSpec
     weights_sha256: str
     segments_at_once: int  # that is how many threads best call `masks` at the same time
+    add_frames: AddFrames
 
     def masks(self, magnitudes: Array) -> Array:
         """Masks of one segment.

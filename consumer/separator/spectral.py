@@ -19,6 +19,11 @@ from consumer.separator.models import ModelSpec
 Samples = NDArray[np.float32]
 Spectrum = NDArray[np.complex64]
 
+# Masks frames and adds them, transformed back and times `synthesis_window`, to the samples that they reach.
+# stft: complex64 (frames, bins), the lowest bins; mask: float32 (frames, bins); samples: float32
+# ((frames - 1) * frame_step + frame_length). All contiguous.
+AddFrames = Callable[[Spectrum, Samples, Samples], None]
+
 # Returns the next n samples of a track, float32 (n, 2), -1..1; fewer only where the track ends.
 Read = Callable[[int], Samples]
 
@@ -47,6 +52,28 @@ def hann(length: int) -> Samples:
     """Periodic Hann window, float32 (length,)."""
     window: Samples = (0.5 - 0.5 * np.cos(2 * np.pi * np.arange(length) / length)).astype(np.float32)
     return window
+
+
+def synthesis_window(spec: ModelSpec) -> Samples:
+    """float32 (frame_length,): with it, frames that overlap add up to what they were taken from."""
+    return hann(spec.frame_length) * np.float32(_SYNTHESIS_GAIN)
+
+
+def add_frames_by_scipy(spec: ModelSpec) -> AddFrames:
+    """For any sizes, on one core."""
+    window, step = synthesis_window(spec), spec.frame_step
+
+    def add_frames(stft: Spectrum, mask: Samples, samples: Samples) -> None:
+        frames, bins = stft.shape
+        masked = np.zeros((frames, spec.frame_length // 2 + 1), np.complex64)
+        np.multiply(stft, mask, out=masked[:, :bins])
+        framed = scipy.fft.irfft(masked, spec.frame_length)
+        framed *= window
+        hops, parts = samples.reshape(-1, step), framed.reshape(frames, -1, step)
+        for hop in range(parts.shape[1]):
+            hops[hop : hop + frames] += parts[:, hop]
+
+    return add_frames
 
 
 def analyse(spec: ModelSpec, read: Read, *, bins: int) -> Iterator[SegmentSpectrum]:
@@ -86,41 +113,37 @@ class Synthesis:
     Holds frame_length - frame_step samples a stem and channel between two calls.
     """
 
-    def __init__(self, spec: ModelSpec) -> None:
-        self._spec = spec
-        self._window = hann(spec.frame_length) * np.float32(_SYNTHESIS_GAIN)
-        self._hops = spec.frame_length // spec.frame_step
-        self._tails = np.zeros((len(spec.stems), 2, self._hops - 1, spec.frame_step), np.float32)
-        self._masked = np.zeros((_BLOCK_FRAMES, spec.frame_length // 2 + 1), np.complex64)
+    def __init__(self, spec: ModelSpec, add_frames: AddFrames) -> None:
+        self._spec, self._add_frames = spec, add_frames
+        carried = spec.frame_length - spec.frame_step
+        self._tails = np.zeros((len(spec.stems), 2, carried), np.float32)
+        self._samples = np.empty(_BLOCK_FRAMES * spec.frame_step + carried, np.float32)
 
     def stem(self, index: int, segment: SegmentSpectrum, mask: Samples) -> Samples:
         """The samples of one stem that this segment makes final, float32 (samples, 2).
 
         mask: float32 (2, segment.frames, frequency_bins). Call once a stem and segment.
         """
-        samples = np.empty((segment.frames, self._spec.frame_step, 2), np.float32)
+        stem = np.empty((segment.frames * self._spec.frame_step, 2), np.float32)
         for channel, tail in enumerate(self._tails[index]):
             for block in _blocks(segment.frames):
-                summed = self._overlapped(segment.stft[channel, block], mask[channel, block], tail)
-                samples[block, :, channel] = summed
-        return samples.reshape(-1, 2)[segment.skip : segment.final]
+                span = slice(block.start * self._spec.frame_step, block.stop * self._spec.frame_step)
+                stem[span, channel] = self._final(segment.stft[channel, block], mask[channel, block], tail)
+        return stem[segment.skip : segment.final]
 
-    def _overlapped(self, stft: Spectrum, mask: Samples, tail: Samples) -> Samples:
-        """One block's hops, float32 (frames, frame_step), with what the frames before reach into them.
+    def _final(self, stft: Spectrum, mask: Samples, tail: Samples) -> Samples:
+        """One block's samples that no later frame reaches, float32 (frames * frame_step,).
 
-        tail: float32 (hops - 1, frame_step), what they reach behind the block is left in it.
+        tail: float32 (frame_length - frame_step,), what the frames before reach into it. It is replaced by what these
+        reach behind it.
         """
-        bins, frames = self._spec.frequency_bins, len(stft)
-        masked = self._masked[:frames]
-        np.multiply(stft[:, :bins], mask, out=masked[:, :bins])
-        if stft.shape[1] > bins:
-            np.multiply(stft[:, bins:], mask.mean(-1, keepdims=True), out=masked[:, bins:])
-        framed = scipy.fft.irfft(masked, self._spec.frame_length)
-        framed *= self._window
-        parts = framed.reshape(frames, self._hops, self._spec.frame_step)
-        summed = np.zeros((frames + self._hops - 1, self._spec.frame_step), np.float32)
-        summed[: len(tail)] = tail
-        for hop in range(self._hops):
-            summed[hop : hop + frames] += parts[:, hop]
-        tail[:] = summed[frames:]
-        return summed[:frames]
+        final = len(stft) * self._spec.frame_step
+        samples = self._samples[: final + len(tail)]
+        samples[: len(tail)] = tail
+        samples[len(tail) :] = 0
+        missing = stft.shape[1] - mask.shape[1]
+        if missing:
+            mask = np.hstack([mask, np.repeat(mask.mean(-1, keepdims=True), missing, axis=1)])
+        self._add_frames(stft, mask, samples)
+        tail[:] = samples[final:]
+        return samples[:final]

@@ -18,6 +18,7 @@ from consumer.separator.checkpoint import Layer, UNetWeights, load_weights, subp
 from consumer.separator.memory import give_back_memory
 from consumer.separator.models import ModelSpec, checkpoint_files, weights_sha256
 from consumer.separator.runtime import MASK_EPSILON, Array, filled_up
+from consumer.separator.spectral import add_frames_by_scipy
 
 _ACTIVATIONS = {"ReLU": tf.nn.relu, "LeakyReLU": lambda x: tf.nn.leaky_relu(x, 0.2), "ELU": tf.nn.elu}
 
@@ -33,7 +34,7 @@ class TensorFlowNetwork:
     segments_at_once = 1  # it divides each among all cores
 
     def __init__(self, spec: ModelSpec) -> None:
-        self.spec = spec
+        self.spec, self.add_frames = spec, add_frames_by_scipy(spec)
         self.weights_sha256 = weights_sha256(checkpoint_files(spec.name, spec.folder)[1])
         kernels = _Kernels()
         with tf.Graph().as_default() as graph:

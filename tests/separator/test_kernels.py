@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from spleeter_kernels import BORDER, Layers, UNet, Workspace, available
+from spleeter_kernels import BORDER, Layers, OverlapAdd, UNet, Workspace, available
 
 from consumer.errors import Code, Rejected
 from consumer.separator.checkpoint import Layer
@@ -151,11 +151,37 @@ def test_masks_are_spleeters(instruction_set: str, size: float, *, has_softmax: 
     assert np.abs(got - (powers + 1e-10 / 5) / (powers.sum(0) + 1e-10)).max() < 1e-6
 
 
-def test_sizes_that_the_layers_cant_do_are_told(narrow_models: Path, tmp_path: Path) -> None:
-    """A configuration with an odd F is refused by its name, not computed wrongly."""
+@pytest.mark.parametrize("instruction_set", available())
+@pytest.mark.parametrize("length", [128, 256, 512, 4096])
+@pytest.mark.parametrize("bins_of", [lambda half: half + 1, lambda half: half // 2, lambda half: half - 13])
+def test_frames_are_masked_and_added(instruction_set: str, length: int, bins_of: Callable[[int], int]) -> None:
+    """As exact as float32 allows, to what is there; with an even and an odd number of halvings; few bins, and all."""
+    rng = np.random.default_rng(5)
+    frames, step, bins = 6, length // 4, bins_of(length // 2)
+    stft = (rng.normal(size=(frames, bins)) + 1j * rng.normal(size=(frames, bins))).astype(np.complex64)
+    mask, window = rng.uniform(size=(frames, bins)).astype(np.float32), rng.uniform(size=length).astype(np.float32)
+    samples = rng.normal(size=(frames - 1) * step + length).astype(np.float32)
+    exact = samples.astype(np.float64)
+    for start, frame in zip(range(0, frames * step, step), np.fft.irfft(stft * mask, length), strict=True):
+        exact[start : start + length] += frame * window
+    OverlapAdd(Layers(instruction_set), window, step)(stft, mask, samples)
+    assert error_db(samples, exact) < -135.0
+
+
+@pytest.mark.parametrize(
+    ("sizes", "words"),
+    [
+        ({"F": 1000}, "F of 128, not 512 and 1000"),
+        ({"frame_length": 4000, "frame_step": 1000}, "a power of two and at least 128, not 4000"),
+    ],
+)
+def test_sizes_that_the_kernels_cant_do_are_told(
+    narrow_models: Path, tmp_path: Path, sizes: dict[str, int], words: str
+) -> None:
+    """A configuration of other sizes is refused by its name, not computed wrongly."""
     shutil.copytree(narrow_models / "2stems", tmp_path / "2stems")
     own = tmp_path / "2stems" / "2stems.json"
-    own.write_text(json.dumps(json.loads(own.read_text()) | {"F": 1000}))
-    with pytest.raises(Rejected, match=r"model 2stems: the runtime native .* F of 128, not 512 and 1000") as refusal:
+    own.write_text(json.dumps(json.loads(own.read_text()) | sizes))
+    with pytest.raises(Rejected, match=rf"model 2stems: the runtime native .* {words}") as refusal:
         make_runtime("native").load(load_spec("2stems", tmp_path))
     assert refusal.value.code == Code.MODEL_UNAVAILABLE

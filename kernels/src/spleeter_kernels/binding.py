@@ -10,12 +10,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 Array = NDArray[np.float32]
+Spectrum = NDArray[np.complex64]
 
 INSTRUCTION_SETS = ("any", "avx2", "avx512")  # the better ones behind
 BORDER = 3  # of a map (h + BORDER, w + BORDER, channels): 1 before and 2 behind, zeros
 
 _ARGUMENTS: dict[str, Any] = {
     "f": np.ctypeslib.ndpointer(np.float32, flags="C_CONTIGUOUS"),
+    "c": np.ctypeslib.ndpointer(np.complex64, flags="C_CONTIGUOUS"),
     "n": ctypes.c_size_t,
     "i": ctypes.c_int,
     "e": ctypes.c_float,
@@ -30,11 +32,12 @@ _FUNCTIONS = {
     "outermost_up": "ffnffnniff",
     "dilated": "fffnnf",
     "ratio_masks": "pnfniief",
+    "overlap_add": "cfnnnnfffff",
 }
 
 
 class Layers:
-    """The layers of one instruction set, by default the best that the processor has.
+    """The layers, and what becomes of the masks, in one instruction set, by default the best that the processor has.
 
     Affines are (3, channels): bias, scale, shift. Activations: 0 ReLU, 1 LeakyReLU, 2 ELU.
     """
@@ -100,6 +103,21 @@ class Layers:
         pointers = (ctypes.c_void_p * len(logits))(*(stem.ctypes.data for stem in logits))
         self._call["ratio_masks"](pointers, len(logits), mix, mix.size, has_softmax, exponent, epsilon, masks)
         return masks
+
+    def overlap_add(
+        self,
+        stft: Spectrum,
+        mask: Array,
+        step: int,
+        halving: Array,
+        turns: Array,
+        window: Array,
+        samples: Array,
+        scratch: Array,
+    ) -> None:
+        """stft, mask: (frames, bins); samples: ((frames - 1) * step + len(window)); the others as in fourier.py."""
+        half = len(window) // 2
+        self._call["overlap_add"](stft, mask, *stft.shape, half, step, halving, turns, window, samples, scratch)
 
 
 def available() -> tuple[str, ...]:

@@ -5,6 +5,7 @@
 #include "filtering.h"
 #include "product.h"
 
+#include "fourier.h"
 #include "masks.h"
 #include "outermost.h"
 #include "winograd.h"

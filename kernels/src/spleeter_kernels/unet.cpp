@@ -1,4 +1,5 @@
-// A U-Net's layers, compiled for several instruction sets from one text; the caller chooses (see binding.py).
+// A U-Net's layers, and what becomes of its masks, for several instruction sets from one text; the caller chooses (see
+// binding.py).
 //
 // A map (h, w, channels) has its channels last and a border of zeros, 1 before and 2 behind: it is
 // (h + BORDER, w + BORDER, channels), contiguous, channels a multiple of 16. All is float32.
@@ -6,6 +7,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
+#include <utility>
 
 #define BORDER 3
 #define PANEL 32  // outputs that a kernel has side by side

@@ -47,12 +47,27 @@ struct Affine {
 #if LANES == 16
 #define LOWER_HALVES 0, 16, 1, 17, 2, 18, 3, 19, 4, 20, 5, 21, 6, 22, 7, 23
 #define UPPER_HALVES 8, 24, 9, 25, 10, 26, 11, 27, 12, 28, 13, 29, 14, 30, 15, 31
+#define LOWER_FOURS 0, 1, 2, 3, 16, 17, 18, 19, 4, 5, 6, 7, 20, 21, 22, 23
+#define UPPER_FOURS 8, 9, 10, 11, 24, 25, 26, 27, 12, 13, 14, 15, 28, 29, 30, 31
+#define EVENS 0, 2, 4, 6, 8, 10, 12, 14, 16, 18, 20, 22, 24, 26, 28, 30
+#define ODDS 1, 3, 5, 7, 9, 11, 13, 15, 17, 19, 21, 23, 25, 27, 29, 31
+#define BACKWARDS 15, 14, 13, 12, 11, 10, 9, 8, 7, 6, 5, 4, 3, 2, 1, 0
 #elif LANES == 8
 #define LOWER_HALVES 0, 8, 1, 9, 2, 10, 3, 11
 #define UPPER_HALVES 4, 12, 5, 13, 6, 14, 7, 15
+#define LOWER_FOURS 0, 1, 2, 3, 8, 9, 10, 11
+#define UPPER_FOURS 4, 5, 6, 7, 12, 13, 14, 15
+#define EVENS 0, 2, 4, 6, 8, 10, 12, 14
+#define ODDS 1, 3, 5, 7, 9, 11, 13, 15
+#define BACKWARDS 7, 6, 5, 4, 3, 2, 1, 0
 #else
 #define LOWER_HALVES 0, 4, 1, 5
 #define UPPER_HALVES 2, 6, 3, 7
+#define LOWER_FOURS 0, 1, 2, 3
+#define UPPER_FOURS 4, 5, 6, 7
+#define EVENS 0, 2, 4, 6
+#define ODDS 1, 3, 5, 7
+#define BACKWARDS 3, 2, 1, 0
 #endif
 
 // Of two vectors, the values of their lower and of their upper halves in turns.
@@ -61,8 +76,27 @@ INLINE void interleave(vec a, vec b, vec *lower, vec *upper) {
     *upper = __builtin_shufflevector(a, b, UPPER_HALVES);
 }
 
+// Four at a time in turns.
+INLINE void interleave_fours(vec a, vec b, vec *lower, vec *upper) {
+    *lower = __builtin_shufflevector(a, b, LOWER_FOURS);
+    *upper = __builtin_shufflevector(a, b, UPPER_FOURS);
+}
+
+// What `interleave` has put together.
+INLINE void separate(vec lower, vec upper, vec *a, vec *b) {
+    *a = __builtin_shufflevector(lower, upper, EVENS);
+    *b = __builtin_shufflevector(lower, upper, ODDS);
+}
+
+INLINE vec reversed(vec x) { return __builtin_shufflevector(x, x, BACKWARDS); }
+
 #undef LOWER_HALVES
 #undef UPPER_HALVES
+#undef LOWER_FOURS
+#undef UPPER_FOURS
+#undef EVENS
+#undef ODDS
+#undef BACKWARDS
 
 // x: LANES rows of LANES values, x_row apart -> y: its columns as rows, y_row apart. By rounds of perfect shuffles.
 INLINE void transpose(const float *x, size_t x_row, float *y, size_t y_row) {

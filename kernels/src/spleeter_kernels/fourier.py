@@ -1,0 +1,40 @@
+"""The way back from masked spectra to samples."""
+
+import numpy as np
+from numpy.typing import NDArray
+
+from spleeter_kernels.binding import Array, Layers, Spectrum
+
+_SHORTEST = 128  # a butterfly's four inputs are at least a vector each
+
+
+class OverlapAdd:
+    """The inverse Fourier transform of masked frames, windowed and summed. Safe for several threads.
+
+    Raises ValueError unless the window's length is a power of two, and at least 128.
+    """
+
+    def __init__(self, layers: Layers, window: Array, step: int) -> None:
+        """window: (frame length); step: samples from frame to frame."""
+        length, half = len(window), len(window) // 2
+        if length < _SHORTEST or length & (length - 1):
+            raise ValueError(f"a frame's length must be a power of two and at least {_SHORTEST}, not {length}")
+        self._layers, self._step = layers, step
+        self._window = (window / np.float32(length)).astype(np.float32)
+        self._halving = _parts(np.exp(2j * np.pi * np.arange(half) / length))
+        # Stockham's passes, by four: that of stride s turns the k-th quarter's number i by k * (i // s) / (half / s).
+        quarter, strides = np.arange(half // 4), [4**n for n in range((half.bit_length() - 1) // 2)]
+        passes = [np.exp(2j * np.pi * k * (quarter // s) * s / half) for s in strides for k in (1, 2, 3)]
+        self._turns = np.stack([_parts(turns) for turns in passes])
+
+    def __call__(self, stft: Spectrum, mask: Array, samples: Array) -> None:
+        """Adds the frames to `samples`, ((frames - 1) * step + length).
+
+        stft, mask: (frames, bins), contiguous; bins: at most length / 2 + 1, the lowest.
+        """
+        scratch = np.empty(3 * len(self._window) + 2, np.float32)
+        self._layers.overlap_add(stft, mask, self._step, self._halving, self._turns, self._window, samples, scratch)
+
+
+def _parts(numbers: NDArray[np.complex128]) -> Array:
+    return np.stack([numbers.real, numbers.imag]).astype(np.float32)
