@@ -60,7 +60,7 @@ def synthesis_window(spec: ModelSpec) -> Samples:
 
 
 def add_frames_by_scipy(spec: ModelSpec) -> AddFrames:
-    """For any sizes, on one core."""
+    """For frames of any length that is a multiple of frame_step, on one core."""
     window, step = synthesis_window(spec), spec.frame_step
 
     def add_frames(stft: Spectrum, mask: Samples, samples: Samples) -> None:
