@@ -18,14 +18,14 @@ from pathlib import Path
 
 from confluent_kafka import Consumer, Producer, TopicPartition
 
-from consumer.adapters.kafka_patience import patiently
-from consumer.events import DeadLetter, SeparationRequest, SeparationResult, SourceObject
-from consumer.model import Headers
+from consumer.adapters.kafka.retrying import patiently
+from consumer.core.events import DeadLetter, SeparationRequest, SeparationResult, SourceObject
+from consumer.core.model import Headers
 from devstack.kafka import kafka
 from devstack.minio import minio
 from devstack.service import Running, Service, free_port
-from tests.chaos.traffic import write_model
-from tests.support.platform import Platform, ReplicaProcess, make_platform
+from harness.chaos.traffic import write_model
+from harness.platform import Platform, ReplicaProcess, make_platform
 
 ROOT = Path(__file__).parents[1]
 PARTITIONS = 6
@@ -71,7 +71,7 @@ class Arena:
         defaults = {"DEDUPLICATE_CONTENT": "true", "PYTHONPATH": path, "CHAOS_SEGMENT_S": "0"}
         platform.environment = {**platform.environment, **defaults, **environment}
         if model_path is None:
-            platform.replica_command = [sys.executable, "-m", "tests.chaos.replica"]
+            platform.replica_command = [sys.executable, "-m", "harness.chaos.replica"]
         try:
             yield platform
         finally:

@@ -15,7 +15,7 @@ from pathlib import Path
 from bench.arena import PARTITIONS, ROOT, Arena, Sender, reading
 from bench.material import tools, write_models, write_song
 from bench.measure import engine, run
-from tests.support.platform import Platform
+from harness.platform import Platform
 
 SONGS, SONG_S = 9, 60.0
 

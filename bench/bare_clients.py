@@ -13,8 +13,8 @@ from contextlib import closing, suppress
 from confluent_kafka import Consumer, Producer, TopicPartition
 from minio.error import S3Error
 
-from consumer.events import SeparationRequest
-from tests.support.platform import Platform
+from consumer.core.events import SeparationRequest
+from harness.platform import Platform
 
 _STEM_BYTES, _MANIFEST_BYTES, _RESULT_BYTES = 20_000, 3_000, 800  # about what the fake separator's are
 

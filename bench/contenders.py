@@ -30,8 +30,8 @@ def engine(runtime: str, model: str, file: Path, folder: Path) -> dict[str, floa
     import numpy as np
 
     from bench.peak import flop_per_s, segment_flop
-    from consumer.catalog import SOURCE_FORMATS
-    from consumer.separator.ffmpeg import FFmpeg
+    from consumer.core.catalog import SOURCE_FORMATS
+    from consumer.separator.audio.ffmpeg import FFmpeg
     from consumer.separator.track import TrackOrder, separate_track
 
     started = time.monotonic()
@@ -64,8 +64,8 @@ def encoded_formats(runtime: str, model: str) -> tuple[str, ...]:
 
 def files(runtime: str, model: str, files: Sequence[Path], folder: Path) -> dict[str, float]:
     """This engine on one file after the other; the mean, from the end of the first to the end of the last."""
-    from consumer.catalog import SOURCE_FORMATS
-    from consumer.separator.ffmpeg import FFmpeg
+    from consumer.core.catalog import SOURCE_FORMATS
+    from consumer.separator.audio.ffmpeg import FFmpeg
     from consumer.separator.track import TrackOrder, separate_track
 
     network, ffmpeg = _network(runtime, model), FFmpeg(allowed_formats=SOURCE_FORMATS)
@@ -78,8 +78,8 @@ def files(runtime: str, model: str, files: Sequence[Path], folder: Path) -> dict
 
 
 def _network(runtime: str, model: str):  # type: ignore[no-untyped-def]
-    from consumer.separator.models import load_spec
-    from consumer.separator.runtimes import make_runtime
+    from consumer.separator.models.spec import load_spec
+    from consumer.separator.runtimes.factory import make_runtime
     from consumer.settings import SeparatorSettings
 
     return make_runtime(runtime).load(load_spec(model, SeparatorSettings.load().model_path))
@@ -87,12 +87,12 @@ def _network(runtime: str, model: str):  # type: ignore[no-untyped-def]
 
 def start(runtime: str, model: str) -> dict[str, float]:
     """A separator process, from its start until its model is loaded."""
-    from consumer.cancellation import Cancellation
+    from consumer.core.cancellation import Cancellation
+    from consumer.pipeline.model_store import Weights
     from consumer.separator.client import SeparatorClient
-    from consumer.separator.kept import preparation
+    from consumer.separator.models.conversion_cache import preparation
     from consumer.separator.protocol import Configure
     from consumer.settings import SeparatorSettings, environment_without_secrets
-    from consumer.weights import Weights
 
     path = SeparatorSettings.load().model_path
     weights = Weights(path, [], prepare=preparation(runtime))

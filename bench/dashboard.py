@@ -17,12 +17,12 @@ import psutil
 
 from bench.material import write_models, write_song
 from bench.panels import Series, draw
-from consumer.events import OutputOptions, SourceObject
+from consumer.core.events import OutputOptions, SourceObject
 from devstack.kafka import kafka
 from devstack.minio import minio
 from devstack.prometheus import prometheus
 from devstack.service import free_port
-from tests.support.platform import Platform, make_platform
+from harness.platform import Platform, make_platform
 
 _ROOT = Path(__file__).parents[1]
 _DASHBOARD = _ROOT / "deploy/grafana/dashboard.json"

@@ -11,11 +11,11 @@ from pathlib import Path
 
 from bench import backlog, bare_clients
 from bench.arena import PARTITIONS, Arena, Reader, Sender, Trickle, reading, said_at
-from consumer.events import SeparationRequest
-from consumer.redelivery import Redelivery, headers
+from consumer.core.events import SeparationRequest
+from consumer.delivery.retry_headers import Redelivery, headers
 from devstack import system
-from tests.support.fakes import a_record
-from tests.support.platform import ReplicaProcess, wait_for
+from harness.fakes import a_record
+from harness.platform import ReplicaProcess, wait_for
 
 MESSAGES, WARM_UP = 300, 60
 RETRY_S = 2.0

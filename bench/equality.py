@@ -15,11 +15,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bench.material import write_models
-from consumer.separator.engine import separate
-from consumer.separator.models import load_spec
-from consumer.separator.runtimes import make_runtime
+from consumer.separator.dsp.engine import separate
+from consumer.separator.models.spec import load_spec
+from consumer.separator.runtimes.factory import make_runtime
 from devstack import system
-from tests.support.audio import music
+from harness.audio import music
 
 _SECONDS = 30.0
 _OTHER = ["run", "--quiet", "--isolated", "--no-project", "--python", "3.11",

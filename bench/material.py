@@ -3,9 +3,9 @@
 import subprocess
 from pathlib import Path
 
-from consumer.separator.ffmpeg import bundled_binary
-from tests.support.audio import RATE_HZ, music
-from tests.support.checkpoints import write_checkpoint
+from consumer.separator.audio.ffmpeg import bundled_binary
+from harness.audio import RATE_HZ, music
+from harness.checkpoints import write_checkpoint
 
 
 def write_song(path: Path, seconds: float, seed: int = 1) -> Path:

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 import psutil
 
-from consumer.separator.memory import ALLOCATION
+from consumer.separator.malloc import ALLOCATION
 
 _EVERY_S = 0.1  # a look takes a millisecond, which the contender would miss
 _FORK_S = 0.2  # until a process that was just forked runs its own program, it looks as large as its parent

@@ -12,8 +12,8 @@ from confluent_kafka import Consumer, Producer
 from minio import Minio
 from spleeter.separator import Separator
 
-from consumer.adapters.avro import AvroCodec
-from consumer.events import SeparationResult
+from consumer.adapters.avro.codec import AvroCodec
+from consumer.core.events import SeparationResult
 
 
 def main() -> None:

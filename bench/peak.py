@@ -5,7 +5,7 @@ What convolves directly can't be faster. TensorFlow's product is the fastest tha
 
 import time
 
-from consumer.separator.models import ModelSpec
+from consumer.separator.models.spec import ModelSpec
 
 _SIDE, _PRODUCTS = 2048, 20
 

@@ -17,14 +17,14 @@ import scipy.io.wavfile
 from rich.console import Console
 from rich.table import Table
 
-from consumer.adapters.avro import AvroCodec
+from consumer.adapters.avro.codec import AvroCodec
 from consumer.adapters.model_sources import ReleaseSource
 from consumer.cli.progress import progress_bar
-from consumer.client import Client
-from consumer.errors import ModelSourceUnavailable, Rejected
-from consumer.events import DeadLetter, SeparationProgress, SeparationRequest, SeparationResult, SourceObject
+from consumer.client.kafka import Client
+from consumer.core.errors import ModelSourceUnavailable, Rejected
+from consumer.core.events import DeadLetter, SeparationProgress, SeparationRequest, SeparationResult, SourceObject
+from consumer.pipeline.model_store import Weights
 from consumer.settings import KafkaSettings, SeparatorSettings, TopicSettings
-from consumer.weights import Weights
 from demo.servers import broker, object_store
 from demo.songs import Song, make_song
 from demo.songs.score import si_sdr

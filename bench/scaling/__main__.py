@@ -19,9 +19,9 @@ from devstack.kubernetes import Cluster, cluster
 from devstack.minio import minio
 from devstack.prometheus import prometheus
 from devstack.service import free_port
-from tests.chaos.traffic import Traffic, write_model
-from tests.deploy.manifests import one
-from tests.support.platform import Platform, make_platform
+from harness.chaos.traffic import Traffic, write_model
+from harness.manifests import one
+from harness.platform import Platform, make_platform
 
 ROOT = Path(__file__).parents[2]
 NAMESPACE = "separation"

@@ -9,9 +9,9 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from bench.scaling.kubelet import Kubelet
-from consumer.events import SeparationRequest, SeparationResult, SourceObject
-from tests.chaos.oracle import RECORD, judge
-from tests.chaos.traffic import Traffic
+from consumer.core.events import SeparationRequest, SeparationResult, SourceObject
+from harness.chaos.oracle import RECORD, judge
+from harness.chaos.traffic import Traffic
 
 _PATIENCE_S = 900.0
 

@@ -1,6 +1,6 @@
 """A separator that takes as long as a real one would, times SPEED, and computes nothing: six of them fit on two cores.
 
-Its stems are those of `tests.chaos.separator`, so that the oracle can tell whose they are.
+Its stems are those of `harness.chaos.separator`, so that the oracle can tell whose they are.
 """
 
 import os
@@ -8,11 +8,11 @@ import threading
 import time
 from collections.abc import Callable
 
-from consumer.errors import Cancelled
-from consumer.model import AudioFacts, Separation, StemFile
+from consumer.core.errors import Cancelled
+from consumer.core.model import AudioFacts, Separation, StemFile
 from consumer.separator.process import Work, main
 from consumer.separator.protocol import Configure, Finished, Loaded, Progress, Reply, Separate
-from tests.chaos.separator import STEMS, stem_wav
+from harness.chaos.separator import STEMS, stem_wav
 
 SEGMENT_S = 524288 / 44100  # of audio
 

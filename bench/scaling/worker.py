@@ -8,8 +8,8 @@ import sys
 socket.gethostname = lambda: os.environ["POD_NAME"]
 
 from consumer import logs  # noqa: E402 - settings ask for the host's name when they are imported
-from consumer.app import make_replica  # noqa: E402
-from consumer.parts import VERSION, Settings  # noqa: E402
+from consumer.app.parts import VERSION, Settings  # noqa: E402
+from consumer.app.wiring import make_replica  # noqa: E402
 from consumer.settings import LogSettings  # noqa: E402
 
 if __name__ == "__main__":

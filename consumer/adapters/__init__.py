@@ -1,1 +1,1 @@
-"""One vendor each. Nothing outside this package imports a vendor's client."""
+"""The world outside, one vendor a module."""

@@ -11,8 +11,8 @@ import socket
 import struct
 from pathlib import Path
 
-from consumer.cancellation import Cancellation
-from consumer.errors import ScannerMisconfigured, ScannerUnavailable
+from consumer.core.cancellation import Cancellation
+from consumer.core.errors import ScannerMisconfigured, ScannerUnavailable
 
 Address = tuple[str, int] | Path
 

@@ -5,10 +5,10 @@ from pathlib import Path
 
 import httpx
 
-from consumer.cancellation import Cancellation
-from consumer.errors import ModelSourceUnavailable, Rejected, StoreUnavailable
-from consumer.ports import ObjectStore
-from consumer.weights import ModelSource
+from consumer.core.cancellation import Cancellation
+from consumer.core.errors import ModelSourceUnavailable, Rejected, StoreUnavailable
+from consumer.core.ports import ObjectStore
+from consumer.pipeline.model_store import ModelSource
 
 _TIMEOUT = httpx.Timeout(30.0, connect=5.0)
 

@@ -23,10 +23,10 @@ from opentelemetry.trace import (
 from opentelemetry.trace import Tracer as Recorder
 from opentelemetry.util.types import AttributeValue
 
-from consumer.errors import Cancelled, Rejected, SettingsError
-from consumer.model import DeadLettered, Done, Outcome, Record, Retry
+from consumer.core.errors import Cancelled, Rejected, SettingsError
+from consumer.core.model import DeadLettered, Done, Outcome, Record, Retry
+from consumer.observability.tracing import JobSpan, TraceContext, context_of
 from consumer.settings import TracingSettings
-from consumer.tracing import JobSpan, TraceContext, context_of
 
 _FLUSH_MS = 2000
 _OTLP: Mapping[str, str] = {

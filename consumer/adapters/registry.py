@@ -7,8 +7,8 @@ from confluent_kafka.schema_registry import Schema as RegistrySchema
 from confluent_kafka.schema_registry import SchemaRegistryClient
 from confluent_kafka.schema_registry.error import SchemaRegistryError
 
-from consumer.adapters.avro import Schema
-from consumer.errors import Code, RegistryUnavailable, Rejected
+from consumer.adapters.avro.codec import Schema
+from consumer.core.errors import Code, RegistryUnavailable, Rejected
 
 _NOT_FOUND = 404
 _TIMEOUT_S, _CHECK_S = 10, 3  # a probe wants to know soon

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from consumer.cli import dlq, doctor, lag, models, requests, run, schemas, separate, topics
-from consumer.errors import ConsumerError, Rejected
+from consumer.core.errors import ConsumerError, Rejected
 
 app = typer.Typer(
     name="spleeter-consumer",

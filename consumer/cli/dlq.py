@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from consumer.errors import Fatal, Rejected
+from consumer.core.errors import Fatal, Rejected
 
 if TYPE_CHECKING:
-    from consumer.adapters.avro import AvroCodec
-    from consumer.adapters.kafka_letters import Filed, KafkaLetters
-    from consumer.events import DeadLetter, SeparationRequest
-    from consumer.replay import Selection
+    from consumer.adapters.avro.codec import AvroCodec
+    from consumer.adapters.kafka.dead_letters import Filed, KafkaLetters
+    from consumer.core.events import DeadLetter, SeparationRequest
+    from consumer.delivery.replay import Selection
 
 app = typer.Typer(no_args_is_help=True, help="Dead letters, and the way back for their records.")
 
@@ -47,7 +47,7 @@ def show(
     """Print one letter as JSON: all that it holds, bytes as base64, and its record as the request that it is."""
     import msgspec
 
-    from consumer.events import REQUEST_ID
+    from consumer.core.events import REQUEST_ID
 
     if not _PLACE.fullmatch(which) and not REQUEST_ID.fullmatch(which):
         raise typer.BadParameter("must be PARTITION:OFFSET or a request id", param_hint="PARTITION:OFFSET|REQUEST_ID")
@@ -85,8 +85,8 @@ def replay(
             raise typer.BadParameter(f"{place} is not PARTITION:OFFSET", param_hint="PARTITION:OFFSET")
     if not (places or code or request_id) and not everything:
         raise typer.BadParameter("say which: PARTITION:OFFSET, --code, --request-id or --all", param_hint="--all")
-    from consumer.parts import retry_topics
-    from consumer.replay import replayed
+    from consumer.app.parts import retry_topics
+    from consumer.delivery.replay import replayed
     from consumer.settings import ServiceSettings, TopicSettings
 
     topics, letters = TopicSettings.load(), _letters()
@@ -111,14 +111,14 @@ def replay(
 
 
 def _letters() -> "KafkaLetters":
-    from consumer.adapters.kafka_letters import KafkaLetters
+    from consumer.adapters.kafka.dead_letters import KafkaLetters
     from consumer.settings import KafkaSettings, TopicSettings
 
     return KafkaLetters(KafkaSettings.load(), TopicSettings.load().dead_letter, _codec())
 
 
 def _codec() -> "AvroCodec":
-    from consumer.parts import make_codec
+    from consumer.app.parts import make_codec
     from consumer.settings import SchemaSettings, TopicSettings
 
     return make_codec(SchemaSettings.load(), TopicSettings.load())
@@ -127,8 +127,8 @@ def _codec() -> "AvroCodec":
 def _selection(
     code: list[str] | None = None, request_id: list[str] | None = None, places: list[str] | None = None
 ) -> "Selection":
-    from consumer.errors import Code
-    from consumer.replay import Selection
+    from consumer.core.errors import Code
+    from consumer.delivery.replay import Selection
 
     for word in code or ():
         if word not in set(Code):

@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING
 
 import typer
 
-from consumer.errors import ConsumerError, Fatal
+from consumer.core.errors import ConsumerError, Fatal
 
 if TYPE_CHECKING:
-    from consumer.parts import Settings
+    from consumer.app.parts import Settings
 
 _FFMPEG_S = 30.0
 
@@ -25,7 +25,7 @@ def doctor() -> None:
 
     Nothing is changed, but for a small object `.doctor` under OUTPUT_PREFIX.
     """
-    from consumer.parts import Settings
+    from consumer.app.parts import Settings
 
     try:
         settings = Settings.load()
@@ -45,7 +45,7 @@ def doctor() -> None:
 
 
 def _kafka(settings: "Settings") -> str:
-    from consumer.adapters.kafka_admin import KafkaAdmin
+    from consumer.adapters.kafka.admin import KafkaAdmin
 
     topics = settings.topics
     found = KafkaAdmin(settings.kafka).partitions()
@@ -60,8 +60,8 @@ def _kafka(settings: "Settings") -> str:
 
 
 def _registry(settings: "Settings") -> str:
-    from consumer.events import SCHEMA_FILES
-    from consumer.parts import make_registry
+    from consumer.app.parts import make_registry
+    from consumer.core.events import SCHEMA_FILES
 
     registry = make_registry(settings.schema, settings.topics)
     if registry is None:
@@ -71,7 +71,7 @@ def _registry(settings: "Settings") -> str:
 
 
 def _sources(settings: "Settings") -> str:
-    from consumer.parts import make_store
+    from consumer.app.parts import make_store
 
     store, job = make_store(settings.store), settings.job
     for bucket in job.allowed_source_buckets:
@@ -81,7 +81,7 @@ def _sources(settings: "Settings") -> str:
 
 
 def _outputs(settings: "Settings") -> str:
-    from consumer.parts import make_store
+    from consumer.app.parts import make_store
 
     store, job = make_store(settings.store), settings.job
     settings_of = {job.output_bucket: "OUTPUT_BUCKET"}
@@ -96,8 +96,8 @@ def _outputs(settings: "Settings") -> str:
 
 
 def _models(settings: "Settings") -> str:
-    from consumer.catalog import MODELS
-    from consumer.separator.models import checkpoint_files
+    from consumer.core.catalog import MODELS
+    from consumer.separator.models.spec import checkpoint_files
 
     separator = settings.separator
     for name in separator.models:
@@ -106,7 +106,7 @@ def _models(settings: "Settings") -> str:
 
 
 def _ffmpeg(settings: "Settings") -> str:
-    from consumer.separator.ffmpeg import bundled_binary
+    from consumer.separator.audio.ffmpeg import bundled_binary
 
     try:
         binary = settings.separator.ffmpeg_path or bundled_binary()
@@ -127,7 +127,7 @@ def _ffmpeg(settings: "Settings") -> str:
 
 
 def _scanner(settings: "Settings") -> str:
-    from consumer.parts import make_scanner
+    from consumer.app.parts import make_scanner
 
     scanner = make_scanner(settings.scanner, settings.job)
     if scanner is None:

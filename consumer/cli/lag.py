@@ -13,7 +13,7 @@ def lag(
     as_json: Annotated[bool, typer.Option("--json", help="One JSON array of objects instead of a table.")] = False,
 ) -> None:
     """Print each partition's unfinished records and the age of the oldest, in seconds."""
-    from consumer.parts import make_lag, retry_topics
+    from consumer.app.parts import make_lag, retry_topics
     from consumer.settings import KafkaSettings, SchemaSettings, ServiceSettings, TopicSettings
 
     topics = TopicSettings.load()

@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from consumer.errors import Fatal, Rejected
+from consumer.core.errors import Fatal, Rejected
 
 if TYPE_CHECKING:
     from consumer.settings import SeparatorSettings
@@ -17,8 +17,8 @@ Names = Annotated[list[str] | None, typer.Argument(metavar="[MODEL]...", help="S
 @app.command("list")
 def list_models() -> None:
     """Print each model's name and the digest of its checkpoint, or what is wrong with it."""
-    from consumer.catalog import MODELS
-    from consumer.separator.models import checkpoint_files, weights_sha256
+    from consumer.core.catalog import MODELS
+    from consumer.separator.models.spec import checkpoint_files, weights_sha256
     from consumer.settings import SeparatorSettings
 
     settings = SeparatorSettings.load()
@@ -36,11 +36,11 @@ def list_models() -> None:
 @app.command()
 def pull(models: Names = None) -> None:
     """Fetch what is missing from MODEL_SOURCES, checked against its published checksum; print the digests."""
-    from consumer import logs
     from consumer.adapters.model_sources import model_sources
-    from consumer.parts import VERSION, make_store
+    from consumer.app.parts import VERSION, make_store
+    from consumer.observability import logging as logs
+    from consumer.pipeline.model_store import Weights
     from consumer.settings import SeparatorSettings, StoreSettings
-    from consumer.weights import Weights
 
     settings = SeparatorSettings.load()
     names = _known(models, settings)
@@ -55,8 +55,8 @@ def pull(models: Names = None) -> None:
 @app.command()
 def check(models: Names = None) -> None:
     """Load each model as a separator would, so that a damaged one or another architecture is found out."""
-    from consumer.separator.models import load_spec
-    from consumer.separator.runtimes import leave_keras_out, make_runtime
+    from consumer.separator.models.spec import load_spec
+    from consumer.separator.runtimes.factory import leave_keras_out, make_runtime
     from consumer.settings import SeparatorSettings
 
     settings = SeparatorSettings.load()
@@ -76,7 +76,7 @@ def check(models: Names = None) -> None:
 
 
 def _known(models: list[str] | None, settings: "SeparatorSettings") -> list[str]:
-    from consumer.catalog import MODELS
+    from consumer.core.catalog import MODELS
 
     names = list(models or settings.models)
     for name in names:

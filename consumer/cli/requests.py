@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 if TYPE_CHECKING:
-    from consumer.client import Client
+    from consumer.client.kafka import Client
 
 
 def request(
@@ -26,8 +26,8 @@ def request(
     timeout_s: Annotated[float, typer.Option(help="How long to wait.")] = 600.0,
 ) -> None:
     """Send a separation request; prints its id or, with --wait, its outcome (exit code 1 for a dead letter)."""
-    from consumer.catalog import FORMATS, HIGH_FREQUENCIES, MODELS, is_bitrate
-    from consumer.events import REQUEST_ID, DeadLetter, OutputOptions, SeparationRequest, SourceObject
+    from consumer.core.catalog import FORMATS, HIGH_FREQUENCIES, MODELS, is_bitrate
+    from consumer.core.events import REQUEST_ID, DeadLetter, OutputOptions, SeparationRequest, SourceObject
 
     bucket, _, key = source.partition("/")
     model = f"{stems}stems" + ("-16kHz" if wide else "")
@@ -67,7 +67,7 @@ def cancel(
     reason: Annotated[str | None, typer.Option(help="Why; it is told in the dead letter.")] = None,
 ) -> None:
     """Cancel a request, begun or not: it ends as a dead letter CANCELLED, unless it is done already."""
-    from consumer.events import REQUEST_ID
+    from consumer.core.events import REQUEST_ID
 
     _require(REQUEST_ID.fullmatch(request_id), "REQUEST_ID", "must be 1 to 64 characters of A-Za-z0-9_-")
     _client().cancel(request_id, reason)
@@ -89,8 +89,8 @@ def _require(is_right: object, parameter: str, why: str) -> None:
 
 
 def _client() -> "Client":
-    from consumer.client import Client
-    from consumer.parts import make_codec
+    from consumer.app.parts import make_codec
+    from consumer.client.kafka import Client
     from consumer.settings import KafkaSettings, SchemaSettings, TopicSettings
 
     topics = TopicSettings.load()

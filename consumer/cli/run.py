@@ -6,9 +6,9 @@ import sys
 
 def run() -> None:
     """Consume separation requests until told to stop. Settings come from the environment; see the README."""
-    from consumer import logs
-    from consumer.app import make_replica
-    from consumer.parts import VERSION, Settings
+    from consumer.app.parts import VERSION, Settings
+    from consumer.app.wiring import make_replica
+    from consumer.observability import logging as logs
     from consumer.settings import LogSettings
 
     log, settings = LogSettings.load(), Settings.load()

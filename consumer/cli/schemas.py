@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from consumer.errors import Fatal, SettingsError
+from consumer.core.errors import Fatal, SettingsError
 
 if TYPE_CHECKING:
-    from consumer.adapters.avro import Schema
+    from consumer.adapters.avro.codec import Schema
     from consumer.adapters.registry import SchemaRegistry
 
 app = typer.Typer(no_args_is_help=True, help="The events' schemas.")
@@ -24,9 +24,9 @@ def check(
     ] = None,
 ) -> None:
     """Check that these schemas can read all that was written with those in the registry, or in a folder."""
-    from consumer.adapters.avro import load_schema
-    from consumer.adapters.avro_evolution import obstacles
-    from consumer.events import SCHEMA_FILES
+    from consumer.adapters.avro.codec import load_schema
+    from consumer.adapters.avro.evolution import obstacles
+    from consumer.core.events import SCHEMA_FILES
 
     registry = None if against else _registry()
     broken = 0
@@ -43,8 +43,8 @@ def check(
 @app.command()
 def register() -> None:
     """Register each schema under its subject; one line each, with its id. What is there already stays as it is."""
-    from consumer.adapters.avro import load_schema
-    from consumer.events import SCHEMA_FILES
+    from consumer.adapters.avro.codec import load_schema
+    from consumer.core.events import SCHEMA_FILES
 
     registry = _registry()
     for name in SCHEMA_FILES.values():
@@ -53,7 +53,7 @@ def register() -> None:
 
 
 def _registry() -> "SchemaRegistry":
-    from consumer.parts import make_registry
+    from consumer.app.parts import make_registry
     from consumer.settings import SchemaSettings, TopicSettings
 
     registry = make_registry(SchemaSettings.load(), TopicSettings.load())

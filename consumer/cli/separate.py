@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 if TYPE_CHECKING:
-    from consumer.separator.models import ModelSpec
+    from consumer.separator.models.spec import ModelSpec
     from consumer.settings import SeparatorSettings
 
 
@@ -36,8 +36,8 @@ def separate(
     mwf: Annotated[bool, typer.Option("--mwf", help="Spleeter's Wiener filtering: refused, see the README.")] = False,
 ) -> None:
     """Separate local audio files into stems."""
-    from consumer.catalog import FORMATS, SOURCE_FORMATS, is_bitrate
-    from consumer.errors import Fatal
+    from consumer.core.catalog import FORMATS, SOURCE_FORMATS, is_bitrate
+    from consumer.core.errors import Fatal
     from consumer.settings import SeparatorSettings
 
     if mwf:
@@ -50,8 +50,8 @@ def separate(
     spec = _spec(model, settings)
 
     from consumer.cli.progress import progress_bar
-    from consumer.separator.ffmpeg import FFmpeg, bundled_binary
-    from consumer.separator.runtimes import leave_keras_out, make_runtime
+    from consumer.separator.audio.ffmpeg import FFmpeg, bundled_binary
+    from consumer.separator.runtimes.factory import leave_keras_out, make_runtime
     from consumer.separator.track import TrackOrder, separate_track
 
     leave_keras_out()
@@ -79,8 +79,8 @@ def separate(
 
 def _spec(model: str, settings: "SeparatorSettings") -> "ModelSpec":
     from consumer.adapters.model_sources import model_sources
-    from consumer.separator.models import load_spec, read_spec
-    from consumer.weights import Weights
+    from consumer.pipeline.model_store import Weights
+    from consumer.separator.models.spec import load_spec, read_spec
 
     if not model.startswith("spleeter:"):
         return read_spec(Path(model))

@@ -20,7 +20,7 @@ def create(
     replication: Annotated[int, typer.Option(help="Replication factor; -1: the broker's default.")] = -1,
 ) -> None:
     """Create what is missing of the topics, and set the group's heartbeat and session."""
-    from consumer.adapters.kafka_admin import KafkaAdmin
+    from consumer.adapters.kafka.admin import KafkaAdmin
     from consumer.settings import KafkaSettings, ServiceSettings, TopicSettings
 
     topics, service = TopicSettings.load(), ServiceSettings.load()

@@ -15,11 +15,12 @@ from typing import assert_never
 import msgspec
 import structlog
 
-from consumer.cancellation import Cancellation
-from consumer.errors import Cancelled, Code, Rejected, WorkerCrashed
-from consumer.model import Job, Separation
-from consumer.ports import OnProgress
-from consumer.separator.memory import ALLOCATION
+from consumer.core.cancellation import Cancellation
+from consumer.core.errors import Cancelled, Code, Rejected, WorkerCrashed
+from consumer.core.model import Job, Separation
+from consumer.core.ports import OnProgress
+from consumer.observability.process_usage import NO_USAGE, Usage, usage_of
+from consumer.separator.malloc import ALLOCATION
 from consumer.separator.protocol import (
     Alive,
     Configure,
@@ -35,7 +36,6 @@ from consumer.separator.protocol import (
     decode_reply,
     encode,
 )
-from consumer.usage import NO_USAGE, Usage, usage_of
 
 STOP_S = 1.0  # how long a job may take to stop before its process is killed
 RESTART_DELAY_S = 5.0  # between two attempts to get a process ready that can't be

@@ -14,8 +14,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import BinaryIO, assert_never
 
-from consumer.errors import Cancelled, Code, Rejected, WorkerCrashed
-from consumer.separator.ffmpeg import FFmpeg, bundled_binary
+from consumer.core.errors import Cancelled, Code, Rejected, WorkerCrashed
+from consumer.separator.audio.ffmpeg import FFmpeg, bundled_binary
 from consumer.separator.protocol import (
     Alive,
     Command,
@@ -125,9 +125,9 @@ def confine_to(configuration: Configure) -> str:
 
 def load_models(configuration: Configure, send: Callable[[Reply], None]) -> Work:
     """Load what was asked for, saying so, and return what separates; other models are loaded when they are needed."""
-    from consumer.separator.models import load_spec  # numpy and a runtime, once there is something to do
-    from consumer.separator.runtime import Network
-    from consumer.separator.runtimes import leave_keras_out, make_runtime
+    from consumer.separator.models.spec import load_spec  # numpy and a runtime, once there is something to do
+    from consumer.separator.runtimes.factory import leave_keras_out, make_runtime
+    from consumer.separator.runtimes.runtime import Network
     from consumer.separator.track import TrackOrder, separate_track
 
     ffmpeg = FFmpeg(binary=configuration.ffmpeg_path or bundled_binary(), allowed_formats=configuration.allowed_formats)

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import msgspec
 
-from consumer.model import Separation
+from consumer.core.model import Separation
 
 
 class Configure(msgspec.Struct, frozen=True, tag=True):

@@ -7,18 +7,18 @@ from contextlib import ExitStack, closing
 from dataclasses import dataclass
 from pathlib import Path
 
-from consumer.catalog import FORMATS
-from consumer.errors import Cancelled
-from consumer.model import Separation, StemFile
-from consumer.separator.decode import Decoder, too_long
-from consumer.separator.encode import Encoder
-from consumer.separator.engine import separate
-from consumer.separator.ffmpeg import FFmpeg
-from consumer.separator.flow import Sink
-from consumer.separator.meter import Meter
-from consumer.separator.runtime import Network
-from consumer.separator.spectral import Samples
-from consumer.separator.tags import Cover, Tags, cover_of
+from consumer.core.catalog import FORMATS
+from consumer.core.errors import Cancelled
+from consumer.core.model import Separation, StemFile
+from consumer.separator.audio.decode import Decoder, too_long
+from consumer.separator.audio.encode import Encoder
+from consumer.separator.audio.ffmpeg import FFmpeg
+from consumer.separator.audio.meter import Meter
+from consumer.separator.audio.tags import Cover, Tags, cover_of
+from consumer.separator.dsp.concurrency import Sink
+from consumer.separator.dsp.engine import separate
+from consumer.separator.dsp.spectral import Samples
+from consumer.separator.runtimes.runtime import Network
 
 # Samples that are measured and encoded at a time: what is made of them on the way stays in a core's cache.
 _BLOCK_SAMPLES = 1 << 15

@@ -9,8 +9,8 @@ import tensorflow as tf
 import typer
 from rich.console import Console
 
-from consumer.separator.models import load_spec
-from consumer.separator.tensorflow_runtime import TensorFlowRuntime
+from consumer.separator.models.spec import load_spec
+from consumer.separator.runtimes.tensorflow import TensorFlowRuntime
 from demo.training.evaluate import engine, evaluate
 from demo.training.material import batches, make_songs
 from demo.training.network import NAME, STEMS, build, load, save

@@ -14,9 +14,9 @@ from numpy.typing import NDArray
 from rich.console import Console
 from rich.table import Table
 
-from consumer.separator.engine import separate
-from consumer.separator.models import load_spec
-from consumer.separator.runtime import Network
+from consumer.separator.dsp.engine import separate
+from consumer.separator.models.spec import load_spec
+from consumer.separator.runtimes.runtime import Network
 from demo.songs import Song, make_song
 from demo.songs.score import si_sdr
 from demo.training.network import NAME, STEMS
@@ -96,7 +96,7 @@ def main(
     least_db: Annotated[float, typer.Option(help="Fail where a stem's mean improvement is below this.")] = 10.0,
 ) -> None:
     """Measure the SI-SDR improvement of each stem on held-out songs."""
-    from consumer.separator.tensorflow_runtime import TensorFlowRuntime
+    from consumer.separator.runtimes.tensorflow import TensorFlowRuntime
 
     ways = {
         "ours": engine(TensorFlowRuntime().load(load_spec(NAME, model_path))),

@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
+from harness.chaos.traffic import write_model
+from harness.platform import Platform, make_platform
 from tests.chaos.stack import Stack
-from tests.chaos.traffic import write_model
 from tests.integration.conftest import model_path as model_path  # the narrow networks, for a run with the real thing
-from tests.support.platform import Platform, make_platform
 
 ROOT = Path(__file__).parents[2]
 NewPlatform = Callable[[str, str], Platform]
@@ -34,7 +34,7 @@ def empty_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def new_platform(tmp_path_factory: pytest.TempPathFactory, empty_model: Path) -> Iterator[NewPlatform]:
-    """Makes platforms for replicas of `tests.chaos.replica`, on a broker and an object store."""
+    """Makes platforms for replicas of `harness.chaos.replica`, on a broker and an object store."""
     made: list[Platform] = []
 
     def make(bootstrap_servers: str, minio_endpoint: str) -> Platform:
@@ -43,7 +43,7 @@ def new_platform(tmp_path_factory: pytest.TempPathFactory, empty_model: Path) ->
             **platform.environment,
             "PYTHONPATH": os.pathsep.join([str(ROOT), platform.environment.get("PYTHONPATH", "")]).rstrip(os.pathsep),
         }
-        platform.replica_command = [sys.executable, "-m", "tests.chaos.replica"]
+        platform.replica_command = [sys.executable, "-m", "harness.chaos.replica"]
         made.append(platform)
         return platform
 

@@ -9,11 +9,11 @@ from dataclasses import dataclass, field
 
 import psutil
 
-from tests.chaos.oracle import Finding, Objects, whole_manifests
+from harness.chaos.oracle import Finding, Objects, whole_manifests
+from harness.chaos.traffic import Traffic
+from harness.platform import Platform, ReplicaProcess, wait_for
 from tests.chaos.schedule import Event, Schedule
 from tests.chaos.stack import SLOTS, Stack
-from tests.chaos.traffic import Traffic
-from tests.support.platform import Platform, ReplicaProcess, wait_for
 
 _BATCH = 5
 

@@ -14,12 +14,12 @@ from typing import NamedTuple
 
 import pytest
 
+from harness.chaos.oracle import Finding, judge
+from harness.chaos.separator import SEGMENTS, STEMS
+from harness.chaos.traffic import Traffic
+from harness.platform import ReplicaProcess, wait_for
 from tests.chaos.conftest import NewPlatform
-from tests.chaos.oracle import Finding, judge
-from tests.chaos.separator import SEGMENTS, STEMS
-from tests.chaos.traffic import Traffic
 from tests.conftest import Kafka, MinioServer
-from tests.support.platform import ReplicaProcess, wait_for
 
 LANES = 4
 DEATH_S = 120.0

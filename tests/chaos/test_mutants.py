@@ -6,11 +6,11 @@ from collections.abc import Callable
 
 import pytest
 
+from harness.chaos.oracle import Finding, Kind, Objects, judge, whole_manifests
+from harness.chaos.traffic import Traffic
+from harness.platform import ReplicaProcess, wait_for
 from tests.chaos.conftest import NewPlatform
-from tests.chaos.oracle import Finding, Kind, Objects, judge, whole_manifests
-from tests.chaos.traffic import Traffic
 from tests.conftest import Kafka, MinioServer
-from tests.support.platform import ReplicaProcess, wait_for
 
 NewTraffic = Callable[[], Traffic]
 

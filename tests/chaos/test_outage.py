@@ -5,12 +5,12 @@ import time
 
 import pytest
 
-from consumer.events import SeparationResult
+from consumer.core.events import SeparationResult
+from harness.chaos.oracle import judge
+from harness.chaos.traffic import Traffic
+from harness.platform import wait_for
 from tests.chaos.conftest import NewPlatform
-from tests.chaos.oracle import judge
 from tests.chaos.stack import Stack
-from tests.chaos.traffic import Traffic
-from tests.support.platform import wait_for
 
 # What /ready says is wrong while it is away.
 CHECKS = {"kafka": "group", "minio": "store"}

@@ -8,14 +8,14 @@ from typing import Any
 
 import pytest
 
-from consumer.events import DeadLetter, SeparationResult
-from consumer.starts import MAX_STARTS
-from consumer.verdict import MAX_UNEXPECTED_IN_A_ROW
+from consumer.core.events import DeadLetter, SeparationResult
+from consumer.pipeline.crash_guard import MAX_STARTS
+from consumer.pipeline.failure_policy import MAX_UNEXPECTED_IN_A_ROW
+from harness.chaos.separator import FAILS, KILLS_REPLICA, KILLS_SEPARATOR, WAITS
+from harness.chaos.traffic import Traffic
+from harness.platform import Platform, ReplicaProcess, wait_for
 from tests.chaos.conftest import NewPlatform
-from tests.chaos.separator import FAILS, KILLS_REPLICA, KILLS_SEPARATOR, WAITS
-from tests.chaos.traffic import Traffic
 from tests.conftest import Kafka, MinioServer
-from tests.support.platform import Platform, ReplicaProcess, wait_for
 
 GOOD = 10
 

@@ -7,13 +7,13 @@ from collections.abc import Callable, Mapping
 
 import pytest
 
-from consumer.events import SeparationResult
+from consumer.core.events import SeparationResult
+from harness.chaos.oracle import judge
+from harness.chaos.separator import WAITS
+from harness.chaos.traffic import Traffic
+from harness.platform import Platform, ReplicaProcess, wait_for
 from tests.chaos.conftest import NewPlatform
-from tests.chaos.oracle import judge
-from tests.chaos.separator import WAITS
-from tests.chaos.traffic import Traffic
 from tests.conftest import Kafka, MinioServer
-from tests.support.platform import Platform, ReplicaProcess, wait_for
 
 NewTraffic = Callable[[], Traffic]
 MAX_POLL_S = 3.0

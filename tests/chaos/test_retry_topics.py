@@ -6,13 +6,13 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from confluent_kafka import Producer
 
-from consumer.events import SeparationRequest, SeparationResult, SourceObject
-from consumer.redelivery import Redelivery, headers
+from consumer.core.events import SeparationRequest, SeparationResult, SourceObject
+from consumer.delivery.retry_headers import Redelivery, headers
+from harness.chaos.traffic import Traffic
+from harness.fakes import a_record
+from harness.platform import Platform, wait_for
 from tests.chaos.conftest import NewPlatform
-from tests.chaos.traffic import Traffic
 from tests.conftest import Kafka, MinioServer
-from tests.support.fakes import a_record
-from tests.support.platform import Platform, wait_for
 
 
 @pytest.fixture

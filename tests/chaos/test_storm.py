@@ -11,15 +11,15 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from harness.audio import similarity
+from harness.chaos.oracle import Belongs, foretold, judge
+from harness.chaos.traffic import Traffic
+from harness.clips import write_clip
+from harness.platform import COMMAND
 from tests.chaos.conftest import NewPlatform
-from tests.chaos.oracle import Belongs, foretold, judge
 from tests.chaos.schedule import Schedule, draw
 from tests.chaos.stack import Stack
 from tests.chaos.storm import Storm
-from tests.chaos.traffic import Traffic
-from tests.support.audio import similarity
-from tests.support.clips import write_clip
-from tests.support.platform import COMMAND
 
 FIRST_SEED = int(os.environ.get("CHAOS_SEED", "1"))
 SEEDS = 1 if "CHAOS_SEED" in os.environ else int(os.environ.get("CHAOS_SEEDS", "20"))

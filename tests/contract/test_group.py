@@ -14,17 +14,17 @@ from confluent_kafka import TopicPartition as KafkaPartition
 from confluent_kafka.admin import AdminClient, NewTopic
 from structlog.testing import capture_logs
 
-from consumer.adapters.kafka import KafkaSource
-from consumer.adapters.kafka_admin import KafkaAdmin
-from consumer.adapters.kafka_outbox import KafkaOutbox
-from consumer.adapters.kafka_patience import patiently
-from consumer.adapters.memory_broker import MemoryBroker, MemoryOutbox, MemorySource
-from consumer.errors import OwnershipLost, ProducerFenced
-from consumer.model import Message, Record, TopicPartition
-from consumer.ports import Commit, EndOfPartition, Membership, Outbox, Position, Source
+from consumer.adapters.kafka.admin import KafkaAdmin
+from consumer.adapters.kafka.outbox import KafkaOutbox
+from consumer.adapters.kafka.retrying import patiently
+from consumer.adapters.kafka.source import KafkaSource
+from consumer.core.errors import OwnershipLost, ProducerFenced
+from consumer.core.model import Message, Record, TopicPartition
+from consumer.core.ports import Commit, EndOfPartition, Membership, Outbox, Position, Source
 from consumer.settings import KafkaSettings
+from consumer.testing.broker import MemoryBroker, MemoryOutbox, MemorySource
+from harness.platform import PATIENCE_S, wait_for
 from tests.conftest import Kafka
-from tests.support.platform import PATIENCE_S, wait_for
 
 PARTITIONS = 2
 

@@ -11,13 +11,13 @@ import pytest
 from minio import Minio
 from moto.server import ThreadedMotoServer
 
-from consumer.adapters import minio as minio_module
-from consumer.adapters.memory import MemoryStore
-from consumer.adapters.minio import MinioStore
-from consumer.cancellation import Cancellation
-from consumer.errors import Cancelled, Code, Rejected, StoreMisconfigured, StoreUnavailable
-from consumer.model import ObjectFacts
-from consumer.ports import ObjectStore
+from consumer.adapters.s3 import minio as minio_module
+from consumer.adapters.s3.minio import MinioStore
+from consumer.core.cancellation import Cancellation
+from consumer.core.errors import Cancelled, Code, Rejected, StoreMisconfigured, StoreUnavailable
+from consumer.core.model import ObjectFacts
+from consumer.core.ports import ObjectStore
+from consumer.testing.store import MemoryStore
 
 BUCKET = "stems"
 KEYS = ("plain", "a/b/größe und mehr (1)+&=%20.wav", "a/b/.hidden")

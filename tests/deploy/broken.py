@@ -4,7 +4,7 @@ import copy
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from tests.deploy.manifests import Manifest, one
+from harness.manifests import Manifest, one
 
 Break = Callable[[Manifest], None]
 

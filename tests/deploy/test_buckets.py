@@ -12,8 +12,8 @@ import pytest
 from minio import Minio
 from minio.error import S3Error
 
-from consumer.adapters.minio import MinioStore
-from consumer.cancellation import Cancellation
+from consumer.adapters.s3.minio import MinioStore
+from consumer.core.cancellation import Cancellation
 from tests.conftest import MinioServer
 
 SCRIPT = Path(__file__).parents[2] / "deploy/compose/buckets.py"

@@ -9,7 +9,7 @@ import pytest
 import yaml
 
 from consumer.settings import JobSettings
-from consumer.variables import parse_duration_s
+from consumer.settings.variables import parse_duration_s
 from tests.deploy.compose import DEVELOPMENT, FILE, ROOT, config, services
 from tests.deploy.settings import missing, unknown
 from tests.monitoring.conftest import Promtool

@@ -3,11 +3,11 @@
 import pytest
 import yaml
 
-from consumer.variables import parse_duration_s
+from consumer.settings.variables import parse_duration_s
+from harness.exported import exported_names
+from harness.manifests import OVERLAYS, ROOT, Manifest, complaint, container, manifests, one
 from tests.deploy.broken import BROKEN, Broken
-from tests.deploy.manifests import OVERLAYS, ROOT, Manifest, complaint, container, manifests, one
 from tests.deploy.settings import missing, unknown
-from tests.support.exported import exported_names
 
 
 def settings_of(overlay: str) -> dict[str, str]:

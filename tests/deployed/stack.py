@@ -11,15 +11,15 @@ from typing import Any
 
 from minio import Minio
 
-from consumer.adapters.avro import AvroCodec
+from consumer.adapters.avro.codec import AvroCodec
 from consumer.adapters.registry import SchemaRegistry
-from consumer.events import SCHEMA_FILES
+from consumer.core.events import SCHEMA_FILES
 from consumer.settings import TopicSettings
 from devstack import build
 from devstack.engine import Engine
 from devstack.service import free_port
+from harness.platform import Platform, wait_for
 from tests.deploy.compose import DEVELOPMENT, FILE, ROOT
-from tests.support.platform import Platform, wait_for
 
 PROJECT = "separation"
 SERVED = ("consumer", "registry", "clamd", "prometheus")  # and what these depend on; nothing makes a Grafana here

@@ -9,9 +9,9 @@ import yaml
 from devstack import build
 from devstack.kubernetes import Cluster
 from devstack.kubernetes import cluster as new_cluster
+from harness.manifests import OVERLAYS, ROOT, manifests, one
+from harness.platform import wait_for
 from tests.deploy.broken import BROKEN, Broken
-from tests.deploy.manifests import OVERLAYS, ROOT, manifests, one
-from tests.support.platform import wait_for
 
 pytestmark = pytest.mark.deploy
 NAMESPACE, PAGE = "separation", ROOT / "docs/deploy.md"

@@ -9,11 +9,11 @@ from pathlib import Path
 import httpx
 import pytest
 
-from consumer.events import DeadLetter, SeparationResult
+from consumer.core.events import DeadLetter, SeparationResult
 from devstack.clamd import EICAR
+from harness.clips import write_clip
+from harness.platform import Platform, wait_for
 from tests.deployed.stack import CONSUMERS, PROJECT, ComposeStack
-from tests.support.clips import write_clip
-from tests.support.platform import Platform, wait_for
 
 pytestmark = pytest.mark.deploy
 NETWORK = f"{PROJECT}_default"

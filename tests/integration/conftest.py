@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
+from harness.platform import Platform, make_platform
 from tests.conftest import Kafka, MinioServer
-from tests.support.platform import Platform, make_platform
 
 NARROW = (2, 4, 4, 8, 8, 16)
 
@@ -14,7 +14,7 @@ NARROW = (2, 4, 4, 8, 8, 16)
 @pytest.fixture(scope="session")
 def model_path(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """2stems, 4stems and 5stems: Spleeter's networks, but narrow, so that replicas start quickly."""
-    from tests.support.checkpoints import write_checkpoint
+    from harness.checkpoints import write_checkpoint
 
     folder = tmp_path_factory.mktemp("models")
     for stems in (2, 4, 5):

@@ -5,9 +5,9 @@ import os
 from datetime import UTC, datetime
 from pathlib import Path
 
-from consumer.events import DeadLetter, OutputOptions, SeparationRequest, SeparationResult, SourceObject
-from tests.support.clips import write_clip
-from tests.support.platform import Platform
+from consumer.core.events import DeadLetter, OutputOptions, SeparationRequest, SeparationResult, SourceObject
+from harness.clips import write_clip
+from harness.platform import Platform
 
 
 def test_each_kind_of_bad_input_ends_as_its_code(platform: Platform, tmp_path: Path) -> None:

@@ -2,9 +2,9 @@
 
 from pathlib import Path
 
-from consumer.events import DeadLetter, SeparationResult
-from tests.support.clips import write_clip
-from tests.support.platform import Platform, wait_for
+from consumer.core.events import DeadLetter, SeparationResult
+from harness.clips import write_clip
+from harness.platform import Platform, wait_for
 
 
 def test_a_job_in_flight_is_cancelled(platform: Platform, tmp_path: Path) -> None:

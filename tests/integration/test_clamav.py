@@ -10,12 +10,12 @@ from pathlib import Path
 import pytest
 
 from consumer.adapters.clamav import Address, ClamavScanner
-from consumer.cancellation import Cancellation
-from consumer.errors import Cancelled, ScannerMisconfigured, ScannerUnavailable
+from consumer.core.cancellation import Cancellation
+from consumer.core.errors import Cancelled, ScannerMisconfigured, ScannerUnavailable
 from devstack import clamd as clamd_service
 from devstack.clamd import EICAR, SIGNATURE
 from devstack.service import Running, free_port
-from tests.support.clips import write_clip
+from harness.clips import write_clip
 
 MAX_BYTES = 8 << 20
 

@@ -7,14 +7,14 @@ import pytest
 from confluent_kafka import Producer
 from confluent_kafka.admin import AdminClient, NewPartitions, NewTopic
 
-from consumer.adapters import kafka_control as module
-from consumer.adapters.kafka_control import KafkaControl
-from consumer.adapters.kafka_patience import patiently
-from consumer.errors import BrokerUnavailable
-from consumer.model import Record
+from consumer.adapters.kafka import control_feed as module
+from consumer.adapters.kafka.control_feed import KafkaControl
+from consumer.adapters.kafka.retrying import patiently
+from consumer.core.errors import BrokerUnavailable
+from consumer.core.model import Record
 from consumer.settings import KafkaSettings
+from harness.platform import PATIENCE_S, wait_for
 from tests.conftest import Kafka
-from tests.support.platform import PATIENCE_S, wait_for
 
 DAY_S = 86400.0
 

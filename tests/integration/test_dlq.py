@@ -8,8 +8,8 @@ from datetime import UTC, datetime
 import pytest
 from confluent_kafka import Consumer, Producer, TopicPartition
 
-from consumer.events import DeadLetter, Header, SeparationRequest, SourceObject
-from tests.support.platform import Platform
+from consumer.core.events import DeadLetter, Header, SeparationRequest, SourceObject
+from harness.platform import Platform
 
 GIVEN = (("traceparent", b"00-1"), ("empty", None))
 

@@ -7,7 +7,7 @@ import pytest
 
 from devstack.clamd import clamd
 from devstack.service import free_port
-from tests.support.platform import Platform
+from harness.platform import Platform
 
 CHECKS = [
     "settings", "kafka", "schema registry", "source buckets", "output buckets", "models", "ffmpeg", "scanner",

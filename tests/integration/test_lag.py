@@ -10,15 +10,15 @@ from confluent_kafka import Consumer, Producer
 from confluent_kafka import TopicPartition as KafkaPartition
 from confluent_kafka.admin import AdminClient
 
-from consumer import lag as lag_module
-from consumer.adapters.kafka_lag import KafkaLag
-from consumer.adapters.kafka_patience import patiently
-from consumer.lag import Describe, PartitionLag
-from consumer.model import TopicPartition
+from consumer.adapters.kafka.lag import KafkaLag
+from consumer.adapters.kafka.retrying import patiently
+from consumer.core.model import TopicPartition
+from consumer.observability import lag as lag_module
+from consumer.observability.lag import Describe, PartitionLag
 from consumer.settings import KafkaSettings
-from tests.support.clips import write_clip
-from tests.support.fakes import a_request
-from tests.support.platform import PATIENCE_S, Platform, ReplicaProcess, wait_for
+from harness.clips import write_clip
+from harness.fakes import a_request
+from harness.platform import PATIENCE_S, Platform, ReplicaProcess, wait_for
 
 CLOSE_S = 1.0  # the issue's own bound for an age
 

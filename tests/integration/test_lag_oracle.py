@@ -11,10 +11,10 @@ from pathlib import Path
 import psutil
 import pytest
 
-from consumer.events import OutputOptions
-from consumer.speed import ASSUMED_FACTOR
-from tests.support.clips import write_clip
-from tests.support.platform import Platform, ReplicaProcess, series, wait_for
+from consumer.core.events import OutputOptions
+from consumer.observability.throughput import ASSUMED_FACTOR
+from harness.clips import write_clip
+from harness.platform import Platform, ReplicaProcess, series, wait_for
 
 CLOSE_S = 1.0  # the promise for an age
 TARGET_WAIT_S, PARTITIONS, LATE = 2.0, 6, "late"

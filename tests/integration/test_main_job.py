@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from consumer.events import SeparationResult
-from tests.support.clips import write_clip
-from tests.support.platform import Platform
+from consumer.core.events import SeparationResult
+from harness.clips import write_clip
+from harness.platform import Platform
 
 STEMS = {
     "2stems": {"vocals", "accompaniment"},

@@ -13,12 +13,12 @@ VERSIONS = ("3.11", "3.12", "3.13")
 
 _USE = """
 import importlib.util
-from consumer.adapters.avro import AvroCodec
-from consumer.client import Client
-from consumer.events import SeparationRequest, SourceObject
+from consumer.adapters.avro.codec import AvroCodec
+from consumer.client.kafka import Client
+from consumer.core.events import SeparationRequest, SourceObject
 request = SeparationRequest(request_id="x", source=SourceObject(bucket="b", key="k"))
 assert AvroCodec().decode_request(AvroCodec().encode(request)) == request
-import consumer.app  # what `run` wires begins without the extras
+import consumer.app.wiring  # what `run` wires begins without the extras
 assert not any(importlib.util.find_spec(name) for name in ("tensorflow", "spleeter", "numpy", "opentelemetry"))
 """
 

@@ -18,14 +18,14 @@ import httpx
 import psutil
 import pytest
 
-from consumer.events import OutputOptions
+from consumer.core.events import OutputOptions
 from devstack.clamd import clamd
 from devstack.prometheus import prometheus
 from devstack.service import Running, Service, free_port
+from harness.alerts import in_fast_motion, shipped
+from harness.clips import write_clip
+from harness.platform import Platform, ReplicaProcess, make_platform, wait_for
 from tests.conftest import Kafka, MinioServer
-from tests.support.alerts import in_fast_motion, shipped
-from tests.support.clips import write_clip
-from tests.support.platform import Platform, ReplicaProcess, make_platform, wait_for
 
 SEPARATORS = 3
 DISK_BYTES = 4 << 30  # far more than anything else takes of this disk, or gives back, while a test runs

@@ -5,9 +5,9 @@ from pathlib import Path
 from confluent_kafka import ConsumerGroupTopicPartitions, TopicPartition
 from confluent_kafka.admin import AdminClient
 
-from consumer.events import SeparationResult
-from tests.support.clips import write_clip
-from tests.support.platform import Platform, wait_for
+from consumer.core.events import SeparationResult
+from harness.clips import write_clip
+from harness.platform import Platform, wait_for
 
 
 def test_requests_of_a_topic_that_was_made_anew_are_done(one_partition: Platform, tmp_path: Path) -> None:

@@ -2,9 +2,9 @@
 
 from pathlib import Path
 
-from consumer.events import SeparationResult
-from tests.support.clips import write_clip
-from tests.support.platform import Platform, wait_for
+from consumer.core.events import SeparationResult
+from harness.clips import write_clip
+from harness.platform import Platform, wait_for
 
 
 def results(platform: Platform, count: int) -> dict[str, SeparationResult]:

@@ -4,11 +4,11 @@ from pathlib import Path
 
 import httpx
 
-from consumer.events import DeadLetter, SeparationResult
+from consumer.core.events import DeadLetter, SeparationResult
 from devstack.clamd import EICAR, SIGNATURE, clamd
 from devstack.service import free_port
-from tests.support.clips import write_clip
-from tests.support.platform import Platform, ReplicaProcess, wait_for
+from harness.clips import write_clip
+from harness.platform import Platform, ReplicaProcess, wait_for
 
 
 def scanner_check(replica: ReplicaProcess) -> str:

@@ -8,11 +8,11 @@ from pathlib import Path
 import httpx
 import pytest
 
-from consumer.adapters.avro import load_schema
-from consumer.events import SCHEMA_FILES
+from consumer.adapters.avro.codec import load_schema
+from consumer.core.events import SCHEMA_FILES
 from devstack import registry as registry_service
 from devstack.service import free_port
-from tests.support.platform import Platform, ReplicaProcess, wait_for
+from harness.platform import Platform, ReplicaProcess, wait_for
 
 EVENTS = list(SCHEMA_FILES.values())
 

@@ -1,6 +1,6 @@
 """More replicas than partitions: the ones without stand by."""
 
-from tests.support.platform import Platform, ReplicaProcess
+from harness.platform import Platform, ReplicaProcess
 
 
 def has_partitions(replica: ReplicaProcess) -> bool:

@@ -7,9 +7,9 @@ import signal
 import tarfile
 from pathlib import Path
 
-from consumer.events import SeparationResult
-from tests.support.clips import write_clip
-from tests.support.platform import Platform, wait_for
+from consumer.core.events import SeparationResult
+from harness.clips import write_clip
+from harness.platform import Platform, wait_for
 
 
 def test_sigterm_in_mid_job_shows_nothing_half_done(platform: Platform, tmp_path: Path) -> None:

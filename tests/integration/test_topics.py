@@ -2,7 +2,7 @@
 
 from confluent_kafka.admin import AdminClient
 
-from tests.support.platform import Platform
+from harness.platform import Platform
 
 
 def test_topics_that_are_there_are_left_as_they_are_and_told_of(one_partition: Platform) -> None:

@@ -7,10 +7,10 @@ from pathlib import Path
 import pytest
 from prometheus_client.openmetrics.parser import text_string_to_metric_families as parse_openmetrics
 
-from consumer.events import SeparationRequest, SourceObject
-from tests.support.clips import write_clip
-from tests.support.otlp import PARENT, SPAN, TRACE, Collector, collector
-from tests.support.platform import Platform, wait_for
+from consumer.core.events import SeparationRequest, SourceObject
+from harness.clips import write_clip
+from harness.otlp import PARENT, SPAN, TRACE, Collector, collector
+from harness.platform import Platform, wait_for
 
 
 @pytest.fixture

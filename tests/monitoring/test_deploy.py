@@ -11,8 +11,8 @@ from prometheus_client import generate_latest
 from prometheus_client.openmetrics.exposition import generate_latest as generate_openmetrics
 from prometheus_client.openmetrics.parser import text_string_to_metric_families as parse_openmetrics
 
+from harness.exported import exported_names, full_metrics
 from tests.monitoring.conftest import Promtool
-from tests.support.exported import exported_names, full_metrics
 
 ROOT = Path(__file__).parents[2]
 ALERTS, ALERTS_TEST = ROOT / "deploy/prometheus/alerts.yml", ROOT / "deploy/prometheus/alerts_test.yml"

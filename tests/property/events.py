@@ -8,7 +8,7 @@ from typing import Any
 
 from hypothesis import strategies as st
 
-from consumer.events import SCHEMA_FILES, Event
+from consumer.core.events import SCHEMA_FILES, Event
 
 WORDS = st.text(st.characters(exclude_categories=["Cs"]), max_size=12)
 NUMBERS = st.floats(allow_nan=False)

@@ -5,11 +5,11 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from consumer.adapters.avro import MAX_VALUE_BYTES, AvroCodec, load_schema, parse_writers
-from consumer.errors import Code, Rejected
-from consumer.events import Event, SeparationRequest
+from consumer.adapters.avro.codec import MAX_VALUE_BYTES, AvroCodec, load_schema, parse_writers
+from consumer.core.errors import Code, Rejected
+from consumer.core.events import Event, SeparationRequest
+from harness.fakes import FakeRegistry, a_request
 from tests.property.events import EVENTS, WORDS, values
-from tests.support.fakes import FakeRegistry, a_request
 
 REQUEST = load_schema("separation_request")
 SINGLE_OBJECT = AvroCodec()

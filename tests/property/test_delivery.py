@@ -13,19 +13,19 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 from structlog.testing import capture_logs
 
-from consumer import publisher as publisher_module
-from consumer.adapters.avro import AvroCodec
-from consumer.adapters.memory_broker import MemoryBroker, MemoryOutbox, MemorySource
-from consumer.errors import BrokerUnavailable, ProducerFenced, StoreUnavailable
-from consumer.events import DeadLetter
-from consumer.lease import Offer, Ticket
-from consumer.ledger import Ledger
-from consumer.loop import Loop
-from consumer.model import Done, Message, Outcome
-from consumer.ports import Commit
-from consumer.publisher import Publisher
-from consumer.steps.publish import Publish
-from consumer.verdict import Failure, Verdict
+from consumer.adapters.avro.codec import AvroCodec
+from consumer.core.errors import BrokerUnavailable, ProducerFenced, StoreUnavailable
+from consumer.core.events import DeadLetter
+from consumer.core.model import Done, Message, Outcome
+from consumer.core.ports import Commit
+from consumer.delivery import committer as publisher_module
+from consumer.delivery.assignment import Offer, Ticket
+from consumer.delivery.committer import Publisher
+from consumer.delivery.dispatcher import Ledger
+from consumer.delivery.poll_loop import Loop
+from consumer.pipeline.failure_policy import Failure, Verdict
+from consumer.pipeline.stages.encode_outcome import Publish
+from consumer.testing.broker import MemoryBroker, MemoryOutbox, MemorySource
 
 REQUESTS, RETRIES = "requests", ["requests.retry-1", "requests.retry-2"]
 PARTITIONS = 3

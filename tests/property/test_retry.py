@@ -5,10 +5,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from consumer import retry
-from consumer.cancellation import Cancellation
-from consumer.errors import Cancelled, StoreUnavailable, Transient
-from consumer.retry import RULES, Patience, Rule
+from consumer.core.cancellation import Cancellation
+from consumer.core.errors import Cancelled, StoreUnavailable, Transient
+from consumer.pipeline import retry
+from consumer.pipeline.retry import RULES, Patience, Rule
 
 RULE = st.builds(
     lambda attempts, first_s, factor: Rule(attempts=attempts, first_wait_s=first_s, max_wait_s=first_s * factor),

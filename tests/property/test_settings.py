@@ -4,7 +4,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from consumer.variables import parse_duration_s
+from consumer.settings.variables import parse_duration_s
 
 UNITS_S = {"": 1, "ms": 0.001, "s": 1, "m": 60, "h": 3600, "d": 86400}
 NUMBERS = st.decimals(0, 10**6, places=3).map(lambda number: f"{number:f}") | st.integers(0, 10**6).map(str)

@@ -5,8 +5,8 @@ from datetime import UTC, datetime
 
 import pytest
 
-from consumer.adapters.avro import AvroCodec
-from consumer.events import (
+from consumer.adapters.avro.codec import AvroCodec
+from consumer.core.events import (
     SCHEMA_FILES,
     AuditEvent,
     DeadLetter,

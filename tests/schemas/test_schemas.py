@@ -10,11 +10,11 @@ from typing import Any
 import fastavro
 import pytest
 
-from consumer.adapters import avro
-from consumer.adapters.avro import SINGLE_OBJECT_MARKER, AvroCodec, fingerprint, load_earlier, load_schema
-from consumer.errors import Code, Rejected
-from consumer.events import SCHEMA_FILES, Event, SeparationRequest, SourceObject
-from tests.support.fakes import FakeRegistry
+from consumer.adapters.avro import codec as avro
+from consumer.adapters.avro.codec import SINGLE_OBJECT_MARKER, AvroCodec, fingerprint, load_earlier, load_schema
+from consumer.core.errors import Code, Rejected
+from consumer.core.events import SCHEMA_FILES, Event, SeparationRequest, SourceObject
+from harness.fakes import FakeRegistry
 
 EVENTS = pytest.mark.parametrize("kind", SCHEMA_FILES, ids=lambda kind: kind.__name__)
 TIME = {"type": "long", "logicalType": "timestamp-millis"}

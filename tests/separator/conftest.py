@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from consumer.separator.models import load_spec
-from consumer.separator.runtime import Network
-from consumer.separator.runtimes import make_runtime
+from consumer.separator.models.spec import load_spec
+from consumer.separator.runtimes.factory import make_runtime
+from consumer.separator.runtimes.runtime import Network
 from tests.separator.jobs import Bench, bench
 
 NARROW = (4, 8, 8, 8, 8, 8)  # filters of a network that loads and runs fast
@@ -17,7 +17,7 @@ MAX_AUDIO_S = 60.0  # of the shared process
 @pytest.fixture(scope="session")
 def full_models(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A MODEL_PATH with networks of Spleeter's own size."""
-    from tests.support.checkpoints import write_checkpoint  # loads TensorFlow
+    from harness.checkpoints import write_checkpoint  # loads TensorFlow
 
     root = tmp_path_factory.mktemp("full-models")
     for stems in (2, 4, 5):
@@ -28,7 +28,7 @@ def full_models(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="session")
 def narrow_models(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A MODEL_PATH with a narrow 2stems network."""
-    from tests.support.checkpoints import write_checkpoint
+    from harness.checkpoints import write_checkpoint
 
     root = tmp_path_factory.mktemp("narrow-models")
     write_checkpoint(root, 2, seed=1, filters=NARROW)

@@ -13,7 +13,7 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-from consumer.model import AudioFacts, Separation
+from consumer.core.model import AudioFacts, Separation
 from consumer.separator.process import Work, main
 from consumer.separator.protocol import Configure, Finished, Loaded, Reply, Separate
 

@@ -8,13 +8,13 @@ import uuid
 from dataclasses import dataclass
 from pathlib import Path
 
-from consumer.cancellation import Cancellation
-from consumer.catalog import MODELS, SOURCE_FORMATS
-from consumer.events import SeparationRequest, SourceObject
-from consumer.model import Job, Separation
-from consumer.ports import OnProgress
+from consumer.core.cancellation import Cancellation
+from consumer.core.catalog import MODELS, SOURCE_FORMATS
+from consumer.core.events import SeparationRequest, SourceObject
+from consumer.core.model import Job, Separation
+from consumer.core.ports import OnProgress
+from consumer.separator.audio.ffmpeg import FFmpeg
 from consumer.separator.client import SeparatorClient
-from consumer.separator.ffmpeg import FFmpeg
 from consumer.separator.protocol import Configure
 from consumer.settings import environment_without_secrets
 

@@ -11,17 +11,17 @@ import msgspec
 import numpy as np
 import pytest
 
-from consumer.errors import Code, Rejected
-from consumer.separator import convert as convert_module
-from consumer.separator.checkpoint import read_tensors
+from consumer.core.errors import Code, Rejected
 from consumer.separator.client import SeparatorClient
-from consumer.separator.convert import load_tensors
-from consumer.separator.models import checkpoint_files, load_spec, weights_sha256
-from consumer.separator.runtimes import make_runtime
+from consumer.separator.models import convert as convert_module
+from consumer.separator.models.checkpoint import read_tensors
+from consumer.separator.models.convert import load_tensors
+from consumer.separator.models.spec import checkpoint_files, load_spec, weights_sha256
+from consumer.separator.runtimes.factory import make_runtime
 from consumer.settings import environment_without_secrets
+from harness.audio import error_db, music
+from harness.files import decode_file, encode_file
 from tests.separator.jobs import Bench, configuration
-from tests.support.audio import error_db, music
-from tests.support.files import decode_file, encode_file
 
 RUNTIMES = {"openvino": "openvino", "native": "spleeter_kernels"}  # and the package that each needs
 
@@ -29,8 +29,8 @@ RUNTIMES = {"openvino": "openvino", "native": "spleeter_kernels"}  # and the pac
 LOAD = """
 import json, sys
 from pathlib import Path
-from consumer.separator.models import load_spec
-from consumer.separator.runtimes import make_runtime
+from consumer.separator.models.spec import load_spec
+from consumer.separator.runtimes.factory import make_runtime
 network = make_runtime(sys.argv[2]).load(load_spec("2stems", Path(sys.argv[1])))
 print(json.dumps([network.weights_sha256, *sys.modules]))
 """

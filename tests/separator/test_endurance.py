@@ -7,12 +7,12 @@ import numpy as np
 import psutil
 import pytest
 
-from consumer.cancellation import Cancellation
-from consumer.catalog import FORMATS
-from consumer.errors import Rejected
+from consumer.core.cancellation import Cancellation
+from consumer.core.catalog import FORMATS
+from consumer.core.errors import Rejected
+from harness.audio import music
+from harness.files import decode_file, encode_file
 from tests.separator.jobs import Bench, bench, job
-from tests.support.audio import music
-from tests.support.files import decode_file, encode_file
 
 JOBS, WARM_JOBS = 500, 50
 LONG_S = 60.0  # segments enough for all stages to be at work at once, which takes the most memory

@@ -7,14 +7,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from consumer.separator.engine import separate
-from consumer.separator.models import load_spec
-from consumer.separator.runtime import Network
-from consumer.separator.runtimes import make_runtime
+from consumer.separator.dsp.engine import separate
+from consumer.separator.models.spec import load_spec
+from consumer.separator.runtimes.factory import make_runtime
+from consumer.separator.runtimes.runtime import Network
+from harness.audio import error_db, music_samples, pcm16
+from harness.files import decode_file, encode_file
 from tests.separator.jobs import Bench
 from tests.separator.reference import KeptSeparator, Reference, Samples, Separator, write_configuration
-from tests.support.audio import error_db, music_samples, pcm16
-from tests.support.files import decode_file, encode_file
 
 LEAST_IDENTICAL = 0.995  # share of 16-bit samples
 MOST_ERROR_DB = -90.0  # -122 to -134 is what was measured

@@ -7,10 +7,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from consumer.model import Separation
+from consumer.core.model import Separation
+from harness.audio import RATE_HZ, error_db, music, pcm16, similarity
+from harness.files import Samples, decode_file, describe, encode_file, write_float_wav
 from tests.separator.jobs import Bench
-from tests.support.audio import RATE_HZ, error_db, music, pcm16, similarity
-from tests.support.files import Samples, decode_file, describe, encode_file, write_float_wav
 
 SONG_S = 3.0
 # Masks sum to one, so with a share of the high frequencies the stems sum to what was decoded.

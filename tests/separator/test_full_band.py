@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 
-from consumer.separator.engine import separate
-from consumer.separator.runtime import Network
-from tests.support.audio import RATE_HZ, music
+from consumer.separator.dsp.engine import separate
+from consumer.separator.runtimes.runtime import Network
+from harness.audio import RATE_HZ, music
 
 Samples = np.ndarray
 

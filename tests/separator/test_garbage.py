@@ -8,12 +8,12 @@ from types import FrameType
 
 import pytest
 
-from consumer.errors import Cancelled, Rejected
-from consumer.separator.runtime import Network
+from consumer.core.errors import Cancelled, Rejected
+from consumer.separator.runtimes.runtime import Network
 from consumer.separator.track import TrackOrder, separate_track
+from harness.audio import music
+from harness.files import encode_file
 from tests.separator.jobs import FFMPEG
-from tests.support.audio import music
-from tests.support.files import encode_file
 
 
 def left_by(work: Callable[[], None]) -> list[object]:

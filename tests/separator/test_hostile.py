@@ -8,11 +8,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from consumer.errors import Code, Rejected
+from consumer.core.errors import Code, Rejected
+from harness.audio import RATE_HZ, music
+from harness.files import decode_file, encode_file, ffmpeg, write_float_wav, write_wav
 from tests.separator.conftest import MAX_AUDIO_S
 from tests.separator.jobs import Bench
-from tests.support.audio import RATE_HZ, music
-from tests.support.files import decode_file, encode_file, ffmpeg, write_float_wav, write_wav
 
 SONG_S = 4.0
 MOST_MEMORY_BYTES = 2 << 30

@@ -10,11 +10,11 @@ import numpy as np
 import pytest
 from spleeter_kernels import BORDER, Layers, OverlapAdd, UNet, Workspace, available
 
-from consumer.errors import Code, Rejected
-from consumer.separator.checkpoint import Layer
-from consumer.separator.models import load_spec
-from consumer.separator.runtimes import make_runtime
-from tests.support.audio import error_db
+from consumer.core.errors import Code, Rejected
+from consumer.separator.models.checkpoint import Layer
+from consumer.separator.models.spec import load_spec
+from consumer.separator.runtimes.factory import make_runtime
+from harness.audio import error_db
 
 FRAMES, BINS = 128, 512
 FILTERS = (5, 16, 20, 33, 40, 70)  # most of them no multiple of any vector

@@ -9,17 +9,17 @@ from pathlib import Path
 
 import pytest
 
-from consumer.errors import Code, Rejected, WorkerCrashed
-from consumer.separator.decode import Decoder
-from consumer.separator.encode import Encoder
-from consumer.separator.ffmpeg import FFmpeg, Running
-from consumer.separator.probe import probe
+from consumer.core.errors import Code, Rejected, WorkerCrashed
+from consumer.separator.audio.decode import Decoder
+from consumer.separator.audio.encode import Encoder
+from consumer.separator.audio.ffmpeg import FFmpeg, Running
+from consumer.separator.audio.probe import probe
+from consumer.separator.audio.tags import Tags
 from consumer.separator.process import Process
 from consumer.separator.protocol import Separate
-from consumer.separator.tags import Tags
+from harness.audio import RATE_HZ, music
+from harness.files import encode_file
 from tests.separator.jobs import bench, pids_with
-from tests.support.audio import RATE_HZ, music
-from tests.support.files import encode_file
 
 FFMPEG = FFmpeg(allowed_formats=("wav",))
 ENDED = pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM, signal.SIGINT], ids=lambda s: s.name)

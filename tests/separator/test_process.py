@@ -12,14 +12,14 @@ from pathlib import Path
 
 import pytest
 
-from consumer import parts
-from consumer.cancellation import Cancellation
-from consumer.errors import Cancelled, Code, Rejected, WorkerCrashed
+from consumer.app import parts
+from consumer.core.cancellation import Cancellation
+from consumer.core.errors import Cancelled, Code, Rejected, WorkerCrashed
 from consumer.separator.client import SeparatorClient
 from consumer.separator.protocol import Finished, Loaded, Progress, Separate, Stop, Stopped, decode_reply, encode
+from harness.audio import RATE_HZ, music
+from harness.files import decode_file, encode_file, ffmpeg
 from tests.separator.jobs import PATIENCE_S, Bench, bench, configuration, patience, pids_with, wait_until_none
-from tests.support.audio import RATE_HZ, music
-from tests.support.files import decode_file, encode_file, ffmpeg
 
 SEGMENT_S = 512 * 1024 / RATE_HZ
 LONG_S = 1800.0

@@ -14,19 +14,19 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from consumer.catalog import FORMATS
+from consumer.core.catalog import FORMATS
 from consumer.separator import sandbox
+from consumer.separator.audio.ffmpeg import bundled_binary
 from consumer.separator.client import SeparatorClient
-from consumer.separator.convert import load_tensors
-from consumer.separator.ffmpeg import bundled_binary
-from consumer.separator.kept import keep_conversion, kept_path
-from consumer.separator.models import checkpoint_files, weights_sha256
+from consumer.separator.models.conversion_cache import keep_conversion, kept_path
+from consumer.separator.models.convert import load_tensors
+from consumer.separator.models.spec import checkpoint_files, weights_sha256
 from consumer.separator.sandbox import Reach, confine, reach_of_programs, start_confined
 from consumer.settings import environment_without_secrets
+from harness.audio import RATE_HZ, music
+from harness.files import decode_file, encode_file
 from tests.separator.intruder import REPORT
 from tests.separator.jobs import FFMPEG, Bench, configuration, job, patience
-from tests.support.audio import RATE_HZ, music
-from tests.support.files import decode_file, encode_file
 
 
 @dataclass(frozen=True, slots=True)

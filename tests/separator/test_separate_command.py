@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
+from harness.audio import RATE_HZ, error_db, music
+from harness.files import decode_file, describe, encode_file
 from tests.separator.reference import write_configuration
-from tests.support.audio import RATE_HZ, error_db, music
-from tests.support.files import decode_file, describe, encode_file
 
 COMMAND = Path(sys.executable).with_name("spleeter-consumer")
 

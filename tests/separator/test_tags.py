@@ -8,15 +8,15 @@ import numpy as np
 import pytest
 from pyebur128 import MeasurementMode, R128State, get_loudness_global
 
-from consumer.separator.ffmpeg import bundled_binary
-from consumer.separator.loudness import Loudness
-from consumer.separator.meter import Meter
-from consumer.separator.probe import probe
-from consumer.separator.runtime import Network
-from consumer.separator.tags import parse_tags
+from consumer.separator.audio.ffmpeg import bundled_binary
+from consumer.separator.audio.loudness import Loudness
+from consumer.separator.audio.meter import Meter
+from consumer.separator.audio.probe import probe
+from consumer.separator.audio.tags import parse_tags
+from consumer.separator.runtimes.runtime import Network
 from consumer.separator.track import TrackOrder, separate_track
+from harness.audio import RATE_HZ, music
 from tests.separator.jobs import FFMPEG
-from tests.support.audio import RATE_HZ, music
 
 LYRICS = "\\\n".join(f"line {number} of many" for number in range(1500))
 METADATA = f";FFMETADATA1\ntitle=S\u00f3ng \\= one\nartist=The Artist\\; and friends\nalbum=LP\nlyrics={LYRICS}\n"

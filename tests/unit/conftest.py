@@ -7,11 +7,11 @@ from typing import Any
 import pytest
 from structlog.testing import capture_logs
 
-from consumer import pipeline as pipeline_module
-from consumer import retry
-from consumer.retry import RULES, Rule
-from tests.support.fakes import FakeSeparator
-from tests.unit.bench import Bench
+from consumer.pipeline import pipeline as pipeline_module
+from consumer.pipeline import retry
+from consumer.pipeline.retry import RULES, Rule
+from harness.fakes import FakeSeparator
+from harness.replica import Bench
 
 
 @pytest.fixture

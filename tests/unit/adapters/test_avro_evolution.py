@@ -3,9 +3,9 @@ from typing import Any
 
 import pytest
 
-from consumer.adapters.avro import load_schema
-from consumer.adapters.avro_evolution import obstacles
-from consumer.events import SCHEMA_FILES
+from consumer.adapters.avro.codec import load_schema
+from consumer.adapters.avro.evolution import obstacles
+from consumer.core.events import SCHEMA_FILES
 
 
 def changed(name: str, **fields: Any) -> Any:

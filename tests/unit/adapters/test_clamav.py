@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from consumer.adapters.clamav import ClamavScanner
-from consumer.cancellation import Cancellation
-from consumer.errors import Cancelled, ScannerMisconfigured, ScannerUnavailable
+from consumer.core.cancellation import Cancellation
+from consumer.core.errors import Cancelled, ScannerMisconfigured, ScannerUnavailable
 
 SONG = b"song" * 1000
 

@@ -10,10 +10,11 @@ import pytest
 from confluent_kafka import KafkaError, KafkaException
 from confluent_kafka.admin import NewTopic  # type: ignore[attr-defined]
 
-from consumer.adapters import kafka_admin, kafka_patience
-from consumer.adapters.kafka_admin import KafkaAdmin
-from consumer.adapters.kafka_patience import patiently
-from consumer.errors import BrokerUnavailable, Fatal
+from consumer.adapters.kafka import admin as kafka_admin
+from consumer.adapters.kafka import retrying as kafka_patience
+from consumer.adapters.kafka.admin import KafkaAdmin
+from consumer.adapters.kafka.retrying import patiently
+from consumer.core.errors import BrokerUnavailable, Fatal
 from consumer.settings import KafkaSettings, TopicSettings
 
 

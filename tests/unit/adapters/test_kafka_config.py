@@ -6,14 +6,14 @@ from typing import Any
 import pytest
 from confluent_kafka import Consumer, Producer
 
-from consumer.adapters.kafka_config import (
+from consumer.adapters.kafka.config import (
     connect,
     consumer_config,
     producer_config,
     reader_config,
     transactional_config,
 )
-from consumer.errors import SettingsError
+from consumer.core.errors import SettingsError
 from consumer.settings import KafkaSettings
 
 # Right for a member of a group, and such that a client which is none can't be made with them.

@@ -8,11 +8,11 @@ import pytest
 from confluent_kafka import KafkaError, KafkaException
 from structlog.testing import capture_logs
 
-from consumer.adapters import kafka_outbox as module
-from consumer.adapters.kafka_outbox import KafkaOutbox
-from consumer.errors import BrokerUnavailable, Fatal, ProducerFenced
-from consumer.model import Message, TopicPartition
-from consumer.ports import Commit, Position
+from consumer.adapters.kafka import outbox as module
+from consumer.adapters.kafka.outbox import KafkaOutbox
+from consumer.core.errors import BrokerUnavailable, Fatal, ProducerFenced
+from consumer.core.model import Message, TopicPartition
+from consumer.core.ports import Commit, Position
 from consumer.settings import KafkaSettings
 
 

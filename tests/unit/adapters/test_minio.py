@@ -4,8 +4,8 @@ from typing import Any
 import pytest
 from minio.error import S3Error
 
-from consumer.adapters.minio import MinioStore
-from consumer.errors import Code, Rejected, StoreMisconfigured, StoreUnavailable
+from consumer.adapters.s3.minio import MinioStore
+from consumer.core.errors import Code, Rejected, StoreMisconfigured, StoreUnavailable
 
 
 def a_store(status: int, code: str) -> MinioStore:

@@ -2,10 +2,10 @@ import json
 
 import pytest
 
-from consumer.adapters.avro import AvroCodec, load_schema
+from consumer.adapters.avro.codec import AvroCodec, load_schema
 from consumer.adapters.registry import SchemaRegistry
-from consumer.errors import Code, RegistryUnavailable, Rejected
-from tests.support.fakes import a_request, serve
+from consumer.core.errors import Code, RegistryUnavailable, Rejected
+from harness.fakes import a_request, serve
 
 SCHEMA = load_schema("separation_request")
 SUBJECTS = {"separation_request": "requests-value"}

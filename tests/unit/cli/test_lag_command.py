@@ -7,12 +7,12 @@ from typing import Any
 import pytest
 from typer.testing import CliRunner
 
-from consumer import parts
+from consumer.app import parts
 from consumer.cli import app
 from consumer.cli import lag as module
-from consumer.errors import BrokerUnavailable
-from consumer.lag import Backlog, PartitionLag
-from consumer.model import TopicPartition
+from consumer.core.errors import BrokerUnavailable
+from consumer.core.model import TopicPartition
+from consumer.observability.lag import Backlog, PartitionLag
 
 BACKLOG = Backlog(
     lags=[

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.fakes import serve
+from harness.fakes import serve
 
 COMMAND = Path(sys.executable).with_name("spleeter-consumer")
 NARROW = (2, 4, 4, 8, 8, 16)
@@ -19,7 +19,7 @@ NARROW = (2, 4, 4, 8, 8, 16)
 @pytest.fixture(scope="module")
 def checkpoint(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with a narrow 2stems."""
-    from tests.support.checkpoints import write_checkpoint  # loads TensorFlow
+    from harness.checkpoints import write_checkpoint  # loads TensorFlow
 
     folder = tmp_path_factory.mktemp("models")
     write_checkpoint(folder, 2, seed=1, filters=NARROW)

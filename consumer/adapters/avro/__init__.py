@@ -1,0 +1,1 @@
+"""Events in Avro, by fastavro, and how their schemas may change."""

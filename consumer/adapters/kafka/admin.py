@@ -1,0 +1,128 @@
+"""What is set up in Kafka once: topics, and how soon the group notices that a replica is gone."""
+
+from collections.abc import Mapping, Sequence
+
+from confluent_kafka import KafkaError, KafkaException
+from confluent_kafka.admin import (  # type: ignore[attr-defined]
+    AdminClient,
+    AlterConfigOpType,
+    ConfigEntry,
+    ConfigResource,
+    NewTopic,
+    ResourceType,
+)
+
+from consumer.adapters.kafka.config import connect, producer_config
+from consumer.adapters.kafka.retrying import is_passing, patiently
+from consumer.core.errors import BrokerUnavailable, Fatal
+from consumer.settings import KafkaSettings, TopicSettings
+
+_REQUEST_S = 15.0
+_PATIENCE_S = 30.0  # with a cluster that is only getting ready
+HEARTBEAT_MS, SESSION_MS = 1_000, 6_000
+_HOUR_MS = 3_600_000
+_THERE = "is there already"
+
+
+class KafkaAdmin:
+    """Raises Fatal with one line where the broker refuses, BrokerUnavailable where none answers."""
+
+    def __init__(self, settings: KafkaSettings) -> None:
+        self._settings = settings
+        self._client = connect(AdminClient, producer_config(settings), "admin")
+
+    def create_topics(
+        self, topics: TopicSettings, retry_topics: Sequence[str], *, partitions: int, replication: int
+    ) -> list[str]:
+        """Create what is missing; returns a line a topic, which tells where one that is there has other partitions."""
+        # A letter or a retry holds a whole record and some words beside it.
+        roomy = {"max.message.bytes": str(2 << 20)}
+        wanted: dict[str, tuple[int, Mapping[str, str]]] = {
+            topics.requests: (partitions, {}),
+            **dict.fromkeys(retry_topics, (partitions, roomy)),
+            topics.results: (partitions, {}),
+            topics.dead_letter: (partitions, roomy),
+            topics.progress: (partitions, {"retention.ms": str(_HOUR_MS)}),
+            topics.control: (1, {"retention.ms": str(24 * _HOUR_MS)}),
+            topics.audit: (partitions, {}),
+        }
+        new = [
+            NewTopic(name, num_partitions=count, replication_factor=replication, config=dict(config))
+            for name, (count, config) in wanted.items()
+        ]
+        left, told = {topic.topic: topic for topic in new}, dict[str, str]()
+
+        def create() -> None:
+            asked = self._client.create_topics(
+                list(left.values()), operation_timeout=_REQUEST_S, request_timeout=_REQUEST_S
+            )
+            answers = {name: future.exception() for name, future in asked.items()}
+            for name, answer in answers.items():
+                if answer is None or _code(answer) == KafkaError.TOPIC_ALREADY_EXISTS:
+                    told[name] = _THERE if answer else "created"
+                    del left[name]
+                elif not is_passing(answer):
+                    raise Fatal(f"topic {name}: {_told(answer)}") from answer
+            if passing := next((answer for name, answer in answers.items() if name in left), None):
+                raise passing
+
+        try:
+            patiently(create, _PATIENCE_S)
+        except KafkaException as error:
+            raise _away(error) from error
+        there = self.partitions() if _THERE in told.values() else {}
+        return [
+            f"{name}: {told[name]}{_difference(there[name], count) if name in there else ''}"
+            for name, (count, _) in wanted.items()
+        ]
+
+    def partitions(self) -> Mapping[str, int]:
+        """How many partitions each topic has that we may see."""
+        try:
+            found = self._client.list_topics(timeout=_REQUEST_S).topics
+        except KafkaException as error:
+            raise _away(error) from error
+        return {name: len(topic.partitions) for name, topic in found.items()}
+
+    def set_group_timing(self) -> str:
+        """Let a replica that died be noticed within seconds; returns a line about it."""
+        entries = {"consumer.heartbeat.interval.ms": HEARTBEAT_MS, "consumer.session.timeout.ms": SESSION_MS}
+        resource = ConfigResource(
+            ResourceType.GROUP,
+            self._settings.group_id,
+            incremental_configs=[
+                ConfigEntry(name, str(value), incremental_operation=AlterConfigOpType.SET)
+                for name, value in entries.items()
+            ],
+        )
+
+        def set_it() -> None:
+            self._client.incremental_alter_configs([resource], request_timeout=_REQUEST_S)[resource].result()
+
+        try:
+            patiently(set_it, _PATIENCE_S)
+        except KafkaException as error:
+            if is_passing(error):
+                raise _away(error) from error
+            return (
+                f"group {self._settings.group_id}: left at the broker's timing ({_told(error)});"
+                f" group.consumer.min.session.timeout.ms on the broker must allow {SESSION_MS}"
+            )
+        return f"group {self._settings.group_id}: heartbeat {HEARTBEAT_MS} ms, session {SESSION_MS} ms"
+
+
+def _difference(partitions: int, asked: int) -> str:
+    """Not mended here: partitions that are added move keys to others, and none can be taken away."""
+    return "" if partitions == asked else f" (partitions: {partitions}; asked for: {asked})"
+
+
+def _away(error: KafkaException) -> BrokerUnavailable:
+    return BrokerUnavailable(f"KAFKA_BOOTSTRAP_SERVERS: no broker answers ({_told(error)})")
+
+
+def _code(error: BaseException) -> int | None:
+    return int(error.args[0].code()) if isinstance(error, KafkaException) else None
+
+
+def _told(error: BaseException) -> str:
+    return str(error.args[0].str()) if isinstance(error, KafkaException) else str(error)

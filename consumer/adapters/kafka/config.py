@@ -1,0 +1,103 @@
+"""The properties that librdkafka is given, and why. KAFKA_<PROPERTY> overrides any that the promises don't rest on."""
+
+import logging
+import re
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+from confluent_kafka import KafkaException
+
+from consumer.core.errors import SettingsError
+from consumer.settings import KafkaSettings, variable_of
+
+TRANSACTION_TIMEOUT_MS = 10_000  # a transaction here takes milliseconds; one that is left behind blocks its partitions
+
+# Properties that only say something about a member of a group; one that is none may not even be made with them.
+_MEMBERS = ("group.", "heartbeat.", "max.poll", "partition.assignment", "session.")
+_CONSUMERS = (*_MEMBERS, "auto.offset", "fetch.", "max.partition", "queued.")  # librdkafka warns of them on a producer
+
+ClientT = TypeVar("ClientT")
+
+
+def connect(client: Callable[..., ClientT], config: dict[str, Any], role: str) -> ClientT:
+    """A librdkafka client that logs as `role`. Raises SettingsError, which names the variable, for a wrong property."""
+    try:
+        return client(config, logger=logging.getLogger(f"librdkafka.{role}"))
+    except KafkaException as error:
+        told = str(error.args[0].str())
+        named = next((n for n in re.findall(r"[a-z]+(?:\.[a-z]+)+", told) if n in config), None)
+        raise SettingsError(f"{variable_of(named) if named else 'KAFKA_...'}: {told}") from error
+
+
+def common_config(settings: KafkaSettings) -> dict[str, Any]:
+    return {
+        "bootstrap.servers": settings.bootstrap_servers,
+        "client.id": "spleeter-consumer",
+        # A broker that comes back is to be used within a second, not within the default's ten.
+        "reconnect.backoff.ms": 100,
+        "reconnect.backoff.max.ms": 1000,
+        # At the default a client forgets all brokers once none answers, and the next transaction waits for ever for one
+        # of those (seen with librdkafka 2.16). Those that it was started with are always tried again.
+        "metadata.recovery.strategy": "none",
+        "socket.keepalive.enable": True,
+    }
+
+
+def consumer_config(settings: KafkaSettings, group_instance_id: str | None) -> dict[str, Any]:
+    """For a member of the group; a static one if it is given an instance id."""
+    config = common_config(settings) | {
+        "group.id": settings.group_id,
+        "group.protocol": settings.group_protocol,
+        "auto.offset.reset": "earliest",
+        # Transactions leave markers behind the last record; only this tells that there is nothing behind them.
+        "enable.partition.eof": True,
+        # What a pause and resume costs at most.
+        "fetch.wait.max.ms": 100,
+        "queued.max.messages.kbytes": 16_384,
+        "max.poll.interval.ms": 60_000,
+        "topic.metadata.refresh.interval.ms": 30_000,
+        "statistics.interval.ms": 1_000,  # they tell whether brokers are there
+    }
+    # Range spreads each topic by itself. The others only even out the sum: measured on Kafka 4.3, of three replicas
+    # one then gets all partitions of the requests, and the others those of the retry topics, which are nearly empty.
+    if settings.group_protocol == "classic":
+        # Cooperation would gain nothing: any rebalance ends the generation that a job would have to commit with.
+        config |= {
+            "partition.assignment.strategy": "range",
+            "session.timeout.ms": 6_000,
+            "heartbeat.interval.ms": 1_000,
+        }
+    else:
+        config["group.remote.assignor"] = "range"
+    if group_instance_id:
+        config["group.instance.id"] = group_instance_id
+    ours = {"enable.auto.commit": False, "enable.auto.offset.store": False, "isolation.level": "read_committed"}
+    return config | settings.properties | ours
+
+
+def reader_config(settings: KafkaSettings) -> dict[str, Any]:
+    """For a reader of committed records that is a member of no group: what is set for members is not for it."""
+    ours = {"group.id": "unused", "enable.auto.commit": False, "isolation.level": "read_committed"}
+    return common_config(settings) | _without(settings.properties, _MEMBERS) | ours
+
+
+def producer_config(settings: KafkaSettings) -> dict[str, Any]:
+    return common_config(settings) | {
+        "linger.ms": 0,
+        "compression.type": "lz4",
+        # A dead letter holds the record that failed, which may be as large as a record can be.
+        "message.max.bytes": 2 << 20,
+    } | _without(settings.properties, _CONSUMERS)  # fmt: skip
+
+
+def transactional_config(settings: KafkaSettings, transactional_id: str) -> dict[str, Any]:
+    return producer_config(settings) | {
+        "transactional.id": transactional_id,
+        "transaction.timeout.ms": TRANSACTION_TIMEOUT_MS,
+        # The broker asks to wait while it ends the transaction before; at the default of 100 ms each one costs 104 ms.
+        "retry.backoff.ms": 1,
+    }
+
+
+def _without(properties: dict[str, str], prefixes: tuple[str, ...]) -> dict[str, str]:
+    return {name: value for name, value in properties.items() if not name.startswith(prefixes)}

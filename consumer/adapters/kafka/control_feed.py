@@ -1,0 +1,75 @@
+"""The control topic, read whole by every replica: without a group, by confluent-kafka."""
+
+import time
+from datetime import UTC, datetime
+
+from confluent_kafka import Consumer, KafkaError, KafkaException
+from confluent_kafka import TopicPartition as KafkaPartition
+
+from consumer.adapters.kafka.config import connect, reader_config
+from consumer.adapters.kafka.source import record_of
+from consumer.core.errors import BrokerUnavailable
+from consumer.core.model import Record
+from consumer.settings import KafkaSettings
+
+_REQUEST_S = 5.0
+_LOOK_FOR_TOPIC_S, _LOOK_FOR_PARTITIONS_S = 5.0, 60.0
+
+
+class KafkaControl:
+    """See ports.ControlFeed. Of what was said before, the last max_age_s and max_records a partition are read."""
+
+    def __init__(self, settings: KafkaSettings, topic: str, *, max_age_s: float, max_records: int) -> None:
+        config = reader_config(settings) | {
+            "enable.partition.eof": True,
+            "auto.offset.reset": "earliest",
+            "fetch.wait.max.ms": 100,
+        }
+        self._consumer = connect(Consumer, config, "control")
+        self._topic, self._max_age_s, self._max_records = topic, max_age_s, max_records
+        self._known: set[int] = set()
+        self._behind: set[int] = set()
+        self._look_at = float("-inf")
+        self._has_looked = False
+
+    @property
+    def is_caught_up(self) -> bool:
+        return self._has_looked and not self._behind
+
+    def poll(self, timeout_s: float) -> Record | None:
+        try:
+            if time.monotonic() >= self._look_at:
+                self._look()
+            message = self._consumer.poll(timeout_s)
+        except KafkaException as error:
+            raise BrokerUnavailable(error.args[0].str()) from error
+        if message is None:
+            return None
+        trouble = message.error()
+        if trouble is None:
+            return record_of(message)
+        if trouble.code() == KafkaError._PARTITION_EOF:
+            self._behind.discard(message.partition() or 0)
+            return None
+        raise BrokerUnavailable(trouble.str())
+
+    def _look(self) -> None:
+        """Take up the partitions that are new to us: all of them at first, or once the topic is created."""
+        found = self._consumer.list_topics(self._topic, timeout=_REQUEST_S).topics[self._topic]
+        if found.error and found.error.code() != KafkaError.UNKNOWN_TOPIC_OR_PART:
+            raise KafkaException(found.error)
+        begun = [self._beginning(number) for number in found.partitions if number not in self._known]
+        if begun:
+            self._consumer.incremental_assign(begun)
+            self._known.update(partition.partition for partition in begun)
+            self._behind.update(partition.partition for partition in begun)
+        self._has_looked = True
+        self._look_at = time.monotonic() + (_LOOK_FOR_PARTITIONS_S if self._known else _LOOK_FOR_TOPIC_S)
+
+    def _beginning(self, number: int) -> KafkaPartition:
+        since_ms = round((datetime.now(UTC).timestamp() - self._max_age_s) * 1000)
+        asked = KafkaPartition(self._topic, number, since_ms)
+        [found] = self._consumer.offsets_for_times([asked], timeout=_REQUEST_S)
+        _, end = self._consumer.get_watermark_offsets(KafkaPartition(self._topic, number), timeout=_REQUEST_S)
+        first = found.offset if found.offset >= 0 else end
+        return KafkaPartition(self._topic, number, max(first, end - self._max_records))

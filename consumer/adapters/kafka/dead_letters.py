@@ -1,0 +1,111 @@
+"""The dead-letter topic, as an operator reads it, and the way back for the records in it."""
+
+from collections.abc import Iterator, Sequence
+from contextlib import closing
+from dataclasses import dataclass
+from datetime import datetime
+
+from confluent_kafka import Consumer, KafkaError, KafkaException, Producer
+from confluent_kafka import TopicPartition as KafkaPartition
+
+from consumer.adapters.avro.codec import AvroCodec
+from consumer.adapters.kafka.config import common_config, connect, producer_config
+from consumer.adapters.kafka.source import record_of
+from consumer.core.errors import BrokerUnavailable, Rejected
+from consumer.core.events import DeadLetter
+from consumer.core.model import Message
+from consumer.settings import KafkaSettings
+
+_REQUEST_S = 10.0
+_SILENCE_S = 30.0
+_DELIVERY_S = 60.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Filed:
+    """A record of the dead-letter topic, at its partition and offset there; `letter` is None where it is no letter."""
+
+    partition: int
+    offset: int
+    at: datetime | None
+    letter: DeadLetter | None
+
+    @property
+    def place(self) -> str:
+        return f"{self.partition}:{self.offset}"
+
+
+class KafkaLetters:
+    """Every method raises BrokerUnavailable where no broker answers as it should."""
+
+    def __init__(self, settings: KafkaSettings, topic: str, codec: AvroCodec) -> None:
+        self._settings, self._topic, self._codec = settings, topic, codec
+        self._producer: Producer | None = None
+
+    def read(self) -> Iterator[Filed]:
+        """All that are there now, partition by partition in their order; committed ones only. No group is joined."""
+        config = common_config(self._settings) | self._settings.properties | {
+            "group.id": "unused",
+            "enable.auto.commit": False,
+            "isolation.level": "read_committed",
+            "enable.partition.eof": True,
+        }  # fmt: skip
+        consumer = connect(Consumer, config, "letters")
+        with closing(consumer):
+            try:
+                # All ends first: what is sent again meanwhile, and comes back, is not of these.
+                for partition, begin, end in [self._span(consumer, number) for number in self._partitions(consumer)]:
+                    yield from self._read(consumer, partition, begin, end)
+            except KafkaException as error:
+                raise _unavailable(error.args[0].str()) from error
+
+    def _partitions(self, consumer: Consumer) -> Sequence[int]:
+        found = consumer.list_topics(self._topic, timeout=_REQUEST_S).topics[self._topic]
+        if found.error:
+            raise KafkaException(found.error)
+        return sorted(found.partitions)
+
+    def _span(self, consumer: Consumer, partition: int) -> tuple[int, int, int]:
+        return partition, *consumer.get_watermark_offsets(KafkaPartition(self._topic, partition), timeout=_REQUEST_S)
+
+    def _read(self, consumer: Consumer, partition: int, begin: int, end: int) -> Iterator[Filed]:
+        consumer.assign([KafkaPartition(self._topic, partition, begin)])
+        while begin < end:
+            message = consumer.poll(_SILENCE_S)
+            if message is None:
+                raise _unavailable("timed out")
+            if error := message.error():
+                if error.code() == KafkaError._PARTITION_EOF:
+                    return
+                raise KafkaException(error)
+            record = record_of(message)
+            begin = record.offset + 1
+            try:
+                letter = self._codec.decode(DeadLetter, record.value)
+            except Rejected:
+                letter = None
+            yield Filed(partition=partition, offset=record.offset, at=record.timestamp, letter=letter)
+
+    def send(self, message: Message) -> None:
+        """Returns once the brokers have it, once, however often that had to be tried."""
+        self._producer = self._producer or connect(
+            Producer, producer_config(self._settings) | {"enable.idempotence": True}, "replay"
+        )
+        told: list[KafkaError | None] = []
+        try:
+            self._producer.produce(
+                message.topic,
+                message.value,
+                message.key,
+                headers=list(message.headers),
+                on_delivery=lambda error, _: told.append(error),
+            )
+        except KafkaException as error:
+            raise _unavailable(error.args[0].str()) from error
+        self._producer.flush(_DELIVERY_S)
+        if told != [None]:
+            raise _unavailable(told[0].str() if told and told[0] else "timed out")
+
+
+def _unavailable(reason: str) -> BrokerUnavailable:
+    return BrokerUnavailable(f"KAFKA_BOOTSTRAP_SERVERS: no broker answers as it should ({reason})")

@@ -1,0 +1,221 @@
+"""Reads how far the whole group is behind, by clients of its own that are no members of it.
+
+Each unfinished record is read once, committed ones only, as the group itself reads them: so transaction markers, and
+records of transactions that were aborted, are never mistaken for work. In a thread of its own; nothing here ever waits
+for the poll loop, or makes it wait.
+"""
+
+import threading
+import time
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass
+
+import structlog
+from confluent_kafka import (
+    TIMESTAMP_NOT_AVAILABLE,
+    Consumer,
+    IsolationLevel,
+    KafkaError,
+    KafkaException,
+)
+from confluent_kafka import Message as KafkaMessage
+from confluent_kafka import TopicPartition as KafkaPartition
+from confluent_kafka.admin import AdminClient, OffsetSpec  # type: ignore[attr-defined]
+
+from consumer.adapters.kafka.config import connect, producer_config, reader_config
+from consumer.adapters.kafka.retrying import patiently
+from consumer.core.errors import BrokerUnavailable
+from consumer.core.model import TopicPartition
+from consumer.observability.lag import Backlog, Tail, Waiting
+from consumer.settings import KafkaSettings
+
+INTERVAL_S = 0.5
+FRESH_S = 10.0  # what is older is not told: no figure is better than a wrong one
+_REQUEST_S = 5.0
+_CATCH_UP_S = 10.0
+_METADATA_S = 5.0
+_BATCH = 500
+
+# What a request's bytes say: its model, and its seconds of audio (None: it does not say; 0: it will be refused).
+Describe = Callable[[bytes | None], tuple[str, float | None]]
+
+
+@dataclass(frozen=True, slots=True)
+class _Offsets:
+    """One partition's: where it begins and ends, and from where on nothing is finished."""
+
+    begin: int
+    end: int
+    committed: int | None
+
+    @property
+    def floor(self) -> int:
+        return max(self.begin, self.committed or 0)
+
+
+class KafkaLag:
+    """`start` it, and ask for `backlog` as often as you like; or `read` once."""
+
+    def __init__(self, settings: KafkaSettings, topics: Collection[str], describe: Describe) -> None:
+        self._group, self._topics, self._describe = settings.group_id, frozenset(topics), describe
+        self._config = reader_config(settings) | {
+            "group.id": settings.group_id,  # nothing is subscribed or committed: it is never a member
+            "enable.auto.offset.store": False,
+            "enable.partition.eof": True,
+            "auto.offset.reset": "earliest",
+            "fetch.wait.max.ms": 100,
+            "queued.max.messages.kbytes": 4096,
+        }  # fmt: skip
+        self._consumer = connect(Consumer, self._config, "lag")
+        self._admin = connect(AdminClient, producer_config(settings), "lag")
+        self._tails: dict[TopicPartition, Tail] = {}
+        self._reading: set[TopicPartition] = set()
+        self._known: list[TopicPartition] = []
+        self._known_at = float("-inf")
+        self._backlog: Backlog | None = None
+        self._stopped = threading.Event()
+        self._log = structlog.get_logger()
+
+    def start(self) -> None:
+        threading.Thread(target=self._run, daemon=True).start()
+
+    def stop(self) -> None:
+        self._stopped.set()
+
+    def backlog(self) -> Backlog | None:
+        """The latest figures; None while they can't be had, or are not read yet."""
+        found = self._backlog
+        return found if found and time.monotonic() - found.taken_at < FRESH_S else None
+
+    def read(self, *, patience_s: float = 0.0) -> Backlog:
+        """The figures now; a cluster that is only getting ready is asked again. Raises BrokerUnavailable."""
+        try:
+            return patiently(self._read, patience_s)
+        except KafkaException as error:
+            told = str(error.args[0].str())
+            raise BrokerUnavailable(f"KAFKA_BOOTSTRAP_SERVERS: no broker answers as it should ({told})") from error
+
+    def _run(self) -> None:
+        while not self._stopped.is_set():
+            try:
+                self._backlog = self.read()
+                self._listen(INTERVAL_S)
+            except BrokerUnavailable as away:
+                if self._backlog:
+                    self._log.warning("lag.unknown", reason=str(away))
+                self._backlog = None
+                self._renew()
+                self._stopped.wait(INTERVAL_S)
+            except Exception as error:  # noqa: BLE001 - figures that are missing must not end the replica
+                self._log.error("lag.broken", exc_info=error)
+                self._backlog = None
+                self._stopped.wait(FRESH_S)
+
+    def _renew(self) -> None:
+        """By another client: one that met a partition without a leader may never read it again (librdkafka #5430)."""
+        self._consumer.close()
+        self._consumer = connect(Consumer, self._config, "lag")
+        self._tails.clear()
+        self._reading.clear()
+
+    def _read(self) -> Backlog:
+        offsets = self._offsets(self._partitions())
+        for gone in self._tails.keys() - offsets.keys():
+            self._forget(gone)
+        for partition, found in offsets.items():
+            self._follow(partition, found)
+        deadline = time.monotonic() + _CATCH_UP_S
+        while behind := [p for p, o in offsets.items() if not self._has_read(p, o)]:
+            if time.monotonic() > deadline:
+                raise BrokerUnavailable(f"{behind[0].topic} [{behind[0].partition}] can't be read")
+            self._listen(0.05)
+        lags = [self._tails[partition].lag(partition, found.end) for partition, found in sorted(offsets.items())]
+        return Backlog(lags=lags, taken_at=time.monotonic())
+
+    def _partitions(self) -> list[TopicPartition]:
+        if time.monotonic() - self._known_at > _METADATA_S:
+            # By the client that asks for offsets: after an outage it learns the partitions' leaders by nothing else.
+            found = self._admin.list_topics(timeout=_REQUEST_S).topics
+            names = sorted(self._topics & found.keys())
+            self._known = [TopicPartition(name, number) for name in names for number in found[name].partitions]
+            self._known_at = time.monotonic()
+        return self._known
+
+    def _offsets(self, partitions: Collection[TopicPartition]) -> dict[TopicPartition, _Offsets]:
+        if not partitions:
+            return {}
+        asked = [KafkaPartition(*p) for p in partitions]
+        first: OffsetSpec = OffsetSpec.earliest()  # type: ignore[no-untyped-call]
+        last: OffsetSpec = OffsetSpec.latest()  # type: ignore[no-untyped-call]
+        begins = self._admin.list_offsets(dict.fromkeys(asked, first), request_timeout=_REQUEST_S)
+        ends = self._admin.list_offsets(
+            dict.fromkeys(asked, last), isolation_level=IsolationLevel.READ_COMMITTED, request_timeout=_REQUEST_S
+        )
+        committed = self._committed(asked)
+        return {
+            p: _Offsets(begins[k].result().offset, ends[k].result().offset, committed.get(p))
+            for p, k in zip(partitions, asked, strict=True)
+        }
+
+    def _committed(self, partitions: Sequence[KafkaPartition]) -> Mapping[TopicPartition, int]:
+        """Of all partitions of the group, whoever owns them.
+
+        By a consumer: the same question kills an AdminClient's process while the coordinator moves (librdkafka #5040).
+        """
+        found = self._consumer.committed(list(partitions), timeout=_REQUEST_S)
+        if failed := next((p.error for p in found if p.error), None):
+            raise KafkaException(failed)
+        return {TopicPartition(p.topic, p.partition): p.offset for p in found if p.offset >= 0}
+
+    def _follow(self, partition: TopicPartition, offsets: _Offsets) -> None:
+        """Bring a partition's tail to where the group stands, and have the rest read."""
+        tail = self._tails.get(partition)
+        went_back = tail is not None and (offsets.floor < tail.start or offsets.end < tail.read_to)
+        is_left_behind = tail is not None and partition not in self._reading and offsets.floor > tail.read_to
+        if tail is None or went_back or is_left_behind:
+            self._forget(partition)
+            tail = self._tails[partition] = Tail(offsets.floor)
+        tail.settle(offsets.floor)
+        if partition not in self._reading and tail.is_roomy:
+            self._consumer.incremental_assign([KafkaPartition(*partition, tail.read_to)])
+            self._reading.add(partition)
+
+    def _forget(self, partition: TopicPartition) -> None:
+        self._tails.pop(partition, None)
+        self._stop_reading(partition)
+
+    def _stop_reading(self, partition: TopicPartition) -> None:
+        # Not by a pause: a partition can't be told where to go on while it is paused.
+        if partition in self._reading:
+            self._reading.discard(partition)
+            self._consumer.incremental_unassign([KafkaPartition(*partition)])
+
+    def _has_read(self, partition: TopicPartition, offsets: _Offsets) -> bool:
+        tail = self._tails[partition]
+        return tail.read_to >= offsets.end or partition not in self._reading
+
+    def _listen(self, timeout_s: float) -> None:
+        for message in self._consumer.consume(_BATCH, timeout_s):
+            partition = TopicPartition(message.topic() or "", message.partition() or 0)
+            tail = self._tails.get(partition)
+            if tail is None or partition not in self._reading:
+                continue
+            error = message.error()
+            if error is None:
+                tail.add(self._waiting(message))
+            elif error.code() == KafkaError._PARTITION_EOF:
+                tail.reach(message.offset() or 0)
+            if tail.is_full:
+                self._stop_reading(partition)
+
+    def _waiting(self, message: KafkaMessage) -> Waiting:
+        kind, millis = message.timestamp()
+        value = message.value()
+        model, audio_s = self._describe(value if isinstance(value, bytes) else None)
+        return Waiting(
+            offset=message.offset() or 0,
+            at_s=time.time() if kind == TIMESTAMP_NOT_AVAILABLE else millis / 1000,
+            model=model,
+            audio_s=audio_s,
+            size_bytes=len(value or b""),
+        )

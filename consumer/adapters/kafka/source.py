@@ -1,0 +1,226 @@
+"""The member of a Kafka group that reads, by confluent-kafka."""
+
+import json
+import sys
+import threading
+import time
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from operator import methodcaller
+
+import structlog
+from confluent_kafka import (
+    OFFSET_BEGINNING,
+    OFFSET_INVALID,
+    TIMESTAMP_NOT_AVAILABLE,
+    Consumer,
+    KafkaError,
+    KafkaException,
+)
+from confluent_kafka import Message as KafkaMessage
+from confluent_kafka import TopicPartition as KafkaPartition
+
+from consumer.adapters.kafka.config import connect, consumer_config
+from consumer.core.errors import BrokerUnavailable, Fatal
+from consumer.core.model import Headers, Record, TopicPartition
+from consumer.core.ports import Assignments, EndOfPartition, Membership, Position, Traffic
+from consumer.settings import KafkaSettings
+
+_REQUEST_S = 5.0
+_METADATA_MAGIC = b"CGMDv2:"  # librdkafka's serialized group metadata; the generation or epoch follows
+# A static member that was killed is remembered for the session's length; until then nobody may take its place.
+_INSTANCE_WAIT_S = 60.0
+_FATAL_ACCESS = frozenset(
+    {KafkaError.TOPIC_AUTHORIZATION_FAILED, KafkaError.GROUP_AUTHORIZATION_FAILED, KafkaError._AUTHENTICATION}
+)
+# For a name that is not UTF-8 the client returns a list with a hole in it and leaves an error behind. A call in plain
+# bytecode may miss that once it is specialised, and touch the hole; a call from C always looks.
+_ask_for_headers = methodcaller("headers")
+
+
+class KafkaSource:
+    """See ports.Source."""
+
+    def __init__(self, settings: KafkaSettings, *, instance_id: str, is_static_member: bool) -> None:
+        self._config = consumer_config(settings, instance_id if is_static_member else None)
+        self._config["stats_cb"] = self._on_statistics
+        self._instance_id = instance_id
+        self._log = structlog.get_logger()
+        self._consumer = connect(Consumer, self._config, "consumer")
+        # Asked for what is committed, from any thread: a member that is being polled keeps others waiting for long.
+        self._clerk = connect(Consumer, consumer_config(settings, None), "clerk")
+        self._topics: Sequence[str] = ()
+        self._assignments: Assignments | None = None
+        self._membership: Membership = None
+        self._blocked_since: float | None = None
+        self._error = ""
+        self._no_connection = ""
+        self.traffic = Traffic()
+
+    def subscribe(self, topics: Sequence[str], assignments: Assignments) -> None:
+        self._topics, self._assignments = topics, assignments
+        self._consumer.subscribe(
+            list(topics), on_assign=self._on_assign, on_revoke=self._on_revoke, on_lost=self._on_lost
+        )
+
+    # None of these assigns anything: the client then does so itself, as the group's protocol wants it.
+
+    def _on_assign(self, _: Consumer, partitions: list[KafkaPartition]) -> None:
+        assert self._assignments
+        self._blocked_since, self._error = None, ""
+        self._assignments.assigned([_ours(p) for p in partitions])
+
+    def _on_revoke(self, _: Consumer, partitions: list[KafkaPartition]) -> None:
+        assert self._assignments
+        self._assignments.revoked([_ours(p) for p in partitions])
+
+    def _on_lost(self, _: Consumer, partitions: list[KafkaPartition]) -> None:
+        assert self._assignments
+        self._assignments.lost([_ours(p) for p in partitions])
+
+    @property
+    def last_error(self) -> str:
+        """What keeps us from reading, "" if nothing does."""
+        return self._no_connection or self._error
+
+    def _on_statistics(self, text: str) -> None:
+        said = json.loads(text)
+        # Of brokers that are all away the client tells nobody who polls; those it was only told of have no number.
+        is_connected = any(broker["state"] == "UP" and broker["nodeid"] >= 0 for broker in said["brokers"].values())
+        self._no_connection = "" if is_connected else "no broker can be reached"
+        self.traffic = Traffic(
+            received_bytes=said["rx_bytes"],
+            sent_bytes=said["tx_bytes"],
+            round_trip_s=max((broker["rtt"]["avg"] for broker in said["brokers"].values()), default=0) / 1e6,
+        )
+
+    def poll(self, timeout_s: float) -> Record | EndOfPartition | None:
+        message = self._consumer.poll(timeout_s)
+        self._membership = self._consumer.consumer_group_metadata()
+        if message is None:
+            return None
+        error = message.error()
+        if error is None:
+            return record_of(message)
+        if error.code() == KafkaError._PARTITION_EOF:
+            self._error = ""
+            partition = TopicPartition(message.topic() or "", message.partition() or 0)
+            return EndOfPartition(topic_partition=partition, offset=message.offset() or 0)
+        self._complain(error)
+        return None
+
+    def _complain(self, error: KafkaError) -> None:
+        self._error = error.str()
+        if error.code() in _FATAL_ACCESS:
+            raise Fatal(f"Kafka refuses access: {error.str()}")
+        if error.code() == KafkaError._FATAL or error.fatal():
+            self._replace(error)
+        else:
+            self._log.warning("kafka.error", error=error.str(), code=error.name())
+
+    def _replace(self, error: KafkaError) -> None:
+        """A consumer with a fatal error is dead. A fresh one may join once the broker has forgotten its predecessor."""
+        self._blocked_since = self._blocked_since or time.monotonic()
+        if "instance ID" not in error.str() or time.monotonic() - self._blocked_since > _INSTANCE_WAIT_S:
+            raise Fatal(f"Kafka ended our membership as INSTANCE_ID = {self._instance_id}: {error.str()}")
+        self._log.warning("kafka.instance_id_in_use", instance_id=self._instance_id, error=error.str())
+        self._consumer.close()
+        time.sleep(1.0)
+        self._consumer = connect(Consumer, self._config, "consumer")
+        assert self._assignments
+        self.subscribe(self._topics, self._assignments)
+
+    def pause(self, partitions: Sequence[TopicPartition]) -> None:
+        self._consumer.pause([KafkaPartition(*p) for p in partitions])
+
+    def resume(self, partitions: Sequence[TopicPartition]) -> None:
+        self._consumer.resume([KafkaPartition(*p) for p in partitions])
+
+    def rewind(self, partition: TopicPartition, offset: int | None) -> bool:
+        if partition not in [_ours(p) for p in self._consumer.assignment()]:
+            return False
+        self._consumer.seek(KafkaPartition(*partition, OFFSET_BEGINNING if offset is None else offset))
+        return True
+
+    def committed(self, partitions: Sequence[TopicPartition]) -> Mapping[TopicPartition, Position | None]:
+        try:
+            found = self._clerk.committed([KafkaPartition(*p) for p in partitions], timeout=_REQUEST_S)
+        except KafkaException as error:
+            raise BrokerUnavailable(error.args[0].str()) from error
+        for each in found:
+            if each.error:
+                raise BrokerUnavailable(each.error.str())
+        return {
+            _ours(p): None if p.offset == OFFSET_INVALID else Position(offset=p.offset, note=p.metadata or "")
+            for p in found
+        }
+
+    def end(self, partition: TopicPartition) -> int:
+        try:
+            found = self._consumer.get_watermark_offsets(KafkaPartition(*partition), timeout=_REQUEST_S)
+        except KafkaException as error:
+            raise BrokerUnavailable(error.args[0].str()) from error
+        if found is None:
+            raise BrokerUnavailable("timed out")
+        return int(found[1])
+
+    def membership(self) -> Membership:
+        # As of the latest poll, and so never ahead of what the callbacks were told. The client itself must not be asked
+        # here: while a callback runs it keeps other threads waiting, and they may hold what that callback waits for.
+        return self._membership
+
+    def is_member(self) -> bool:
+        # Where there are more members than partitions, KIP-848 calls nobody back for the ones without; that they have
+        # joined is told by their epoch alone, which the client hands out in this form only.
+        serialized = bytes(self._consumer.consumer_group_metadata() or b"")
+        epoch = serialized.removeprefix(_METADATA_MAGIC)[:4]
+        return serialized.startswith(_METADATA_MAGIC) and int.from_bytes(epoch, sys.byteorder, signed=True) > 0
+
+    def close(self) -> None:
+        # Known to hang (confluent-kafka-python #1667): it must not keep the process from ending.
+        for client in (self._consumer, self._clerk):
+            closing = threading.Thread(target=client.close, daemon=True)
+            closing.start()
+            closing.join(10.0)
+
+
+def _ours(partition: KafkaPartition) -> TopicPartition:
+    return TopicPartition(partition.topic, partition.partition)
+
+
+def record_of(message: KafkaMessage) -> Record:
+    """A message that is no error, as ours. Whatever a stranger wrote into it, it becomes a record."""
+    return Record(
+        topic=message.topic() or "",
+        partition=message.partition() or 0,
+        offset=message.offset() or 0,
+        key=_bytes(message.key()),
+        value=_bytes(message.value()),
+        headers=_headers(message),
+        timestamp=_timestamp(message),
+    )
+
+
+def _timestamp(message: KafkaMessage) -> datetime | None:
+    """None where there is none, and where it is no moment of the years 1 to 9999: producers set what they like."""
+    kind, millis = message.timestamp()
+    if kind == TIMESTAMP_NOT_AVAILABLE:
+        return None
+    try:
+        return datetime.fromtimestamp(millis / 1000, UTC)
+    except (ValueError, OverflowError, OSError):
+        return None
+
+
+def _headers(message: KafkaMessage) -> Headers:
+    """None of them where the client can't tell them, as it is with a name that is not UTF-8."""
+    try:
+        return tuple((name, _bytes(value)) for name, value in _ask_for_headers(message) or ())
+    except (SystemError, UnicodeError) as error:
+        place = {"topic": message.topic(), "partition": message.partition(), "offset": message.offset()}
+        structlog.get_logger().warning("record.headers_unreadable", **place, reason=type(error).__name__)
+        return ()
+
+
+def _bytes(value: str | bytes | None) -> bytes | None:
+    return value.encode() if isinstance(value, str) else value

@@ -1,0 +1,1 @@
+"""Wires a replica and runs it."""

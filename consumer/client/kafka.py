@@ -1,0 +1,143 @@
+"""For platform code: send and cancel requests, watch outcomes. Needs neither TensorFlow nor object storage.
+
+topics = TopicSettings.load()
+client = Client(KafkaSettings.load(), topics, AvroCodec())
+outcome = client.send_and_wait(SeparationRequest(...), timeout_s=60)
+"""
+
+import logging
+import time
+from collections.abc import Iterator
+from contextlib import closing
+from datetime import UTC, datetime
+from functools import partial
+
+from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaException, Producer
+from confluent_kafka import TopicPartition as KafkaPartition
+
+from consumer.adapters.avro.codec import AvroCodec
+from consumer.adapters.kafka.config import connect, producer_config, reader_config
+from consumer.adapters.kafka.retrying import patiently
+from consumer.core.errors import BrokerUnavailable, Rejected
+from consumer.core.events import (
+    DeadLetter,
+    Event,
+    SeparationControl,
+    SeparationProgress,
+    SeparationRequest,
+    SeparationResult,
+)
+from consumer.core.model import Headers
+from consumer.settings import KafkaSettings, TopicSettings
+
+_REQUEST_S = 10.0
+_log = logging.getLogger(__name__)
+
+
+class Client:
+    """Not thread-safe. Every method raises BrokerUnavailable where no broker answers."""
+
+    def __init__(self, kafka: KafkaSettings, topics: TopicSettings, codec: AvroCodec) -> None:
+        self._kafka, self._topics, self._codec = kafka, topics, codec
+
+    def send(self, request: SeparationRequest, headers: Headers = ()) -> None:
+        """Returns once the brokers have the request; `traceparent` among its headers makes its job part of a trace."""
+        self._produce(self._topics.requests, request, request.request_id, headers)
+
+    def cancel(self, request_id: str, reason: str | None = None) -> None:
+        """Ask that a request be stopped, or not begun: it ends as a dead letter CANCELLED, unless it is done already.
+
+        Returns once the brokers have the wish.
+        """
+        wish = SeparationControl(request_id=request_id, action="cancel", reason=reason, issued_at=datetime.now(UTC))
+        self._produce(self._topics.control, wish, request_id)
+
+    def _produce(self, topic: str, event: Event, key: str, headers: Headers = ()) -> None:
+        failures: list[str] = []
+        producer = connect(Producer, producer_config(self._kafka), "client")
+        producer.produce(
+            topic,
+            self._codec.encode(event),
+            key.encode(),
+            headers=list(headers),
+            on_delivery=lambda error, _: failures.append(error.str()) if error else None,
+        )
+        if producer.flush(_REQUEST_S) or failures:
+            raise _unavailable(failures[0] if failures else "timed out")
+
+    def send_and_wait(
+        self, request: SeparationRequest, timeout_s: float, headers: Headers = ()
+    ) -> SeparationResult | DeadLetter:
+        """The request's outcome. Raises BrokerUnavailable if none came in time."""
+        with closing(self.watch()) as watch:  # in place before the request is sent: nothing can be missed
+            self.send(request, headers)
+            deadline = time.monotonic() + timeout_s
+            while (left_s := deadline - time.monotonic()) > 0:
+                event = watch.poll(left_s)
+                if isinstance(event, SeparationResult | DeadLetter) and event.request_id == request.request_id:
+                    return event
+        raise BrokerUnavailable(f"no outcome within {timeout_s:g} s")
+
+    def watch(self, *, from_beginning: bool = False) -> "Watch":
+        """Results, dead letters and progress, from now on or from the beginning."""
+        kinds: dict[str, type[Event]] = {
+            self._topics.results: SeparationResult,
+            self._topics.dead_letter: DeadLetter,
+            self._topics.progress: SeparationProgress,
+        }
+        return Watch(self._kafka, kinds, self._codec, from_beginning=from_beginning)
+
+
+class Watch:
+    """Reads what was committed, without a group of its own; iterates for ever.
+
+    A record that is no event, which anyone might write, is passed over with a warning to this module's logger.
+    """
+
+    def __init__(
+        self, kafka: KafkaSettings, kinds: dict[str, type[Event]], codec: AvroCodec, *, from_beginning: bool
+    ) -> None:
+        self._kinds, self._codec = kinds, codec
+        self._consumer = connect(Consumer, reader_config(kafka), "watch")
+        try:
+            found = [patiently(partial(self._positions, topic, from_beginning), _REQUEST_S) for topic in kinds]
+            self._consumer.assign([place for places in found for place in places])
+        except KafkaException as error:
+            raise _unavailable(error.args[0].str()) from error
+
+    def _positions(self, topic: str, from_beginning: bool) -> list[KafkaPartition]:  # noqa: FBT001
+        """Where to begin; the ends are asked for now, not when fetching begins."""
+        found = self._consumer.list_topics(topic, timeout=_REQUEST_S).topics[topic]
+        if found.error:
+            raise KafkaException(found.error)
+        places = [KafkaPartition(topic, number) for number in found.partitions]
+        for place in places:
+            place.offset = OFFSET_BEGINNING
+            if not from_beginning:
+                _, place.offset = self._consumer.get_watermark_offsets(place, timeout=_REQUEST_S)
+        return places
+
+    def poll(self, timeout_s: float) -> Event | None:
+        """The next event, None if there is none within timeout_s, or what came was no event."""
+        message = self._consumer.poll(timeout_s)
+        if message is None or message.error():
+            return None
+        topic, value = message.topic() or "", message.value()
+        try:
+            return self._codec.decode(self._kinds[topic], value if isinstance(value, bytes) else None)
+        except Rejected as rejected:
+            where = f"{topic} [{message.partition()}] at offset {message.offset()}"
+            _log.warning("%s is no event: %s: %s", where, rejected.code, rejected.message)
+            return None
+
+    def __iter__(self) -> Iterator[Event]:
+        while True:
+            if (event := self.poll(1.0)) is not None:
+                yield event
+
+    def close(self) -> None:
+        self._consumer.close()
+
+
+def _unavailable(reason: str) -> BrokerUnavailable:
+    return BrokerUnavailable(f"KAFKA_BOOTSTRAP_SERVERS: no broker answers as it should ({reason})")

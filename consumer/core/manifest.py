@@ -1,0 +1,50 @@
+"""The manifest: written last, so where it stands, the stems are whole; a repeated request is answered from it."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+
+import msgspec
+
+from consumer.core.events import SourceUsed, Stem
+
+VERSION = 1
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Manifest:
+    """All of a result that does not depend on which record asked for it.
+
+    `fingerprint` is the job's; `overviews` holds, a stem, the largest absolute sample of equal spans, 0..1.
+    """
+
+    version: int = VERSION
+    request_id: str
+    fingerprint: str
+    source: SourceUsed
+    model: str
+    weights_sha256: str
+    stems: tuple[Stem, ...]
+    timings_s: dict[str, float]
+    completed_at: datetime
+    overviews: dict[str, tuple[float, ...]] = field(default_factory=dict)
+
+    def to_json(self) -> bytes:
+        return msgspec.json.format(msgspec.json.encode(self), indent=1)
+
+
+def carried_stem(metadata: Mapping[str, str]) -> Stem | None:
+    """What a stem's own metadata says of it; None where it is none of ours."""
+    try:
+        return msgspec.json.decode(metadata["stem"], type=Stem)
+    except (KeyError, msgspec.MsgspecError):
+        return None
+
+
+def parse_manifest(data: bytes) -> Manifest | None:
+    """The manifest in these bytes; None where they are none of ours, or a later version's."""
+    try:
+        manifest = msgspec.json.decode(data, type=Manifest)
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+        return None
+    return manifest if manifest.version == VERSION else None

@@ -1,0 +1,179 @@
+"""The values that pass from room to room. All frozen; a Job cannot exist unless it may be worked on."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from pathlib import Path
+from typing import NamedTuple
+
+from consumer.core.errors import Code
+from consumer.core.events import SeparationRequest
+from consumer.core.manifest import Manifest
+
+
+class TopicPartition(NamedTuple):
+    topic: str
+    partition: int
+
+
+Headers = tuple[tuple[str, bytes | None], ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Record:
+    """One record as Kafka gave it."""
+
+    topic: str
+    partition: int
+    offset: int
+    key: bytes | None = None
+    value: bytes | None = None
+    headers: Headers = ()
+    timestamp: datetime | None = None
+
+    @property
+    def topic_partition(self) -> TopicPartition:
+        return TopicPartition(self.topic, self.partition)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Message:
+    """One record to be produced; `smaller` takes its place where the broker finds it too large."""
+
+    topic: str
+    key: bytes | None
+    value: bytes | None
+    headers: Headers = ()
+    smaller: "Message | None" = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Job:
+    """A request that may be worked on: every word in it is known, every bucket allowed."""
+
+    request: SeparationRequest
+    output_bucket: str
+    output_prefix: str  # ends with <request_id>/
+    format: str
+    bitrate: str | None
+    fingerprint: str  # sha256 hex of what was asked for, without the request id
+
+    @property
+    def manifest_key(self) -> str:
+        return f"{self.output_prefix}manifest.json"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ObjectFacts:
+    """An object in the store, pinned."""
+
+    bucket: str
+    key: str
+    etag: str
+    size_bytes: int
+    version_id: str | None = None
+    metadata: Mapping[str, str] = field(default_factory=dict)  # user metadata, names in lower case
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LocalTrack:
+    """The source object, whole, in a scratch folder of its own that the stems will lie in too."""
+
+    job: Job
+    source: ObjectFacts
+    path: Path
+    sha256: str
+
+    @property
+    def folder(self) -> Path:
+        return self.path.parent
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AudioFacts:
+    """What the decoder found in the file. `duration_s` is what was decoded, not what a header says."""
+
+    format: str
+    duration_s: float
+    channels: int
+    sample_rate_hz: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StemFile:
+    """One encoded stem in scratch space.
+
+    `peak` is the largest absolute sample before encoding (1.0 is full scale); `overview` holds the largest absolute
+    sample of each of a few hundred equal spans, 0..1, for drawing.
+    """
+
+    name: str
+    path: Path
+    duration_s: float
+    peak: float
+    clipped_samples: int
+    loudness_lufs: float | None = None
+    overview: tuple[float, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Separation:
+    """What the separator returns for one track."""
+
+    audio: AudioFacts
+    stems: tuple[StemFile, ...]
+    weights_sha256: str
+    timings_s: Mapping[str, float] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stems:
+    """A track and the stem files that were made of it."""
+
+    track: LocalTrack
+    separation: Separation
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Twin:
+    """The same content, separated in the same way for another request; `stems` are its objects, pinned."""
+
+    manifest: Manifest
+    stems: tuple[ObjectFacts, ...]  # in the manifest's order
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StoredStems:
+    """The job's stems are whole in the store, and its manifest says so."""
+
+    job: Job
+    manifest: Manifest
+    deduplicated: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Done:
+    """The result, encoded; `audio_s` is what was separated for it, 0 where nothing was."""
+
+    result: Message
+    audio_s: float = 0.0
+    deduplicated: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Retry:
+    """The world's fault outlasted the patience in place: the record goes to the next retry topic."""
+
+    message: Message
+    stage: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DeadLettered:
+    """The record will not become a result; `letter` is the encoded event."""
+
+    letter: Message
+    code: Code
+
+
+Outcome = Done | Retry | DeadLettered

@@ -1,0 +1,1 @@
+"""Which records are ours, whose turn it is, and what may be committed."""

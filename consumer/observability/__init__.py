@@ -1,0 +1,1 @@
+"""What can be seen of a replica: metrics, probes, traces, logs."""

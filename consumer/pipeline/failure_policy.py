@@ -1,0 +1,86 @@
+"""What an error means for the record that met it: a dead letter, a retry, nothing, or the end of this replica."""
+
+import threading
+from dataclasses import dataclass
+
+import structlog
+
+from consumer.core.errors import UNEXPECTED, Cancelled, Code, Fatal, OwnershipLost, Rejected, Transient
+from consumer.core.model import DeadLettered, Outcome
+from consumer.delivery.assignment import Ticket
+from consumer.pipeline.stages.encode_outcome import Publish
+
+# So many dead letters in a row that say more about this deployment than about their messages stop the consumer.
+MAX_UNEXPECTED_IN_A_ROW = 10
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Failure:
+    """An error, and where it met which record. `starts` counts separators that died over it."""
+
+    error: BaseException
+    ticket: Ticket
+    stage: str
+    request_id: str | None
+    starts: int = 0
+
+
+class Verdict:
+    """Thread-safe."""
+
+    def __init__(self, publish: Publish) -> None:
+        self._publish = publish
+        self._unexpected_in_a_row = 0
+        self._lock = threading.Lock()
+        self._log = structlog.get_logger()
+
+    def on(self, failure: Failure) -> Outcome | None:
+        """The record's outcome; None if it has none here. Raises Fatal, RegistryUnavailable."""
+        match failure.error:
+            case Cancelled(rejection=None) | OwnershipLost():
+                return None
+            case Cancelled(rejection=Rejected() as rejected) | (Rejected() as rejected):
+                return self._dead_letter(failure, rejected)
+            case Transient() as error:
+                ticket = failure.ticket
+                again = self._publish.retry(ticket.record, ticket.redelivery, str(error), failure.stage)
+                return again or self._dead_letter(
+                    failure, self._publish.exhausted(ticket.redelivery, str(error), failure.stage)
+                )
+            case Fatal() as fatal:
+                raise fatal
+            case error:
+                self._log.error("separation.unexpected", stage=failure.stage, exc_info=error)
+                told = f"{type(error).__name__}: {error}"
+                return self._dead_letter(failure, Rejected(Code.SEPARATION_FAILED, told))
+
+    def note_success(self) -> None:
+        """A job went through: the deployment is not what is wrong."""
+        with self._lock:
+            self._unexpected_in_a_row = 0
+
+    def _dead_letter(self, failure: Failure, rejected: Rejected) -> DeadLettered:
+        ticket = failure.ticket
+        letter = self._publish.dead_letter(
+            ticket.record,
+            ticket.redelivery,
+            rejected,
+            stage=failure.stage,
+            attempts=max(failure.starts, ticket.redelivery.attempt),
+            request_id=failure.request_id,
+        )
+        self._count(rejected)  # last: while the registry is away, the same failure comes here again
+        return letter
+
+    def _count(self, rejected: Rejected) -> None:
+        """Raises Fatal before one dead letter too many."""
+        if rejected.code not in UNEXPECTED:
+            return
+        with self._lock:
+            self._unexpected_in_a_row += 1
+            count = self._unexpected_in_a_row
+        if count > MAX_UNEXPECTED_IN_A_ROW:
+            raise Fatal(
+                f"{MAX_UNEXPECTED_IN_A_ROW} unexpected dead letters in a row, the next would be"
+                f" {rejected.code}: {rejected.message}"
+            )

@@ -1,0 +1,154 @@
+"""Sees to it that a model's checkpoint is on disk: it is there, or it is fetched, checked and put there.
+
+A source holds `checksum.json` (model -> sha256 of its archive) and `<model>.tar.gz`, as Spleeter's own releases do.
+"""
+
+import contextlib
+import gzip
+import hashlib
+import json
+import shutil
+import tarfile
+import tempfile
+import threading
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Protocol
+
+import structlog
+
+from consumer.core.catalog import MODELS
+from consumer.core.errors import ModelSourceUnavailable, Rejected
+from consumer.separator.models.spec import checkpoint_files, unavailable, weights_sha256
+
+CHECKSUMS = "checksum.json"
+_FORGET_FAILURE_S = 60.0
+_FETCHING = ".fetching-"
+_ABANDONED_S = 86400.0  # whoever fetches is done long before, or dead
+
+
+Prepare = Callable[[str, Path, str], None]
+
+
+class ModelSource(Protocol):
+    """A place that holds model archives."""
+
+    name: str
+
+    def fetch(self, file: str, path: Path) -> bool:
+        """Write a file to path; False where the source has no such file. Raises ModelSourceUnavailable."""
+        ...
+
+
+class Weights:
+    """The checkpoints under one MODEL_PATH. Thread-safe; several processes may share the folder.
+
+    prepare: called once with each model's name, folder and digest, before anyone is told that it is there.
+    """
+
+    def __init__(self, model_path: Path, sources: Sequence[ModelSource], prepare: Prepare | None = None) -> None:
+        self._model_path, self._sources, self._prepare = model_path, sources, prepare
+        self._digests: dict[str, str] = {}
+        self._failures: dict[str, tuple[float, Rejected]] = {}
+        # One a folder: who needs another model does not wait for this one's source.
+        self._locks = {folder: threading.Lock() for folder in MODELS.values()}
+        self._log = structlog.get_logger()
+
+    def ensure(self, model: str) -> str:
+        """The sha256 of the model's checkpoint, once it is on disk.
+
+        Raises Rejected(MODEL_UNAVAILABLE) where no source has it, ModelSourceUnavailable where one could not be asked.
+        """
+        if model not in MODELS:
+            raise unavailable(model, f"unknown; there are {', '.join(MODELS)}")
+        with self._locks[MODELS[model]]:
+            failed_at, failure = self._failures.get(model, (float("-inf"), None))
+            if failure is not None and time.monotonic() - failed_at < _FORGET_FAILURE_S:
+                raise failure
+            try:
+                return self._ensure(model)
+            except Rejected as rejected:
+                self._failures[model] = (time.monotonic(), rejected)
+                raise
+
+    def _ensure(self, model: str) -> str:
+        folder = self._model_path / MODELS[model]
+        if not folder.is_dir():
+            self._pull(model, folder)
+        if folder.name not in self._digests:
+            digest = weights_sha256(checkpoint_files(model, folder)[1])
+            if self._prepare:
+                self._prepare(model, folder, digest)
+            self._digests[folder.name] = digest
+        return self._digests[folder.name]
+
+    def _pull(self, model: str, folder: Path) -> None:
+        tried, is_final = [], True
+        for source in self._sources:
+            try:
+                self._pull_from(source, folder)
+                self._log.info("model.fetched", model=model, source=source.name)
+                return
+            except (ModelSourceUnavailable, Rejected) as error:
+                is_final = is_final and isinstance(error, Rejected)
+                tried.append(f"{source.name}: {error}")
+        refusal = unavailable(model, "not under MODEL_PATH" + ("; " if tried else "") + "; ".join(tried))
+        raise refusal if is_final else ModelSourceUnavailable(refusal.message)
+
+    def _pull_from(self, source: ModelSource, folder: Path) -> None:
+        """Fetch beside the final place and move there whole, so that a folder that exists is complete."""
+        try:
+            self._model_path.mkdir(parents=True, exist_ok=True)
+            self._remove_abandoned()
+            with tempfile.TemporaryDirectory(
+                prefix=_FETCHING, dir=self._model_path, ignore_cleanup_errors=True
+            ) as work:
+                _fetch(source, folder, Path(work))
+        except OSError as error:  # a full disk, for one
+            raise ModelSourceUnavailable(f"MODEL_PATH can't be written to ({error.strerror or error})") from error
+
+    def _remove_abandoned(self) -> None:
+        """What was left behind by processes that were killed while they fetched; others may be fetching now."""
+        for work in self._model_path.glob(f"{_FETCHING}*"):
+            with contextlib.suppress(OSError):  # another process may be removing it
+                if time.time() - work.stat().st_mtime > _ABANDONED_S:
+                    shutil.rmtree(work, ignore_errors=True)
+
+
+def _fetch(source: ModelSource, folder: Path, work: Path) -> None:
+    archive = work / "archive.tar.gz"
+    if not source.fetch(CHECKSUMS, work / CHECKSUMS) or not source.fetch(f"{folder.name}.tar.gz", archive):
+        raise unavailable(folder.name, "not in this source")
+    wanted = _published_checksum(work / CHECKSUMS, folder.name)
+    if _sha256(archive) != wanted:
+        raise unavailable(folder.name, "its archive does not have the published checksum")
+    _extract(archive, work / "model")
+    checkpoint_files(folder.name, work / "model")
+    (work / "model" / ".probe").write_text("OK")  # so that Spleeter itself takes the folder for complete
+    try:
+        (work / "model").rename(folder)
+    except OSError:
+        if not folder.is_dir():  # else another process was faster
+            raise
+
+
+def _published_checksum(path: Path, name: str) -> str:
+    try:
+        checksum = json.loads(path.read_text())[name]
+    except (ValueError, KeyError, TypeError) as error:
+        raise unavailable(name, f"no checksum in {CHECKSUMS}") from error
+    return str(checksum)
+
+
+def _sha256(path: Path) -> str:
+    with path.open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()
+
+
+def _extract(archive: Path, folder: Path) -> None:
+    try:
+        with tarfile.open(archive) as tar:
+            tar.extractall(folder, filter="data")  # refuses paths that lead elsewhere
+    except (tarfile.TarError, EOFError, gzip.BadGzipFile) as error:  # other OSErrors are the disk's
+        raise unavailable(folder.name, f"its archive can't be unpacked ({error})") from error

@@ -1,0 +1,27 @@
+"""Whether the request was answered before: then its manifest stands, and nothing needs to be computed."""
+
+from dataclasses import dataclass
+
+from consumer.core.errors import Code, Rejected
+from consumer.core.manifest import parse_manifest
+from consumer.core.model import Job, StoredStems
+from consumer.core.ports import ObjectStore
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Recall:
+    store: ObjectStore
+
+    def __call__(self, job: Job) -> StoredStems | None:
+        """What an earlier attempt stored, if any. Raises Rejected(REQUEST_INVALID), StoreUnavailable."""
+        data = self.store.read(job.output_bucket, job.manifest_key)
+        manifest = parse_manifest(data) if data is not None else None
+        if manifest is None:
+            return None
+        if manifest.fingerprint != job.fingerprint:
+            raise Rejected(Code.REQUEST_INVALID, "request_id was used before, for another request")
+        for stem in manifest.stems:
+            facts = self.store.stat(stem.bucket, stem.key)
+            if facts is None or facts.size_bytes != stem.size_bytes:
+                return None  # someone tidied up: make them again
+        return StoredStems(job=job, manifest=manifest, deduplicated=True)

@@ -1,0 +1,203 @@
+"""Writes the stems to object storage, and then the manifest that says that they are whole.
+
+Keys are a pure function of the request, so several attempts may meet: a replica that was thought dead, a record sent
+twice, two requests with one id. An object is created where there is none, and what an attempt at the same job created
+is adopted with the facts it carries; the manifest is created last, by one of them. So the first stem, like the
+manifest, claims the id: what another request made is never replaced, finished or not, and the request that comes
+second is rejected. Replaced is only what the same request made of other bytes or weights without coming to an end,
+and what is none of ours.
+"""
+
+import hashlib
+from collections.abc import Mapping
+from concurrent.futures import Executor
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from pathlib import Path
+
+import msgspec
+
+from consumer.core.catalog import FORMATS
+from consumer.core.errors import Code, Rejected, StoreUnavailable
+from consumer.core.events import SourceUsed, Stem
+from consumer.core.manifest import Manifest, carried_stem, parse_manifest
+from consumer.core.model import Job, LocalTrack, ObjectFacts, StemFile, Stems, StoredStems, Twin
+from consumer.core.ports import ObjectStore
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Store:
+    """uploads: where stems are stored side by side."""
+
+    store: ObjectStore
+    uploads: Executor
+
+    def __call__(self, stems: Stems, timings_s: Mapping[str, float]) -> StoredStems:
+        """Raises StoreUnavailable, Rejected(REQUEST_INVALID)."""
+        job, separation = stems.track.job, stems.separation
+        attempt = _attempt_id(stems.track, separation.weights_sha256)
+        try:
+            stored = tuple(self.uploads.map(lambda file: self._store_stem(job, file, attempt), separation.stems))
+        except _AnsweredBefore as answered:
+            return StoredStems(job=job, manifest=answered.manifest, deduplicated=False)
+        source = stems.track.source
+        manifest = Manifest(
+            request_id=job.request.request_id,
+            fingerprint=job.fingerprint,
+            source=SourceUsed(
+                bucket=source.bucket,
+                key=source.key,
+                version_id=source.version_id,
+                etag=source.etag,
+                format=separation.audio.format,
+                duration_s=separation.audio.duration_s,
+                channels=separation.audio.channels,
+                sample_rate_hz=separation.audio.sample_rate_hz,
+            ),
+            model=job.request.model,
+            weights_sha256=separation.weights_sha256,
+            stems=stored,
+            timings_s={**timings_s, **separation.timings_s},
+            completed_at=datetime.now(UTC),
+            overviews={file.name: file.overview for file in separation.stems},
+        )
+        return self._seal(job, manifest)
+
+    def copy(self, track: LocalTrack, twin: Twin, timings_s: Mapping[str, float]) -> StoredStems | None:
+        """Store copies of a twin's stems, inside the object store. None where that can't be: then they must be made.
+
+        Raises StoreUnavailable, Rejected(REQUEST_INVALID).
+        """
+        job, source = track.job, track.source
+        attempt = _attempt_id(track, twin.manifest.weights_sha256)
+        try:
+            copied = [
+                *self.uploads.map(
+                    lambda stem, source: self._copy_stem(job, stem, source, attempt), twin.manifest.stems, twin.stems
+                )
+            ]
+        except _AnsweredBefore as answered:
+            return StoredStems(job=job, manifest=answered.manifest, deduplicated=True)
+        stored = tuple(stem for stem in copied if stem is not None)
+        if len(stored) < len(copied):
+            return None
+        manifest = replace(
+            twin.manifest,
+            request_id=job.request.request_id,
+            fingerprint=job.fingerprint,
+            source=replace(
+                twin.manifest.source,
+                bucket=source.bucket,
+                key=source.key,
+                version_id=source.version_id,
+                etag=source.etag,
+            ),
+            stems=stored,
+            timings_s=dict(timings_s),
+            completed_at=datetime.now(UTC),
+        )
+        return replace(self._seal(job, manifest), deduplicated=True)
+
+    def _copy_stem(self, job: Job, stem: Stem, source: ObjectFacts, attempt: str) -> Stem | None:
+        output = FORMATS[job.format]
+        ours = replace(stem, bucket=job.output_bucket, key=f"{job.output_prefix}{stem.name}.{output.extension}")
+        try:
+            metadata = _metadata(job, ours, attempt)
+            if self.store.copy(source, ours.bucket, ours.key, media_type=output.media_type, metadata=metadata):
+                return ours
+        except Rejected:  # changed or removed since it was looked at
+            return None
+        standing = self.store.stat(ours.bucket, ours.key)
+        if standing is None:
+            return None
+        if standing.metadata.get("attempt") == attempt:
+            return carried_stem(standing.metadata)
+        self._claim(job, standing)
+        return None
+
+    def _store_stem(self, job: Job, file: StemFile, attempt: str) -> Stem:
+        output = FORMATS[job.format]
+        ours = Stem(
+            name=file.name,
+            bucket=job.output_bucket,
+            key=f"{job.output_prefix}{file.name}.{output.extension}",
+            size_bytes=file.path.stat().st_size,
+            sha256=_sha256(file.path),
+            duration_s=file.duration_s,
+            peak=file.peak,
+            loudness_lufs=file.loudness_lufs,
+            clipped_samples=file.clipped_samples,
+        )
+        metadata = _metadata(job, ours, attempt)
+        where = (ours.bucket, ours.key, file.path)
+        if self.store.create(*where, media_type=output.media_type, metadata=metadata):
+            return ours
+        standing = self.store.stat(ours.bucket, ours.key)
+        if standing is None:
+            raise StoreUnavailable("a stem that was in the way is gone again")
+        if standing.metadata.get("attempt") == attempt and (theirs := carried_stem(standing.metadata)):
+            return theirs
+        self._claim(job, standing)
+        self.store.replace(*where, media_type=output.media_type, metadata=metadata)
+        return ours
+
+    def _claim(self, job: Job, standing: ObjectFacts) -> None:
+        """Return if the stem that stands may be replaced. Raises Rejected(REQUEST_INVALID), _AnsweredBefore."""
+        if standing.metadata.get("fingerprint", job.fingerprint) != job.fingerprint:
+            raise _used_before()
+        manifest = parse_manifest(self.store.read(job.output_bucket, job.manifest_key) or b"")
+        if manifest is None:
+            return
+        if manifest.fingerprint != job.fingerprint:
+            raise _used_before()
+        if self._holds(manifest):
+            raise _AnsweredBefore(manifest)
+
+    def _seal(self, job: Job, manifest: Manifest) -> StoredStems:
+        where = (job.output_bucket, job.manifest_key)
+        data = manifest.to_json()
+        if not self.store.create(*where, data, media_type="application/json", metadata={}):
+            standing = parse_manifest(self.store.read(*where) or b"")
+            if standing is not None and standing.fingerprint != job.fingerprint:
+                raise _used_before()
+            if standing is not None and self._holds(standing):
+                return StoredStems(job=job, manifest=standing, deduplicated=False)
+            self.store.replace(*where, data, media_type="application/json", metadata={})
+        return StoredStems(job=job, manifest=manifest, deduplicated=False)
+
+    def _holds(self, manifest: Manifest) -> bool:
+        """Whether the objects are still the ones that the manifest tells of."""
+        for stem in manifest.stems:
+            facts = self.store.stat(stem.bucket, stem.key)
+            carried = carried_stem(facts.metadata) if facts else None
+            if carried is None or carried.sha256 != stem.sha256:
+                return False
+        return True
+
+
+def _attempt_id(track: LocalTrack, weights_sha256: str) -> str:
+    """The same for attempts whose stems may stand in for each other: same bytes, same weights, same options."""
+    return hashlib.sha256("\n".join((track.job.fingerprint, track.sha256, weights_sha256)).encode()).hexdigest()
+
+
+class _AnsweredBefore(Exception):
+    """The same request came to its end while this attempt was under way: its result is this one's too."""
+
+    def __init__(self, manifest: Manifest) -> None:
+        super().__init__()
+        self.manifest = manifest
+
+
+def _used_before() -> Rejected:
+    return Rejected(Code.REQUEST_INVALID, "request_id was used before, for another request")
+
+
+def _metadata(job: Job, stem: Stem, attempt: str) -> dict[str, str]:
+    """What a stem's object tells of itself to whoever finds it in the way."""
+    told = msgspec.json.encode(stem).decode("ascii")
+    return {"attempt": attempt, "fingerprint": job.fingerprint, "stem": told}
+
+
+def _sha256(path: Path) -> str:
+    with path.open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()

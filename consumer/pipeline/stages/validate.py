@@ -1,0 +1,104 @@
+"""From what was asked to what may be done. After this every word of the job is known and every bucket allowed."""
+
+import hashlib
+import json
+import math
+from collections.abc import Collection
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+
+from consumer.core.catalog import FORMATS, HIGH_FREQUENCIES, MODELS, is_bitrate
+from consumer.core.errors import Code, Rejected
+from consumer.core.events import REQUEST_ID, SeparationRequest
+from consumer.core.model import Job
+
+_MAX_KEY_BYTES = 1024  # S3's
+_MAX_METADATA_BYTES = 64 * 1024  # it comes back in the result, which has to fit into a record
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Validate:
+    source_buckets: Collection[str]
+    output_bucket: str
+    output_prefix: str
+    further_output_buckets: Collection[str] = ()
+
+    def __call__(self, request: SeparationRequest) -> Job:
+        """Raises Rejected(REQUEST_INVALID, BUCKET_NOT_ALLOWED, DEADLINE_EXCEEDED)."""
+        _check_words(request)
+        _check_span(request)
+        if request.source.bucket not in self.source_buckets:
+            raise Rejected(Code.BUCKET_NOT_ALLOWED, f"source bucket {request.source.bucket[:80]!r} is not allowed")
+        bucket = request.output.bucket or self.output_bucket
+        if bucket != self.output_bucket and bucket not in self.further_output_buckets:
+            raise Rejected(Code.BUCKET_NOT_ALLOWED, f"output bucket {bucket[:80]!r} is not allowed")
+        prefix = self.output_prefix if request.output.prefix is None else request.output.prefix
+        _check_key(prefix + "x", "output.prefix")
+        check_deadline(request)
+        return Job(
+            request=request,
+            output_bucket=bucket,
+            output_prefix=f"{prefix}{request.request_id}/",
+            format=request.output.format,
+            bitrate=request.output.bitrate,
+            fingerprint=_fingerprint(request),
+        )
+
+
+def check_deadline(request: SeparationRequest) -> None:
+    """Raises Rejected(DEADLINE_EXCEEDED) if nobody waits for the request any more."""
+    if request.deadline is not None and datetime.now(UTC) > request.deadline:
+        raise deadline_exceeded(request.deadline)
+
+
+def deadline_exceeded(deadline: datetime) -> Rejected:
+    return Rejected(Code.DEADLINE_EXCEEDED, f"its deadline was {deadline.isoformat(timespec='seconds')}")
+
+
+def _check_words(request: SeparationRequest) -> None:
+    if not REQUEST_ID.fullmatch(request.request_id):
+        raise _invalid("request_id", request.request_id, "must be 1 to 64 characters of A-Za-z0-9_-")
+    if request.model not in MODELS:
+        raise _invalid("model", request.model, f"must be one of {', '.join(MODELS)}")
+    if request.high_frequencies not in HIGH_FREQUENCIES:
+        raise _invalid("high_frequencies", request.high_frequencies, f"must be one of {', '.join(HIGH_FREQUENCIES)}")
+    if request.output.format not in FORMATS:
+        raise _invalid("output.format", request.output.format, f"must be one of {', '.join(FORMATS)}")
+    bitrate = request.output.bitrate
+    if bitrate is not None and not is_bitrate(bitrate):
+        raise _invalid("output.bitrate", bitrate, "must be bits per second such as 192k, from 8k to 640k")
+    _check_key(request.source.key, "source.key")
+    if sum(len(k.encode()) + len(v.encode()) for k, v in request.metadata.items()) > _MAX_METADATA_BYTES:
+        raise Rejected(Code.REQUEST_INVALID, f"metadata is larger than {_MAX_METADATA_BYTES} bytes")
+
+
+def _check_span(request: SeparationRequest) -> None:
+    start_s, duration_s = request.start_s, request.duration_s
+    if start_s is not None and not (math.isfinite(start_s) and start_s >= 0):
+        raise _invalid("start_s", str(start_s), "must be a number of seconds from 0")
+    if duration_s is not None and not (math.isfinite(duration_s) and duration_s > 0):
+        raise _invalid("duration_s", str(duration_s), "must be a number of seconds above 0")
+
+
+def _check_key(key: str, field: str) -> None:
+    parts = key.split("/")
+    if not key or len(key.encode()) > _MAX_KEY_BYTES or not key.isprintable() or "." in parts or ".." in parts:
+        raise _invalid(field, key, "is not a usable object key")
+    if key.startswith("/") or "//" in key:
+        raise _invalid(field, key, "has an empty path segment")
+
+
+def _invalid(field: str, value: str, why: str) -> Rejected:
+    return Rejected(Code.REQUEST_INVALID, f"{field} {why}, not {value[:80]!r}")
+
+
+def _fingerprint(request: SeparationRequest) -> str:
+    """sha256 hex of what was asked for: the same for the same request sent again, whoever sends it and when."""
+    asked = {
+        "source": asdict(request.source),
+        "model": request.model,
+        "output": asdict(request.output),
+        "span": [request.start_s, request.duration_s],
+        "high_frequencies": request.high_frequencies,
+    }
+    return hashlib.sha256(json.dumps(asked, sort_keys=True).encode()).hexdigest()

@@ -1,0 +1,136 @@
+"""Runs ffmpeg: on local files only, with a list of containers it may open, within bounds that the kernel enforces."""
+
+import contextlib
+import os
+import resource
+import shutil
+import signal
+import subprocess
+import threading
+from collections import deque
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Self
+
+from consumer.core.errors import WorkerCrashed
+from consumer.separator.sandbox import Reach, reach_of_programs, start_confined
+
+# A decoder needs far less; a damaged or hostile file must not take more.
+_MEMORY_BYTES = 2 << 30
+_FIRST_WORDS, _LAST_WORDS = 500, 200  # lines that are kept of what it says
+# How it ends when somebody else ends it: the kernel for want of memory, a machine that is shut down, an operator. What
+# it can catch of that it answers with 255. A crash, or too much memory for its own limit, is the file's doing.
+_ENDED_BY_OTHERS = frozenset({-signal.SIGKILL, -signal.SIGTERM, -signal.SIGINT, -signal.SIGHUP, 255})
+PIPE_BYTES = 1 << 20  # the most that an unprivileged process may ask for; neither end waits for the other so often
+_COMMON = ("-nostdin", "-hide_banner", "-nostats")
+
+
+def bundled_binary() -> str:
+    """The ffmpeg that is installed with the `separator` extra: static, of a known version, started in 20 ms."""
+    import imageio_ffmpeg
+
+    return str(imageio_ffmpeg.get_ffmpeg_exe())
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FFmpeg:
+    """Which binary, which demuxers, how much processor time one call may use."""
+
+    binary: str = field(default_factory=bundled_binary)
+    allowed_formats: tuple[str, ...]
+    cpu_s: int = 3600
+    reach: Reach | None = None  # None: as far as this process's own
+
+    def confined_to(self, path: Path, folder: Path) -> Self:
+        """One that can touch, beside itself, this file and this folder alone."""
+        binary = Path(shutil.which(self.binary) or self.binary)
+        reads = (*reach_of_programs(), binary, path)
+        return replace(self, reach=Reach(reads=reads, writes=(folder,)))
+
+    def open_args(self, path: Path) -> list[str]:
+        """Input options for an untrusted local file.
+
+        The protocol list keeps playlists off the network, the format list keeps them from being playlists at all: a
+        file named .mp3 may be an ffconcat script or an HLS playlist that names other files of this machine.
+        """
+        formats = ",".join(self.allowed_formats)
+        return ["-protocol_whitelist", "file,pipe", "-format_whitelist", formats, "-i", f"file:{path}"]
+
+    def start(self, args: Sequence[str], *, feeds: bool = False, reads: bool = False) -> "Running":
+        """Start ffmpeg; `feeds` gives it a standard input to write to, `reads` a standard output to read from."""
+        process = start_confined(
+            self.reach,
+            lambda: subprocess.Popen(
+                [self.binary, *_COMMON, *args],
+                stdin=subprocess.PIPE if feeds else subprocess.DEVNULL,
+                stdout=subprocess.PIPE if reads else subprocess.DEVNULL,
+                stderr=subprocess.PIPE,
+                bufsize=0,
+                process_group=0,
+            ),
+        )
+        resource.prlimit(process.pid, resource.RLIMIT_CPU, (self.cpu_s, self.cpu_s))
+        resource.prlimit(process.pid, resource.RLIMIT_AS, (_MEMORY_BYTES, _MEMORY_BYTES))
+        # It hands each frame from thread to thread. In a batch process none interrupts another for a single frame,
+        # which saves a third of the kernel's share of its time. Where a container forbids it, that is all that is lost.
+        with contextlib.suppress(OSError):
+            os.sched_setscheduler(process.pid, os.SCHED_BATCH, os.sched_param(0))
+        return Running(process, self.cpu_s)
+
+
+class Running:
+    """An ffmpeg at work. Its first and last words are kept, bounded, however much it complains."""
+
+    def __init__(self, process: subprocess.Popen[bytes], cpu_s: float) -> None:
+        self.process = process
+        self._cpu_s = cpu_s
+        # The headers come first, what went wrong comes last; lyrics of any length may lie between them.
+        self._first_words: list[str] = []
+        self._last_words: deque[str] = deque(maxlen=_LAST_WORDS)
+        self._listener = threading.Thread(target=self._listen, daemon=True)
+        self._listener.start()
+
+    def _listen(self) -> None:
+        assert self.process.stderr
+        for line in self.process.stderr:
+            words = line.decode("utf-8", "replace")[:1000].rstrip()
+            (self._first_words if len(self._first_words) < _FIRST_WORDS else self._last_words).append(words)
+
+    def wait(self) -> int:
+        """Exit code, once it has ended by itself. Raises WorkerCrashed if it was ended from outside."""
+        if self.process.returncode is not None:  # it was waited for before, or is ended by `stop`
+            self._listener.join()
+            return self.process.returncode
+        before_s = _children_cpu_s()
+        code = self.process.wait()
+        used_s = _children_cpu_s() - before_s  # which counts a child once it was waited for
+        self._listener.join()
+        # The kernel's answer to too much processor time, which is the file's doing, is SIGKILL too. It counts that time
+        # by its clock's ticks, and so may strike well before what it tells afterwards.
+        is_over_limit = code == -signal.SIGKILL and used_s > 0.5 * self._cpu_s
+        if code in _ENDED_BY_OTHERS and not is_over_limit:
+            how = f"by signal {-code}" if code < 0 else "by a signal"
+            raise WorkerCrashed(f"ffmpeg was ended from outside {how}")
+        return code
+
+    def stop(self) -> None:
+        """End it now, if it still runs, and release its pipes."""
+        if self.process.poll() is None:
+            self.process.kill()
+        self.process.wait()
+        self._listener.join()
+        for pipe in (self.process.stdin, self.process.stdout, self.process.stderr):
+            if pipe:
+                with contextlib.suppress(BrokenPipeError):  # closing flushes
+                    pipe.close()
+
+    @property
+    def words(self) -> list[str]:
+        """What it said, line by line."""
+        return [*self._first_words, *self._last_words]
+
+
+def _children_cpu_s() -> float:
+    spent = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return spent.ru_utime + spent.ru_stime

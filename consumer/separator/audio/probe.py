@@ -1,0 +1,86 @@
+"""What is in an audio file, as ffmpeg itself reports it: its own words are parsed, so that no ffprobe is needed."""
+
+import re
+from dataclasses import dataclass
+from pathlib import Path
+
+from consumer.core.errors import Code, Rejected
+from consumer.separator.audio.ffmpeg import FFmpeg
+from consumer.separator.audio.tags import Tags, parse_tags
+
+# Names of `ffmpeg -layouts` that do not say their number of channels; others look like 5.1(side) or "32 channels".
+_NAMED_LAYOUTS = {
+    "mono": 1, "stereo": 2, "downmix": 2, "binaural": 2, "quad": 4, "quad(side)": 4, "hexagonal": 6, "octagonal": 8,
+    "cube": 8, "hexadecagonal": 16,
+}  # fmt: skip
+_INPUT = re.compile(r"Input #0, (\S+), from ")
+_DURATION = re.compile(r"\s+Duration: (\d+):(\d\d):(\d\d(?:\.\d+)?),")
+_AUDIO = re.compile(r"\s+Stream #0:\d+.*?: Audio: .*?, (\d+) Hz, ([^,]+)")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Probe:
+    """What the headers say. `duration_s` may be absent, and may be a lie."""
+
+    format: str
+    channels: int
+    has_layout: bool  # whether the file says which channel is which
+    sample_rate_hz: int
+    duration_s: float | None
+    tags: Tags
+
+
+def probe(ffmpeg: FFmpeg, path: Path) -> Probe:
+    """Read the headers. Raises Rejected(AUDIO_EMPTY, AUDIO_UNDECODABLE or FORMAT_NOT_ALLOWED), WorkerCrashed."""
+    if path.stat().st_size == 0:
+        raise Rejected(Code.AUDIO_EMPTY, "the object is empty")
+    running = ffmpeg.start(ffmpeg.open_args(path))
+    try:
+        running.wait()  # always an error: no output was asked for
+    finally:
+        running.stop()
+    return _parse(running.words)
+
+
+def _parse(words: list[str]) -> Probe:
+    name = _first(_INPUT, words)
+    if name is None:
+        if any("not on whitelist" in line for line in words):
+            raise Rejected(Code.FORMAT_NOT_ALLOWED, "the file's container is not one that is opened here")
+        raise Rejected(Code.AUDIO_UNDECODABLE, f"ffmpeg does not recognise the file: {_reason(words)}")
+    audio = _first(_AUDIO, words)
+    if audio is None:
+        raise Rejected(Code.AUDIO_UNDECODABLE, "the file holds no audio stream that can be decoded")
+    duration = _first(_DURATION, words)
+    layout = audio[2].strip()
+    return Probe(
+        format=name[1].partition(",")[0],
+        channels=_channels(layout),
+        has_layout=not re.fullmatch(r"\d+ channels", layout),
+        sample_rate_hz=int(audio[1]),
+        duration_s=int(duration[1]) * 3600 + int(duration[2]) * 60 + float(duration[3]) if duration else None,
+        tags=parse_tags(words),
+    )
+
+
+def _first(pattern: re.Pattern[str], words: list[str]) -> re.Match[str] | None:
+    return next((match for line in words if (match := pattern.match(line))), None)
+
+
+def _channels(layout: str) -> int:
+    """Number of channels of a layout such as stereo, 5.1(side), 7.1.4 or '3 channels (FL+FR+LFE)'."""
+    if layout in _NAMED_LAYOUTS:
+        return _NAMED_LAYOUTS[layout]
+    if counted := re.match(r"(\d+) channels", layout):
+        return int(counted[1])
+    if dotted := re.match(r"\d+(\.\d+)+", layout):
+        return sum(map(int, dotted[0].split(".")))
+    if ambisonic := re.match(r"ambisonic (\d+)", layout):
+        return (int(ambisonic[1]) + 1) ** 2
+    raise Rejected(Code.AUDIO_UNDECODABLE, f"unknown channel layout {layout[:40]!r}")
+
+
+def _reason(words: list[str]) -> str:
+    """ffmpeg's last words without its addresses and the file's name."""
+    said = [re.sub(r"^\[[^\]]*\] ", "", line) for line in words if "file:" not in line]
+    return said[-1][:200] if said else "no reason given"

@@ -1,0 +1,1 @@
+"""Samples to spectra and back, and the separation between them."""

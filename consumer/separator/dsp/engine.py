@@ -1,0 +1,46 @@
+"""The separation itself: samples in, stems out, segment by segment, with Spleeter's numbers.
+
+Four stages overlap, each a step ahead of the next: reading and analysis, the networks, synthesis, whoever consumes.
+"""
+
+from collections.abc import Generator, Iterator
+from functools import partial
+
+import numpy as np
+
+from consumer.separator.dsp.concurrency import ahead, side_by_side
+from consumer.separator.dsp.spectral import Read, Samples, SegmentSpectrum, Synthesis, analyse
+from consumer.separator.runtimes.runtime import Array, Network
+
+
+def separate(network: Network, read: Read, *, high_frequencies: str | None = None) -> Generator[tuple[Samples, ...]]:
+    """Separate a stereo track.
+
+    read: gives the next n samples, float32 (n, 2), -1..1, at the model's sample rate; fewer only at the end.
+    high_frequencies: zeros or average, above the model's band; None: as the model's configuration says.
+    Yields a tuple of float32 (samples, 2) a segment, one array a stem, in the model's order. Joined over the segments
+    each has exactly as many samples as were read. Values beyond -1..1 are possible and are kept.
+    Memory: a few segments, whatever the track's length.
+    """
+    spec = network.spec
+    averages = (high_frequencies or spec.mask_extension) == "average"
+    bins = spec.frame_length // 2 + 1 if averages else spec.frequency_bins  # nobody needs those that become zeros
+    spectra = ahead(analyse(spec, read, bins=bins))
+    masked = ahead(side_by_side(partial(_masked, network), spectra, network.segments_at_once))
+    return ahead(_synthesised(network, masked))
+
+
+def _masked(network: Network, segment: SegmentSpectrum) -> tuple[SegmentSpectrum, Array]:
+    return segment, network.masks(np.abs(segment.stft[..., : network.spec.frequency_bins]))
+
+
+def _synthesised(network: Network, masked: Generator[tuple[SegmentSpectrum, Array]]) -> Iterator[tuple[Samples, ...]]:
+    synthesis = Synthesis(network.spec, network.add_frames)
+    try:
+        for segment, masks in masked:
+            stems = tuple(synthesis.stem(i, segment, mask) for i, mask in enumerate(masks))
+            del segment, masks  # what the next stage has, or had, would else live until its successor arrives
+            yield stems
+            del stems
+    finally:
+        masked.close()

@@ -1,0 +1,143 @@
+"""Reads a Spleeter checkpoint into plain arrays that any runtime can build its network from."""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from consumer.separator.models.spec import ModelSpec, checkpoint_files, unavailable
+
+BATCH_NORM_EPSILON = 1e-3  # Keras' default, which Spleeter keeps
+
+_OF_A_NETWORK = re.compile(r"(conv2d|conv2d_transpose|batch_normalization)(_\d+)?/\w+")
+
+Array = NDArray[np.float32]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Layer:
+    """A convolution and the batch normalization behind it, as the affine map that it is at inference.
+
+    `kernel` is (height, width, in, out), or (height, width, out, in) for a transposed convolution;
+    `bias`, `scale` and `shift` are (out,). The last layer of a network has no normalization.
+    """
+
+    kernel: Array
+    bias: Array
+    scale: Array | None = None
+    shift: Array | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UNetWeights:
+    """One stem's network: six strided convolutions down, six transposed ones up, one dilated convolution."""
+
+    down: tuple[Layer, ...]
+    up: tuple[Layer, ...]
+    last: Layer
+
+
+def load_weights(spec: ModelSpec) -> tuple[UNetWeights, ...]:
+    """One UNetWeights a stem, in the model's order.
+
+    Raises Rejected(MODEL_UNAVAILABLE) where the checkpoint is missing, damaged or of another architecture.
+    """
+    return build_weights(spec, read_tensors(spec.name, spec.folder))
+
+
+def read_tensors(name: str, folder: Path) -> dict[str, Array]:
+    """What a checkpoint says of its networks, by the names that Keras gives; no optimizer's state.
+
+    Raises Rejected(MODEL_UNAVAILABLE), also where there is no TensorFlow to read it with.
+    """
+    prefix, _ = checkpoint_files(name, folder)
+    try:
+        import tensorflow as tf  # here, so that specifications can be read without it
+    except ImportError as error:
+        raise unavailable(name, "its checkpoint can't be read, since TensorFlow is not installed") from error
+    try:
+        reader = tf.train.load_checkpoint(prefix)
+        names = filter(_OF_A_NETWORK.fullmatch, sorted(reader.get_variable_to_shape_map()))
+        return {tensor: np.asarray(reader.get_tensor(tensor), np.float32) for tensor in names}
+    except (tf.errors.OpError, ValueError, RuntimeError, IndexError) as error:  # IndexError: the data is cut short
+        raise unavailable(name, f"damaged or unreadable checkpoint ({_first_line(error, folder)})") from error
+
+
+def build_weights(spec: ModelSpec, tensors: Mapping[str, Array]) -> tuple[UNetWeights, ...]:
+    """The networks that the tensors of a checkpoint make up, as the specification has them.
+
+    Keras numbers layers in the order in which Spleeter makes them: stem after stem, down, up, last.
+    Raises Rejected(MODEL_UNAVAILABLE) where they are of another architecture.
+    """
+    depth = len(spec.filters)
+    widths = [2, *spec.filters]
+    up_widths = [*reversed(spec.filters[:-1]), 1]
+
+    def numbered(kind: str, number: int) -> str:
+        return kind if number == 0 else f"{kind}_{number}"
+
+    def get(name: str, shape: tuple[int, ...]) -> Array:
+        array = tensors.get(name)
+        if array is None or array.shape != shape:
+            found = "is missing" if array is None else f"has shape {array.shape}, not {shape}"
+            raise unavailable(spec.name, f"{name} {found}: another architecture than the configuration's")
+        if not np.isfinite(array).all():
+            raise unavailable(spec.name, f"{name} holds values that are no numbers")
+        return array
+
+    def normalized(kind: str, number: int, norm: int, shape: tuple[int, ...], out: int) -> Layer:
+        name, prefix = numbered(kind, number), numbered("batch_normalization", norm)
+        gamma, beta, mean, variance = (
+            get(f"{prefix}/{part}", (out,)) for part in ("gamma", "beta", "moving_mean", "moving_variance")
+        )
+        scale = gamma / np.sqrt(variance + np.float32(BATCH_NORM_EPSILON))
+        return Layer(
+            kernel=get(f"{name}/kernel", shape),
+            bias=get(f"{name}/bias", (out,)),
+            scale=scale,
+            shift=beta - mean * scale,
+        )
+
+    networks = []
+    for stem in range(len(spec.stems)):
+        conv, transpose, norm = stem * (depth + 1), stem * depth, stem * depth * 2
+        down = tuple(
+            normalized("conv2d", conv + i, norm + i, (5, 5, widths[i], widths[i + 1]), widths[i + 1])
+            for i in range(depth)
+        )
+        up = []
+        incoming = widths[-1]
+        for i, out in enumerate(up_widths):
+            up.append(normalized("conv2d_transpose", transpose + i, norm + depth + i, (5, 5, out, incoming), out))
+            incoming = 2 * out  # the skip connection of the same width is concatenated
+        name = numbered("conv2d", conv + depth)
+        last = Layer(kernel=get(f"{name}/kernel", (4, 4, 1, 2)), bias=get(f"{name}/bias", (2,)))
+        networks.append(UNetWeights(down=down, up=tuple(up), last=last))
+    return tuple(networks)
+
+
+# A transposed convolution by 5 with a stride of 2, padded as TensorFlow's SAME, is one by 3 to the even and the odd
+# samples of its output: for each of the two, which of the three meets which of the kernel's five values.
+_UP_TAPS = (((0, 3), (1, 1)), ((0, 4), (1, 2), (2, 0)))
+
+
+def subpixel_kernel(kernel: Array) -> Array:
+    """The kernel of the plain convolution that does a transposed one's work.
+
+    kernel: (5, 5, out, in), of a transposed convolution with a stride of 2. Returns (3, 3, in, out * 4): at each input
+    the four outputs of its 2 x 2 square, row by row, of each channel.
+    """
+    phases = np.zeros((3, 3, kernel.shape[3], kernel.shape[2], 2, 2), np.float32)
+    for row, column in np.ndindex(2, 2):
+        for above, height in _UP_TAPS[row]:
+            for before, width in _UP_TAPS[column]:
+                phases[above, before, :, :, row, column] = kernel[height, width].T
+    return phases.reshape(3, 3, kernel.shape[3], -1)
+
+
+def _first_line(error: Exception, folder: Path) -> str:
+    """Without the path, which is nobody's business who reads a dead letter."""
+    return str(error).partition("\n")[0].replace(f"{folder}/", "")[:200]

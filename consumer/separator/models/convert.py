@@ -1,0 +1,111 @@
+"""A checkpoint without TensorFlow: its tensors, converted once and kept beside it.
+
+`python -m consumer.separator.models.convert MODEL FOLDER` writes them to standard output. Only that process, which
+ends at once, loads TensorFlow. With `--keep` it sees to it that they are kept; the consumer does so before a separator,
+which may not write there, needs them.
+
+Their file is a line with the format's version, the checkpoint's digest and a checksum of what follows; a line of JSON,
+{name: shape}; and the float32 arrays, one after the other, kernels with their channels in front, as OpenVINO wants
+them. A file whose first line is not what it has to be is out of date or damaged, and is replaced.
+"""
+
+import contextlib
+import json
+import math
+import os
+import subprocess
+import sys
+import uuid
+import zlib
+from collections.abc import Mapping
+from pathlib import Path
+
+import numpy as np
+
+from consumer.core.errors import Rejected
+from consumer.separator.models.checkpoint import Array, read_tensors
+from consumer.separator.models.conversion_cache import kept_path, mark
+from consumer.separator.models.spec import checkpoint_files, unavailable, weights_sha256
+
+_STORED, _READ = {1: (0,), 4: (3, 2, 0, 1)}, {1: (0,), 4: (2, 3, 1, 0)}  # orders of axes, and back
+
+
+def load_tensors(name: str, folder: Path, sha256: str) -> dict[str, Array]:
+    """The tensors of the checkpoint that has this digest, without loading TensorFlow here.
+
+    Where the folder can't be written to they are converted each time. Raises Rejected(MODEL_UNAVAILABLE).
+    """
+    kept = kept_path(name, folder)
+    with contextlib.suppress(OSError, ValueError):
+        return _unpack(kept.read_bytes(), sha256)
+    converted = _convert(name, folder)
+    try:
+        tensors = _unpack(converted, sha256)
+    except ValueError as error:
+        raise unavailable(name, "its checkpoint was replaced while it was being read") from error
+    with contextlib.suppress(OSError):
+        _replace(kept, converted)
+    return tensors
+
+
+def _convert(name: str, folder: Path) -> bytes:
+    command = [sys.executable, "-m", "consumer.separator.models.convert", name, str(folder)]
+    done = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, check=False)
+    if done.returncode:
+        words = done.stderr.decode("utf-8", "replace").strip().splitlines() or [f"exit code {done.returncode}"]
+        raise unavailable(name, words[-1][:500])
+    return done.stdout
+
+
+def _replace(path: Path, data: bytes) -> None:
+    """Whole or not at all: other processes may read or write it at this moment."""
+    fresh = path.with_name(f".{path.name}-{uuid.uuid4().hex}")
+    try:
+        fresh.write_bytes(data)
+        fresh.replace(path)
+    finally:
+        fresh.unlink(missing_ok=True)
+
+
+def _pack(tensors: Mapping[str, Array], sha256: str) -> bytes:
+    stored = {name: array.transpose(_STORED[array.ndim]) for name, array in tensors.items()}
+    shapes = json.dumps({name: array.shape for name, array in stored.items()}).encode() + b"\n"
+    body = b"".join([shapes, *(array.astype("<f4").tobytes() for array in stored.values())])
+    return _first_line(sha256, memoryview(body)) + body
+
+
+def _unpack(data: bytes, sha256: str) -> dict[str, Array]:
+    """Arrays that share the memory of `data`. Raises ValueError where it is not what was packed for this digest."""
+    length = len(_first_line(sha256, memoryview(b"")))
+    if data[:length] != _first_line(sha256, memoryview(data)[length:]):
+        raise ValueError("out of date or damaged")
+    start = data.index(b"\n", length) + 1
+    tensors = {}
+    for name, shape in json.loads(data[length:start]).items():
+        count = math.prod(shape)
+        tensors[name] = np.frombuffer(data, "<f4", count, start).reshape(shape).transpose(_READ[len(shape)])
+        start += 4 * count
+    return tensors
+
+
+def _first_line(sha256: str, rest: memoryview) -> bytes:
+    return mark(sha256) + f"{zlib.crc32(rest):08x}\n".encode()
+
+
+def main() -> None:
+    *options, name, path = sys.argv[1:]
+    folder = Path(path)
+    if options == ["--keep"]:
+        load_tensors(name, folder, weights_sha256(checkpoint_files(name, folder)[1]))
+        return
+    with os.fdopen(os.dup(1), "wb") as output:
+        os.dup2(2, 1)  # whatever else prints, prints to standard error
+        try:
+            sha256 = weights_sha256(checkpoint_files(name, folder)[1])
+            output.write(_pack(read_tensors(name, folder), sha256))
+        except Rejected as rejected:
+            sys.exit(rejected.message.removeprefix(f"model {name}: "))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,123 @@
+"""What Spleeter's configuration files say of a model, and where its checkpoint is."""
+
+import hashlib
+import json
+from dataclasses import dataclass
+from importlib import resources
+from pathlib import Path
+from typing import Any
+
+from consumer.core.catalog import MODELS
+from consumer.core.errors import Code, Rejected
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ModelSpec:
+    """A model's architecture and signal parameters, from a Spleeter configuration (deezer/spleeter, resources/*.json).
+
+    `frequency_bins` (F) of the STFT's frame_length/2+1 bins get a mask; `segment_frames` (T) frames are one network
+    input; `mask_extension` says what the bins above get: zeros or average.
+    """
+
+    name: str
+    folder: Path
+    stems: tuple[str, ...]
+    sample_rate_hz: int
+    frame_length: int
+    frame_step: int
+    segment_frames: int
+    frequency_bins: int
+    separation_exponent: int
+    mask_extension: str
+    filters: tuple[int, ...]
+    encoder_activation: str  # LeakyReLU or ELU
+    decoder_activation: str  # ReLU, LeakyReLU or ELU
+    has_softmax: bool  # stems compete for each bin (5 stems) instead of a sigmoid each
+
+    @property
+    def segment_samples(self) -> int:
+        """Samples a channel by which one segment advances: 524,288, or 11.889 s."""
+        return self.segment_frames * self.frame_step
+
+
+def load_spec(name: str, model_path: Path) -> ModelSpec:
+    """The model's specification, its folder being one of MODEL_PATH's.
+
+    A `<name>.json` beside the checkpoint is preferred to the configuration that Spleeter ships.
+    Raises Rejected(MODEL_UNAVAILABLE).
+    """
+    if name not in MODELS:
+        raise unavailable(name, f"unknown model; there are {', '.join(MODELS)}")
+    folder = model_path / MODELS[name]
+    own = folder / f"{name}.json"
+    if own.is_file():
+        return read_spec(own, name=name, folder=folder)
+    shipped = resources.files("spleeter.resources") / f"{name}.json"
+    return _parse(name, folder, json.loads(shipped.read_text()))
+
+
+def read_spec(config: Path, *, name: str | None = None, folder: Path | None = None) -> ModelSpec:
+    """The specification in a Spleeter configuration file; its model_dir is relative to the file unless given."""
+    name = name or config.stem
+    try:
+        params = json.loads(config.read_text())
+        return _parse(name, folder or config.parent / params["model_dir"], params)
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise unavailable(name, f"{config.name} is not a Spleeter configuration ({error})") from error
+
+
+def _parse(name: str, folder: Path, params: dict[str, Any]) -> ModelSpec:
+    network = params.get("model", {})
+    options = network.get("params", {})
+    kind = network.get("type", "unet.unet")
+    if kind not in ("unet.unet", "unet.softmax_unet"):
+        raise unavailable(name, f"network type {kind} is not supported")
+    return ModelSpec(
+        name=name,
+        folder=folder,
+        stems=tuple(params["instrument_list"]),
+        sample_rate_hz=params["sample_rate"],
+        frame_length=params["frame_length"],
+        frame_step=params["frame_step"],
+        segment_frames=params["T"],
+        frequency_bins=params["F"],
+        separation_exponent=params["separation_exponent"],
+        mask_extension=params["mask_extension"],
+        filters=tuple(options.get("conv_n_filters", (16, 32, 64, 128, 256, 512))),
+        encoder_activation="ELU" if options.get("conv_activation") == "ELU" else _relu(options, "conv", "LeakyReLU"),
+        decoder_activation="ELU" if options.get("deconv_activation") == "ELU" else _relu(options, "deconv", "ReLU"),
+        has_softmax=kind == "unet.softmax_unet",
+    )
+
+
+def _relu(options: dict[str, Any], side: str, default: str) -> str:
+    named = options.get(f"{side}_activation")
+    return named if named in ("ReLU", "LeakyReLU") else default
+
+
+def checkpoint_files(model: str, folder: Path) -> tuple[str, list[Path]]:
+    """The checkpoint's prefix, as TensorFlow wants it, and its files. Raises Rejected(MODEL_UNAVAILABLE)."""
+    state = folder / "checkpoint"
+    prefix = "model"
+    if state.is_file():
+        first = state.read_text(errors="replace").partition("\n")[0]
+        prefix = first.partition('"')[2].rpartition('"')[0] or prefix
+    path = folder / Path(prefix).name
+    files = [Path(f"{path}.index"), *sorted(folder.glob(f"{path.name}.data-*"))]
+    if not files[0].is_file() or len(files) < 2:
+        raise unavailable(model, f"no checkpoint in {folder.name}/ under MODEL_PATH")
+    return str(path), files
+
+
+def weights_sha256(files: list[Path]) -> str:
+    """Digest of a checkpoint: its index and data files one after the other, lower-case hex."""
+    digest = hashlib.sha256()
+    for path in files:
+        with path.open("rb") as stream:
+            while chunk := stream.read(1 << 20):
+                digest.update(chunk)
+    return digest.hexdigest()
+
+
+def unavailable(name: str, why: str) -> Rejected:
+    return Rejected(Code.MODEL_UNAVAILABLE, f"model {name}: {why}")

@@ -1,0 +1,1 @@
+"""What computes the networks: one vendor a module."""

@@ -1,0 +1,46 @@
+"""The environment, read once and checked: nothing else in the package reads it.
+
+Each group is loaded by the commands that need it, so that `request` does not ask for MinIO. A wrong or missing
+value raises SettingsError with one line that names the variable.
+"""
+
+from consumer.settings.environment import environment_without_secrets
+from consumer.settings.job import JobSettings
+from consumer.settings.kafka import KafkaSettings, variable_of
+from consumer.settings.scanner import ScannerSettings
+from consumer.settings.separator import SeparatorSettings
+from consumer.settings.service import ServiceSettings
+from consumer.settings.store import StoreSettings
+from consumer.settings.telemetry import LogSettings, TracingSettings
+from consumer.settings.topics import SchemaSettings, TopicSettings
+from consumer.settings.variables import Group
+
+GROUPS: tuple[type[Group], ...] = (
+    KafkaSettings,
+    TopicSettings,
+    SchemaSettings,
+    StoreSettings,
+    JobSettings,
+    ScannerSettings,
+    SeparatorSettings,
+    ServiceSettings,
+    LogSettings,
+    TracingSettings,
+)
+
+__all__ = [
+    "GROUPS",
+    "Group",
+    "JobSettings",
+    "KafkaSettings",
+    "LogSettings",
+    "ScannerSettings",
+    "SchemaSettings",
+    "SeparatorSettings",
+    "ServiceSettings",
+    "StoreSettings",
+    "TopicSettings",
+    "TracingSettings",
+    "environment_without_secrets",
+    "variable_of",
+]

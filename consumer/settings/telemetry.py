@@ -1,0 +1,47 @@
+"""What is logged, and where traces go."""
+
+from typing import Annotated, Literal
+
+from pydantic import BeforeValidator, Field
+from pydantic_settings import NoDecode
+
+from consumer.settings.variables import Group, config, split
+
+
+class LogSettings(Group):
+    model_config = config(env_prefix="LOG_")
+
+    level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field("INFO", description="least level that is logged")
+    format: Literal["json", "console"] = Field("json", description="`json`, or `console` for people")
+
+
+class TracingSettings(Group):
+    """What decides whether spans are recorded, and by which exporter. All else is read by OpenTelemetry itself."""
+
+    model_config = config(env_prefix="OTEL_")
+
+    sdk_disabled: bool = Field(default=False, description="no traces, whatever else is set")
+    traces_exporter: Annotated[
+        tuple[Literal["otlp", "console", "none"], ...], NoDecode, BeforeValidator(split(str))
+    ] = Field((), description="`otlp`, `console`, `none`; unset: `otlp` where an endpoint is set")
+    exporter_otlp_endpoint: str | None = Field(
+        None, repr=False, description="where traces are sent, such as http://collector:4318; unset: nowhere"
+    )
+    exporter_otlp_traces_endpoint: str | None = Field(None, repr=False, description="the same, as the whole URL")
+    exporter_otlp_protocol: Literal["http/protobuf", "grpc"] = Field("http/protobuf", description="how")
+    exporter_otlp_traces_protocol: Literal["http/protobuf", "grpc"] | None = Field(
+        None, description="the same, for traces alone"
+    )
+
+    @property
+    def exporters(self) -> tuple[str, ...]:
+        """Names of the exporters; none where nothing is to be recorded."""
+        if self.sdk_disabled:
+            return ()
+        if not self.traces_exporter:
+            return ("otlp",) if self.exporter_otlp_endpoint or self.exporter_otlp_traces_endpoint else ()
+        return tuple(name for name in self.traces_exporter if name != "none")
+
+    @property
+    def otlp_protocol(self) -> str:
+        return self.exporter_otlp_traces_protocol or self.exporter_otlp_protocol

@@ -1,0 +1,37 @@
+"""The topics' names, and where their schemas are registered."""
+
+from pydantic import Field, field_validator
+
+from consumer.settings.variables import Group, check_url, config
+
+
+class TopicSettings(Group):
+    model_config = config(env_prefix="TOPIC_")
+
+    requests: str = Field(
+        "separation.requests", description="requests; retry topics are `<requests>.retry-1`, `-2`, ..."
+    )
+    results: str = Field("separation.results", description="results")
+    dead_letter: str = Field("separation.dead-letter", description="dead letters")
+    progress: str = Field("separation.progress", description="progress, best effort")
+    control: str = Field("separation.control", description="cancellations")
+    audit: str = Field("separation.audit", description="audit events")
+
+    def retry(self, attempt: int) -> str:
+        """Topic of the attempt-th retry, from 1."""
+        return f"{self.requests}.retry-{attempt}"
+
+
+class SchemaSettings(Group):
+    schema_registry_url: str | None = Field(
+        None,
+        repr=False,  # may hold a password
+        description="set: Confluent wire format; unset: Avro single-object encoding; both are accepted on input",
+    )
+
+    @field_validator("schema_registry_url")
+    @classmethod
+    def _addresses(cls, value: str | None) -> str | None:
+        for url in value.split(",") if value else ():  # several are those of one registry
+            check_url(url.strip())
+        return value

@@ -1,0 +1,112 @@
+"""Object storage in this process's memory, for tests of platform code."""
+
+import hashlib
+import threading
+from collections.abc import Mapping
+from pathlib import Path
+from typing import NamedTuple
+
+from consumer.core.cancellation import Cancellation
+from consumer.core.errors import Code, Rejected, StoreMisconfigured, StoreUnavailable
+from consumer.core.model import ObjectFacts
+
+
+class _Stored(NamedTuple):
+    facts: ObjectFacts
+    data: bytes
+    media_type: str
+
+
+class MemoryStore:
+    """See ports.ObjectStore. Thread-safe. Its buckets are those it is made with; none of them keeps versions."""
+
+    def __init__(self, *buckets: str) -> None:
+        self._objects: dict[str, dict[str, _Stored]] = {bucket: {} for bucket in buckets}
+        self._lock = threading.Lock()
+
+    def keys(self, bucket: str) -> list[str]:
+        """What lies in a bucket, in the order in which it was first stored."""
+        with self._lock:
+            return list(self._objects[bucket])
+
+    def media_type(self, bucket: str, key: str) -> str:
+        return self._objects[bucket][key].media_type
+
+    def remove(self, bucket: str, key: str) -> None:
+        """As an operator may do at any time."""
+        with self._lock:
+            self._objects[bucket].pop(key, None)
+
+    def stat(self, bucket: str, key: str, *, version_id: str | None = None) -> ObjectFacts | None:
+        found = None if version_id else self._find(bucket, key)
+        return found and found.facts
+
+    def fetch(self, source: ObjectFacts, path: Path, cancel: Cancellation) -> str:
+        found = self._pinned(source)
+        cancel.check()
+        path.write_bytes(found.data)
+        return hashlib.sha256(found.data).hexdigest()
+
+    def read(self, bucket: str, key: str) -> bytes | None:
+        found = self._find(bucket, key)
+        return found and found.data
+
+    def create(
+        self, bucket: str, key: str, content: Path | bytes, *, media_type: str, metadata: Mapping[str, str]
+    ) -> ObjectFacts | None:
+        return self._put(bucket, key, content, media_type, metadata, may_exist=False)
+
+    def replace(
+        self, bucket: str, key: str, content: Path | bytes, *, media_type: str, metadata: Mapping[str, str]
+    ) -> ObjectFacts:
+        facts = self._put(bucket, key, content, media_type, metadata, may_exist=True)
+        assert facts
+        return facts
+
+    def copy(
+        self, source: ObjectFacts, bucket: str, key: str, *, media_type: str, metadata: Mapping[str, str]
+    ) -> ObjectFacts | None:
+        return self.create(bucket, key, self._pinned(source).data, media_type=media_type, metadata=metadata)
+
+    def check(self, bucket: str) -> None:
+        if bucket not in self._objects:
+            raise StoreMisconfigured(f"OUTPUT_BUCKET: there is no bucket {bucket}")
+
+    def _find(self, bucket: str, key: str) -> _Stored | None:
+        with self._lock:
+            return self._objects.get(bucket, {}).get(key)
+
+    def _pinned(self, source: ObjectFacts) -> _Stored:
+        found = self._find(source.bucket, source.key)
+        if found is None:
+            raise Rejected(Code.OBJECT_NOT_FOUND, f"{source.key} is no longer in {source.bucket}")
+        if found.facts.etag != source.etag:
+            raise Rejected(Code.OBJECT_CHANGED, f"{source.key} no longer has etag {source.etag}")
+        return found
+
+    def _put(
+        self,
+        bucket: str,
+        key: str,
+        content: Path | bytes,
+        media_type: str,
+        metadata: Mapping[str, str],
+        *,
+        may_exist: bool,
+    ) -> ObjectFacts | None:
+        data = content if isinstance(content, bytes) else content.read_bytes()
+        facts = ObjectFacts(
+            bucket=bucket,
+            key=key,
+            etag=hashlib.md5(data, usedforsecurity=False).hexdigest(),  # as S3's of an object of one part
+            size_bytes=len(data),
+            metadata={name.lower(): value for name, value in metadata.items()},
+        )
+        with self._lock:
+            if bucket not in self._objects:
+                raise StoreUnavailable(f"there is no bucket {bucket}")
+            objects = self._objects[bucket]
+            if key in objects and not may_exist:
+                return None
+            objects[key] = _Stored(facts, data, media_type)
+        return facts

@@ -1,0 +1,42 @@
+"""Everything that a replica exports, each series once, over parts that stand still."""
+
+import tempfile
+from pathlib import Path
+from types import SimpleNamespace
+
+from consumer.core.errors import Code
+from consumer.core.model import TopicPartition
+from consumer.core.ports import Traffic
+from consumer.observability.collectors import GroupLag, ReplicaGauges
+from consumer.observability.lag import Backlog, PartitionLag
+from consumer.observability.metrics import Metrics
+from consumer.pipeline.scratch import Scratch
+from harness.fakes import FakeSeparator
+
+
+def full_metrics() -> Metrics:
+    metrics = Metrics()
+    metrics.build.info({"version": "1.2.3", "runtime": "tensorflow"})
+    metrics.jobs.labels("dead_lettered", Code.AUDIO_EMPTY).inc()
+    metrics.dead_letters.labels(Code.AUDIO_EMPTY).inc()
+    metrics.retries.labels("fetch").inc()
+    metrics.stage_seconds.labels("fetch").observe(1.0)
+    metrics.separated("2stems", audio_s=20.0, work_s=1.0)
+    replica = SimpleNamespace(
+        loop=SimpleNamespace(rebalances=1), separators=[FakeSeparator()],
+        scratch=Scratch(Path(tempfile.gettempdir(), "ours")),
+        ledger=SimpleNamespace(in_flight=lambda: 1),
+    )  # fmt: skip
+    metrics.add_collector(ReplicaGauges(replica, Traffic).collect)  # type: ignore[arg-type]
+    lag = PartitionLag(partition=TopicPartition("separation.requests", 0), messages=1, oldest_at_s=1.0)
+    backlog = Backlog(lags=[lag], taken_at=0.0)
+    group_lag = GroupLag(
+        lambda: backlog, metrics.speed, requests_topic="separation.requests", target_wait_s=60.0, separators=1
+    )
+    metrics.add_collector(group_lag.collect)
+    return metrics
+
+
+def exported_names() -> set[str]:
+    """Names of samples as PromQL knows them."""
+    return {sample.name for family in full_metrics().registry.collect() for sample in family.samples}

@@ -1,0 +1,282 @@
+"""A platform around the service for one test: its own topics and buckets, replicas as real processes, and a client.
+
+What it reads, it reads as an outsider would: committed records only, from the beginning, all of them.
+"""
+
+import json
+import os
+import subprocess
+import sys
+import time
+import uuid
+from collections.abc import Mapping, Sequence
+from contextlib import closing
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+
+import httpx
+from confluent_kafka import Consumer, KafkaError, KafkaException, Message, Producer, TopicPartition
+from minio import Minio
+from prometheus_client.parser import text_string_to_metric_families
+
+from consumer.adapters.avro.codec import AvroCodec
+from consumer.adapters.kafka.retrying import is_passing, patiently
+from consumer.core.events import DeadLetter, Event, OutputOptions, SeparationRequest, SeparationResult, SourceObject
+from consumer.core.model import Headers
+from devstack.service import free_port
+
+PATIENCE_S = 180.0  # before a test gives up on what should have come; never a measure of speed
+
+
+@dataclass(slots=True)
+class ReplicaProcess:
+    process: "subprocess.Popen[bytes]"
+    log: Path
+    port: int
+
+    def get(self, page: str, **headers: str) -> httpx.Response | None:
+        """A page of its HTTP port, None while nothing listens there."""
+        try:
+            return httpx.get(f"http://127.0.0.1:{self.port}{page}", headers=headers, timeout=5)
+        except httpx.HTTPError:
+            return None
+
+    def gauges(self, name: str) -> dict[tuple[str, int], float]:
+        """A gauge's series by topic and partition; those without these labels under ("", -1)."""
+        page = self.get("/metrics")
+        return {} if page is None else series(page.text, name)
+
+    def is_ready(self) -> bool:
+        page = self.get("/ready")
+        return page is not None and page.is_success
+
+    def wait_ready(self) -> None:
+        wait_for(lambda: self.is_ready() or self.process.poll() is not None)
+        assert self.process.poll() is None, self.log.read_text()[-2000:]
+
+    def lines(self) -> list[dict[str, object]]:
+        whole, _, _ = self.log.read_text().rpartition("\n")  # the last line may not be whole
+        return [json.loads(line) for line in whole.splitlines()]
+
+    def said(self, event: str) -> list[dict[str, object]]:
+        return [line for line in self.lines() if line["event"] == event]
+
+
+@dataclass(slots=True, kw_only=True)
+class Platform:
+    bootstrap_servers: str
+    minio: Minio
+    environment: Mapping[str, str]
+    folder: Path
+    replica_command: Sequence[str] = field(default_factory=lambda: [*COMMAND, "run"])
+    replicas: list[ReplicaProcess] = field(default_factory=list)
+    codec: AvroCodec = field(default_factory=AvroCodec)
+
+    def topic(self, kind: str) -> str:
+        return self.environment[f"TOPIC_{kind}"]
+
+    @property
+    def source_bucket(self) -> str:
+        return self.environment["ALLOWED_SOURCE_BUCKETS"]
+
+    @property
+    def output_bucket(self) -> str:
+        return self.environment["OUTPUT_BUCKET"]
+
+    def run(self, *arguments: str, **environment: str) -> "subprocess.CompletedProcess[str]":
+        """A command of the service's, to its end."""
+        return subprocess.run(
+            [*COMMAND, *arguments],
+            env={**self.environment, **environment},
+            stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=PATIENCE_S, check=False,
+        )  # fmt: skip
+
+    def start_replica(self, **environment: str) -> ReplicaProcess:
+        """A `run` process; not necessarily ready yet."""
+        port, number = free_port(), len(self.replicas)
+        log = self.folder / f"replica-{number}.log"
+        own = {"HTTP_PORT": str(port), "INSTANCE_ID": f"replica-{number}", "SCRATCH_DIR": str(self.folder)}
+        with log.open("wb") as output:
+            process = subprocess.Popen(
+                self.replica_command,
+                env={**self.environment, **own, **environment},
+                stdin=subprocess.DEVNULL, stdout=output, stderr=output, start_new_session=True,
+            )  # fmt: skip
+        replica = ReplicaProcess(process, log, port)
+        self.replicas.append(replica)
+        return replica
+
+    def upload(self, path: Path, key: str | None = None) -> str:
+        self.minio.fput_object(self.source_bucket, key or path.name, str(path))
+        return key or path.name
+
+    def send(self, value: bytes | None, key: str | None = None, headers: Headers = ()) -> None:
+        self.send_to("REQUESTS", value, key, headers)
+
+    def send_to(self, kind: str, value: bytes | None, key: str | None = None, headers: Headers = ()) -> None:
+        producer = Producer({"bootstrap.servers": self.bootstrap_servers})
+        producer.produce(self.topic(kind), value, key.encode() if key else None, headers=list(headers))
+        assert producer.flush(30) == 0
+
+    def request(self, object_key: str, *, output_format: str = "wav", **fields: object) -> SeparationRequest:
+        """Sends a request for an object of the source bucket, and returns it."""
+        request = SeparationRequest(
+            request_id=uuid.uuid4().hex,
+            source=SourceObject(bucket=self.source_bucket, key=object_key),
+            requested_at=datetime.now(UTC),
+            output=OutputOptions(format=output_format),
+        )
+        for name, value in fields.items():
+            object.__setattr__(request, name, value)
+        self.send(self.codec.encode(request), request.request_id)
+        return request
+
+    def outcomes(self, count: int) -> list[SeparationResult | DeadLetter]:
+        """All outcomes, once there are that many and the group has nothing left to do."""
+        wait_for(lambda: len(self._read(self._outcome_kinds())) >= count and self.lag() == 0)
+        return self.read_outcomes()
+
+    def read_outcomes(self) -> list[SeparationResult | DeadLetter]:
+        """All outcomes that are there now."""
+        kinds = self._outcome_kinds()
+        return [self.codec.decode(kinds[message.topic()], message.value()) for message in self._read(kinds)]  # type: ignore[misc, index]
+
+    def outcome_headers(self) -> dict[bytes | None, dict[str, bytes | None]]:
+        """The headers of all outcomes that are there now, by record key."""
+        return {message.key(): dict(message.headers() or []) for message in self._read(self._outcome_kinds())}  # type: ignore[misc]
+
+    def _outcome_kinds(self) -> dict[str, type[Event]]:
+        return {self.topic("RESULTS"): SeparationResult, self.topic("DEAD_LETTER"): DeadLetter}
+
+    def _read(self, topics: Mapping[str, object]) -> list[Message]:
+        """Every committed record of these topics, from the beginning to the end as it is now."""
+        consumer = Consumer({
+            "bootstrap.servers": self.bootstrap_servers, "group.id": "reader", "isolation.level": "read_committed",
+            "enable.auto.commit": False, "enable.partition.eof": True, "auto.offset.reset": "earliest",
+            "fetch.wait.max.ms": 50,
+        })  # fmt: skip
+        metadata = patiently(lambda: consumer.list_topics(timeout=10), PATIENCE_S).topics
+        left = {(topic, number) for topic in topics if topic in metadata for number in metadata[topic].partitions}
+        consumer.assign([TopicPartition(topic, number, 0) for topic, number in left])
+        found = []
+        while left:
+            message = consumer.poll(30)
+            assert message is not None, f"{left} could not be read to the end"
+            trouble = message.error()
+            if trouble is None:
+                found.append(message)
+            elif trouble.code() == KafkaError._PARTITION_EOF:
+                left.discard((message.topic(), message.partition()))
+            else:  # what passes is followed by records, what does not, by nothing
+                assert is_passing(KafkaException(trouble)), trouble
+        consumer.close()
+        return found
+
+    def unfinished(self) -> list[Message]:
+        """Records of the requests and retry topics without an outcome: committed ones, so markers are none."""
+        with closing(self._reader()) as reader:
+            places = self._places(reader)
+            finished = {(p.topic, p.partition): p.offset for p in self._committed(reader, places)}
+        records = self._read({place.topic: None for place in places})
+        return [record for record in records if record.offset() >= finished[record.topic(), record.partition()]]  # type: ignore[operator, index]
+
+    def lag(self) -> int:
+        """Records of the requests and retry topics that the group has not finished, markers included."""
+        with closing(self._reader()) as reader:
+            places = self._places(reader)
+            # First what is finished, then what there is: what moves to a retry topic in between counts as left to do.
+            finished = [max(0, place.offset) for place in self._committed(reader, places)]
+            ends = [
+                patiently(lambda place=place: reader.get_watermark_offsets(place, timeout=30), PATIENCE_S)[1]
+                for place in places
+            ]
+            return sum(ends) - sum(finished)
+
+    def _committed(self, reader: Consumer, places: Sequence[TopicPartition]) -> list[TopicPartition]:
+        return patiently(lambda: reader.committed(list(places), timeout=30), PATIENCE_S)
+
+    def _places(self, reader: Consumer) -> list[TopicPartition]:
+        topics = patiently(lambda: reader.list_topics(timeout=30), PATIENCE_S).topics
+        return [
+            TopicPartition(name, number)
+            for name, topic in topics.items()
+            if name.startswith(self.topic("REQUESTS"))
+            for number in topic.partitions
+        ]
+
+    def _reader(self) -> Consumer:
+        """Asks in the group's name, and is never a member."""
+        return Consumer({
+            "bootstrap.servers": self.bootstrap_servers, "group.id": self.environment["KAFKA_GROUP_ID"],
+        })  # fmt: skip
+
+    def objects(self, prefix: str) -> set[str]:
+        found = self.minio.list_objects(self.output_bucket, prefix, recursive=True)
+        return {item.object_name for item in found if item.object_name}
+
+    def close(self) -> None:
+        for replica in self.replicas:
+            if replica.process.poll() is None:
+                replica.process.kill()
+            replica.process.wait()
+
+
+def series(page: str, name: str) -> dict[tuple[str, int], float]:
+    """What one page of metrics says of a gauge, by topic and partition."""
+    return {
+        (sample.labels.get("topic", ""), int(sample.labels.get("partition", -1))): sample.value
+        for family in text_string_to_metric_families(page)
+        for sample in family.samples
+        if sample.name == f"separation_{name}"
+    }
+
+
+COMMAND = (str(Path(sys.executable).with_name("spleeter-consumer")),)
+
+
+def make_platform(
+    bootstrap_servers: str,
+    minio_endpoint: str,
+    folder: Path,
+    model_path: Path,
+    *,
+    partitions: int = 6,
+    name: str | None = None,
+) -> Platform:
+    """Topics and buckets of its own, created as an operator would: by `topics create`."""
+    name = name or f"t{uuid.uuid4().hex[:8]}"
+    kinds = ("REQUESTS", "RESULTS", "DEAD_LETTER", "PROGRESS", "CONTROL", "AUDIT")
+    inherited = {
+        n: v for n, v in os.environ.items() if n in ("PATH", "HOME", "TMPDIR", "LANG") or n.startswith("PYTHON")
+    }
+    environment = {
+        **inherited,
+        **{f"TOPIC_{kind}": f"{name}.{kind.lower().replace('_', '-')}" for kind in kinds},
+        "KAFKA_BOOTSTRAP_SERVERS": bootstrap_servers,
+        "KAFKA_GROUP_ID": f"{name}-group",
+        "MINIO_ENDPOINT": minio_endpoint,
+        "MINIO_ACCESS_KEY": "minioadmin",
+        "MINIO_SECRET_KEY": "minioadmin",
+        "MINIO_SECURE": "false",
+        "ALLOWED_SOURCE_BUCKETS": f"{name}-in",
+        "OUTPUT_BUCKET": f"{name}-out",
+        "MODEL_PATH": str(model_path),
+        "MODEL_SOURCES": "none",
+        "RETRY_DELAYS": "1s,2s",
+        "DEDUPLICATE_CONTENT": "false",  # most tests want work to be done, and have few songs
+    }
+    minio = Minio(minio_endpoint, "minioadmin", "minioadmin", secure=False)
+    platform = Platform(bootstrap_servers=bootstrap_servers, minio=minio, environment=environment, folder=folder)
+    minio.make_bucket(platform.source_bucket)
+    minio.make_bucket(platform.output_bucket)
+    created = platform.run("topics", "create", "--partitions", str(partitions))
+    assert created.returncode == 0, created.stderr
+    return platform
+
+
+def wait_for(condition, every_s: float = 0.1) -> None:  # type: ignore[no-untyped-def]
+    deadline = time.monotonic() + PATIENCE_S
+    while not condition():
+        assert time.monotonic() < deadline, "it did not come"
+        time.sleep(every_s)

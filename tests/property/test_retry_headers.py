@@ -1,0 +1,134 @@
+import json
+from datetime import UTC, datetime
+
+from hypothesis import example, given
+from hypothesis import strategies as st
+
+from consumer.adapters.avro.codec import AvroCodec
+from consumer.core.errors import Code
+from consumer.delivery.assignment import format_note, parse_note
+from consumer.delivery.retry_headers import MAX_BYTES, PREFIX, Redelivery, headers, parse, senders_headers
+from consumer.pipeline.stages.encode_outcome import Publish
+from harness.fakes import a_record, a_redelivery
+
+MOMENTS = st.integers(0, 7 * 10**12).map(lambda ms: datetime.fromtimestamp(ms / 1000, UTC))
+HEADERS = st.lists(st.tuples(st.text(max_size=8), st.none() | st.binary(max_size=8)), max_size=4).map(tuple)
+ERRORS = st.lists(st.text(st.characters(exclude_categories=["Cs"]), max_size=300), min_size=1, max_size=30)
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=6),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=4), inner, max_size=3),
+    max_leaves=5,
+)
+NAMES = ("attempt", "not_before_ms", "history", "topic", "partition", "offset", "timestamp_ms")
+
+
+def through_kafka(redelivery: Redelivery, before: tuple = ()) -> Redelivery:
+    carried = headers(a_record(headers=before), redelivery)
+    return parse(a_record(topic="separation.requests.retry-1", offset=99, headers=carried), is_redelivery=True)
+
+
+@given(errors=ERRORS, moments=st.tuples(MOMENTS, st.none() | MOMENTS), senders=HEADERS)
+@example(errors=["\U0001f3b5" * 300] * 12, moments=(datetime(2024, 5, 6, tzinfo=UTC), None), senders=())
+def test_what_a_record_went_through_travels_along(errors: list[str], moments: tuple, senders: tuple) -> None:
+    """Attempts and origin survive any number of rounds; the sender's headers stay as they were, ours stay small."""
+    due, timestamp = moments
+    redelivery = Redelivery(topic="separation.requests", partition=3, offset=2**62, timestamp=timestamp)
+    for number, error in enumerate(errors, 1):
+        redelivery = through_kafka(redelivery.failed(error, not_before=due), senders)
+        assert redelivery.attempt == number + 1
+    carried = headers(a_record(headers=senders), redelivery)
+    assert carried[:-1] == senders
+    assert len(carried[-1][1] or b"") <= MAX_BYTES
+    assert senders_headers(a_record(headers=carried)) == senders
+    assert redelivery == Redelivery(
+        attempt=len(errors) + 1,
+        not_before=due,
+        history=redelivery.history,
+        topic="separation.requests",
+        partition=3,
+        offset=2**62,
+        timestamp=timestamp,
+    )
+    first, last = (error.replace("\n", " ")[:200] for error in (errors[0], errors[-1]))
+    assert redelivery.history[0] == first
+    assert redelivery.history[-1] == last
+
+
+def check_hostile(raw: bytes) -> None:
+    record = a_record(topic="separation.requests.retry-1", headers=((f"{PREFIX}redelivery", raw),))
+    redelivery = parse(record, is_redelivery=True)
+    assert redelivery.attempt >= 1
+    assert (redelivery.not_before is None) or redelivery.not_before.tzinfo is UTC
+    publish = Publish(
+        codec=AvroCodec(), results_topic="r", dead_letter_topic="d", retry_topics=(), retry_delays_s=(), version="1"
+    )
+    letter = publish.dead_letter(
+        record, redelivery, publish.exhausted(redelivery, "away", "fetch"), stage="fetch",
+        attempts=redelivery.attempt, request_id=None,
+    )  # fmt: skip
+    assert letter.code == Code.RETRIES_EXHAUSTED
+    headers(record, redelivery.failed("away", not_before=datetime.now(UTC)))
+
+
+@given(st.binary(max_size=MAX_BYTES + 10) | JSON.map(lambda value: json.dumps(value).encode()))
+@example(b"[" * 4000)
+@example(b'{"attempt": 2}')
+def test_strange_headers_do_no_harm(raw: bytes) -> None:
+    """Whatever our header holds, the record can still be retried and dead-lettered."""
+    check_hostile(raw)
+
+
+@given(st.fixed_dictionaries(dict.fromkeys(NAMES, JSON)), st.sampled_from(NAMES), st.data())
+def test_strange_values_do_no_harm(said: dict, name: str, data: st.DataObject) -> None:
+    """A well-formed header with one strange value can neither stop its record's outcome nor overflow its fields."""
+    good = {
+        "attempt": 2,
+        "not_before_ms": 0,
+        "history": ["x"],
+        "topic": "t",
+        "partition": 0,
+        "offset": 0,
+        "timestamp_ms": 0,
+    }
+    strange = st.sampled_from(
+        [
+            10**30,
+            -1,
+            2**31,
+            2**63,
+            1e400,
+            1e20,
+            "\ud800",
+            ["\ud800"],
+            "x" * 300,
+            "9" * 3000,
+            [["a"]],
+            {},
+            True,
+            "ö",
+            -(10**14),
+        ]
+    )
+    check_hostile(json.dumps(good | {name: data.draw(strange)}).encode())
+    check_hostile(json.dumps(said).encode())
+
+
+@given(st.binary(max_size=20))
+def test_a_strangers_header_means_nothing(raw: bytes) -> None:
+    """Only a record of a retry topic is believed; in any other our header is as good as absent."""
+    record = a_record(offset=7, headers=((f"{PREFIX}redelivery", raw),))
+    assert parse(record, is_redelivery=False) == a_redelivery(record)
+
+
+@given(st.dictionaries(st.integers(0, 2**40), st.integers(-3, 9)), st.integers(0, 2**40))
+def test_notes_carry_the_starts_that_still_matter(starts: dict[int, int], position: int) -> None:
+    """A note brings back each count above 0 of a record that is not committed, and no other."""
+    assert parse_note(format_note(starts, position)) == {o: n for o, n in starts.items() if n > 0 and o >= position}
+
+
+@given(st.text(max_size=30) | JSON.map(json.dumps) | JSON.map(lambda value: json.dumps({"starts": value})))
+@example("[" * 5000)
+@example('{"starts": {"1": Infinity}}')
+def test_a_strange_note_tells_nothing(note: str) -> None:
+    """Metadata that somebody else committed is no note of ours, and no error."""
+    assert isinstance(parse_note(note), dict)

@@ -1,0 +1,154 @@
+import threading
+from collections.abc import Iterator
+from itertools import count
+
+import pytest
+
+from consumer.core import cancellation as module
+from consumer.core.cancellation import Cancellation
+from consumer.core.errors import Cancelled, Code, Rejected
+
+
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[float]]:
+    """A clock that stands still until its one entry is changed."""
+    now = [100.0]
+
+    class Time:
+        @staticmethod
+        def monotonic() -> float:
+            return now[0]
+
+    monkeypatch.setattr(module, "time", Time)
+    return now
+
+
+def caught(cancellation: Cancellation) -> Cancelled:
+    with pytest.raises(Cancelled) as info:
+        cancellation.check()
+    return info.value
+
+
+def test_the_first_reason_wins() -> None:
+    """A job that is cancelled twice ends as the first one said."""
+    cancellation = Cancellation()
+    cancellation.check()
+    first = Rejected(Code.CANCELLED, "by its user")
+    cancellation.cancel("user", first)
+    cancellation.cancel("partition revoked")
+    assert (caught(cancellation).reason, caught(cancellation).rejection) == ("user", first)
+
+
+def test_listeners_are_called_once() -> None:
+    """Each listener hears of it once; one that comes too late hears of it at once."""
+    cancellation, heard = Cancellation(), []
+    cancellation.listen(lambda: heard.append("early"))
+    assert heard == []
+    cancellation.cancel("test")
+    cancellation.cancel("again")
+    cancellation.listen(lambda: heard.append("late"))
+    assert heard == ["early", "late"]
+
+
+def test_a_listener_may_cancel_and_listen() -> None:
+    """A listener that itself cancels or listens does not lock up the job."""
+    cancellation, heard = Cancellation(), []
+    cancellation.listen(lambda: (cancellation.cancel("again"), cancellation.listen(lambda: heard.append(1))))
+    cancellation.cancel("test")
+    assert heard == [1]
+
+
+def test_sleep_ends_at_once() -> None:
+    """Whoever sleeps is woken by the cancellation, however long was left to sleep."""
+    cancellation, woken, asleep = Cancellation(), threading.Event(), threading.Event()
+
+    def sleep() -> None:
+        asleep.set()
+        with pytest.raises(Cancelled):
+            cancellation.sleep(3600)
+        woken.set()
+
+    thread = threading.Thread(target=sleep)
+    thread.start()
+    assert asleep.wait(10)
+    cancellation.cancel("test")
+    assert woken.wait(10)
+    thread.join(10)
+    with pytest.raises(Cancelled):
+        cancellation.sleep(3600)
+
+
+def test_time_runs_out(clock: list[float]) -> None:
+    """A job that has used up its time ends as DEADLINE_EXCEEDED; without a clock it has all the time there is."""
+    cancellation = Cancellation()
+    assert cancellation.remaining_s() is None
+    cancellation.start_clock(60.0)
+    clock[0] += 60.0
+    cancellation.check()
+    assert cancellation.remaining_s() == 0.0
+    clock[0] += 0.1
+    rejection = caught(cancellation).rejection
+    assert rejection
+    assert rejection.code == Code.DEADLINE_EXCEEDED
+    assert "MAX_JOB_S = 60" in rejection.message
+    assert cancellation.remaining_s() == 0.0
+
+
+def test_waiting_for_others_is_given_back(clock: list[float]) -> None:
+    """Time spent waiting for someone else is not the job's."""
+    cancellation = Cancellation()
+    cancellation.extend(5.0)
+    assert cancellation.remaining_s() is None
+    cancellation.start_clock(10.0)
+    for _ in zip(range(20), count()):
+        clock[0] += 1.0
+        cancellation.extend(1.0)
+        cancellation.check()
+    assert cancellation.remaining_s() == 10.0
+
+
+def test_a_clock_that_is_stopped_goes_on_where_it_was(clock: list[float]) -> None:
+    """What passes while the clock is stopped is not the job's time, and a second start gives it no more of it."""
+    cancellation = Cancellation()
+    cancellation.stop_clock()
+    cancellation.start_clock(10.0)
+    clock[0] += 4.0
+    cancellation.stop_clock()
+    clock[0] += 100.0
+    cancellation.check()
+    assert (cancellation.remaining_s(), cancellation.overdue_s()) == (None, 0.0)
+    cancellation.start_clock(10.0)
+    assert cancellation.remaining_s() == 6.0
+    clock[0] += 6.5
+    assert caught(cancellation).rejection
+    assert cancellation.overdue_s() == 0.5
+
+
+def test_many_threads_may_cancel() -> None:
+    """Of many cancellations at once one wins, and each listener is called once."""
+    cancellation, heard, barrier = Cancellation(), [], threading.Barrier(8)
+    for number in range(8):
+        cancellation.listen(lambda number=number: heard.append(number))
+
+    def cancel(number: int) -> None:
+        barrier.wait()
+        cancellation.cancel(str(number))
+
+    threads = [threading.Thread(target=cancel, args=(number,)) for number in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert sorted(heard) == list(range(8))
+    assert caught(cancellation).reason in map(str, range(8))
+
+
+def test_a_job_that_outlives_its_time_is_overdue(clock: list[float]) -> None:
+    """Without a clock nothing is overdue; with one, whatever goes on past its end is, by as much."""
+    cancellation = Cancellation()
+    assert cancellation.overdue_s() == 0.0
+    cancellation.start_clock(10.0)
+    clock[0] += 10.0
+    assert cancellation.overdue_s() == 0.0
+    clock[0] += 5.0
+    assert cancellation.overdue_s() == 5.0

@@ -1,0 +1,68 @@
+import re
+
+import pytest
+
+from consumer.core.catalog import FORMATS, MODELS, is_bitrate
+
+
+def test_models_and_formats_are_the_documented_ones() -> None:
+    """What the public contract promises can be asked for."""
+    assert set(MODELS) == {f"{stems}stems{band}" for stems in (2, 4, 5) for band in ("", "-16kHz")}
+    assert {"wav", "flac", "mp3", "ogg", "m4a", "opus"} <= set(FORMATS)
+
+
+@pytest.mark.parametrize("model", MODELS)
+def test_both_bands_of_a_model_share_its_weights(model: str) -> None:
+    """A 16kHz variant uses the checkpoint of its plain model."""
+    assert MODELS[model] == model.removesuffix("-16kHz")
+
+
+@pytest.mark.parametrize("name", FORMATS)
+def test_a_format_can_be_stored_and_played(name: str) -> None:
+    """Each format has an extension of its family, a media type, and an encoder and container for ffmpeg."""
+    output = FORMATS[name]
+    assert output.extension == name.partition("-")[0]
+    assert re.fullmatch(r"audio/[a-z0-9.-]+", output.media_type)
+    arguments = output.encoder_args(None)
+    assert arguments[:2] == ["-c:a", output.codec]
+    assert arguments[-2:] == ["-f", output.muxer]
+
+
+@pytest.mark.parametrize("name", FORMATS)
+def test_bitrates_are_for_lossy_formats(name: str) -> None:
+    """A lossy format gets the asked bitrate, Spleeter's 128k by default; a lossless one ignores it."""
+    output = FORMATS[name]
+    rates = [output.encoder_args(rate) for rate in (None, "192k")]
+    assert ["128k" in rates[0], "192k" in rates[1]] == [output.is_lossy] * 2
+    assert (rates[0] == rates[1]) is not output.is_lossy
+
+
+@pytest.mark.parametrize("text", ["8k", "192k", "640k", "8000", "192000", "640000"])
+def test_bitrates(text: str) -> None:
+    """Bits per second, or thousands of them, within what encoders take."""
+    assert is_bitrate(text)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "0",
+        "k",
+        "7k",
+        "641k",
+        "7999",
+        "640001",
+        "192",
+        "192K",
+        "-192k",
+        "1.5k",
+        " 192k",
+        "192k\n",
+        "0192k",
+        "1９2k",
+    ],
+)
+def test_other_words_are_no_bitrates(text: str) -> None:
+    """Anything else is none, least of all something that ffmpeg could take for an option."""
+    assert not is_bitrate(text)

@@ -1,0 +1,209 @@
+import http.client
+import json
+import socket
+import threading
+import time
+from collections.abc import Callable, Iterator
+
+import httpx
+import pytest
+from prometheus_client import CollectorRegistry
+from prometheus_client.openmetrics.parser import text_string_to_metric_families as parse_openmetrics
+from prometheus_client.parser import text_string_to_metric_families as parse_text
+from structlog.testing import capture_logs
+
+from consumer.core.errors import Fatal
+from consumer.observability import http as module
+from consumer.observability.http import Health, HealthServer
+from consumer.observability.metrics import Metrics
+
+Reply = tuple[int, str, bytes]
+
+
+class Site:
+    """A server on a free port; `stuck`, `busy` and `begins` are what its probes say."""
+
+    def __init__(self) -> None:
+        self.stuck = self.busy = self.begins = ""
+        self.metrics = Metrics()
+        health = Health(
+            live={"poll_loop": lambda: self.stuck},
+            ready={"separator": lambda: self.busy, "store": lambda: ""},
+            started={"replica": lambda: self.begins},
+        )
+        self.server = HealthServer("127.0.0.1", 0, health, self.metrics.registry)
+
+    def get(self, path: str, method: str = "GET", **headers: str) -> Reply:
+        connection = http.client.HTTPConnection("127.0.0.1", self.server.port, timeout=10)
+        try:
+            connection.request(method, path, headers=headers)
+            response = connection.getresponse()
+            return response.status, response.headers["Content-Type"], response.read()
+        finally:
+            connection.close()
+
+
+@pytest.fixture(scope="module")
+def server() -> Iterator[Site]:
+    site = Site()
+    yield site
+    site.server.close()
+
+
+@pytest.fixture
+def site(server: Site) -> Site:
+    server.stuck = server.busy = server.begins = ""
+    return server
+
+
+def test_a_replica_that_is_well_says_so(site: Site) -> None:
+    """Each probe answers 200 and names what it looked at; a query behind the path does not matter."""
+    pages = {"/health?full": ["poll_loop"], "/ready": ["separator", "store"], "/started": ["replica"]}
+    for path, checks in pages.items():
+        status, kind, body = site.get(path)
+        assert (status, kind) == (200, "application/json")
+        assert json.loads(body) == {"status": "ok", "checks": dict.fromkeys(checks, "ok")}
+
+
+def test_readiness_and_liveness_are_two_things(site: Site) -> None:
+    """A replica that can't work yet is not ready, with the reason, and alive; one that is stuck is not alive."""
+    site.busy = "loading models"
+    status, _, body = site.get("/ready")
+    assert status == 503
+    assert json.loads(body) == {"status": "unavailable", "checks": {"separator": "loading models", "store": "ok"}}
+    assert site.get("/health")[0] == 200
+    site.stuck, site.busy = "silent for 50 s", ""
+    assert (site.get("/health")[0], site.get("/ready")[0]) == (503, 200)
+
+
+def test_a_note_keeps_nobody_from_working() -> None:
+    """What is only worth knowing stands on /ready as it is, and does not change its status."""
+    server = HealthServer("127.0.0.1", 0, Health({}, {}, notes={"sandbox": lambda: "limits"}), Metrics().registry)
+    try:
+        answer = httpx.get(f"http://127.0.0.1:{server.port}/ready")
+        assert (answer.status_code, answer.json()) == (200, {"status": "ok", "checks": {"sandbox": "limits"}})
+    finally:
+        server.close()
+
+
+def test_start_up_has_a_probe_of_its_own(site: Site) -> None:
+    """What has not begun is not started, with the reason, and nobody takes it for stuck."""
+    site.begins = "loading models"
+    assert (site.get("/started")[0], site.get("/health")[0]) == (503, 200)
+    assert json.loads(site.get("/started")[2])["checks"] == {"replica": "loading models"}
+
+
+def test_metrics_in_both_formats(site: Site) -> None:
+    """/metrics speaks Prometheus' text format, and OpenMetrics to whoever asks for it."""
+    site.metrics.jobs.labels("done", "").inc()
+    status, kind, body = site.get("/metrics")
+    assert (status, kind) == (200, "text/plain; version=0.0.4; charset=utf-8")
+    assert 'separation_jobs_total{code="",outcome="done"} 1.0' in body.decode()
+    assert list(parse_text(body.decode()))
+    status, kind, body = site.get("/metrics", Accept="application/openmetrics-text; version=1.0.0")
+    assert (status, kind.partition(";")[0]) == (200, "application/openmetrics-text")
+    assert list(parse_openmetrics(body.decode()))
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "status"), [("GET", "/", 404), ("GET", "/ready/", 404), ("POST", "/ready", 501)]
+)
+def test_nothing_else_is_served(site: Site, method: str, path: str, status: int) -> None:
+    """Other pages and methods get a plain refusal."""
+    assert site.get(path, method)[0] == status
+
+
+def test_one_connection_serves_many_questions(site: Site) -> None:
+    """A prober may keep its connection."""
+    connection = http.client.HTTPConnection("127.0.0.1", site.server.port, timeout=10)
+    for _ in range(3):
+        connection.request("GET", "/ready")
+        assert json.loads(connection.getresponse().read())["status"] == "ok"
+    connection.close()
+
+
+def stuck(site: Site, sent: bytes) -> socket.socket:
+    client = socket.create_connection(("127.0.0.1", site.server.port), timeout=20)
+    client.sendall(sent)
+    return client
+
+
+@pytest.mark.parametrize("sent", [b"", b"GET /metrics", b"GET /metrics HTTP/1.1\r\nHost: "])
+def test_clients_that_never_finish_keep_nobody_out(site: Site, sent: bytes) -> None:
+    """However many connections ask half a question, probes are answered, and threads and connections stay few."""
+    before = threading.active_count()
+    clients = [stuck(site, sent) for _ in range(4 * module._CLIENTS)]
+    for _ in range(3):
+        assert site.get("/health")[0] == 200
+    until(lambda: threading.active_count() <= before + module._CLIENTS + 2)
+    assert clients[0].recv(1) == b"", "whoever was there longest had to go"
+    for client in clients:
+        client.close()
+    until(lambda: not site.server._server._since)
+
+
+def test_a_client_that_trickles_is_dropped(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A byte now and then does not make a request last for ever."""
+    monkeypatch.setattr(module, "_CLIENT_S", 0.2)
+    client = stuck(site, b"GET /metrics HTTP/1.1\r\n")
+    client.settimeout(0.05)
+
+    def is_dropped() -> bool:
+        try:
+            client.sendall(b"x")
+            return client.recv(1) == b""
+        except TimeoutError:
+            return False
+        except OSError:
+            return True
+
+    until(is_dropped)
+    client.close()
+    assert site.get("/health")[0] == 200
+
+
+def test_a_client_that_does_not_listen_is_dropped(site: Site) -> None:
+    """Whoever asks for page after page and reads none is cut off, and others are answered meanwhile."""
+    client = socket.socket()
+    client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1024)
+    client.connect(("127.0.0.1", site.server.port))
+    client.settimeout(0.2)
+    with pytest.raises(OSError, match=r"timed out|reset|[Bb]roken"):
+        client.sendall(b"GET /metrics HTTP/1.1\r\n\r\n" * 1_000_000)
+    assert site.get("/health")[0] == 200
+    client.close()
+
+
+def test_an_error_of_ours_is_in_the_log(site: Site) -> None:
+    """A probe that fails ends its own connection with a line in the log, and no other."""
+
+    def fail() -> str:
+        raise RuntimeError("bug")
+
+    health = Health({"broken": fail}, {"well": lambda: ""})
+    server = HealthServer("127.0.0.1", 0, health, CollectorRegistry())
+    with capture_logs() as lines:
+        connection = http.client.HTTPConnection("127.0.0.1", server.port, timeout=10)
+        connection.request("GET", "/health")
+        with pytest.raises(http.client.RemoteDisconnected):
+            connection.getresponse()
+        connection.close()
+        until(lambda: bool(lines))
+    assert [line["event"] for line in lines] == ["http.failed"]
+    server.close()
+
+
+def until(condition: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + 60
+    while not condition():
+        assert time.monotonic() < deadline, "it did not come"
+        time.sleep(0.02)
+
+
+def test_an_address_that_can_not_be_had_is_named() -> None:
+    """A port that is taken ends in one line that names the variables."""
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        with pytest.raises(Fatal, match=r"^HTTP_HOST, HTTP_PORT: can't listen on 127\.0\.0\.1"):
+            HealthServer("127.0.0.1", taken.getsockname()[1], Health({}, {}), Metrics().registry)

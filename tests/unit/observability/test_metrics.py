@@ -1,0 +1,70 @@
+"""Labels hold our own words alone, whatever strangers send."""
+
+import json
+from collections.abc import Callable
+
+from consumer.core.catalog import MODELS
+from consumer.core.errors import Code
+from consumer.core.events import OutputOptions, SourceObject
+from consumer.core.model import TopicPartition
+from consumer.delivery.retry_headers import PREFIX
+from consumer.observability.lag import Backlog, Describe, PartitionLag, Tail, Waiting
+from consumer.observability.metrics import Metrics
+from harness.fakes import a_request
+from harness.replica import CODEC, REQUESTS, RETRIES, Bench
+
+STRANGE = 'x"} 1\n# EOF\n' + "9" * 300
+STAGES = {
+    "decode", "validate", "recall", "model", "fetch", "reuse", "copy", "separate", "store", "encode", "publish",
+}  # fmt: skip
+KNOWN = {
+    "outcome": {"done", "retried", "dead_lettered"},
+    "code": {"", *Code},
+    "stage": STAGES,
+    "model": set(MODELS),
+}
+
+
+def labels(metrics: Metrics) -> set[tuple[str, str]]:
+    """Every label and its value, but for the buckets' bounds."""
+    return {
+        pair
+        for family in metrics.registry.collect()
+        for sample in family.samples
+        for pair in sample.labels.items()
+        if pair[0] != "le"
+    }
+
+
+def test_no_stranger_s_word_becomes_a_label(make: Callable[..., Bench]) -> None:
+    """Requests with strange models, formats, ids, buckets, keys and headers leave no trace in any label."""
+    bench = make()
+    good = SourceObject(bucket="in", key="a.mp3")
+    for number, fields in enumerate((
+        {"model": STRANGE}, {"model": "2stems\n"}, {"output": OutputOptions(format=STRANGE)}, {"request_id": STRANGE},
+        {"source": SourceObject(bucket=STRANGE, key="a")}, {"source": SourceObject(bucket="in", key=STRANGE)},
+        {"source": good, "tenant": STRANGE, "metadata": {STRANGE: STRANGE}}, {"model": "4stems"},
+    )):  # fmt: skip
+        bench.send(**({"request_id": f"r{number}"} | fields))
+    told = {"attempt": 2, "not_before_ms": 0, "history": [STRANGE], "topic": "strange", "partition": 7, "offset": 1}
+    header = json.dumps(told | {"timestamp_ms": 0}).encode()
+    for value in (CODEC.encode(a_request(model=STRANGE)), STRANGE.encode(), None):
+        bench.broker.send(RETRIES[0], value, headers=((f"{PREFIX}redelivery", header), (STRANGE, STRANGE.encode())))
+    bench.start()
+    assert len(bench.outcomes()) == 11
+    found = labels(bench.metrics)
+    assert {name for name, _ in found} == KNOWN.keys()
+    assert {(name, value) for name, value in found if value not in KNOWN[name]} == set()
+    assert ("model", "2stems") in found, "what was separated is told"
+
+
+def test_a_strange_model_is_no_demand_of_its_own() -> None:
+    """What waits under a model that nobody knows is counted as a record, and as no work, under no name."""
+    tail = Tail(0)
+    for offset in range(50):
+        model, audio_s = Describe(CODEC)(CODEC.encode(a_request(model=f"{offset}{STRANGE}")))
+        tail.add(Waiting(offset=offset, at_s=1.0, model=model, audio_s=audio_s))
+    lag: PartitionLag = tail.lag(REQUESTS, 50)
+    assert lag.messages == 50
+    assert Backlog(lags=[lag], taken_at=0.0).demand() == {}
+    assert lag.partition == TopicPartition("requests", 0)

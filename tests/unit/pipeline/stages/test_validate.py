@@ -1,0 +1,120 @@
+from dataclasses import replace
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from consumer.core.errors import Code, Rejected
+from consumer.core.events import OutputOptions, SourceObject
+from consumer.pipeline.stages.validate import Validate, check_deadline
+from harness.fakes import NOON, a_request
+
+VALIDATE = Validate(
+    source_buckets=("in", "more"), output_bucket="out", output_prefix="stems/", further_output_buckets=("extra",)
+)
+FUTURE = NOON.replace(year=9000)
+
+
+def source(**fields: Any) -> SourceObject:
+    return replace(SourceObject(bucket="in", key="a.mp3"), **fields)
+
+
+INVALID = Code.REQUEST_INVALID
+REJECTED = [
+    ({"request_id": ""}, INVALID, "request_id"),
+    ({"request_id": "x" * 65}, INVALID, "request_id"),
+    ({"request_id": "a/b"}, INVALID, "request_id"),
+    ({"request_id": "a\n"}, INVALID, "request_id"),
+    ({"request_id": "ü"}, INVALID, "request_id"),
+    ({"model": "3stems"}, INVALID, "model"),
+    ({"model": "2STEMS"}, INVALID, "model"),
+    ({"high_frequencies": "loud"}, INVALID, "high_frequencies"),
+    ({"output": OutputOptions(format="aiff")}, INVALID, "output.format"),
+    ({"output": OutputOptions(format="mp3", bitrate="-i")}, INVALID, "output.bitrate"),
+    ({"output": OutputOptions(prefix="../")}, INVALID, "output.prefix"),
+    ({"output": OutputOptions(prefix="/abs/")}, INVALID, "output.prefix"),
+    ({"output": OutputOptions(prefix="a//")}, INVALID, "output.prefix"),
+    ({"output": OutputOptions(prefix="x" * 1024)}, INVALID, "output.prefix"),
+    ({"output": OutputOptions(bucket="secret")}, Code.BUCKET_NOT_ALLOWED, "output bucket"),
+    ({"source": source(key="")}, INVALID, "source.key"),
+    ({"source": source(key="a/../b")}, INVALID, "source.key"),
+    ({"source": source(key="./a")}, INVALID, "source.key"),
+    ({"source": source(key="/a")}, INVALID, "source.key"),
+    ({"source": source(key="a//b")}, INVALID, "source.key"),
+    ({"source": source(key="a\x00b")}, INVALID, "source.key"),
+    ({"source": source(key="a\u202eb")}, INVALID, "source.key"),
+    ({"source": source(key="ü" * 513)}, INVALID, "source.key"),
+    ({"source": source(bucket="secret")}, Code.BUCKET_NOT_ALLOWED, "source bucket"),
+    ({"source": source(bucket="")}, Code.BUCKET_NOT_ALLOWED, "source bucket"),
+    ({"start_s": -0.1}, INVALID, "start_s"),
+    ({"start_s": float("nan")}, INVALID, "start_s"),
+    ({"start_s": float("inf")}, INVALID, "start_s"),
+    ({"duration_s": 0.0}, INVALID, "duration_s"),
+    ({"duration_s": float("nan")}, INVALID, "duration_s"),
+    ({"metadata": {"k": "v" * 65536}}, INVALID, "metadata"),
+    ({"metadata": {"ü": "ü" * 32768}}, INVALID, "metadata"),
+    ({"deadline": NOON}, Code.DEADLINE_EXCEEDED, "2024-05-06T12:00:00"),
+]
+
+
+@pytest.mark.parametrize(("fields", "code", "told"), REJECTED, ids=lambda value: str(value)[:40])
+def test_what_may_not_be_done_is_rejected(fields: dict[str, Any], code: Code, told: str) -> None:
+    """Each thing that is wrong with a request has its code, and a short message that says what it is."""
+    with pytest.raises(Rejected) as caught:
+        VALIDATE(a_request(**fields))
+    assert caught.value.code == code
+    assert told in caught.value.message
+    assert len(caught.value.message) < 300
+
+
+@pytest.mark.parametrize(
+    ("output", "bucket", "prefix"),
+    [
+        (OutputOptions(), "out", "stems/r1/"),
+        (OutputOptions(bucket="extra", prefix="there/"), "extra", "there/r1/"),
+        (OutputOptions(bucket="out", prefix=""), "out", "r1/"),
+        (OutputOptions(format="mp3", bitrate="192k"), "out", "stems/r1/"),
+    ],
+)
+def test_a_request_becomes_a_job(output: OutputOptions, bucket: str, prefix: str) -> None:
+    """A job says where the stems go: the consumer's place, or the one that was asked for and is allowed."""
+    request = a_request(output=output, deadline=FUTURE, start_s=0.0, duration_s=0.001)
+    job = VALIDATE(request)
+    assert job.request is request
+    assert (job.output_bucket, job.output_prefix, job.manifest_key) == (bucket, prefix, f"{prefix}manifest.json")
+    assert (job.format, job.bitrate) == (output.format, output.bitrate)
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"source": source(key="b.mp3")},
+        {"source": source(bucket="more")},
+        {"source": source(version_id="v1")},
+        {"source": source(etag="e1")},
+        {"model": "4stems"},
+        {"output": OutputOptions(format="flac")},
+        {"output": OutputOptions(bitrate="192k")},
+        {"start_s": 1.0},
+        {"duration_s": 1.0},
+        {"high_frequencies": "average"},
+    ],
+    ids=str,
+)
+def test_another_wish_has_another_fingerprint(fields: dict[str, Any]) -> None:
+    """Whatever would change the stems changes the job's fingerprint."""
+    assert VALIDATE(a_request(**fields)).fingerprint != VALIDATE(a_request()).fingerprint
+
+
+def test_the_same_wish_has_the_same_fingerprint() -> None:
+    """Who asks, when, and under which id does not matter to it."""
+    again = a_request(request_id="r2", tenant="t", requested_at=NOON, metadata={"a": "b"}, deadline=FUTURE)
+    assert VALIDATE(again).fingerprint == VALIDATE(a_request()).fingerprint
+
+
+def test_a_deadline_counts_to_its_moment() -> None:
+    """A request is worth doing without a deadline and before it, and not after."""
+    check_deadline(a_request())
+    check_deadline(a_request(deadline=FUTURE))
+    with pytest.raises(Rejected, match="deadline"):
+        check_deadline(a_request(deadline=NOON + timedelta(days=1)))

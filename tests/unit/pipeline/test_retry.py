@@ -1,0 +1,190 @@
+import threading
+from collections.abc import Callable
+
+import pytest
+from structlog.testing import capture_logs
+
+from consumer.core import cancellation
+from consumer.core.cancellation import Cancellation
+from consumer.core.errors import (
+    Cancelled,
+    Code,
+    RegistryUnavailable,
+    Rejected,
+    StoreMisconfigured,
+    StoreUnavailable,
+    Transient,
+)
+from consumer.pipeline import retry
+from consumer.pipeline.retry import RULES, Patience, Rule
+
+
+@pytest.fixture(autouse=True)
+def quick(monkeypatch: pytest.MonkeyPatch) -> None:
+    rule = Rule(attempts=3, first_wait_s=0.001, max_wait_s=0.002)
+    monkeypatch.setattr(retry, "RULES", dict.fromkeys(RULES, rule))
+    monkeypatch.setattr(retry, "OUTAGE_CHECK_S", 0.001)
+
+
+def raising(*errors: Exception) -> Callable[[], str]:
+    """A step that raises these, one a call, and then returns."""
+    left = list(errors)
+
+    def step() -> str:
+        if left:
+            raise left.pop(0)
+        return "done"
+
+    return step
+
+
+def run(patience: Patience, step: Callable[[], str], cancel: Cancellation | None = None) -> str:
+    with capture_logs():
+        return patience.run("fetch", step, cancel or Cancellation())
+
+
+@pytest.mark.parametrize("kind", RULES, ids=lambda kind: kind.__name__)
+def test_each_transient_error_is_tried_again(kind: type[Transient]) -> None:
+    """What the world did is tried again in place, each time is counted by stage, and the last error is raised."""
+    counted: list[str] = []
+    patience = Patience({}, counted.append)
+    assert run(patience, raising(kind("a"), kind("b"))) == "done"
+    assert counted == ["fetch", "fetch"]
+    with pytest.raises(kind, match="third"):
+        run(patience, raising(kind("a"), kind("b"), kind("third"), kind("d")))
+
+
+@pytest.mark.parametrize(
+    "error",
+    [Rejected(Code.REQUEST_INVALID, "bad"), Cancelled("user"), ValueError("bug")],
+    ids=lambda e: type(e).__name__,
+)
+def test_nothing_else_is(error: Exception) -> None:
+    """An error that would only come again, or that says stop, is raised at once."""
+    counted: list[str] = []
+    with pytest.raises(type(error)):
+        run(Patience({}, counted.append), raising(error))
+    assert counted == []
+
+
+def test_a_wait_ends_with_the_job(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A job that is cancelled while it waits for its next try ends at once, however long the wait was to be."""
+    rule = Rule(attempts=3, first_wait_s=3600, max_wait_s=3600)
+    monkeypatch.setattr(retry, "RULES", {StoreUnavailable: rule})
+    cancel, raised, failed = Cancellation(), [], threading.Event()
+
+    def step() -> str:
+        failed.set()
+        raise StoreUnavailable("away")
+
+    def work() -> None:
+        with pytest.raises(Cancelled) as caught:
+            Patience({}, lambda stage: None).run("fetch", step, cancel)
+        raised.append(caught.value.reason)
+
+    with capture_logs():
+        thread = threading.Thread(target=work)
+        thread.start()
+        assert failed.wait(20)
+        cancel.cancel("user")
+        thread.join(20)
+    assert raised == ["user"]
+
+
+def checks(*answers: bool) -> Callable[[], None]:
+    left = list(answers)
+
+    def check() -> None:
+        if not left.pop(0):
+            raise StoreUnavailable("away")
+
+    return check
+
+
+@pytest.mark.parametrize("kind", [StoreUnavailable, StoreMisconfigured])
+def test_an_outage_is_waited_for(kind: type[StoreUnavailable]) -> None:
+    """While nobody can use the dependency the job waits, and begins anew once it is back."""
+    patience = Patience({StoreUnavailable: checks(False, False, True)})
+    assert run(patience, raising(*[kind("away")] * 5)) == "done"
+
+
+def test_an_error_of_this_job_alone_is_not_an_outage() -> None:
+    """Where the dependency answers others, or nobody can tell, the job's patience ends by its rule."""
+    with pytest.raises(StoreUnavailable):
+        run(Patience({StoreUnavailable: checks(True)}), raising(*[StoreUnavailable("x")] * 3))
+    with pytest.raises(RegistryUnavailable):
+        run(Patience({StoreUnavailable: checks()}), raising(*[RegistryUnavailable("x")] * 3))
+
+
+def test_a_job_that_is_cancelled_does_not_wait_for_the_outage() -> None:
+    """An outage does not keep a job that is no longer wanted."""
+    cancel, asked = Cancellation(), []
+
+    def check() -> None:
+        asked.append(1)
+        if len(asked) == 3:
+            cancel.cancel("user")
+        raise StoreUnavailable("away")
+
+    with pytest.raises(Cancelled):
+        run(Patience({StoreUnavailable: check}), raising(*[StoreUnavailable("x")] * 9), cancel)
+    assert len(asked) == 3
+
+
+class Clock:
+    """Stands still until it is told otherwise."""
+
+    def __init__(self) -> None:
+        self.now_s = 1000.0
+
+    def monotonic(self) -> float:
+        return self.now_s
+
+    def takes(self, seconds: float, call: Callable[[], str | None]) -> Callable[[], str | None]:
+        def slow() -> str | None:
+            self.now_s += seconds
+            return call()
+
+        return slow
+
+
+class Sleeper(Cancellation):
+    """Sleeps by the clock."""
+
+    def __init__(self, clock: Clock) -> None:
+        super().__init__()
+        self._clock = clock
+
+    def sleep(self, seconds: float) -> None:
+        self.check()
+        self._clock.now_s += seconds
+        self.check()
+
+
+def test_an_outage_costs_a_job_no_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of all that passes from the first try that fails to the return, however slow checks are, a job loses nothing."""
+    clock = Clock()
+    monkeypatch.setattr(retry, "monotonic", clock.monotonic)
+    monkeypatch.setattr(cancellation, "time", clock)
+    monkeypatch.setattr(retry, "OUTAGE_CHECK_S", 1.0)
+    monkeypatch.setattr(retry, "RULES", {StoreUnavailable: Rule(attempts=3, first_wait_s=0.5, max_wait_s=0.5)})
+    cancel = Sleeper(clock)
+    cancel.start_clock(30.0)
+    away = clock.takes(3.0, checks(*[False] * 100, True))
+    step = clock.takes(2.0, raising(*[StoreUnavailable("away")] * 3))
+    assert run(Patience({StoreUnavailable: away}), step, cancel) == "done"  # type: ignore[arg-type]
+    assert clock.now_s > 1000.0 + 400.0
+    assert cancel.remaining_s() == pytest.approx(30.0 - 2.0 - 2.0)  # the first try and the last one
+
+
+def test_a_failure_of_this_job_alone_takes_its_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where the dependency answers others nothing is given back."""
+    clock = Clock()
+    monkeypatch.setattr(retry, "monotonic", clock.monotonic)
+    monkeypatch.setattr(cancellation, "time", clock)
+    cancel = Sleeper(clock)
+    cancel.start_clock(30.0)
+    step = clock.takes(2.0, raising(*[StoreUnavailable("x")] * 3))
+    with pytest.raises(StoreUnavailable):
+        run(Patience({StoreUnavailable: checks(True)}), step, cancel)  # type: ignore[arg-type]
+    assert cancel.remaining_s() == pytest.approx(24.0, abs=0.1)

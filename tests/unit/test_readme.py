@@ -1,8 +1,0 @@
-"""What the README says is so."""
-
-from tests.support.readme import settings_rows, written_rows
-
-
-def test_settings_table_is_that_of_the_settings() -> None:
-    """Each variable, its default and its meaning stand in the README (`python -m tests.support.readme` writes them)."""
-    assert written_rows() == settings_rows()
