@@ -18,7 +18,7 @@ from pathlib import Path
 
 from confluent_kafka import Consumer, Producer, TopicPartition
 
-from consumer.adapters.kafka.retrying import patiently
+from consumer.adapters.kafka.retrying import retried
 from consumer.core.events import DeadLetter, SeparationRequest, SeparationResult, SourceObject
 from consumer.core.model import Headers
 from devstack.kafka import kafka
@@ -133,7 +133,7 @@ class Reader:
             "enable.auto.commit": False, "reconnect.backoff.max.ms": 200, "log_level": 0,
         })  # fmt: skip
         self._kinds = {platform.topic("RESULTS"): SeparationResult, platform.topic("DEAD_LETTER"): DeadLetter}
-        found = patiently(lambda: self._consumer.list_topics(timeout=10), PATIENCE_S).topics
+        found = retried(lambda: self._consumer.list_topics(timeout=10), PATIENCE_S).topics
         self._consumer.assign([
             TopicPartition(topic, number, 0) for topic in self._kinds for number in found[topic].partitions
         ])  # fmt: skip

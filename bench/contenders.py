@@ -88,14 +88,14 @@ def _network(runtime: str, model: str):  # type: ignore[no-untyped-def]
 def start(runtime: str, model: str) -> dict[str, float]:
     """A separator process, from its start until its model is loaded."""
     from consumer.core.cancellation import Cancellation
-    from consumer.pipeline.model_store import Weights
+    from consumer.pipeline.model_store import ModelStore
     from consumer.separator.client import SeparatorClient
     from consumer.separator.models.conversion_cache import preparation
     from consumer.separator.protocol import Configure
     from consumer.settings import SeparatorSettings, environment_without_secrets
 
     path = SeparatorSettings.load().model_path
-    weights = Weights(path, [], prepare=preparation(runtime))
+    weights = ModelStore(path, [], prepare=preparation(runtime))
     weights.ensure(model)
     configuration = Configure(
         model_path=path,

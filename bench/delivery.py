@@ -12,7 +12,7 @@ from pathlib import Path
 from bench import backlog, bare_clients
 from bench.arena import PARTITIONS, Arena, Reader, Sender, Trickle, reading, said_at
 from consumer.core.events import SeparationRequest
-from consumer.delivery.retry_headers import Redelivery, headers
+from consumer.delivery.retry_headers import RetryState, headers
 from devstack import system
 from harness.fakes import a_record
 from harness.platform import ReplicaProcess, wait_for
@@ -168,8 +168,8 @@ def _lateness(arena: Arena) -> Iterator[Row]:
             # As the product's clock has it, a millisecond is the least that a header tells.
             due = datetime.now(UTC) + timedelta(seconds=RETRY_S)
             record = a_record(topic=platform.topic("REQUESTS"), offset=number)
-            redelivery = Redelivery(topic=record.topic, partition=0, offset=number).failed("away", not_before=due)
-            sender.send(request, number % PARTITIONS, topic, headers(record, redelivery))
+            retry_state = RetryState(topic=record.topic, partition=0, offset=number).failed("away", not_before=due)
+            sender.send(request, number % PARTITIONS, topic, headers(record, retry_state))
             due_at.append(due.timestamp())
             time.sleep(0.03)
         reader.wait([request.request_id for request in requests])

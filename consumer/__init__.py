@@ -1,6 +1,6 @@
 """Separates music into stems with Spleeter, as a Kafka consumer group.
 
-One record walks one way through six rooms, each of which takes a frozen value and returns the next:
+One record walks one way through six stages, each of which takes a frozen value and returns the next:
 
     decode      Record            -> SeparationRequest      what the bytes say
     validate    SeparationRequest -> Job                    what may be done
@@ -10,5 +10,5 @@ One record walks one way through six rooms, each of which takes a frozen value a
     publish     StoredStems       -> Message                a result, in one transaction with the offset
 
 Two more shorten the walk: `recall` finds what this request, and `reuse` what this content, has been answered with.
-`app` wires them, `pipeline` runs them, `loop` polls, `publisher` commits.
+`app` wires them, `pipeline` runs them, `loop` polls, `committer` commits.
 """

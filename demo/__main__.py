@@ -23,7 +23,7 @@ from consumer.cli.progress import progress_bar
 from consumer.client.kafka import Client
 from consumer.core.errors import ModelSourceUnavailable, Rejected
 from consumer.core.events import DeadLetter, SeparationProgress, SeparationRequest, SeparationResult, SourceObject
-from consumer.pipeline.model_store import Weights
+from consumer.pipeline.model_store import ModelStore
 from consumer.settings import KafkaSettings, SeparatorSettings, TopicSettings
 from demo.servers import broker, object_store
 from demo.songs import Song, make_song
@@ -65,7 +65,7 @@ def _model_path(console: Console) -> tuple[Path, str]:
     console.print("looking for Spleeter's pretrained weights")
     try:
         sources = [ReleaseSource(url) for url in pretrained.model_sources if url.startswith("http")]
-        Weights(pretrained.model_path, sources).ensure(_MODEL)
+        ModelStore(pretrained.model_path, sources).ensure(_MODEL)
         return (
             pretrained.model_path.absolute(),
             "the weights under MODEL_PATH, which are Spleeter's pretrained ones unless you put others there",

@@ -7,7 +7,7 @@ from types import SimpleNamespace
 from consumer.core.errors import Code
 from consumer.core.model import TopicPartition
 from consumer.core.ports import Traffic
-from consumer.observability.collectors import GroupLag, ReplicaGauges
+from consumer.observability.collectors import GroupLagCollector, ReplicaCollector
 from consumer.observability.lag import Backlog, PartitionLag
 from consumer.observability.metrics import Metrics
 from consumer.pipeline.scratch import Scratch
@@ -25,12 +25,12 @@ def full_metrics() -> Metrics:
     replica = SimpleNamespace(
         loop=SimpleNamespace(rebalances=1), separators=[FakeSeparator()],
         scratch=Scratch(Path(tempfile.gettempdir(), "ours")),
-        ledger=SimpleNamespace(in_flight=lambda: 1),
+        dispatcher=SimpleNamespace(in_flight=lambda: 1),
     )  # fmt: skip
-    metrics.add_collector(ReplicaGauges(replica, Traffic).collect)  # type: ignore[arg-type]
+    metrics.add_collector(ReplicaCollector(replica, Traffic).collect)  # type: ignore[arg-type]
     lag = PartitionLag(partition=TopicPartition("separation.requests", 0), messages=1, oldest_at_s=1.0)
     backlog = Backlog(lags=[lag], taken_at=0.0)
-    group_lag = GroupLag(
+    group_lag = GroupLagCollector(
         lambda: backlog, metrics.speed, requests_topic="separation.requests", target_wait_s=60.0, separators=1
     )
     metrics.add_collector(group_lag.collect)

@@ -15,8 +15,8 @@ from consumer.core.errors import Code, Rejected
 from consumer.core.events import SeparationRequest, SourceObject
 from consumer.core.model import AudioFacts, Job, Message, Record, Separation, StemFile, TopicPartition
 from consumer.core.ports import Assignments, Commit, OnProgress, Position
-from consumer.delivery.assignment import Lease, Ticket
-from consumer.delivery.retry_headers import Redelivery
+from consumer.delivery.assignment import Assignment, Attempt
+from consumer.delivery.retry_headers import RetryState
 from consumer.separator.client import SeparatorStatus
 from consumer.testing.broker import MemoryBroker, MemoryOutbox, MemorySource
 
@@ -46,19 +46,19 @@ def a_job(request: SeparationRequest | None = None, **fields: Any) -> Job:
     )
 
 
-def a_redelivery(record: Record, **fields: Any) -> Redelivery:
-    return Redelivery(
+def a_retry_state(record: Record, **fields: Any) -> RetryState:
+    return RetryState(
         **{"topic": record.topic, "partition": record.partition, "offset": record.offset, "timestamp": record.timestamp}
         | fields
     )
 
 
-def a_ticket(record: Record | None = None, **fields: Any) -> Ticket:
-    """A ticket of an open lease that reads from 0, for a record that is at work."""
+def an_attempt(record: Record | None = None, **fields: Any) -> Attempt:
+    """An attempt of an open assignment that reads from 0, for a record that is at work."""
     record = record or a_record()
-    lease = Lease(record.topic_partition)
-    lease.begin(None)
-    return Ticket(lease, record, a_redelivery(record, **fields), Cancellation(), membership=object())
+    assignment = Assignment(record.topic_partition)
+    assignment.begin(None)
+    return Attempt(assignment, record, a_retry_state(record, **fields), Cancellation(), membership=object())
 
 
 class FakeRegistry:

@@ -21,7 +21,7 @@ from minio import Minio
 from prometheus_client.parser import text_string_to_metric_families
 
 from consumer.adapters.avro.codec import AvroCodec
-from consumer.adapters.kafka.retrying import is_passing, patiently
+from consumer.adapters.kafka.retrying import is_transient, retried
 from consumer.core.events import DeadLetter, Event, OutputOptions, SeparationRequest, SeparationResult, SourceObject
 from consumer.core.model import Headers
 from devstack.service import free_port
@@ -156,7 +156,7 @@ class Platform:
             "enable.auto.commit": False, "enable.partition.eof": True, "auto.offset.reset": "earliest",
             "fetch.wait.max.ms": 50,
         })  # fmt: skip
-        metadata = patiently(lambda: consumer.list_topics(timeout=10), PATIENCE_S).topics
+        metadata = retried(lambda: consumer.list_topics(timeout=10), PATIENCE_S).topics
         left = {(topic, number) for topic in topics if topic in metadata for number in metadata[topic].partitions}
         consumer.assign([TopicPartition(topic, number, 0) for topic, number in left])
         found = []
@@ -169,7 +169,7 @@ class Platform:
             elif trouble.code() == KafkaError._PARTITION_EOF:
                 left.discard((message.topic(), message.partition()))
             else:  # what passes is followed by records, what does not, by nothing
-                assert is_passing(KafkaException(trouble)), trouble
+                assert is_transient(KafkaException(trouble)), trouble
         consumer.close()
         return found
 
@@ -188,16 +188,16 @@ class Platform:
             # First what is finished, then what there is: what moves to a retry topic in between counts as left to do.
             finished = [max(0, place.offset) for place in self._committed(reader, places)]
             ends = [
-                patiently(lambda place=place: reader.get_watermark_offsets(place, timeout=30), PATIENCE_S)[1]
+                retried(lambda place=place: reader.get_watermark_offsets(place, timeout=30), PATIENCE_S)[1]
                 for place in places
             ]
             return sum(ends) - sum(finished)
 
     def _committed(self, reader: Consumer, places: Sequence[TopicPartition]) -> list[TopicPartition]:
-        return patiently(lambda: reader.committed(list(places), timeout=30), PATIENCE_S)
+        return retried(lambda: reader.committed(list(places), timeout=30), PATIENCE_S)
 
     def _places(self, reader: Consumer) -> list[TopicPartition]:
-        topics = patiently(lambda: reader.list_topics(timeout=30), PATIENCE_S).topics
+        topics = retried(lambda: reader.list_topics(timeout=30), PATIENCE_S).topics
         return [
             TopicPartition(name, number)
             for name, topic in topics.items()

@@ -10,19 +10,19 @@ from consumer.adapters.avro.codec import AvroCodec
 from consumer.core.errors import Fatal, ScannerUnavailable, StoreUnavailable, Transient
 from consumer.core.events import DeadLetter
 from consumer.core.model import Message, ObjectFacts, TopicPartition
-from consumer.delivery.cancel_registry import Cancellations
-from consumer.delivery.committer import Publisher
+from consumer.delivery.cancel_registry import CancelRegistry
+from consumer.delivery.committer import Committer
 from consumer.delivery.control_follower import ControlFollower
-from consumer.delivery.dispatcher import Ledger
-from consumer.delivery.poll_loop import Loop
+from consumer.delivery.dispatcher import Dispatcher
+from consumer.delivery.poll_loop import PollLoop
 from consumer.observability.metrics import Metrics
-from consumer.observability.probes import PublishedObserver
+from consumer.observability.probes import CommitObserver
 from consumer.observability.tracing import NoTracer, Tracer
-from consumer.pipeline.model_store import Weights
-from consumer.pipeline.pipeline import Pipeline, Rooms
+from consumer.pipeline.model_store import ModelStore
+from consumer.pipeline.pipeline import Pipeline, Stages
 from consumer.pipeline.progress import ProgressReporter
-from consumer.pipeline.retry import Check, Patience
-from consumer.pipeline.stages.encode_outcome import Publish
+from consumer.pipeline.retry import Check, Retrier
+from consumer.pipeline.stages.encode_outcome import EncodeOutcome
 from consumer.pipeline.stages.fetch import Fetch
 from consumer.pipeline.stages.recall import Recall
 from consumer.pipeline.stages.reuse import Reuse
@@ -60,7 +60,7 @@ class Flaky(MemoryStore):
 
 
 @dataclass
-class Bench:
+class Harness:
     """A replica's parts, as `app` wires them, over fakes. `halted` gets what stops the replica."""
 
     folder: Path
@@ -84,32 +84,32 @@ class Bench:
         model.mkdir(parents=True)
         for name in ("model.index", "model.data-00000-of-00001"):
             (model / name).write_bytes(b"w")
-        self.weights = Weights(self.folder / "models", [])
+        self.weights = ModelStore(self.folder / "models", [])
         self.separator.weights_sha256 = self.weights.ensure("2stems")
         self.metrics, self.notices = Metrics(), FakeNotices()
-        self.ledger = Ledger(self.source.membership)
-        self.loop = Loop(
-            self.source, self.ledger, topics=[REQUESTS.topic], retry_topics=RETRIES, max_retry_delay_s=0.0,
+        self.dispatcher = Dispatcher(self.source.membership)
+        self.loop = PollLoop(
+            self.source, self.dispatcher, topics=[REQUESTS.topic], retry_topics=RETRIES, max_retry_delay_s=0.0,
             revoke_grace_s=0.0,
         )  # fmt: skip
-        self.publisher = Publisher(self.ledger, FakeOutbox(self.broker), self.source, PublishedObserver(self.metrics))
+        self.committer = Committer(self.dispatcher, FakeOutbox(self.broker), self.source, CommitObserver(self.metrics))
         self.uploads = ThreadPoolExecutor(2)
-        self.feed, self.cancellations = FakeFeed(), Cancellations()
-        self.control = ControlFollower(self.feed, CODEC, self.cancellations)
+        self.feed, self.cancel_registry = FakeFeed(), CancelRegistry()
+        self.control = ControlFollower(self.feed, CODEC, self.cancel_registry)
         self.pipeline = Pipeline(
-            self.ledger, self._rooms(), [self.separator], patience=self._patience(), metrics=self.metrics,
+            self.dispatcher, self._stages(), [self.separator], retrier=self._retrier(), metrics=self.metrics,
             tracer=self.tracer,
             progress=ProgressReporter(self.notices, CODEC, topic="progress", instance_id="i"),
-            cancellations=self.cancellations, max_job_s=self.max_job_s, halt=self._halt,
+            cancel_registry=self.cancel_registry, max_job_s=self.max_job_s, halt=self._halt,
         )  # fmt: skip
-        self.threads = [threading.Thread(target=self.loop.run), threading.Thread(target=self.publisher.run)]
+        self.threads = [threading.Thread(target=self.loop.run), threading.Thread(target=self.committer.run)]
 
-    def _patience(self) -> Patience:
+    def _retrier(self) -> Retrier:
         checks = {ScannerUnavailable: self.scanner.check} if self.scanner else {}
-        return Patience(self.checks | checks, lambda stage: self.metrics.retries.labels(stage).inc())
+        return Retrier(self.checks | checks, lambda stage: self.metrics.retries.labels(stage).inc())
 
-    def _rooms(self) -> Rooms:
-        return Rooms(
+    def _stages(self) -> Stages:
+        return Stages(
             codec=self.codec,
             validate=Validate(source_buckets=["in"], output_bucket="out", output_prefix="stems/"),
             recall=Recall(store=self.store),
@@ -118,7 +118,7 @@ class Bench:
             scan=Scan(scanner=self.scanner) if self.scanner else None,
             reuse=Reuse(store=self.store, bucket="out", prefix="stems/", buckets=["out"]) if self.reuses else None,
             store=Store(store=self.store, uploads=self.uploads),
-            publish=Publish(
+            publish=EncodeOutcome(
                 codec=self.codec, results_topic="results", dead_letter_topic="letters",
                 retry_topics=RETRIES, retry_delays_s=[0.0, 0.0], version="1",
             ),
@@ -139,7 +139,7 @@ class Bench:
         self.threads[0].join(20)
         self.loop.leave()
         self.pipeline.stop()
-        self.publisher.stop()
+        self.committer.stop()
         self.threads[1].join(20)
         self.uploads.shutdown()
 

@@ -61,7 +61,7 @@ class ClamavScanner:
                     )  # of what is too large it may hang up before it says so
                 raise ScannerUnavailable(f"the scanner broke off ({_reason(error)})") from error
         cancel.check()
-        return _verdict(answer)
+        return _failure_policy(answer)
 
     def check(self) -> None:
         with self._connected(CONNECT_S) as connection:
@@ -120,7 +120,7 @@ def _answer(connection: socket.socket) -> str:
     return said.rstrip(b"\0").decode("utf-8", "replace").strip()
 
 
-def _verdict(answer: str) -> str | None:
+def _failure_policy(answer: str) -> str | None:
     """The name of what was found, None where the file is clean."""
     if answer == _CLEAN:
         return None

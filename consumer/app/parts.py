@@ -15,7 +15,7 @@ from consumer.adapters.kafka.lag import KafkaLag
 from consumer.adapters.registry import SchemaRegistry
 from consumer.adapters.s3.minio import MinioStore
 from consumer.core.events import SCHEMA_FILES
-from consumer.observability.lag import Describe
+from consumer.observability.lag import RequestEstimator
 from consumer.observability.tracing import NoTracer, Tracer
 from consumer.separator.client import SeparatorClient
 from consumer.separator.protocol import Configure
@@ -111,7 +111,7 @@ def make_lag(
     kafka: KafkaSettings, topics: TopicSettings, retry_topics: Sequence[str], schema: SchemaSettings
 ) -> KafkaLag:
     """With a codec of its own: it decodes in another thread."""
-    return KafkaLag(kafka, [topics.requests, *retry_topics], Describe(make_codec(schema, topics)))
+    return KafkaLag(kafka, [topics.requests, *retry_topics], RequestEstimator(make_codec(schema, topics)))
 
 
 def make_tracer(settings: Settings) -> Tracer:

@@ -21,11 +21,11 @@ from consumer.core.errors import (
     StoreMisconfigured,
     Transient,
 )
-from consumer.delivery.committer import Publisher
+from consumer.delivery.committer import Committer
 from consumer.delivery.control_follower import ControlFollower
-from consumer.delivery.dispatcher import Ledger
-from consumer.delivery.poll_loop import Loop
-from consumer.pipeline.model_store import Weights
+from consumer.delivery.dispatcher import Dispatcher
+from consumer.delivery.poll_loop import PollLoop
+from consumer.pipeline.model_store import ModelStore
 from consumer.pipeline.pipeline import Pipeline
 from consumer.pipeline.retry import Check
 from consumer.pipeline.scratch import Scratch
@@ -52,12 +52,12 @@ class Halt:
 
 @dataclass(slots=True, kw_only=True)
 class Replica:
-    loop: Loop
-    ledger: Ledger
+    loop: PollLoop
+    dispatcher: Dispatcher
     pipeline: Pipeline
-    publisher: Publisher
+    committer: Committer
     separators: Sequence[SeparatorClient]
-    weights: Weights
+    weights: ModelStore
     models: Sequence[str]
     scratch: Scratch
     open_outbox: Check  # raises BrokerUnavailable, within seconds
@@ -147,7 +147,7 @@ class Replica:
 
     def _publish(self) -> None:
         try:
-            self.publisher.run()
+            self.committer.run()
         except Fatal as fatal:
             self.halt(fatal)
         except BaseException as error:  # noqa: BLE001 - without this thread nothing would ever be committed
@@ -167,7 +167,7 @@ class Replica:
     def _take_down(self, publishing: threading.Thread) -> None:
         self.loop.leave()
         self.pipeline.stop()
-        self.publisher.stop()
+        self.committer.stop()
         self.control.stop()
         if publishing.ident:
             publishing.join(2.0)

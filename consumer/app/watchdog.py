@@ -1,6 +1,6 @@
 """Ends the process when a thread that everything depends on hangs: nobody else would, and its partitions would wait.
 
-The poll loop: the broker does not evict a member that has stopped polling. The publisher: librdkafka may wait for ever
+The poll loop: the broker does not evict a member that has stopped polling. The committer: librdkafka may wait for ever
 in a transaction while its coordinator moves (#5456).
 
 Time is counted in ticks of our own and not by the clock: a process that was stopped as a whole has not been polling

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 
 from consumer.adapters.avro.codec import AvroCodec
-from consumer.adapters.kafka.control_feed import KafkaControl
+from consumer.adapters.kafka.control_feed import KafkaControlFeed
 from consumer.adapters.kafka.outbox import KafkaNotices, KafkaOutbox
 from consumer.adapters.kafka.source import KafkaSource
 from consumer.adapters.model_sources import model_sources
@@ -25,21 +25,21 @@ from consumer.app.replica import Halt, Replica
 from consumer.app.watchdog import Watchdog
 from consumer.core.errors import RegistryUnavailable, ScannerUnavailable, StoreUnavailable, Transient
 from consumer.core.ports import Scanner
-from consumer.delivery.cancel_registry import MAX_REMEMBERED, REMEMBERED_FOR, Cancellations
-from consumer.delivery.committer import Publisher
+from consumer.delivery.cancel_registry import MAX_REMEMBERED, REMEMBERED_FOR, CancelRegistry
+from consumer.delivery.committer import Committer
 from consumer.delivery.control_follower import ControlFollower
-from consumer.delivery.dispatcher import Ledger
-from consumer.delivery.poll_loop import Loop
-from consumer.observability.collectors import GroupLag, ReplicaGauges
-from consumer.observability.http import HealthServer
+from consumer.delivery.dispatcher import Dispatcher
+from consumer.delivery.poll_loop import PollLoop
+from consumer.observability.collectors import GroupLagCollector, ReplicaCollector
+from consumer.observability.http import ProbeServer
 from consumer.observability.metrics import Metrics
-from consumer.observability.probes import PublishedObserver, Vitals
-from consumer.pipeline.model_store import Weights
-from consumer.pipeline.pipeline import Pipeline, Rooms
+from consumer.observability.probes import CommitObserver, Probes
+from consumer.pipeline.model_store import ModelStore
+from consumer.pipeline.pipeline import Pipeline, Stages
 from consumer.pipeline.progress import ProgressReporter
-from consumer.pipeline.retry import Check, Patience
+from consumer.pipeline.retry import Check, Retrier
 from consumer.pipeline.scratch import Scratch
-from consumer.pipeline.stages.encode_outcome import Publish
+from consumer.pipeline.stages.encode_outcome import EncodeOutcome
 from consumer.pipeline.stages.fetch import Fetch
 from consumer.pipeline.stages.recall import Recall
 from consumer.pipeline.stages.reuse import Reuse
@@ -65,26 +65,26 @@ def make_replica(settings: Settings, *, separator_command: Sequence[str] = SEPAR
     outbox = KafkaOutbox(settings.kafka, instance_id=service.instance_id)
     notices = KafkaNotices(settings.kafka)
     lag = make_lag(settings.kafka, topics, settings.retry_topics, settings.schema)
-    feed = KafkaControl(
+    feed = KafkaControlFeed(
         settings.kafka, topics.control, max_age_s=REMEMBERED_FOR.total_seconds(), max_records=MAX_REMEMBERED
     )
-    cancellations = Cancellations()
-    ledger = Ledger(source.membership)
+    cancel_registry = CancelRegistry()
+    dispatcher = Dispatcher(source.membership)
     separators = make_separators(settings, separator_command)
-    weights = Weights(
+    weights = ModelStore(
         settings.separator.model_path,
         model_sources(settings.separator.model_sources, store),
         prepare=preparation(settings.separator.separator_runtime),
     )
-    loop = Loop(
+    loop = PollLoop(
         source,
-        ledger,
+        dispatcher,
         topics=[topics.requests],
         retry_topics=settings.retry_topics,
         max_retry_delay_s=max(service.retry_delays, default=0.0),
         revoke_grace_s=REVOKE_GRACE_S,
     )
-    rooms = make_rooms(settings, codec, store, scanner, weights)
+    stages = make_stages(settings, codec, store, scanner, weights)
 
     def check_store() -> None:
         store.check(job.output_bucket)
@@ -101,23 +101,23 @@ def make_replica(settings: Settings, *, separator_command: Sequence[str] = SEPAR
         tracer.close()
 
     pipeline = Pipeline(
-        ledger,
-        rooms,
+        dispatcher,
+        stages,
         separators,
-        patience=Patience(checks, on_retry=lambda stage: metrics.retries.labels(stage).inc()),
+        retrier=Retrier(checks, on_retry=lambda stage: metrics.retries.labels(stage).inc()),
         metrics=metrics,
         tracer=tracer,
         progress=ProgressReporter(notices, codec, topic=topics.progress, instance_id=service.instance_id),
-        cancellations=cancellations,
+        cancel_registry=cancel_registry,
         max_job_s=job.max_job_s,
         halt=halt,
     )
-    publisher = Publisher(ledger, outbox, source, PublishedObserver(metrics))
+    committer = Committer(dispatcher, outbox, source, CommitObserver(metrics))
     replica = Replica(
         loop=loop,
-        ledger=ledger,
+        dispatcher=dispatcher,
         pipeline=pipeline,
-        publisher=publisher,
+        committer=committer,
         separators=separators,
         weights=weights,
         models=settings.separator.models,
@@ -128,20 +128,20 @@ def make_replica(settings: Settings, *, separator_command: Sequence[str] = SEPAR
         halt=halt,
         watchdogs=(
             Watchdog("poll loop", lambda: loop.last_poll),
-            Watchdog("publisher", publisher.sign_of_life),
+            Watchdog("publisher", committer.sign_of_life),
         ),
-        control=ControlFollower(feed, codec, cancellations),
+        control=ControlFollower(feed, codec, cancel_registry),
         shutdown_grace_s=service.shutdown_grace_s,
     )
-    vitals = Vitals(
+    vitals = Probes(
         replica,
         source_error=lambda: source.last_error,
         check_store=check_store,
         check_registry=registry.check if registry else None,
         check_scanner=scanner.check if scanner else None,
     )
-    metrics.add_collector(ReplicaGauges(replica, lambda: source.traffic).collect)
-    group_lag = GroupLag(
+    metrics.add_collector(ReplicaCollector(replica, lambda: source.traffic).collect)
+    group_lag = GroupLagCollector(
         lag.backlog,
         metrics.speed,
         requests_topic=topics.requests,
@@ -150,15 +150,15 @@ def make_replica(settings: Settings, *, separator_command: Sequence[str] = SEPAR
     )
     metrics.add_collector(group_lag.collect)
     lag.start()
-    HealthServer(service.http_host, service.http_port, vitals.health, metrics.registry)
+    ProbeServer(service.http_host, service.http_port, vitals.health, metrics.registry)
     return replica
 
 
-def make_rooms(
-    settings: Settings, codec: AvroCodec, store: MinioStore, scanner: Scanner | None, weights: Weights
-) -> Rooms:
+def make_stages(
+    settings: Settings, codec: AvroCodec, store: MinioStore, scanner: Scanner | None, weights: ModelStore
+) -> Stages:
     job, topics = settings.job, settings.topics
-    return Rooms(
+    return Stages(
         codec=codec,
         validate=Validate(
             source_buckets=job.allowed_source_buckets,
@@ -179,7 +179,7 @@ def make_rooms(
         if job.deduplicate_content
         else None,
         store=Store(store=store, uploads=ThreadPoolExecutor(8, "upload")),
-        publish=Publish(
+        publish=EncodeOutcome(
             codec=codec,
             results_topic=topics.results,
             dead_letter_topic=topics.dead_letter,

@@ -11,7 +11,7 @@ from consumer.core.errors import Fatal, Rejected
 
 if TYPE_CHECKING:
     from consumer.adapters.avro.codec import AvroCodec
-    from consumer.adapters.kafka.dead_letters import Filed, KafkaLetters
+    from consumer.adapters.kafka.dead_letters import DeadLetterEntry, KafkaDeadLetters
     from consumer.core.events import DeadLetter, SeparationRequest
     from consumer.delivery.replay import Selection
 
@@ -33,10 +33,10 @@ def list_letters(
 ) -> None:
     """Print one line a letter: its PARTITION:OFFSET, time, code, request id, its record's place, message."""
     letters, selection = _letters(), _selection(code, request_id)
-    for filed, letter in _selected(letters, selection):
+    for entry, letter in _selected(letters, selection):
         message = " ".join(letter.message.split())[:_MESSAGE_CHARACTERS]
         origin = f"{letter.topic},{letter.partition},{letter.offset}"
-        told = (filed.place, letter.failed_at.isoformat(timespec="seconds"), letter.code, letter.request_id or "-")
+        told = (entry.place, letter.failed_at.isoformat(timespec="seconds"), letter.code, letter.request_id or "-")
         typer.echo("  ".join((*told, origin, message)))
 
 
@@ -56,13 +56,13 @@ def show(
     found = list(_selected(letters, selection))
     if not found:
         raise Fatal(f"there is no dead letter {which}")
-    filed, letter = found[-1]
+    entry, letter = found[-1]
     request: SeparationRequest | str
     try:
         request = _codec().decode_request(letter.original_value)
     except Rejected as rejected:  # that may be why it lies here
         request = str(rejected)
-    told = {"partition": filed.partition, "offset": filed.offset, "letter": letter, "request": request}
+    told = {"partition": entry.partition, "offset": entry.offset, "letter": letter, "request": request}
     typer.echo(json.dumps(msgspec.to_builtins(told), indent=2))
 
 
@@ -92,8 +92,8 @@ def replay(
     topics, letters = TopicSettings.load(), _letters()
     allowed = (topics.requests, *retry_topics(topics, ServiceSettings.load()))
     sent = refused = 0
-    for filed, letter in _selected(letters, _selection(code, request_id, places)):
-        about = f"{filed.place}  {letter.code}  {letter.request_id or '-'}"
+    for entry, letter in _selected(letters, _selection(code, request_id, places)):
+        about = f"{entry.place}  {letter.code}  {letter.request_id or '-'}"
         try:
             message = replayed(letter, allowed)
         except Rejected as rejected:
@@ -110,11 +110,11 @@ def replay(
         raise Fatal("no dead letter is like that")
 
 
-def _letters() -> "KafkaLetters":
-    from consumer.adapters.kafka.dead_letters import KafkaLetters
+def _letters() -> "KafkaDeadLetters":
+    from consumer.adapters.kafka.dead_letters import KafkaDeadLetters
     from consumer.settings import KafkaSettings, TopicSettings
 
-    return KafkaLetters(KafkaSettings.load(), TopicSettings.load().dead_letter, _codec())
+    return KafkaDeadLetters(KafkaSettings.load(), TopicSettings.load().dead_letter, _codec())
 
 
 def _codec() -> "AvroCodec":
@@ -136,10 +136,10 @@ def _selection(
     return Selection(codes=code or (), request_ids=request_id or (), places=places or ())
 
 
-def _selected(letters: "KafkaLetters", selection: "Selection") -> "Iterator[tuple[Filed, DeadLetter]]":
+def _selected(letters: "KafkaDeadLetters", selection: "Selection") -> "Iterator[tuple[DeadLetterEntry, DeadLetter]]":
     """What is meant; what lies in the topic and is no letter is told of."""
-    for filed in letters.read():
-        if filed.letter is None:
-            typer.echo(f"{filed.place} is no dead letter that can be read", err=True)
-        elif selection.has(filed.letter, filed.place):
-            yield filed, filed.letter
+    for entry in letters.read():
+        if entry.letter is None:
+            typer.echo(f"{entry.place} is no dead letter that can be read", err=True)
+        elif selection.has(entry.letter, entry.place):
+            yield entry, entry.letter

@@ -39,7 +39,7 @@ def pull(models: Names = None) -> None:
     from consumer.adapters.model_sources import model_sources
     from consumer.app.parts import VERSION, make_store
     from consumer.observability import logging as logs
-    from consumer.pipeline.model_store import Weights
+    from consumer.pipeline.model_store import ModelStore
     from consumer.settings import SeparatorSettings, StoreSettings
 
     settings = SeparatorSettings.load()
@@ -47,7 +47,7 @@ def pull(models: Names = None) -> None:
     logs.configure("ERROR", "console", instance_id="", version=VERSION)
     needs_store = any(source.startswith("s3://") for source in settings.model_sources)
     store = make_store(StoreSettings.load()) if needs_store else None
-    weights = Weights(settings.model_path, model_sources(settings.model_sources, store))
+    weights = ModelStore(settings.model_path, model_sources(settings.model_sources, store))
     for name in names:
         typer.echo(f"{name}  {weights.ensure(name)}")
 

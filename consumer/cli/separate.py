@@ -79,11 +79,11 @@ def separate(
 
 def _spec(model: str, settings: "SeparatorSettings") -> "ModelSpec":
     from consumer.adapters.model_sources import model_sources
-    from consumer.pipeline.model_store import Weights
+    from consumer.pipeline.model_store import ModelStore
     from consumer.separator.models.spec import load_spec, read_spec
 
     if not model.startswith("spleeter:"):
         return read_spec(Path(model))
     name = model.removeprefix("spleeter:")
-    Weights(settings.model_path, model_sources(settings.model_sources, None)).ensure(name)
+    ModelStore(settings.model_path, model_sources(settings.model_sources, None)).ensure(name)
     return load_spec(name, settings.model_path)

@@ -17,7 +17,7 @@ from confluent_kafka import TopicPartition as KafkaPartition
 
 from consumer.adapters.avro.codec import AvroCodec
 from consumer.adapters.kafka.config import connect, producer_config, reader_config
-from consumer.adapters.kafka.retrying import patiently
+from consumer.adapters.kafka.retrying import retried
 from consumer.core.errors import BrokerUnavailable, Rejected
 from consumer.core.events import (
     DeadLetter,
@@ -100,7 +100,7 @@ class Watch:
         self._kinds, self._codec = kinds, codec
         self._consumer = connect(Consumer, reader_config(kafka), "watch")
         try:
-            found = [patiently(partial(self._positions, topic, from_beginning), _REQUEST_S) for topic in kinds]
+            found = [retried(partial(self._positions, topic, from_beginning), _REQUEST_S) for topic in kinds]
             self._consumer.assign([place for places in found for place in places])
         except KafkaException as error:
             raise _unavailable(error.args[0].str()) from error

@@ -1,1 +1,1 @@
-"""Values and Protocols: what travels between the rooms, and what the rooms need from the world."""
+"""Values and Protocols: what travels between the stages, and what the stages need from the world."""

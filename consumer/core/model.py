@@ -135,7 +135,7 @@ class Stems:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Twin:
+class ReusableResult:
     """The same content, separated in the same way for another request; `stems` are its objects, pinned."""
 
     manifest: Manifest
@@ -162,7 +162,7 @@ class Done:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Retry:
-    """The world's fault outlasted the patience in place: the record goes to the next retry topic."""
+    """The world's fault outlasted the attempts in place: the record goes to the next retry topic."""
 
     message: Message
     stage: str

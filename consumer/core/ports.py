@@ -1,4 +1,4 @@
-"""What the rooms need from the world. Each Protocol says what its promises mean; adapters keep them."""
+"""What the stages need from the world. Each Protocol says what its promises mean; adapters keep them."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass

@@ -8,21 +8,21 @@ from dataclasses import dataclass, field
 from consumer.core.cancellation import Cancellation
 from consumer.core.model import DeadLettered, Done, Message, Outcome, Record, Retry, TopicPartition
 from consumer.core.ports import Commit, Membership, Position
-from consumer.delivery.retry_headers import Redelivery
+from consumer.delivery.retry_headers import RetryState
 from consumer.delivery.watermark import Watermark
 from consumer.observability.tracing import JobSpan, Untraced
 
 # Outcomes of one partition in one transaction: behind a long track there may be very many short ones.
-MAX_OFFERED = 500
+MAX_PENDING_OUTCOMES = 500
 
 
 @dataclass(slots=True, eq=False)
-class Ticket:
+class Attempt:
     """One record's turn. `membership` is captured when its work begins, and is what its outcome is published with."""
 
-    lease: "Lease"
+    assignment: "Assignment"
     record: Record
-    redelivery: Redelivery
+    retry_state: RetryState
     cancellation: Cancellation
     admitted_at: float = field(default_factory=time.monotonic)
     membership: Membership | None = None
@@ -30,22 +30,22 @@ class Ticket:
 
 
 @dataclass(frozen=True, slots=True)
-class Settled:
-    ticket: Ticket
+class Completed:
+    attempt: Attempt
     outcome: Outcome
 
 
 @dataclass(slots=True, eq=False)
-class Lease:
-    """Guarded by the ledger's lock. Once `is_open` is False it stays so, and nothing of it is published any more."""
+class Assignment:
+    """Guarded by the dispatcher's lock. Once `is_open` is False it stays so, and nothing more of it is published."""
 
     partition: TopicPartition
     is_open: bool = True
     committed: Position | None = None
     membership: Membership | None = None  # as of the latest thing that happened in this partition
-    watermark: Watermark[Settled] | None = None  # None until it is known where reading begins
-    waiting: deque[Ticket] = field(default_factory=deque)
-    working: dict[int, Ticket] = field(default_factory=dict)
+    watermark: Watermark[Completed] | None = None  # None until it is known where reading begins
+    waiting: deque[Attempt] = field(default_factory=deque)
+    working: dict[int, Attempt] = field(default_factory=dict)
     # offset -> how often a separator began that record without coming to an end of it, crashes of replicas included
     starts: dict[int, int] = field(default_factory=dict)
     # Until then a start that is only to be forgotten waits for the outcome that it can be committed with.
@@ -57,16 +57,16 @@ class Lease:
         self.watermark = Watermark(committed.offset if committed else None)
         self.starts = parse_note(committed.note) if committed else {}
 
-    def offer(self) -> "Offer | None":
+    def pending(self) -> "PendingCommit | None":
         """What is to be published and committed now; None for nothing."""
         if not self.is_open or self.watermark is None or self.membership is None:
             return None
-        ready = self.watermark.publishable(MAX_OFFERED)
+        ready = self.watermark.publishable(MAX_PENDING_OUTCOMES)
         position = Position(offset=ready.offset, note=format_note(self.starts, ready.offset))
         if position == (self.committed or Position(offset=0)) or self._can_wait(position):
             return None
         # The oldest membership of the batch: if the partition was away in between, the broker refuses it.
-        membership = ready.outcomes[0].ticket.membership if ready.outcomes else self.membership
+        membership = ready.outcomes[0].attempt.membership if ready.outcomes else self.membership
         assert membership
         commit = Commit(
             partition=self.partition,
@@ -74,7 +74,7 @@ class Lease:
             membership=membership,
             messages=tuple(message_of(settled.outcome) for settled in ready.outcomes),
         )
-        return Offer(self, commit, ready.outcomes)
+        return PendingCommit(self, commit, ready.outcomes)
 
     @property
     def unpublished(self) -> int:
@@ -88,22 +88,22 @@ class Lease:
         known = parse_note(self.committed.note)
         return all(n <= known.get(offset, 0) for offset, n in self.starts.items())
 
-    def confirm(self, offer: "Offer") -> None:
+    def confirm(self, pending: "PendingCommit") -> None:
         """What was offered is published and committed."""
         assert self.watermark
-        position = offer.commit.position
+        position = pending.commit.position
         self.watermark.published(position.offset)
         self.committed = position
         self.starts = {offset: n for offset, n in self.starts.items() if offset >= position.offset}
 
 
 @dataclass(frozen=True, slots=True)
-class Offer:
-    """What a lease has to publish, and whose outcomes that are."""
+class PendingCommit:
+    """What an assignment has to publish, and whose outcomes that are."""
 
-    lease: Lease
+    assignment: Assignment
     commit: Commit
-    settled: tuple[Settled, ...]
+    settled: tuple[Completed, ...]
 
 
 def message_of(outcome: Outcome) -> Message:

@@ -28,7 +28,7 @@ class _AtWork(NamedTuple):
     sent_at: datetime
 
 
-class Cancellations:
+class CancelRegistry:
     """Thread-safe."""
 
     def __init__(self) -> None:

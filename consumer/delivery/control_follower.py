@@ -9,7 +9,7 @@ from consumer.core.errors import BrokerUnavailable, RegistryUnavailable, Rejecte
 from consumer.core.events import REQUEST_ID
 from consumer.core.model import Record
 from consumer.core.ports import Codec, ControlFeed
-from consumer.delivery.cancel_registry import Cancellations
+from consumer.delivery.cancel_registry import CancelRegistry
 
 _POLL_S = 0.5
 _TROUBLE_S = 1.0  # between two attempts while something is wrong
@@ -18,8 +18,8 @@ _TROUBLE_S = 1.0  # between two attempts while something is wrong
 class ControlFollower:
     """Every replica follows all of the topic: only the one that has the request knows that it does."""
 
-    def __init__(self, feed: ControlFeed, codec: Codec, cancellations: Cancellations) -> None:
-        self._feed, self._codec, self._cancellations = feed, codec, cancellations
+    def __init__(self, feed: ControlFeed, codec: Codec, cancel_registry: CancelRegistry) -> None:
+        self._feed, self._codec, self._cancel_registry = feed, codec, cancel_registry
         self._stopped, self._caught_up = threading.Event(), threading.Event()
         self._trouble = ""
         self._log = structlog.get_logger()
@@ -73,5 +73,5 @@ class ControlFollower:
         if event.action != "cancel" or not REQUEST_ID.fullmatch(event.request_id):
             log.warning("control.ignored", reason="not the cancellation of a request")
             return
-        was_at_work = self._cancellations.note(event.request_id, event.reason, record.timestamp or datetime.now(UTC))
+        was_at_work = self._cancel_registry.note(event.request_id, event.reason, record.timestamp or datetime.now(UTC))
         log.info("control.cancelled", request_id=event.request_id, was_at_work=was_at_work)

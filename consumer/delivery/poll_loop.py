@@ -9,8 +9,8 @@ import structlog
 from consumer.core.errors import BrokerUnavailable
 from consumer.core.model import Record, TopicPartition
 from consumer.core.ports import EndOfPartition, Position, Source
-from consumer.delivery.dispatcher import Ledger
-from consumer.delivery.retry_headers import Redelivery, parse
+from consumer.delivery.dispatcher import Dispatcher
+from consumer.delivery.retry_headers import RetryState, parse
 
 POLL_S = 0.1
 # Records a partition that may wait here. Pausing costs up to half a second of fetching, so not for every record.
@@ -19,20 +19,20 @@ PAUSE_ABOVE, RESUME_BELOW = 32, 8
 SETTLED_S = 10.0
 
 
-class Loop:
+class PollLoop:
     """Implements ports.Assignments. One thread calls `run`; `stop` may be called from any."""
 
     def __init__(
         self,
         source: Source,
-        ledger: Ledger,
+        dispatcher: Dispatcher,
         *,
         topics: Sequence[str],
         retry_topics: Collection[str],
         max_retry_delay_s: float,
         revoke_grace_s: float,
     ) -> None:
-        self._source, self._ledger = source, ledger
+        self._source, self._dispatcher = source, dispatcher
         self._topics = topics
         self._retry_topics = frozenset(retry_topics)
         self._max_retry_delay = timedelta(seconds=max_retry_delay_s)
@@ -51,8 +51,8 @@ class Loop:
         self._source.subscribe([*self._topics, *sorted(self._retry_topics)], self)
         while self._ends_at is None:
             self.step()
-        self._ledger.stop_dispatching()
-        while time.monotonic() < self._ends_at and not self._ledger.is_quiet():
+        self._dispatcher.stop_dispatching()
+        while time.monotonic() < self._ends_at and not self._dispatcher.is_quiet():
             self.step()
 
     def stop(self, grace_s: float) -> None:
@@ -72,12 +72,12 @@ class Loop:
             self._look_for_membership()
         match event:
             case Record() if self._has_begun(event.topic_partition, event.offset):
-                self._ledger.admit(event, self._redelivery(event))
+                self._dispatcher.admit(event, self._redelivery(event))
             case EndOfPartition() if self._has_begun(event.topic_partition, event.offset):
-                self._ledger.reach(event)
+                self._dispatcher.reach(event)
             case _:
                 pass
-        self._refused.update(self._ledger.take_refused())
+        self._refused.update(self._dispatcher.take_refused())
         for partition in list(self._refused):
             if not self._read_again(partition):
                 break  # each question takes seconds while the broker is away, and polling must go on
@@ -97,7 +97,7 @@ class Loop:
         """Nothing is wrong with this replica, but whoever started it should know that it will have nothing to do."""
         self._log.warning("partitions.none", reason="more replicas than partitions; this one stands by")
 
-    def _redelivery(self, record: Record) -> Redelivery:
+    def _redelivery(self, record: Record) -> RetryState:
         """What the record has been through; due at most the longest delay after it was written."""
         now = datetime.now(UTC)
         written = min(record.timestamp or now, now)
@@ -106,9 +106,9 @@ class Loop:
     def _has_begun(self, partition: TopicPartition, offset: int) -> bool:
         """Learn where the partition stands, at its first event. False, and that event again, where that fails."""
         try:
-            if self._ledger.needs_position(partition):
-                self._ledger.begin(partition, self._source.committed([partition])[partition])
-            position = self._ledger.position(partition)
+            if self._dispatcher.needs_position(partition):
+                self._dispatcher.begin(partition, self._source.committed([partition])[partition])
+            position = self._dispatcher.position(partition)
             if offset < position and self._source.end(partition) < position:
                 self._begin_anew(partition, position, offset)
             return True
@@ -123,9 +123,9 @@ class Loop:
         Records below the position alone prove nothing: a resume or a refused commit may bring them once more.
         """
         self._log.warning("partition.log_was_replaced", partition=partition, position=position, begins_at=offset)
-        self._ledger.close([partition], "log was replaced")
-        self._ledger.open([partition])
-        self._ledger.begin(partition, Position(offset=offset))
+        self._dispatcher.close([partition], "log was replaced")
+        self._dispatcher.open([partition])
+        self._dispatcher.begin(partition, Position(offset=offset))
 
     def _read_again(self, partition: TopicPartition) -> bool:
         """Its commit was refused. If it is ours nevertheless, begin anew at what is committed. False: not yet."""
@@ -135,7 +135,7 @@ class Loop:
             return False
         self._refused.discard(partition)
         if self._source.rewind(partition, committed.offset if committed else None):
-            self._ledger.open([partition])
+            self._dispatcher.open([partition])
         return True
 
     def _balance(self) -> None:
@@ -144,7 +144,7 @@ class Loop:
         Unlike in Java, a pause outlives the assignment, so a partition that comes back is resumed here too; one that
         is not paused must not be: that may rewind it (librdkafka #4637).
         """
-        waiting = self._ledger.waiting()
+        waiting = self._dispatcher.waiting()
         full = [p for p, count in waiting.items() if count > PAUSE_ABOVE and p not in self._paused]
         roomy = [p for p, count in waiting.items() if count < RESUME_BELOW and p in self._paused]
         if full:
@@ -162,12 +162,12 @@ class Loop:
             self._stand_by()
         self.has_joined = True
         self.rebalances += 1
-        self._ledger.open(partitions)
+        self._dispatcher.open(partitions)
 
     def revoked(self, partitions: Sequence[TopicPartition]) -> None:
         self._log.info("partitions.revoked", partitions=[f"{t}[{p}]" for t, p in partitions])
         grace_s = self._revoke_grace_s if self._ends_at is None else 0.0
-        self._ledger.drain(partitions, grace_s, "partition revoked")
+        self._dispatcher.drain(partitions, grace_s, "partition revoked")
         self._let_go(partitions, "partition revoked")
 
     def lost(self, partitions: Sequence[TopicPartition]) -> None:
@@ -176,5 +176,5 @@ class Loop:
 
     def _let_go(self, partitions: Sequence[TopicPartition], reason: str) -> None:
         self.rebalances += 1
-        self._ledger.close(partitions, reason)
+        self._dispatcher.close(partitions, reason)
         self._refused.difference_update(partitions)

@@ -18,7 +18,7 @@ _INT, _LONG = 2**31 - 1, 2**63 - 1  # the largest that a dead letter can tell of
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Redelivery:
+class RetryState:
     """What a record has been through. `attempt` is the one that is due now, from 1; `history` its earlier failures."""
 
     attempt: int = 1
@@ -29,7 +29,7 @@ class Redelivery:
     offset: int
     timestamp: datetime | None = None
 
-    def failed(self, error: str, *, not_before: datetime) -> "Redelivery":
+    def failed(self, error: str, *, not_before: datetime) -> "RetryState":
         """The next attempt, after one more failure. The first failure is kept, and then the latest ones."""
         entry = error.replace("\n", " ")[:_ENTRY_CHARACTERS]
         history = (*self.history, entry)
@@ -37,22 +37,22 @@ class Redelivery:
             history = (history[0], *history[-_HISTORY_ENTRIES + 1 :])
         return replace(self, attempt=self.attempt + 1, not_before=not_before, history=history)
 
-    def due_by(self, latest: datetime) -> "Redelivery":
+    def due_by(self, latest: datetime) -> "RetryState":
         """The same, due then at the latest: a header can be anyone's, and what is never due holds up its partition."""
         if self.not_before is None or self.not_before <= latest:
             return self
         return replace(self, not_before=latest)
 
 
-def parse(record: Record, *, is_redelivery: bool) -> Redelivery:
+def parse(record: Record, *, is_redelivery: bool) -> RetryState:
     """What the record's headers say, if it comes from a retry topic; elsewhere they would be a stranger's."""
-    first = Redelivery(topic=record.topic, partition=record.partition, offset=record.offset, timestamp=record.timestamp)
+    first = RetryState(topic=record.topic, partition=record.partition, offset=record.offset, timestamp=record.timestamp)
     raw = next((value for name, value in record.headers if name == f"{PREFIX}redelivery" and value), None)
     if not is_redelivery or raw is None or len(raw) > MAX_BYTES:
         return first
     try:
         said = json.loads(raw)
-        return Redelivery(
+        return RetryState(
             attempt=_number(said["attempt"], 1, _INT),
             not_before=_moment(said["not_before_ms"]),
             history=tuple(_text(entry)[:_ENTRY_CHARACTERS] for entry in said["history"][:_HISTORY_ENTRIES]),
@@ -70,22 +70,22 @@ def senders_headers(record: Record) -> Headers:
     return tuple((name, value) for name, value in record.headers if not name.startswith(PREFIX))
 
 
-def headers(record: Record, redelivery: Redelivery) -> Headers:
+def headers(record: Record, retry_state: RetryState) -> Headers:
     """The sender's headers, and one of ours."""
-    while len(ours := _encode(redelivery)) > MAX_BYTES and len(redelivery.history) > 1:
-        redelivery = replace(redelivery, history=(redelivery.history[0], *redelivery.history[2:]))
+    while len(ours := _encode(retry_state)) > MAX_BYTES and len(retry_state.history) > 1:
+        retry_state = replace(retry_state, history=(retry_state.history[0], *retry_state.history[2:]))
     return (*senders_headers(record), (f"{PREFIX}redelivery", ours))
 
 
-def _encode(redelivery: Redelivery) -> bytes:
+def _encode(retry_state: RetryState) -> bytes:
     said = {
-        "attempt": redelivery.attempt,
-        "not_before_ms": _millis(redelivery.not_before),
-        "history": redelivery.history,
-        "topic": redelivery.topic,
-        "partition": redelivery.partition,
-        "offset": redelivery.offset,
-        "timestamp_ms": _millis(redelivery.timestamp),
+        "attempt": retry_state.attempt,
+        "not_before_ms": _millis(retry_state.not_before),
+        "history": retry_state.history,
+        "topic": retry_state.topic,
+        "partition": retry_state.partition,
+        "offset": retry_state.offset,
+        "timestamp_ms": _millis(retry_state.timestamp),
     }
     return json.dumps(said).encode()
 

@@ -12,7 +12,7 @@ from consumer.app.replica import Replica
 from consumer.core.ports import Traffic
 from consumer.observability.lag import Backlog, desired_replicas
 from consumer.observability.process_usage import Usage, own_usage
-from consumer.observability.throughput import Speed
+from consumer.observability.throughput import Throughput
 
 
 class Spent:
@@ -32,7 +32,7 @@ class Spent:
             return self._total_s
 
 
-class ReplicaGauges:
+class ReplicaCollector:
     """What this replica's parts are at, and what it uses."""
 
     def __init__(self, replica: Replica, traffic: Callable[[], Traffic]) -> None:
@@ -42,7 +42,7 @@ class ReplicaGauges:
     def collect(self) -> Iterable[Metric]:
         replica = self._replica
         yield GaugeMetricFamily(
-            "separation_in_flight", "Records at work in this replica", value=replica.ledger.in_flight()
+            "separation_in_flight", "Records at work in this replica", value=replica.dispatcher.in_flight()
         )
         yield CounterMetricFamily(
             "separation_rebalances", "Changes of the assigned partitions", value=replica.loop.rebalances
@@ -92,7 +92,7 @@ class ReplicaGauges:
         yield memory
 
 
-class GroupLag:
+class GroupLagCollector:
     """The whole group's lag, as each replica tells it: in PromQL take `max by (topic, partition)` before any sum.
 
     Where the figures can't be had, the series vanish: an old figure would keep a scaler from acting, or make it act.
@@ -101,7 +101,7 @@ class GroupLag:
     def __init__(
         self,
         backlog: Callable[[], Backlog | None],
-        speed: Speed,
+        speed: Throughput,
         *,
         requests_topic: str,
         target_wait_s: float,

@@ -52,7 +52,7 @@ class Health:
         return {name: probe() for name, probe in self._notes.items()}
 
 
-class HealthServer:
+class ProbeServer:
     """Serves until it is closed. Raises Fatal if the address can't be had."""
 
     def __init__(self, host: str, port: int, health: Health, registry: CollectorRegistry) -> None:

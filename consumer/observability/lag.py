@@ -22,7 +22,7 @@ _MAX_AUDIO_S = 1e6
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Waiting:
+class PendingRecord:
     """A record without an outcome. `audio_s` is None where the request does not say; 0 where there will be no work."""
 
     offset: int
@@ -37,11 +37,11 @@ class Demand:
     """Audio to be separated by one model: what is known of it, and records that don't say."""
 
     audio_ms: int = 0
-    untold: int = 0
+    unknown_duration_count: int = 0
 
-    def add(self, record: Waiting, sign: int) -> None:
+    def add(self, record: PendingRecord, sign: int) -> None:
         if record.audio_s is None:
-            self.untold += sign
+            self.unknown_duration_count += sign
         else:
             self.audio_ms += sign * round(record.audio_s * 1000)  # whole numbers: sums come back to exactly 0
 
@@ -60,16 +60,16 @@ class PartitionLag:
         return 0.0 if self.oldest_at_s is None else max(0.0, now_s - self.oldest_at_s)
 
 
-class Tail:
+class UnfinishedLog:
     """One partition's unfinished records, each read once: all of them from `start` up to `read_to`."""
 
     def __init__(self, start: int) -> None:
         self.start = self.read_to = start
-        self._records: deque[Waiting] = deque()
+        self._records: deque[PendingRecord] = deque()
         self._demand: defaultdict[str, Demand] = defaultdict(Demand)
         self._size_bytes = 0
 
-    def add(self, record: Waiting) -> None:
+    def add(self, record: PendingRecord) -> None:
         """A record was read; one that was seen before is ignored."""
         if record.offset < self.read_to:
             return
@@ -100,12 +100,16 @@ class Tail:
 
     def lag(self, partition: TopicPartition, end: int) -> PartitionLag:
         """As of now; `end` is where the partition ends, and only matters where not everything was read."""
-        demand = {m: Demand(d.audio_ms, d.untold) for m, d in self._demand.items() if d.audio_ms or d.untold}
+        demand = {
+            m: Demand(d.audio_ms, d.unknown_duration_count)
+            for m, d in self._demand.items()
+            if d.audio_ms or d.unknown_duration_count
+        }
         beyond = 0
         if self._records and end > self.read_to:
             first = self._records[0]
             beyond = math.ceil((end - self.read_to) * len(self._records) / (self.read_to - first.offset))
-            demand.setdefault(first.model, Demand()).untold += beyond
+            demand.setdefault(first.model, Demand()).unknown_duration_count += beyond
         return PartitionLag(
             partition=partition,
             messages=len(self._records) + beyond,
@@ -131,11 +135,11 @@ class Backlog:
         for lag in self.lags:
             for model, part in lag.demand.items():
                 total[model].audio_ms += part.audio_ms
-                total[model].untold += part.untold
+                total[model].unknown_duration_count += part.unknown_duration_count
         return dict(total)
 
 
-class Describe:
+class RequestEstimator:
     """Tells a request's model and its seconds of audio: None where it does not say, 0 where it will be refused."""
 
     def __init__(self, codec: Codec) -> None:

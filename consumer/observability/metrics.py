@@ -7,7 +7,7 @@ from prometheus_client.core import Metric
 from prometheus_client.registry import Collector
 
 from consumer.core.errors import Code
-from consumer.observability.throughput import Speed
+from consumer.observability.throughput import Throughput
 from consumer.observability.tracing import TraceContext
 
 _NAMESPACE = "separation"
@@ -19,7 +19,7 @@ class Metrics:
 
     def __init__(self) -> None:
         self.registry = CollectorRegistry()
-        self.speed = Speed()
+        self.speed = Throughput()
         self.build = Info("build", "What this replica is", registry=self.registry, namespace=_NAMESPACE)
         self.jobs = Counter(
             "jobs", "Records that got their outcome, by outcome (done, retried, dead_lettered) and dead-letter code",

@@ -9,7 +9,7 @@ import structlog
 from consumer.app.replica import Replica
 from consumer.core.errors import Rejected, Transient
 from consumer.core.model import DeadLettered, Done, Retry
-from consumer.delivery.assignment import Offer
+from consumer.delivery.assignment import PendingCommit
 from consumer.observability.http import Health
 from consumer.observability.metrics import Metrics
 from consumer.pipeline.retry import Check
@@ -19,20 +19,20 @@ OVERDUE_S = 300.0  # of a job: stopping it takes a second or three, but what is 
 _FRESH_S = 2.0
 
 
-class PublishedObserver:
+class CommitObserver:
     """Counts and logs outcomes once they are committed, and so each exactly once."""
 
     def __init__(self, metrics: Metrics) -> None:
         self._metrics = metrics
         self._log = structlog.get_logger()
 
-    def __call__(self, offer: Offer) -> None:
-        for settled in offer.settled:
-            record, outcome = settled.ticket.record, settled.outcome
+    def __call__(self, pending: PendingCommit) -> None:
+        for settled in pending.settled:
+            record, outcome = settled.attempt.record, settled.outcome
             log = self._log.bind(topic=record.topic, partition=record.partition, offset=record.offset)
-            if context := settled.ticket.trace.context:
+            if context := settled.attempt.trace.context:
                 log = log.bind(trace_id=context.trace_id)
-            settled.ticket.trace.published()
+            settled.attempt.trace.published()
             match outcome:
                 case Done():
                     self._metrics.jobs.labels("done", "").inc()
@@ -53,7 +53,7 @@ def _text(key: bytes | None) -> str | None:
     return None if key is None else key[:64].decode("utf-8", "replace")
 
 
-class Vitals:
+class Probes:
     """Looks at the parts of a replica whenever a probe asks."""
 
     def __init__(
@@ -98,7 +98,7 @@ class Vitals:
 
     def _oldest_job(self) -> str:
         """One that does not stop although its time is over; waiting for a dependency that is away costs no time."""
-        overdue_s = self._replica.ledger.overdue_s()
+        overdue_s = self._replica.dispatcher.overdue_s()
         return f"{overdue_s:.0f} s past MAX_JOB_S" if overdue_s > OVERDUE_S else ""
 
     def _model(self) -> str:
@@ -111,7 +111,7 @@ class Vitals:
     def _group(self) -> str:
         if trouble := self._source_error():
             return trouble
-        if trouble := self._replica.publisher.trouble:
+        if trouble := self._replica.committer.trouble:
             return f"outcomes can't be published: {trouble}"
         return "" if self._replica.loop.has_joined else "no partitions were assigned yet"
 

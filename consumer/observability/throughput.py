@@ -24,7 +24,7 @@ class _Measured:
         self.tracks = self.tracks * _KEPT + 1.0
 
 
-class Speed:
+class Throughput:
     """Thread-safe."""
 
     def __init__(self) -> None:
@@ -50,7 +50,8 @@ class Speed:
             typical = self._typical
             typical_s = typical.audio_s / typical.tracks if typical.tracks else TYPICAL_AUDIO_S
         return sum(
-            (part.audio_ms / 1000 + part.untold * typical_s) / _factor(model, factors) for model, part in demand.items()
+            (part.audio_ms / 1000 + part.unknown_duration_count * typical_s) / _factor(model, factors)
+            for model, part in demand.items()
         )
 
 

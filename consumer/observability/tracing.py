@@ -1,4 +1,4 @@
-"""Traces: a record's way through the rooms as one job span with a span for each stage, in the trace of its sender.
+"""Traces: a record's way through the stages as one job span with a span for each stage, in the trace of its sender.
 
 Which trace a record belongs to is told by the W3C trace context in its headers, and handed on in those of its outcome.
 Who records spans is behind `Tracer`; `NoTracer` records none, and hands on what came.

@@ -11,9 +11,9 @@ from consumer.core.cancellation import Cancellation
 from consumer.core.errors import Code, Rejected, WorkerCrashed
 from consumer.core.model import LocalTrack, Separation
 from consumer.core.ports import Separator
-from consumer.delivery.assignment import Ticket
-from consumer.delivery.dispatcher import Ledger
-from consumer.pipeline.fair_lock import Gate
+from consumer.delivery.assignment import Attempt
+from consumer.delivery.dispatcher import Dispatcher
+from consumer.pipeline.fair_lock import FairLock
 from consumer.pipeline.progress import ProgressReporter
 from consumer.pipeline.stages.validate import deadline_exceeded
 
@@ -22,42 +22,42 @@ FORGET_WITHIN_S = 0.3  # small stems are stored by then, and a transaction is sa
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class CountedStarts:
-    ledger: Ledger
+class CrashGuard:
+    dispatcher: Dispatcher
     progress: ProgressReporter
     max_job_s: float
-    gate: Gate = field(default_factory=Gate)
+    fair_lock: FairLock = field(default_factory=FairLock)
 
-    def separate(self, ticket: Ticket, track: LocalTrack, separator: Separator, log: Any) -> Separation:
+    def separate(self, attempt: Attempt, track: LocalTrack, separator: Separator, log: Any) -> Separation:
         """Raises what the separator raises, OwnershipLost, and Rejected(WORKER_CRASHED) where it died too often."""
         while True:
-            starts = self.ledger.starts(ticket)
+            starts = self.dispatcher.starts(attempt)
             if starts >= MAX_STARTS:
                 raise Rejected(Code.WORKER_CRASHED, f"the separator died over it {starts} times")
-            ticket.cancellation.stop_clock()  # until it begins; loading models and waiting are not the job's time
-            separator.prepare(ticket.cancellation)
+            attempt.cancellation.stop_clock()  # until it begins; loading models and waiting are not the job's time
+            separator.prepare(attempt.cancellation)
             # If it dies again, and we with it, nobody else's record shall be charged for that.
             try:
-                with self.gate.entered(ticket.cancellation, is_alone=starts > 0):
-                    return self._start(ticket, track, separator)
+                with self.fair_lock.entered(attempt.cancellation, is_alone=starts > 0):
+                    return self._start(attempt, track, separator)
             except WorkerCrashed as crash:
                 log.warning("separator.crashed", reason=str(crash), starts=starts + 1)
 
-    def _start(self, ticket: Ticket, track: LocalTrack, separator: Separator) -> Separation:
+    def _start(self, attempt: Attempt, track: LocalTrack, separator: Separator) -> Separation:
         """One start, which is counted first. A crash leaves it counted; any other end takes it back."""
-        cancel = ticket.cancellation
-        self.ledger.note_start(ticket)
+        cancel = attempt.cancellation
+        self.dispatcher.note_start(attempt)
         cancel.start_clock(self.max_job_s)
         try:
-            report = self.progress.reporter(track.job.request.request_id, ticket.redelivery.attempt)
+            report = self.progress.reporter(track.job.request.request_id, attempt.retry_state.attempt)
             with _until(track.job.request.deadline, cancel):
                 separation = separator.separate(track.job, track.path, cancel=cancel, on_progress=report)
         except WorkerCrashed:
             raise
         except BaseException:
-            self.ledger.forget_start(ticket)
+            self.dispatcher.forget_start(attempt)
             raise
-        self.ledger.forget_start(ticket, within_s=FORGET_WITHIN_S)
+        self.dispatcher.forget_start(attempt, within_s=FORGET_WITHIN_S)
         return separation
 
 

@@ -7,8 +7,8 @@ import structlog
 
 from consumer.core.errors import UNEXPECTED, Cancelled, Code, Fatal, OwnershipLost, Rejected, Transient
 from consumer.core.model import DeadLettered, Outcome
-from consumer.delivery.assignment import Ticket
-from consumer.pipeline.stages.encode_outcome import Publish
+from consumer.delivery.assignment import Attempt
+from consumer.pipeline.stages.encode_outcome import EncodeOutcome
 
 # So many dead letters in a row that say more about this deployment than about their messages stop the consumer.
 MAX_UNEXPECTED_IN_A_ROW = 10
@@ -19,16 +19,16 @@ class Failure:
     """An error, and where it met which record. `starts` counts separators that died over it."""
 
     error: BaseException
-    ticket: Ticket
+    attempt: Attempt
     stage: str
     request_id: str | None
     starts: int = 0
 
 
-class Verdict:
+class FailurePolicy:
     """Thread-safe."""
 
-    def __init__(self, publish: Publish) -> None:
+    def __init__(self, publish: EncodeOutcome) -> None:
         self._publish = publish
         self._unexpected_in_a_row = 0
         self._lock = threading.Lock()
@@ -42,10 +42,10 @@ class Verdict:
             case Cancelled(rejection=Rejected() as rejected) | (Rejected() as rejected):
                 return self._dead_letter(failure, rejected)
             case Transient() as error:
-                ticket = failure.ticket
-                again = self._publish.retry(ticket.record, ticket.redelivery, str(error), failure.stage)
+                attempt = failure.attempt
+                again = self._publish.retry(attempt.record, attempt.retry_state, str(error), failure.stage)
                 return again or self._dead_letter(
-                    failure, self._publish.exhausted(ticket.redelivery, str(error), failure.stage)
+                    failure, self._publish.exhausted(attempt.retry_state, str(error), failure.stage)
                 )
             case Fatal() as fatal:
                 raise fatal
@@ -60,13 +60,13 @@ class Verdict:
             self._unexpected_in_a_row = 0
 
     def _dead_letter(self, failure: Failure, rejected: Rejected) -> DeadLettered:
-        ticket = failure.ticket
+        attempt = failure.attempt
         letter = self._publish.dead_letter(
-            ticket.record,
-            ticket.redelivery,
+            attempt.record,
+            attempt.retry_state,
             rejected,
             stage=failure.stage,
-            attempts=max(failure.starts, ticket.redelivery.attempt),
+            attempts=max(failure.starts, attempt.retry_state.attempt),
             request_id=failure.request_id,
         )
         self._count(rejected)  # last: while the registry is away, the same failure comes here again

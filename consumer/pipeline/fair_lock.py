@@ -10,7 +10,7 @@ from consumer.core.cancellation import Cancellation
 _LOOK_S = 0.5  # for a cancellation, while a track waits
 
 
-class Gate:
+class FairLock:
     """Lets tracks in strictly in the order in which they came, so that neither kind keeps the other out for ever.
 
     Whoever is inside waits for nobody at the gate, so it always opens again.

@@ -41,7 +41,7 @@ class ModelSource(Protocol):
         ...
 
 
-class Weights:
+class ModelStore:
     """The checkpoints under one MODEL_PATH. Thread-safe; several processes may share the folder.
 
     prepare: called once with each model's name, folder and digest, before anyone is told that it is there.

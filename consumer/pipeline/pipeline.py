@@ -1,7 +1,7 @@
-"""Runs the rooms: takes records whose turn it is, leads each through them, and settles it with its outcome.
+"""Runs the stages: takes records whose turn it is, leads each through them, and settles it with its outcome.
 
 Three stages overlap, so that the networks never wait: while one track is separated, the next is fetched and the last
-is stored. Time, logs, metrics, retries and what an error means are looked after here, once, for all rooms.
+is stored. Time, logs, metrics, retries and what an error means are looked after here, once, for all stages.
 """
 
 import queue
@@ -19,17 +19,17 @@ from consumer.core.errors import Cancelled, Fatal, Transient
 from consumer.core.events import REQUEST_ID
 from consumer.core.model import Done, LocalTrack, Outcome, Stems, StoredStems
 from consumer.core.ports import Codec, Separator
-from consumer.delivery.assignment import Ticket
-from consumer.delivery.cancel_registry import Cancellations
-from consumer.delivery.dispatcher import Ledger
+from consumer.delivery.assignment import Attempt
+from consumer.delivery.cancel_registry import CancelRegistry
+from consumer.delivery.dispatcher import Dispatcher
 from consumer.observability.metrics import Metrics
 from consumer.observability.tracing import Tracer, handed_on
-from consumer.pipeline.crash_guard import CountedStarts
-from consumer.pipeline.failure_policy import Failure, Verdict
-from consumer.pipeline.model_store import Weights
+from consumer.pipeline.crash_guard import CrashGuard
+from consumer.pipeline.failure_policy import Failure, FailurePolicy
+from consumer.pipeline.model_store import ModelStore
 from consumer.pipeline.progress import ProgressReporter
-from consumer.pipeline.retry import Patience
-from consumer.pipeline.stages.encode_outcome import Publish
+from consumer.pipeline.retry import Retrier
+from consumer.pipeline.stages.encode_outcome import EncodeOutcome
 from consumer.pipeline.stages.fetch import Fetch
 from consumer.pipeline.stages.recall import Recall
 from consumer.pipeline.stages.reuse import Reuse
@@ -44,23 +44,23 @@ T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Rooms:
+class Stages:
     codec: Codec
     validate: Validate
     recall: Recall
-    weights: Weights
+    weights: ModelStore
     fetch: Fetch
     scan: Scan | None  # None: there is no scanner
     reuse: Reuse | None  # None: everything is computed
     store: Store
-    publish: Publish
+    publish: EncodeOutcome
 
 
 @dataclass(slots=True, kw_only=True)
 class Work:
     """One record on its way, with what each room made of it."""
 
-    ticket: Ticket
+    attempt: Attempt
     log: Any
     stage: str = "decode"
     request_id: str | None = None
@@ -73,12 +73,12 @@ class Work:
 class _WhileOurs(Cancellation):
     """Of a job that was cancelled, but whose outcome is still to be told: it ends with the right to tell it."""
 
-    def __init__(self, ticket: Ticket) -> None:
+    def __init__(self, attempt: Attempt) -> None:
         super().__init__()
-        self._lease = ticket.lease
+        self._assignment = attempt.assignment
 
     def check(self) -> None:
-        if not self._lease.is_open:
+        if not self._assignment.is_open:
             raise Cancelled("partition gone")
         super().check()
 
@@ -88,23 +88,23 @@ class Pipeline:
 
     def __init__(
         self,
-        ledger: Ledger,
-        rooms: Rooms,
+        dispatcher: Dispatcher,
+        stages: Stages,
         separators: Sequence[Separator],
         *,
-        patience: Patience,
+        retrier: Retrier,
         metrics: Metrics,
         tracer: Tracer,
         progress: ProgressReporter,
-        cancellations: Cancellations,
+        cancel_registry: CancelRegistry,
         max_job_s: float,
         halt: Callable[[Fatal], None],
     ) -> None:
-        self._ledger, self._rooms, self._separators = ledger, rooms, separators
-        self._starts = CountedStarts(ledger=ledger, progress=progress, max_job_s=max_job_s)
-        self._patience, self._metrics, self._halt = patience, metrics, halt
-        self._cancellations, self._tracer = cancellations, tracer
-        self._verdict = Verdict(rooms.publish)
+        self._dispatcher, self._stages, self._separators = dispatcher, stages, separators
+        self._starts = CrashGuard(dispatcher=dispatcher, progress=progress, max_job_s=max_job_s)
+        self._retrier, self._metrics, self._halt = retrier, metrics, halt
+        self._cancel_registry, self._tracer = cancel_registry, tracer
+        self._failure_policy = FailurePolicy(stages.publish)
         # One track waits while one is separated; more would only hold scratch space.
         self._fetched: queue.Queue[Work] = queue.Queue(len(separators))
         self._separated: queue.Queue[Work] = queue.Queue(STORERS)
@@ -137,15 +137,15 @@ class Pipeline:
 
     def _fetch_loop(self) -> None:
         while not self._stopped.is_set():
-            if ticket := self._ledger.next(_IDLE_S):
-                record, attempt = ticket.record, ticket.redelivery.attempt
-                ticket.trace = self._tracer.job(record, attempt)
+            if attempt := self._dispatcher.next(_IDLE_S):
+                record, number = attempt.record, attempt.retry_state.attempt
+                attempt.trace = self._tracer.job(record, number)
                 log = structlog.get_logger().bind(
-                    topic=record.topic, partition=record.partition, offset=record.offset, attempt=attempt
+                    topic=record.topic, partition=record.partition, offset=record.offset, attempt=number
                 )
-                if ticket.trace.context:
-                    log = log.bind(trace_id=ticket.trace.context.trace_id)
-                self._lead(Work(ticket=ticket, log=log), self._to_track, self._fetched)
+                if attempt.trace.context:
+                    log = log.bind(trace_id=attempt.trace.context.trace_id)
+                self._lead(Work(attempt=attempt, log=log), self._to_track, self._fetched)
 
     def _separate_loop(self, separator: Separator) -> None:
         while work := self._take(self._fetched, while_idle=separator.revive):
@@ -171,32 +171,34 @@ class Pipeline:
             if outcome is None and onward is not None:
                 self._pass_on(work, onward)
                 return
-        except Exception as error:  # noqa: BLE001 - the verdict knows what each kind means
+        except Exception as error:  # noqa: BLE001 - the failure policy knows what each kind means
             outcome = self._judge(work, error)
         else:
             if isinstance(outcome, Done) and not outcome.deduplicated:  # what was only looked up proves nothing
-                self._verdict.note_success()
-        self._cancellations.end(work.ticket.cancellation)
+                self._failure_policy.note_success()
+        self._cancel_registry.end(work.attempt.cancellation)
         if work.track:
             shutil.rmtree(work.track.folder, ignore_errors=True)
-        work.ticket.trace.end(outcome)
+        work.attempt.trace.end(outcome)
         if outcome is None:
-            self._ledger.abandon(work.ticket)
+            self._dispatcher.abandon(work.attempt)
         else:
-            self._ledger.settle(work.ticket, handed_on(outcome, work.ticket.trace.context))
+            self._dispatcher.settle(work.attempt, handed_on(outcome, work.attempt.trace.context))
 
     def _judge(self, work: Work, error: Exception) -> Outcome | None:
         work.log.warning("separation.failed", stage=work.stage, kind=type(error).__name__, error=str(error))
-        starts = self._ledger.starts(work.ticket)
-        failure = Failure(error=error, ticket=work.ticket, stage=work.stage, request_id=work.request_id, starts=starts)
+        starts = self._dispatcher.starts(work.attempt)
+        failure = Failure(
+            error=error, attempt=work.attempt, stage=work.stage, request_id=work.request_id, starts=starts
+        )
         try:
-            return self._insist(work, lambda: self._verdict.on(failure))
+            return self._insist(work, lambda: self._failure_policy.on(failure))
         except Cancelled:
             return None
 
     def _pass_on(self, work: Work, onward: queue.Queue[Work]) -> None:
         while True:
-            work.ticket.cancellation.check()
+            work.attempt.cancellation.check()
             try:
                 onward.put(work, timeout=_IDLE_S)
                 break
@@ -206,40 +208,40 @@ class Pipeline:
     # --- what is done in each of them ---
 
     def _to_track(self, work: Work) -> Outcome | None:
-        rooms, ticket = self._rooms, work.ticket
-        request = self._through(work, "decode", lambda: rooms.codec.decode_request(ticket.record.value))
+        stages, attempt = self._stages, work.attempt
+        request = self._through(work, "decode", lambda: stages.codec.decode_request(attempt.record.value))
         if REQUEST_ID.fullmatch(request.request_id):
             work.request_id = request.request_id
             work.log = work.log.bind(request_id=request.request_id)
-            self._cancellations.begin(request.request_id, ticket.redelivery.timestamp, ticket.cancellation)
-        job = self._through(work, "validate", lambda: rooms.validate(request))
-        if recalled := self._through(work, "recall", lambda: rooms.recall(job)):
+            self._cancel_registry.begin(request.request_id, attempt.retry_state.timestamp, attempt.cancellation)
+        job = self._through(work, "validate", lambda: stages.validate(request))
+        if recalled := self._through(work, "recall", lambda: stages.recall(job)):
             return self._result(work, recalled)
-        weights_sha256 = self._through(work, "model", lambda: rooms.weights.ensure(request.model))
-        track = work.track = self._through(work, "fetch", lambda: rooms.fetch(job, ticket.cancellation))
-        if scan := rooms.scan:  # before anything else opens it, also where stems are only copied
-            self._through(work, "scan", lambda: scan(track, ticket.cancellation))
+        weights_sha256 = self._through(work, "model", lambda: stages.weights.ensure(request.model))
+        track = work.track = self._through(work, "fetch", lambda: stages.fetch(job, attempt.cancellation))
+        if scan := stages.scan:  # before anything else opens it, also where stems are only copied
+            self._through(work, "scan", lambda: scan(track, attempt.cancellation))
         if copied := self._copied(work, track, weights_sha256):
             return self._result(work, copied)
         return None
 
     def _copied(self, work: Work, track: LocalTrack, weights_sha256: str) -> StoredStems | None:
         """Copies of what another request with the same content has, where there is one."""
-        reuse, store = self._rooms.reuse, self._rooms.store
+        reuse, store = self._stages.reuse, self._stages.store
         if reuse is None:
             return None
-        twin = self._through(work, "reuse", lambda: reuse.find(track, weights_sha256))
-        if twin is None:
+        reusable = self._through(work, "reuse", lambda: reuse.find(track, weights_sha256))
+        if reusable is None:
             return None
-        return self._through(work, "copy", lambda: store.copy(track, twin, work.timings_s))
+        return self._through(work, "copy", lambda: store.copy(track, reusable, work.timings_s))
 
     def _to_stems(self, work: Work, separator: Separator) -> None:
         assert work.track
-        track, ticket = work.track, work.ticket
+        track, attempt = work.track, work.attempt
         work.stage = "separate"
-        separator.prepare(ticket.cancellation)
+        separator.prepare(attempt.cancellation)
         check_deadline(track.job.request)
-        separation = self._through(work, "separate", lambda: self._starts.separate(ticket, track, separator, work.log))
+        separation = self._through(work, "separate", lambda: self._starts.separate(attempt, track, separator, work.log))
         work.stems = Stems(track=track, separation=separation)
         self._metrics.separated(
             track.job.request.model, audio_s=separation.audio.duration_s, work_s=work.timings_s["separate"]
@@ -248,33 +250,33 @@ class Pipeline:
     def _to_result(self, work: Work) -> Outcome:
         stems = work.stems
         assert stems
-        stored = work.stored = self._through(work, "store", lambda: self._rooms.store(stems, work.timings_s))
+        stored = work.stored = self._through(work, "store", lambda: self._stages.store(stems, work.timings_s))
         return self._result(work, stored)
 
     def _let_be_found(self, work: Work) -> None:
         """Of what was stored, by others with the same content; the result does not wait for that."""
-        if self._rooms.reuse and work.stems and work.stored:
+        if self._stages.reuse and work.stems and work.stored:
             try:
-                self._rooms.reuse.note(work.stems.track, work.stored)
+                self._stages.reuse.note(work.stems.track, work.stored)
             except Exception as error:  # noqa: BLE001 - the result stands without it
                 work.log.warning("reuse.not_noted", reason=str(error))
 
     def _result(self, work: Work, stored: StoredStems) -> Outcome:
         work.stage = "publish"
-        return self._insist(work, lambda: self._rooms.publish.result(stored, work.ticket.redelivery.attempt))
+        return self._insist(work, lambda: self._stages.publish.result(stored, work.attempt.retry_state.attempt))
 
     # ---
 
     def _through(self, work: Work, stage: str, step: Callable[[], T]) -> T:
-        """One room: timed, logged, counted, with the patience that its errors deserve."""
+        """One stage: timed, logged, counted, with the patience that its errors deserve."""
         work.stage = stage
-        work.ticket.cancellation.check()
+        work.attempt.cancellation.check()
         started = time.monotonic()
-        with work.ticket.trace.stage(stage):
-            value = self._patience.run(stage, step, work.ticket.cancellation)
+        with work.attempt.trace.stage(stage):
+            value = self._retrier.run(stage, step, work.attempt.cancellation)
         seconds = time.monotonic() - started
         work.timings_s[stage] = round(seconds, 4)
-        self._metrics.passed(stage, seconds, work.ticket.trace.context)
+        self._metrics.passed(stage, seconds, work.attempt.trace.context)
         work.log.info(f"separation.{stage}", seconds=round(seconds, 4))
         return value
 
@@ -286,13 +288,13 @@ class Pipeline:
         """
         try:
             try:
-                return self._patience.run("encode", encode, work.ticket.cancellation)
+                return self._retrier.run("encode", encode, work.attempt.cancellation)
             except Cancelled as cancelled:
                 if cancelled.rejection is None:
                     raise
                 # It needs an outcome all the same, for as long as it is ours.
-                return self._patience.run("encode", encode, _WhileOurs(work.ticket))
+                return self._retrier.run("encode", encode, _WhileOurs(work.attempt))
         except Transient as error:
-            if not work.ticket.lease.is_open:
+            if not work.attempt.assignment.is_open:
                 raise Cancelled("partition gone") from error
             raise Fatal(f"outcomes can't be encoded: {error}") from error

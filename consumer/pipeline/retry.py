@@ -1,4 +1,4 @@
-"""What is tried again, how often and how patiently. To change that, change RULES.
+"""What is tried again, how often and how retried. To change that, change RULES.
 
 In place first: exponential waits with jitter, ended at once by the job's cancellation. What outlasts them while its
 dependency answers others goes through the retry topics; while the dependency is away for everyone, work waits for it
@@ -47,7 +47,7 @@ RULES: Mapping[type[Transient], Rule] = {
 Check = Callable[[], None]
 
 
-class Patience:
+class Retrier:
     """Runs steps by the rules."""
 
     def __init__(
@@ -58,7 +58,7 @@ class Patience:
         self._log = structlog.get_logger()
 
     def run(self, stage: str, step: Callable[[], T], cancel: Cancellation) -> T:
-        """The step's value. Raises what it raises; a Transient only after the rule's patience, outages not counted."""
+        """The step's value. Raises what it raises; a Transient only after the rule's attempts, outages not counted."""
         while True:
             failed_at: list[float] = []
             try:

@@ -17,7 +17,7 @@ from confluent_kafka import IsolationLevel, TopicPartition
 from confluent_kafka.admin import AdminClient, OffsetSpec
 from minio.error import S3Error
 
-from consumer.adapters.kafka.retrying import patiently
+from consumer.adapters.kafka.retrying import retried
 from consumer.core.events import DeadLetter, SeparationRequest, SeparationResult
 from harness.chaos.separator import STEMS, stem_wav
 from harness.platform import PATIENCE_S, Platform, wait_for
@@ -65,7 +65,7 @@ def judge(
     platform: Platform, sent: Sequence[Sent], sources: Mapping[str, bytes], belongs: Belongs = foretold
 ) -> list[Finding]:
     """Everything that is wrong once all is done. sources: object key → its bytes."""
-    wait_for(lambda: not patiently(lambda: undecided(platform), PATIENCE_S))
+    wait_for(lambda: not retried(lambda: undecided(platform), PATIENCE_S))
     outcomes = platform.read_outcomes()
     objects = Objects(platform)
     findings = [*_counts(sent, outcomes), *whole_manifests(objects)]

@@ -3,7 +3,7 @@
 CHAOS_CRASH=point:n     SIGKILL itself at the n-th passing of that point
 CHAOS_HOLD=point:n      stay there, from the n-th passing on, until CHAOS_RELEASE exists; CHAOS_HELD is made to say so
 CHAOS_ARMED             passings count once this file exists
-CHAOS_GATHER=n          the publisher waits until n partitions have something to publish
+CHAOS_GATHER=n          the committer waits until n partitions have something to publish
 CHAOS_MUTANT=name       one of `MUTANTS`: something done wrong, that the oracle has to find
 
 The product knows nothing of all this: its real objects are wrapped here.
@@ -31,7 +31,7 @@ from consumer.app.replica import Replica
 from consumer.app.wiring import make_replica
 from consumer.core.model import Job, ObjectFacts
 from consumer.core.ports import Commit
-from consumer.delivery.dispatcher import Ledger
+from consumer.delivery.dispatcher import Dispatcher
 from consumer.observability import logging as logs
 from consumer.separator.client import SeparatorClient
 from consumer.settings import LogSettings
@@ -127,7 +127,7 @@ def set_points() -> None:
     around(MinioStore, "fetch", lambda *_: "download")
     around(MinioStore, "create", lambda bucket, key, *_, **__: "manifest" if key.endswith(".json") else "upload")
     around(SeparatorClient, "separate", lambda *_, **__: "separate")
-    around(Ledger, "note_start", lambda ticket: "start")
+    around(Dispatcher, "note_start", lambda attempt: "start")
     around(KafkaOutbox, "publish", lambda commits: "publish" if any(c.messages for c in commits) else "note")
     separate = SeparatorClient.separate
 
@@ -148,15 +148,15 @@ def set_points() -> None:
 
 
 def gather(count: int) -> None:
-    offers = Ledger.offers
+    pending_commits = Dispatcher.pending_commits
 
-    def gathered(self: Ledger, timeout_s: float) -> Any:
-        while len(found := offers(self, timeout_s)) < count:
+    def gathered(self: Dispatcher, timeout_s: float) -> Any:
+        while len(found := pending_commits(self, timeout_s)) < count:
             time.sleep(0.02)
-        Ledger.offers = offers  # type: ignore[method-assign]
+        Dispatcher.pending_commits = pending_commits  # type: ignore[method-assign]
         return found
 
-    Ledger.offers = gathered  # type: ignore[method-assign]
+    Dispatcher.pending_commits = gathered  # type: ignore[method-assign]
 
 
 # --- what may be wrong ---

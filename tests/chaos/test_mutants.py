@@ -88,7 +88,7 @@ def test_dropped_dead_letter(new_traffic: NewTraffic) -> None:
     ids=["fresh", "captured"],
 )
 def test_fresh_membership(new_traffic: NewTraffic, mutant: dict[str, str], found: set[Kind]) -> None:
-    """A slow publisher whose partitions have moved on publishes for their new owner, unless membership is captured."""
+    """A slow committer whose partitions have moved on publishes for their new owner, unless membership is captured."""
     traffic = new_traffic()
     platform = traffic.platform
     held, release = platform.folder / "held", platform.folder / "release"

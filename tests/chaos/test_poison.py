@@ -86,12 +86,12 @@ def test_a_bad_deployment_stops_instead_of_emptying_the_topic(traffic: Traffic) 
     assert platform.lag() == 2 * MAX_UNEXPECTED_IN_A_ROW - len(letters)
 
 
-def held(traffic: Traffic, *, patience: timedelta | None = None, **environment: str) -> ReplicaProcess:
+def held(traffic: Traffic, *, retrier: timedelta | None = None, **environment: str) -> ReplicaProcess:
     """A replica at work on a job that does not end by itself, and whose deadline, if it has one, is that far off."""
     traffic.add_source("endless.wav", WAITS)
     replica = traffic.platform.start_replica(CHAOS_RELEASE=str(traffic.platform.folder / "never"), **environment)
     replica.wait_ready()
-    traffic.send_request(partition=0, source="endless.wav", deadline=patience and datetime.now(UTC) + patience)
+    traffic.send_request(partition=0, source="endless.wav", deadline=retrier and datetime.now(UTC) + retrier)
     traffic.flush()
     wait_for(lambda: replica.said("separation.fetch"))
     return replica

@@ -7,7 +7,7 @@ import pytest
 from confluent_kafka import Producer
 
 from consumer.core.events import SeparationRequest, SeparationResult, SourceObject
-from consumer.delivery.retry_headers import Redelivery, headers
+from consumer.delivery.retry_headers import RetryState, headers
 from harness.chaos.traffic import Traffic
 from harness.fakes import a_record
 from harness.platform import Platform, wait_for
@@ -30,9 +30,9 @@ def retry_at(platform: Platform, moment: datetime, *, partition: int) -> str:
         source=SourceObject(bucket=platform.source_bucket, key="song-0.wav"),
         requested_at=datetime.now(UTC),
     )
-    redelivery = Redelivery(topic=topic, partition=0, offset=10**6).failed("away", not_before=moment)
+    retry_state = RetryState(topic=topic, partition=0, offset=10**6).failed("away", not_before=moment)
     producer = Producer({"bootstrap.servers": platform.bootstrap_servers})
-    carried = list(headers(a_record(topic=topic), redelivery))
+    carried = list(headers(a_record(topic=topic), retry_state))
     producer.produce(f"{topic}.retry-1", platform.codec.encode(request), b"key", partition, headers=carried)
     assert producer.flush(30) == 0
     return request.request_id

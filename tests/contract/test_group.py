@@ -16,7 +16,7 @@ from structlog.testing import capture_logs
 
 from consumer.adapters.kafka.admin import KafkaAdmin
 from consumer.adapters.kafka.outbox import KafkaOutbox
-from consumer.adapters.kafka.retrying import patiently
+from consumer.adapters.kafka.retrying import retried
 from consumer.adapters.kafka.source import KafkaSource
 from consumer.core.errors import OwnershipLost, ProducerFenced
 from consumer.core.model import Message, Record, TopicPartition
@@ -74,7 +74,7 @@ class Real:
         self._number = 0
         admin = AdminClient({"bootstrap.servers": kafka.bootstrap_servers})
         for topic in (self.topic, self.results):
-            patiently(lambda topic=topic: admin.create_topics([NewTopic(topic, PARTITIONS, 1)])[topic].result(), 60.0)  # type: ignore[misc]
+            retried(lambda topic=topic: admin.create_topics([NewTopic(topic, PARTITIONS, 1)])[topic].result(), 60.0)  # type: ignore[misc]
         KafkaAdmin(self._settings).set_group_timing()
 
     def send(self, partition: int, *values: bytes) -> None:

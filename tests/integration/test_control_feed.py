@@ -8,8 +8,8 @@ from confluent_kafka import Producer
 from confluent_kafka.admin import AdminClient, NewPartitions, NewTopic
 
 from consumer.adapters.kafka import control_feed as module
-from consumer.adapters.kafka.control_feed import KafkaControl
-from consumer.adapters.kafka.retrying import patiently
+from consumer.adapters.kafka.control_feed import KafkaControlFeed
+from consumer.adapters.kafka.retrying import retried
 from consumer.core.errors import BrokerUnavailable
 from consumer.core.model import Record
 from consumer.settings import KafkaSettings
@@ -27,7 +27,7 @@ class Topic:
 
     def create(self, partitions: int) -> None:
         wanted = [NewTopic(self.name, partitions, 1)]
-        patiently(lambda: self.admin.create_topics(wanted)[self.name].result(30), PATIENCE_S)
+        retried(lambda: self.admin.create_topics(wanted)[self.name].result(30), PATIENCE_S)
 
     def send(self, *values: bytes, partition: int = 0, age_s: float = 0.0) -> None:
         producer = Producer({"bootstrap.servers": self.servers})
@@ -36,9 +36,9 @@ class Topic:
             producer.produce(self.name, value, partition=partition, timestamp=at_ms)
         assert producer.flush(30) == 0
 
-    def feed(self, *, max_records: int = 100) -> KafkaControl:
+    def feed(self, *, max_records: int = 100) -> KafkaControlFeed:
         settings = KafkaSettings(bootstrap_servers=self.servers)
-        return KafkaControl(settings, self.name, max_age_s=DAY_S, max_records=max_records)
+        return KafkaControlFeed(settings, self.name, max_age_s=DAY_S, max_records=max_records)
 
 
 @pytest.fixture
@@ -46,7 +46,7 @@ def topic(kafka: Kafka) -> Topic:
     return Topic(kafka.bootstrap_servers)
 
 
-def poll(feed: KafkaControl) -> Record | None:
+def poll(feed: KafkaControlFeed) -> Record | None:
     """As its follower does: a topic that is new may have no leader yet."""
     try:
         return feed.poll(0.1)
@@ -54,7 +54,7 @@ def poll(feed: KafkaControl) -> Record | None:
         return None
 
 
-def read(feed: KafkaControl) -> list[bytes | None]:
+def read(feed: KafkaControlFeed) -> list[bytes | None]:
     """All that was said before."""
     found: list[Record] = []
     wait_for(lambda: found.append(record) if (record := poll(feed)) else feed.is_caught_up)

@@ -11,10 +11,10 @@ from confluent_kafka import TopicPartition as KafkaPartition
 from confluent_kafka.admin import AdminClient
 
 from consumer.adapters.kafka.lag import KafkaLag
-from consumer.adapters.kafka.retrying import patiently
+from consumer.adapters.kafka.retrying import retried
 from consumer.core.model import TopicPartition
 from consumer.observability import lag as lag_module
-from consumer.observability.lag import Describe, PartitionLag
+from consumer.observability.lag import PartitionLag, RequestEstimator
 from consumer.settings import KafkaSettings
 from harness.clips import write_clip
 from harness.fakes import a_request
@@ -31,7 +31,7 @@ class Group:
         settings = KafkaSettings(
             bootstrap_servers=platform.bootstrap_servers, group_id=platform.environment["KAFKA_GROUP_ID"]
         )
-        self.kafka_lag = KafkaLag(settings, [self.topic, f"{self.topic}.retry-1"], Describe(platform.codec))
+        self.kafka_lag = KafkaLag(settings, [self.topic, f"{self.topic}.retry-1"], RequestEstimator(platform.codec))
         self.value = platform.codec.encode(a_request(duration_s=30.0))
         self._consumer = Consumer({
             "bootstrap.servers": platform.bootstrap_servers, "group.id": settings.group_id, "enable.auto.commit": False,
@@ -62,7 +62,7 @@ class Group:
 
     def commit(self, offset: int, *, partition: int = 0) -> None:
         position = KafkaPartition(self.topic, partition, offset)
-        patiently(lambda: self._consumer.commit(offsets=[position], asynchronous=False), PATIENCE_S)
+        retried(lambda: self._consumer.commit(offsets=[position], asynchronous=False), PATIENCE_S)
 
     def lag(self, partition: int = 0, *, topic: str | None = None) -> PartitionLag:
         found = {lag.partition: lag for lag in self.kafka_lag.read(patience_s=60.0).lags}

@@ -1,4 +1,4 @@
-"""Loop, ledger, offsets, publisher and retry topics together, in several replicas that come, go, die and come back.
+"""Loop, dispatcher, offsets, committer and retry topics together, in several replicas that come, go, die and come back.
 
 All of it is the product's own but Kafka, which is the one in memory, and time: nothing here waits.
 """
@@ -18,13 +18,13 @@ from consumer.core.errors import BrokerUnavailable, ProducerFenced, StoreUnavail
 from consumer.core.events import DeadLetter
 from consumer.core.model import Done, Message, Outcome
 from consumer.core.ports import Commit
-from consumer.delivery import committer as publisher_module
-from consumer.delivery.assignment import Offer, Ticket
-from consumer.delivery.committer import Publisher
-from consumer.delivery.dispatcher import Ledger
-from consumer.delivery.poll_loop import Loop
-from consumer.pipeline.failure_policy import Failure, Verdict
-from consumer.pipeline.stages.encode_outcome import Publish
+from consumer.delivery import committer as committer_module
+from consumer.delivery.assignment import Attempt, PendingCommit
+from consumer.delivery.committer import Committer
+from consumer.delivery.dispatcher import Dispatcher
+from consumer.delivery.poll_loop import PollLoop
+from consumer.pipeline.failure_policy import Failure, FailurePolicy
+from consumer.pipeline.stages.encode_outcome import EncodeOutcome
 from consumer.testing.broker import MemoryBroker, MemoryOutbox, MemorySource
 
 REQUESTS, RETRIES = "requests", ["requests.retry-1", "requests.retry-2"]
@@ -40,7 +40,7 @@ TROUBLES: list[Callable[[], Exception] | None] = [
 ]
 
 
-class Hasty(Ledger):
+class Hasty(Dispatcher):
     """Waits for nothing: in one thread nothing would come of it."""
 
     def _wait(self, condition: Callable[[], bool], timeout_s: float) -> None:
@@ -63,43 +63,48 @@ class Replica:
     """The parts of one that deliver, as `app` wires them; its work is done by hand."""
 
     broker: MemoryBroker
-    tickets: list[Ticket] = field(default_factory=list)
-    taken: list[Offer] = field(default_factory=list)  # by a publisher that is slow
+    attempts: list[Attempt] = field(default_factory=list)
+    taken: list[PendingCommit] = field(default_factory=list)  # by a committer that is slow
 
     def __post_init__(self) -> None:
         self.source, self.outbox = MemorySource(self.broker), Outbox(self.broker)
-        self.ledger = Hasty(self.source.membership)
-        self.loop = Loop(
-            self.source, self.ledger, topics=[REQUESTS], retry_topics=RETRIES, max_retry_delay_s=0.0, revoke_grace_s=0.0
+        self.dispatcher = Hasty(self.source.membership)
+        self.loop = PollLoop(
+            self.source,
+            self.dispatcher,
+            topics=[REQUESTS],
+            retry_topics=RETRIES,
+            max_retry_delay_s=0.0,
+            revoke_grace_s=0.0,
         )
-        self.publisher = Publisher(self.ledger, self.outbox, self.source, lambda _: None)
+        self.committer = Committer(self.dispatcher, self.outbox, self.source, lambda _: None)
         self.source.subscribe([REQUESTS, *RETRIES], self.loop)
 
     def step(self) -> None:
         self.loop.step(0)
 
     def take(self) -> None:
-        if ticket := self.ledger.next(0):
-            self.tickets.append(ticket)
-            ticket.cancellation.listen(lambda: self._abandon(ticket))
+        if attempt := self.dispatcher.next(0):
+            self.attempts.append(attempt)
+            attempt.cancellation.listen(lambda: self._abandon(attempt))
 
-    def _abandon(self, ticket: Ticket) -> None:
-        if ticket in self.tickets:
-            self.tickets.remove(ticket)
-            self.ledger.abandon(ticket)
+    def _abandon(self, attempt: Attempt) -> None:
+        if attempt in self.attempts:
+            self.attempts.remove(attempt)
+            self.dispatcher.abandon(attempt)
 
-    def settle(self, ticket: Ticket, outcome: Outcome) -> None:
-        self.tickets.remove(ticket)
-        self.ledger.settle(ticket, outcome)
+    def settle(self, attempt: Attempt, outcome: Outcome) -> None:
+        self.attempts.remove(attempt)
+        self.dispatcher.settle(attempt, outcome)
 
     def take_offers(self) -> None:
-        self.taken = self.taken or self.ledger.offers(0)
+        self.taken = self.taken or self.dispatcher.pending_commits(0)
 
     def publish(self, trouble: Exception | None) -> None:
-        offers, self.taken = self.taken or self.ledger.offers(0), []
-        if offers:
+        pending_commits, self.taken = self.taken or self.dispatcher.pending_commits(0), []
+        if pending_commits:
             self.outbox.trouble = trouble
-            self.publisher.publish(offers)
+            self.committer.publish(pending_commits)
             self.outbox.trouble = None
 
 
@@ -111,13 +116,13 @@ class Group(RuleBasedStateMachine):
         self.logs = capture_logs()
         self.logs.__enter__()
         self.patch = pytest.MonkeyPatch()
-        self.patch.setattr(publisher_module, "_RETRY_S", 0.0)
+        self.patch.setattr(committer_module, "_RETRY_S", 0.0)
         self.broker = MemoryBroker(REQUESTS, *RETRIES, partitions=PARTITIONS, is_classic=is_classic)
-        publish = Publish(
+        publish = EncodeOutcome(
             codec=CODEC, results_topic="results", dead_letter_topic="letters", retry_topics=RETRIES,
             retry_delays_s=[0.0, 0.0], version="1",
         )  # fmt: skip
-        self.verdict = Verdict(publish)
+        self.failure_policy = FailurePolicy(publish)
         self.alive: list[Replica] = [Replica(self.broker)]
         self.given_up: list[Replica] = []
         self.sent: list[tuple[int, int]] = []
@@ -172,9 +177,9 @@ class Group(RuleBasedStateMachine):
     def finish(self, data: st.DataObject, ends_well: list[bool]) -> None:
         """Some of what is at work, in any order."""
         replica = self.a_replica(data)
-        for well in ends_well[: len(replica.tickets)]:
-            ticket = data.draw(st.sampled_from(replica.tickets))
-            replica.settle(ticket, self.outcome(ticket, ends_well=well))
+        for well in ends_well[: len(replica.attempts)]:
+            attempt = data.draw(st.sampled_from(replica.attempts))
+            replica.settle(attempt, self.outcome(attempt, ends_well=well))
 
     @rule(data=st.data(), trouble=st.sampled_from(TROUBLES))
     def go_through(self, data: st.DataObject, trouble: Callable[[], Exception] | None) -> None:
@@ -183,18 +188,18 @@ class Group(RuleBasedStateMachine):
         for _ in range(20):
             replica.step()
             replica.take()
-        for ticket in list(replica.tickets):
-            replica.settle(ticket, self.outcome(ticket, ends_well=ticket.record.offset % 3 > 0))
+        for attempt in list(replica.attempts):
+            replica.settle(attempt, self.outcome(attempt, ends_well=attempt.record.offset % 3 > 0))
         replica.publish(trouble() if trouble else None)
 
-    def outcome(self, ticket: Ticket, *, ends_well: bool) -> Outcome:
-        origin = ticket.redelivery
+    def outcome(self, attempt: Attempt, *, ends_well: bool) -> Outcome:
+        origin = attempt.retry_state
         if ends_well:
             value = b"%d %d" % (origin.partition, origin.offset)
-            return Done(result=Message(topic="results", key=ticket.record.key, value=value))
-        self.verdict.note_success()  # how many may fail in a row is not what this is about
-        failure = Failure(error=StoreUnavailable("away"), ticket=ticket, stage="fetch", request_id=None)
-        outcome = self.verdict.on(failure)
+            return Done(result=Message(topic="results", key=attempt.record.key, value=value))
+        self.failure_policy.note_success()  # how many may fail in a row is not what this is about
+        failure = Failure(error=StoreUnavailable("away"), attempt=attempt, stage="fetch", request_id=None)
+        outcome = self.failure_policy.on(failure)
         assert outcome
         return outcome
 
@@ -233,8 +238,8 @@ class Group(RuleBasedStateMachine):
         for _ in range(20 + 12 * len(self.sent)):
             last.step()
             last.take()
-            for ticket in list(last.tickets):
-                last.settle(ticket, self.outcome(ticket, ends_well=True))
+            for attempt in list(last.attempts):
+                last.settle(attempt, self.outcome(attempt, ends_well=True))
             last.publish(None)
         for replica in self.given_up:  # too late: whatever they still hold comes to nothing
             replica.publish(None)

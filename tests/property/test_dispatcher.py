@@ -8,9 +8,9 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 
 from consumer.core.model import Done, Message, Record, TopicPartition
 from consumer.core.ports import EndOfPartition, Position
-from consumer.delivery.assignment import Offer, Ticket
-from consumer.delivery.dispatcher import Ledger
-from harness.fakes import a_record, a_redelivery
+from consumer.delivery.assignment import Attempt, PendingCommit
+from consumer.delivery.dispatcher import Dispatcher
+from harness.fakes import a_record, a_retry_state
 
 PARTITIONS = (TopicPartition("t", 0), TopicPartition("t", 1))
 partitions = st.sampled_from(PARTITIONS)
@@ -27,13 +27,13 @@ class Group(RuleBasedStateMachine):
     def __init__(self) -> None:
         super().__init__()
         self.generation = 0
-        self.ledger = Ledger(lambda: Membership(self.generation))
+        self.dispatcher = Dispatcher(lambda: Membership(self.generation))
         self.owned_since: dict[TopicPartition, int] = {}
         self.reading_at: dict[TopicPartition, int] = {}
         self.committed: dict[TopicPartition, Position] = {}
         self.published: dict[TopicPartition, list[int]] = {p: [] for p in PARTITIONS}
-        self.tickets: list[Ticket] = []
-        self.offers: list[Offer] = []
+        self.attempts: list[Attempt] = []
+        self.pending_commits: list[PendingCommit] = []
         self.log: dict[TopicPartition, list[Record]] = {}
 
     @initialize(is_classic=st.booleans(), keys=st.lists(st.sampled_from([None, b"a", b"b"]), min_size=1, max_size=8))
@@ -57,65 +57,67 @@ class Group(RuleBasedStateMachine):
     def _read_from_committed(self, partition: TopicPartition) -> None:
         position = self.committed.get(partition)
         self.reading_at[partition] = position.offset if position else 0
-        self.ledger.open([partition])
+        self.dispatcher.open([partition])
 
     @rule(partition=partitions)
     def revoke(self, partition: TopicPartition) -> None:
         if self.owned_since.pop(partition, None) is not None:
             self.generation += 1
-            self.ledger.close([partition], "revoked")
+            self.dispatcher.close([partition], "revoked")
 
     @rule(partition=partitions)
     def read(self, partition: TopicPartition) -> None:
         if partition not in self.owned_since:
             return
-        if self.ledger.needs_position(partition):
-            self.ledger.begin(partition, self.committed.get(partition))
+        if self.dispatcher.needs_position(partition):
+            self.dispatcher.begin(partition, self.committed.get(partition))
         coming = [r for r in self.log[partition] if r.offset >= self.reading_at[partition]]
         if coming:
             self.reading_at[partition] = coming[0].offset + 1
-            self.ledger.admit(coming[0], a_redelivery(coming[0]))
+            self.dispatcher.admit(coming[0], a_retry_state(coming[0]))
         else:
-            self.ledger.reach(EndOfPartition(topic_partition=partition, offset=self.end(partition)))
+            self.dispatcher.reach(EndOfPartition(topic_partition=partition, offset=self.end(partition)))
 
     def end(self, partition: TopicPartition) -> int:
         return self.log[partition][-1].offset + 2  # behind the last record there is a marker
 
     @rule()
     def dispatch(self) -> None:
-        if ticket := self.ledger.next(0):
-            assert ticket.record.topic_partition in self.owned_since
-            at_work = [t for t in self.tickets if t.lease.is_open]
-            assert ticket.record.key is None or ticket.record.key not in [t.record.key for t in at_work]
-            assert ticket.record.offset not in [t.record.offset for t in at_work if t.lease is ticket.lease]
-            self.tickets.append(ticket)
+        if attempt := self.dispatcher.next(0):
+            assert attempt.record.topic_partition in self.owned_since
+            at_work = [t for t in self.attempts if t.assignment.is_open]
+            assert attempt.record.key is None or attempt.record.key not in [t.record.key for t in at_work]
+            assert attempt.record.offset not in [t.record.offset for t in at_work if t.assignment is attempt.assignment]
+            self.attempts.append(attempt)
 
-    @precondition(lambda self: self.tickets)
+    @precondition(lambda self: self.attempts)
     @rule(data=st.data())
     def finish(self, data: st.DataObject) -> None:
-        ticket = self.tickets.pop(data.draw(st.integers(0, len(self.tickets) - 1)))
-        if not ticket.lease.is_open and data.draw(st.booleans()):
-            self.ledger.abandon(ticket)
+        attempt = self.attempts.pop(data.draw(st.integers(0, len(self.attempts) - 1)))
+        if not attempt.assignment.is_open and data.draw(st.booleans()):
+            self.dispatcher.abandon(attempt)
             return
-        record = ticket.record
-        self.ledger.settle(ticket, Done(result=Message(topic="results", key=record.key, value=b"%d" % record.offset)))
+        record = attempt.record
+        self.dispatcher.settle(
+            attempt, Done(result=Message(topic="results", key=record.key, value=b"%d" % record.offset))
+        )
 
     @rule()
     def take_offers(self) -> None:
-        if not self.offers:
-            self.offers = self.ledger.offers(0)
+        if not self.pending_commits:
+            self.pending_commits = self.dispatcher.pending_commits(0)
 
     @rule()
     def publish(self) -> None:
-        for offer in self.offers:
-            if self._broker_takes(offer):
-                self.ledger.confirm(offer)
+        for pending in self.pending_commits:
+            if self._broker_takes(pending):
+                self.dispatcher.confirm(pending)
             else:
-                self.ledger.refuse(offer)
-        self.offers = []
+                self.dispatcher.refuse(pending)
+        self.pending_commits = []
 
-    def _broker_takes(self, offer: Offer) -> bool:
-        commit = offer.commit
+    def _broker_takes(self, pending: PendingCommit) -> bool:
+        commit = pending.commit
         since = self.owned_since.get(commit.partition)
         if since is None or commit.membership.generation < (self.generation if self.is_classic else since):
             return False
@@ -129,14 +131,14 @@ class Group(RuleBasedStateMachine):
 
     @rule()
     def follow_refusals(self) -> None:
-        for partition in self.ledger.take_refused():
+        for partition in self.dispatcher.take_refused():
             if partition in self.owned_since:
                 self._read_from_committed(partition)
 
     @invariant()
     def counts(self) -> None:
-        assert self.ledger.in_flight() == sum(ticket.lease.is_open for ticket in self.tickets)
-        assert set(self.ledger.partitions()) <= set(self.owned_since)
+        assert self.dispatcher.in_flight() == sum(attempt.assignment.is_open for attempt in self.attempts)
+        assert set(self.dispatcher.partitions()) <= set(self.owned_since)
 
     def teardown(self) -> None:
         """Left alone with all partitions, the replica settles each record, and each exactly once."""
@@ -148,17 +150,17 @@ class Group(RuleBasedStateMachine):
             for partition in PARTITIONS:
                 self.read(partition)
             self.dispatch()
-            for ticket in self.tickets:
-                self.ledger.settle(ticket, Done(result=Message(
-                    topic="results", key=None, value=b"%d" % ticket.record.offset)))  # fmt: skip
-            self.tickets.clear()
+            for attempt in self.attempts:
+                self.dispatcher.settle(attempt, Done(result=Message(
+                    topic="results", key=None, value=b"%d" % attempt.record.offset)))  # fmt: skip
+            self.attempts.clear()
             self.take_offers()
             self.publish()
             self.follow_refusals()
         for partition in PARTITIONS:
             assert self.published[partition] == [record.offset for record in self.log[partition]]
             assert self.committed[partition].offset == self.end(partition)
-        assert self.ledger.is_quiet()
+        assert self.dispatcher.is_quiet()
 
 
 class TestGroup(Group.TestCase):

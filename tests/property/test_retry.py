@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from consumer.core.cancellation import Cancellation
 from consumer.core.errors import Cancelled, StoreUnavailable, Transient
 from consumer.pipeline import retry
-from consumer.pipeline.retry import RULES, Patience, Rule
+from consumer.pipeline.retry import RULES, Retrier, Rule
 
 RULE = st.builds(
     lambda attempts, first_s, factor: Rule(attempts=attempts, first_wait_s=first_s, max_wait_s=first_s * factor),
@@ -56,7 +56,7 @@ def test_patience_is_bounded_and_grows(rule: Rule) -> None:
     step, calls = failing(10**9)
     clock = Clock()
     with the_only_rule(rule), pytest.raises(StoreUnavailable):
-        Patience({}).run("fetch", step, clock)
+        Retrier({}).run("fetch", step, clock)
     assert len(calls) == rule.attempts
     assert len(clock.slept_s) == rule.attempts - 1
     for number, slept_s in enumerate(clock.slept_s):
@@ -70,10 +70,10 @@ def test_a_step_that_recovers_in_time_succeeds(rule: Rule, failures: int) -> Non
     step, calls = failing(failures)
     with the_only_rule(rule):
         if failures < rule.attempts:
-            assert Patience({}).run("fetch", step, Clock()) == "done"
+            assert Retrier({}).run("fetch", step, Clock()) == "done"
         else:
             with pytest.raises(StoreUnavailable):
-                Patience({}).run("fetch", step, Clock())
+                Retrier({}).run("fetch", step, Clock())
     assert len(calls) == min(failures + 1, rule.attempts)
 
 
@@ -82,7 +82,7 @@ def test_a_cancelled_job_is_not_tried_again(rule: Rule, cancelled_after: int) ->
     """Once the job is cancelled, no further attempt is made."""
     step, calls = failing(10**9)
     with the_only_rule(rule), pytest.raises((Cancelled, StoreUnavailable)) as caught:
-        Patience({}).run("fetch", step, Clock(cancelled_after))
+        Retrier({}).run("fetch", step, Clock(cancelled_after))
     assert len(calls) == min(cancelled_after, rule.attempts)
     assert caught.type is (Cancelled if cancelled_after < rule.attempts else StoreUnavailable)
 
@@ -99,7 +99,7 @@ def test_an_outage_uses_up_no_attempt(away: int, failures: int) -> None:
 
     clock = Clock()
     clock.start_clock(1000.0)
-    assert Patience({StoreUnavailable: check}).run("fetch", step, clock) == "done"
+    assert Retrier({StoreUnavailable: check}).run("fetch", step, clock) == "done"
     assert len(calls) == failures + 1
     # It never really slept: what is given back is what passed, not what was to be slept.
     assert 995 < (clock.remaining_s() or 0) <= 1000.1

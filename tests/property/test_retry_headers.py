@@ -7,9 +7,9 @@ from hypothesis import strategies as st
 from consumer.adapters.avro.codec import AvroCodec
 from consumer.core.errors import Code
 from consumer.delivery.assignment import format_note, parse_note
-from consumer.delivery.retry_headers import MAX_BYTES, PREFIX, Redelivery, headers, parse, senders_headers
-from consumer.pipeline.stages.encode_outcome import Publish
-from harness.fakes import a_record, a_redelivery
+from consumer.delivery.retry_headers import MAX_BYTES, PREFIX, RetryState, headers, parse, senders_headers
+from consumer.pipeline.stages.encode_outcome import EncodeOutcome
+from harness.fakes import a_record, a_retry_state
 
 MOMENTS = st.integers(0, 7 * 10**12).map(lambda ms: datetime.fromtimestamp(ms / 1000, UTC))
 HEADERS = st.lists(st.tuples(st.text(max_size=8), st.none() | st.binary(max_size=8)), max_size=4).map(tuple)
@@ -22,8 +22,8 @@ JSON = st.recursive(
 NAMES = ("attempt", "not_before_ms", "history", "topic", "partition", "offset", "timestamp_ms")
 
 
-def through_kafka(redelivery: Redelivery, before: tuple = ()) -> Redelivery:
-    carried = headers(a_record(headers=before), redelivery)
+def through_kafka(retry_state: RetryState, before: tuple = ()) -> RetryState:
+    carried = headers(a_record(headers=before), retry_state)
     return parse(a_record(topic="separation.requests.retry-1", offset=99, headers=carried), is_redelivery=True)
 
 
@@ -32,42 +32,42 @@ def through_kafka(redelivery: Redelivery, before: tuple = ()) -> Redelivery:
 def test_what_a_record_went_through_travels_along(errors: list[str], moments: tuple, senders: tuple) -> None:
     """Attempts and origin survive any number of rounds; the sender's headers stay as they were, ours stay small."""
     due, timestamp = moments
-    redelivery = Redelivery(topic="separation.requests", partition=3, offset=2**62, timestamp=timestamp)
+    retry_state = RetryState(topic="separation.requests", partition=3, offset=2**62, timestamp=timestamp)
     for number, error in enumerate(errors, 1):
-        redelivery = through_kafka(redelivery.failed(error, not_before=due), senders)
-        assert redelivery.attempt == number + 1
-    carried = headers(a_record(headers=senders), redelivery)
+        retry_state = through_kafka(retry_state.failed(error, not_before=due), senders)
+        assert retry_state.attempt == number + 1
+    carried = headers(a_record(headers=senders), retry_state)
     assert carried[:-1] == senders
     assert len(carried[-1][1] or b"") <= MAX_BYTES
     assert senders_headers(a_record(headers=carried)) == senders
-    assert redelivery == Redelivery(
+    assert retry_state == RetryState(
         attempt=len(errors) + 1,
         not_before=due,
-        history=redelivery.history,
+        history=retry_state.history,
         topic="separation.requests",
         partition=3,
         offset=2**62,
         timestamp=timestamp,
     )
     first, last = (error.replace("\n", " ")[:200] for error in (errors[0], errors[-1]))
-    assert redelivery.history[0] == first
-    assert redelivery.history[-1] == last
+    assert retry_state.history[0] == first
+    assert retry_state.history[-1] == last
 
 
 def check_hostile(raw: bytes) -> None:
     record = a_record(topic="separation.requests.retry-1", headers=((f"{PREFIX}redelivery", raw),))
-    redelivery = parse(record, is_redelivery=True)
-    assert redelivery.attempt >= 1
-    assert (redelivery.not_before is None) or redelivery.not_before.tzinfo is UTC
-    publish = Publish(
+    retry_state = parse(record, is_redelivery=True)
+    assert retry_state.attempt >= 1
+    assert (retry_state.not_before is None) or retry_state.not_before.tzinfo is UTC
+    publish = EncodeOutcome(
         codec=AvroCodec(), results_topic="r", dead_letter_topic="d", retry_topics=(), retry_delays_s=(), version="1"
     )
     letter = publish.dead_letter(
-        record, redelivery, publish.exhausted(redelivery, "away", "fetch"), stage="fetch",
-        attempts=redelivery.attempt, request_id=None,
+        record, retry_state, publish.exhausted(retry_state, "away", "fetch"), stage="fetch",
+        attempts=retry_state.attempt, request_id=None,
     )  # fmt: skip
     assert letter.code == Code.RETRIES_EXHAUSTED
-    headers(record, redelivery.failed("away", not_before=datetime.now(UTC)))
+    headers(record, retry_state.failed("away", not_before=datetime.now(UTC)))
 
 
 @given(st.binary(max_size=MAX_BYTES + 10) | JSON.map(lambda value: json.dumps(value).encode()))
@@ -117,7 +117,7 @@ def test_strange_values_do_no_harm(said: dict, name: str, data: st.DataObject) -
 def test_a_strangers_header_means_nothing(raw: bytes) -> None:
     """Only a record of a retry topic is believed; in any other our header is as good as absent."""
     record = a_record(offset=7, headers=((f"{PREFIX}redelivery", raw),))
-    assert parse(record, is_redelivery=False) == a_redelivery(record)
+    assert parse(record, is_redelivery=False) == a_retry_state(record)
 
 
 @given(st.dictionaries(st.integers(0, 2**40), st.integers(-3, 9)), st.integers(0, 2**40))

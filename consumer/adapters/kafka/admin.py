@@ -13,7 +13,7 @@ from confluent_kafka.admin import (  # type: ignore[attr-defined]
 )
 
 from consumer.adapters.kafka.config import connect, producer_config
-from consumer.adapters.kafka.retrying import is_passing, patiently
+from consumer.adapters.kafka.retrying import is_transient, retried
 from consumer.core.errors import BrokerUnavailable, Fatal
 from consumer.settings import KafkaSettings, TopicSettings
 
@@ -61,13 +61,13 @@ class KafkaAdmin:
                 if answer is None or _code(answer) == KafkaError.TOPIC_ALREADY_EXISTS:
                     told[name] = _THERE if answer else "created"
                     del left[name]
-                elif not is_passing(answer):
+                elif not is_transient(answer):
                     raise Fatal(f"topic {name}: {_told(answer)}") from answer
             if passing := next((answer for name, answer in answers.items() if name in left), None):
                 raise passing
 
         try:
-            patiently(create, _PATIENCE_S)
+            retried(create, _PATIENCE_S)
         except KafkaException as error:
             raise _away(error) from error
         there = self.partitions() if _THERE in told.values() else {}
@@ -100,9 +100,9 @@ class KafkaAdmin:
             self._client.incremental_alter_configs([resource], request_timeout=_REQUEST_S)[resource].result()
 
         try:
-            patiently(set_it, _PATIENCE_S)
+            retried(set_it, _PATIENCE_S)
         except KafkaException as error:
-            if is_passing(error):
+            if is_transient(error):
                 raise _away(error) from error
             return (
                 f"group {self._settings.group_id}: left at the broker's timing ({_told(error)});"

@@ -16,7 +16,7 @@ _REQUEST_S = 5.0
 _LOOK_FOR_TOPIC_S, _LOOK_FOR_PARTITIONS_S = 5.0, 60.0
 
 
-class KafkaControl:
+class KafkaControlFeed:
     """See ports.ControlFeed. Of what was said before, the last max_age_s and max_records a partition are read."""
 
     def __init__(self, settings: KafkaSettings, topic: str, *, max_age_s: float, max_records: int) -> None:

@@ -22,7 +22,7 @@ _DELIVERY_S = 60.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Filed:
+class DeadLetterEntry:
     """A record of the dead-letter topic, at its partition and offset there; `letter` is None where it is no letter."""
 
     partition: int
@@ -35,14 +35,14 @@ class Filed:
         return f"{self.partition}:{self.offset}"
 
 
-class KafkaLetters:
+class KafkaDeadLetters:
     """Every method raises BrokerUnavailable where no broker answers as it should."""
 
     def __init__(self, settings: KafkaSettings, topic: str, codec: AvroCodec) -> None:
         self._settings, self._topic, self._codec = settings, topic, codec
         self._producer: Producer | None = None
 
-    def read(self) -> Iterator[Filed]:
+    def read(self) -> Iterator[DeadLetterEntry]:
         """All that are there now, partition by partition in their order; committed ones only. No group is joined."""
         config = common_config(self._settings) | self._settings.properties | {
             "group.id": "unused",
@@ -68,7 +68,7 @@ class KafkaLetters:
     def _span(self, consumer: Consumer, partition: int) -> tuple[int, int, int]:
         return partition, *consumer.get_watermark_offsets(KafkaPartition(self._topic, partition), timeout=_REQUEST_S)
 
-    def _read(self, consumer: Consumer, partition: int, begin: int, end: int) -> Iterator[Filed]:
+    def _read(self, consumer: Consumer, partition: int, begin: int, end: int) -> Iterator[DeadLetterEntry]:
         consumer.assign([KafkaPartition(self._topic, partition, begin)])
         while begin < end:
             message = consumer.poll(_SILENCE_S)
@@ -84,7 +84,7 @@ class KafkaLetters:
                 letter = self._codec.decode(DeadLetter, record.value)
             except Rejected:
                 letter = None
-            yield Filed(partition=partition, offset=record.offset, at=record.timestamp, letter=letter)
+            yield DeadLetterEntry(partition=partition, offset=record.offset, at=record.timestamp, letter=letter)
 
     def send(self, message: Message) -> None:
         """Returns once the brokers have it, once, however often that had to be tried."""

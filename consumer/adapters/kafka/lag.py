@@ -23,10 +23,10 @@ from confluent_kafka import TopicPartition as KafkaPartition
 from confluent_kafka.admin import AdminClient, OffsetSpec  # type: ignore[attr-defined]
 
 from consumer.adapters.kafka.config import connect, producer_config, reader_config
-from consumer.adapters.kafka.retrying import patiently
+from consumer.adapters.kafka.retrying import retried
 from consumer.core.errors import BrokerUnavailable
 from consumer.core.model import TopicPartition
-from consumer.observability.lag import Backlog, Tail, Waiting
+from consumer.observability.lag import Backlog, PendingRecord, UnfinishedLog
 from consumer.settings import KafkaSettings
 
 INTERVAL_S = 0.5
@@ -37,7 +37,7 @@ _METADATA_S = 5.0
 _BATCH = 500
 
 # What a request's bytes say: its model, and its seconds of audio (None: it does not say; 0: it will be refused).
-Describe = Callable[[bytes | None], tuple[str, float | None]]
+RequestEstimator = Callable[[bytes | None], tuple[str, float | None]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +56,7 @@ class _Offsets:
 class KafkaLag:
     """`start` it, and ask for `backlog` as often as you like; or `read` once."""
 
-    def __init__(self, settings: KafkaSettings, topics: Collection[str], describe: Describe) -> None:
+    def __init__(self, settings: KafkaSettings, topics: Collection[str], describe: RequestEstimator) -> None:
         self._group, self._topics, self._describe = settings.group_id, frozenset(topics), describe
         self._config = reader_config(settings) | {
             "group.id": settings.group_id,  # nothing is subscribed or committed: it is never a member
@@ -68,7 +68,7 @@ class KafkaLag:
         }  # fmt: skip
         self._consumer = connect(Consumer, self._config, "lag")
         self._admin = connect(AdminClient, producer_config(settings), "lag")
-        self._tails: dict[TopicPartition, Tail] = {}
+        self._logs: dict[TopicPartition, UnfinishedLog] = {}
         self._reading: set[TopicPartition] = set()
         self._known: list[TopicPartition] = []
         self._known_at = float("-inf")
@@ -90,7 +90,7 @@ class KafkaLag:
     def read(self, *, patience_s: float = 0.0) -> Backlog:
         """The figures now; a cluster that is only getting ready is asked again. Raises BrokerUnavailable."""
         try:
-            return patiently(self._read, patience_s)
+            return retried(self._read, patience_s)
         except KafkaException as error:
             told = str(error.args[0].str())
             raise BrokerUnavailable(f"KAFKA_BOOTSTRAP_SERVERS: no broker answers as it should ({told})") from error
@@ -115,12 +115,12 @@ class KafkaLag:
         """By another client: one that met a partition without a leader may never read it again (librdkafka #5430)."""
         self._consumer.close()
         self._consumer = connect(Consumer, self._config, "lag")
-        self._tails.clear()
+        self._logs.clear()
         self._reading.clear()
 
     def _read(self) -> Backlog:
         offsets = self._offsets(self._partitions())
-        for gone in self._tails.keys() - offsets.keys():
+        for gone in self._logs.keys() - offsets.keys():
             self._forget(gone)
         for partition, found in offsets.items():
             self._follow(partition, found)
@@ -129,7 +129,7 @@ class KafkaLag:
             if time.monotonic() > deadline:
                 raise BrokerUnavailable(f"{behind[0].topic} [{behind[0].partition}] can't be read")
             self._listen(0.05)
-        lags = [self._tails[partition].lag(partition, found.end) for partition, found in sorted(offsets.items())]
+        lags = [self._logs[partition].lag(partition, found.end) for partition, found in sorted(offsets.items())]
         return Backlog(lags=lags, taken_at=time.monotonic())
 
     def _partitions(self) -> list[TopicPartition]:
@@ -169,19 +169,19 @@ class KafkaLag:
 
     def _follow(self, partition: TopicPartition, offsets: _Offsets) -> None:
         """Bring a partition's tail to where the group stands, and have the rest read."""
-        tail = self._tails.get(partition)
+        tail = self._logs.get(partition)
         went_back = tail is not None and (offsets.floor < tail.start or offsets.end < tail.read_to)
         is_left_behind = tail is not None and partition not in self._reading and offsets.floor > tail.read_to
         if tail is None or went_back or is_left_behind:
             self._forget(partition)
-            tail = self._tails[partition] = Tail(offsets.floor)
+            tail = self._logs[partition] = UnfinishedLog(offsets.floor)
         tail.settle(offsets.floor)
         if partition not in self._reading and tail.is_roomy:
             self._consumer.incremental_assign([KafkaPartition(*partition, tail.read_to)])
             self._reading.add(partition)
 
     def _forget(self, partition: TopicPartition) -> None:
-        self._tails.pop(partition, None)
+        self._logs.pop(partition, None)
         self._stop_reading(partition)
 
     def _stop_reading(self, partition: TopicPartition) -> None:
@@ -191,13 +191,13 @@ class KafkaLag:
             self._consumer.incremental_unassign([KafkaPartition(*partition)])
 
     def _has_read(self, partition: TopicPartition, offsets: _Offsets) -> bool:
-        tail = self._tails[partition]
+        tail = self._logs[partition]
         return tail.read_to >= offsets.end or partition not in self._reading
 
     def _listen(self, timeout_s: float) -> None:
         for message in self._consumer.consume(_BATCH, timeout_s):
             partition = TopicPartition(message.topic() or "", message.partition() or 0)
-            tail = self._tails.get(partition)
+            tail = self._logs.get(partition)
             if tail is None or partition not in self._reading:
                 continue
             error = message.error()
@@ -208,11 +208,11 @@ class KafkaLag:
             if tail.is_full:
                 self._stop_reading(partition)
 
-    def _waiting(self, message: KafkaMessage) -> Waiting:
+    def _waiting(self, message: KafkaMessage) -> PendingRecord:
         kind, millis = message.timestamp()
         value = message.value()
         model, audio_s = self._describe(value if isinstance(value, bytes) else None)
-        return Waiting(
+        return PendingRecord(
             offset=message.offset() or 0,
             at_s=time.time() if kind == TIMESTAMP_NOT_AVAILABLE else millis / 1000,
             model=model,

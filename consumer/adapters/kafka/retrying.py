@@ -12,7 +12,7 @@ from confluent_kafka import KafkaError, KafkaException
 from tenacity import Retrying, retry_if_exception, stop_after_delay, wait_fixed
 
 AGAIN_S = 0.2
-PASSING = frozenset(
+TRANSIENT = frozenset(
     {
         KafkaError._ALL_BROKERS_DOWN,
         KafkaError._RESOLVE,
@@ -45,13 +45,16 @@ PASSING = frozenset(
 T = TypeVar("T")
 
 
-def is_passing(error: BaseException) -> bool:
+def is_transient(error: BaseException) -> bool:
     """Whether the same question may well be answered a moment later."""
-    return isinstance(error, KafkaException) and error.args[0].code() in PASSING
+    return isinstance(error, KafkaException) and error.args[0].code() in TRANSIENT
 
 
-def patiently(ask: Callable[[], T], patience_s: float) -> T:
+def retried(ask: Callable[[], T], patience_s: float) -> T:
     """The answer. Raises KafkaException with what does not pass, or has not passed within patience_s."""
     return Retrying(
-        retry=retry_if_exception(is_passing), stop=stop_after_delay(patience_s), wait=wait_fixed(AGAIN_S), reraise=True
+        retry=retry_if_exception(is_transient),
+        stop=stop_after_delay(patience_s),
+        wait=wait_fixed(AGAIN_S),
+        reraise=True,
     )(ask)

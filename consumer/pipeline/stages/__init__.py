@@ -1,1 +1,1 @@
-"""The rooms. Each takes one frozen value and returns the next; none logs, counts, retries or knows a vendor."""
+"""The stages. Each takes one frozen value and returns the next; none logs, counts, retries or knows a vendor."""

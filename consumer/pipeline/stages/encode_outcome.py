@@ -8,14 +8,14 @@ from consumer.core.errors import Code, Rejected
 from consumer.core.events import DeadLetter, Header, SeparationResult
 from consumer.core.model import DeadLettered, Done, Message, Record, Retry, StoredStems
 from consumer.core.ports import Codec
-from consumer.delivery.retry_headers import Redelivery, headers, senders_headers
+from consumer.delivery.retry_headers import RetryState, headers, senders_headers
 
 _MAX_MESSAGE_CHARACTERS = 4000
 _MAX_KEPT_KEY_BYTES = 64 << 10  # of a record that is too large for the dead-letter topic
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Publish:
+class EncodeOutcome:
     """retry_topics and retry_delays_s: one each, in order."""
 
     codec: Codec
@@ -44,23 +44,23 @@ class Publish:
         audio_s = 0.0 if stored.deduplicated else manifest.source.duration_s
         return Done(result=message, audio_s=audio_s, deduplicated=stored.deduplicated)
 
-    def retry(self, record: Record, redelivery: Redelivery, error: str, stage: str) -> Retry | None:
+    def retry(self, record: Record, retry_state: RetryState, error: str, stage: str) -> Retry | None:
         """To the next retry topic; None after the last one."""
-        index = redelivery.attempt - 1
+        index = retry_state.attempt - 1
         if index >= len(self.retry_topics):
             return None
         due = datetime.now(UTC) + timedelta(seconds=self.retry_delays_s[index])
-        following = redelivery.failed(f"{stage}: {error}", not_before=due)
+        following = retry_state.failed(f"{stage}: {error}", not_before=due)
         message = Message(
             topic=self.retry_topics[index], key=record.key, value=record.value, headers=headers(record, following)
         )
         return Retry(message=message, stage=stage)
 
-    def exhausted(self, redelivery: Redelivery, error: str, stage: str) -> Rejected:
+    def exhausted(self, retry_state: RetryState, error: str, stage: str) -> Rejected:
         """What a record that no retry topic is left for is rejected with: the whole history."""
-        told = [*redelivery.history, f"{stage}: {error}"]
-        numbers = [*range(redelivery.attempt - len(told) + 1, redelivery.attempt + 1)]
-        if redelivery.history:
+        told = [*retry_state.history, f"{stage}: {error}"]
+        numbers = [*range(retry_state.attempt - len(told) + 1, retry_state.attempt + 1)]
+        if retry_state.history:
             numbers[0] = 1  # of a long history the first entry was kept and some after it were not
         lines = "; ".join(f"attempt {number}: {entry}" for number, entry in zip(numbers, told, strict=True))
         return Rejected(Code.RETRIES_EXHAUSTED, lines)
@@ -68,7 +68,7 @@ class Publish:
     def dead_letter(
         self,
         record: Record,
-        redelivery: Redelivery,
+        retry_state: RetryState,
         rejected: Rejected,
         *,
         stage: str,
@@ -85,10 +85,10 @@ class Publish:
             original_key=record.key,
             original_value=record.value,
             original_headers=tuple(Header(key=k, value=v) for k, v in senders_headers(record)),
-            topic=redelivery.topic,
-            partition=redelivery.partition,
-            offset=redelivery.offset,
-            timestamp=redelivery.timestamp,
+            topic=retry_state.topic,
+            partition=retry_state.partition,
+            offset=retry_state.offset,
+            timestamp=retry_state.timestamp,
             failed_at=datetime.now(UTC),
             consumer_version=self.version,
         )

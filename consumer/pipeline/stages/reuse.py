@@ -14,7 +14,7 @@ import msgspec
 from consumer.core.errors import Rejected
 from consumer.core.events import Stem
 from consumer.core.manifest import carried_stem, parse_manifest
-from consumer.core.model import Job, LocalTrack, ObjectFacts, StoredStems, Twin
+from consumer.core.model import Job, LocalTrack, ObjectFacts, ReusableResult, StoredStems
 from consumer.core.ports import ObjectStore
 
 VERSION = 1  # of what the stems of one content are; another one finds nothing of the earlier ones
@@ -35,7 +35,7 @@ class Reuse:
     prefix: str
     buckets: Collection[str]
 
-    def find(self, track: LocalTrack, weights_sha256: str) -> Twin | None:
+    def find(self, track: LocalTrack, weights_sha256: str) -> ReusableResult | None:
         """Raises StoreUnavailable."""
         try:
             return self._find(track, weights_sha256)
@@ -49,7 +49,7 @@ class Reuse:
         data = msgspec.json.encode(entry)
         self.store.replace(self.bucket, key, data, media_type="application/json", metadata={})
 
-    def _find(self, track: LocalTrack, weights_sha256: str) -> Twin | None:
+    def _find(self, track: LocalTrack, weights_sha256: str) -> ReusableResult | None:
         entry = _parse_entry(self.store.read(self.bucket, self._key(track, weights_sha256)))
         if entry is None or entry.bucket not in self.buckets or _is_of(entry, track.job):
             return None
@@ -58,7 +58,7 @@ class Reuse:
             return None
         stems = [self._pin(stem) for stem in manifest.stems]
         pinned = tuple(facts for facts in stems if facts is not None)
-        return Twin(manifest=manifest, stems=pinned) if len(pinned) == len(stems) > 0 else None
+        return ReusableResult(manifest=manifest, stems=pinned) if len(pinned) == len(stems) > 0 else None
 
     def _pin(self, stem: Stem) -> ObjectFacts | None:
         """The stem's object, if it is still the one that the manifest tells of."""

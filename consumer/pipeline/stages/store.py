@@ -21,7 +21,7 @@ from consumer.core.catalog import FORMATS
 from consumer.core.errors import Code, Rejected, StoreUnavailable
 from consumer.core.events import SourceUsed, Stem
 from consumer.core.manifest import Manifest, carried_stem, parse_manifest
-from consumer.core.model import Job, LocalTrack, ObjectFacts, StemFile, Stems, StoredStems, Twin
+from consumer.core.model import Job, LocalTrack, ObjectFacts, ReusableResult, StemFile, Stems, StoredStems
 from consumer.core.ports import ObjectStore
 
 
@@ -63,17 +63,19 @@ class Store:
         )
         return self._seal(job, manifest)
 
-    def copy(self, track: LocalTrack, twin: Twin, timings_s: Mapping[str, float]) -> StoredStems | None:
-        """Store copies of a twin's stems, inside the object store. None where that can't be: then they must be made.
+    def copy(self, track: LocalTrack, reusable: ReusableResult, timings_s: Mapping[str, float]) -> StoredStems | None:
+        """Store copies of those stems, inside the object store. None where that can't be: then they must be made.
 
         Raises StoreUnavailable, Rejected(REQUEST_INVALID).
         """
         job, source = track.job, track.source
-        attempt = _attempt_id(track, twin.manifest.weights_sha256)
+        attempt = _attempt_id(track, reusable.manifest.weights_sha256)
         try:
             copied = [
                 *self.uploads.map(
-                    lambda stem, source: self._copy_stem(job, stem, source, attempt), twin.manifest.stems, twin.stems
+                    lambda stem, source: self._copy_stem(job, stem, source, attempt),
+                    reusable.manifest.stems,
+                    reusable.stems,
                 )
             ]
         except _AnsweredBefore as answered:
@@ -82,11 +84,11 @@ class Store:
         if len(stored) < len(copied):
             return None
         manifest = replace(
-            twin.manifest,
+            reusable.manifest,
             request_id=job.request.request_id,
             fingerprint=job.fingerprint,
             source=replace(
-                twin.manifest.source,
+                reusable.manifest.source,
                 bucket=source.bucket,
                 key=source.key,
                 version_id=source.version_id,

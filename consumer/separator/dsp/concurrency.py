@@ -62,7 +62,7 @@ def ahead(items: Iterable[T]) -> Generator[T]:
             items.close()
 
 
-def side_by_side(work: Callable[[S], T], items: Generator[S], width: int) -> Generator[T]:
+def parallel_map(work: Callable[[S], T], items: Generator[S], width: int) -> Generator[T]:
     """work(item) for each, in their order, while up to `width` of them are being computed.
 
     Closing this generator closes `items` and waits for what is being computed.

@@ -8,7 +8,7 @@ from functools import partial
 
 import numpy as np
 
-from consumer.separator.dsp.concurrency import ahead, side_by_side
+from consumer.separator.dsp.concurrency import ahead, parallel_map
 from consumer.separator.dsp.spectral import Read, Samples, SegmentSpectrum, Synthesis, analyse
 from consumer.separator.runtimes.runtime import Array, Network
 
@@ -26,7 +26,7 @@ def separate(network: Network, read: Read, *, high_frequencies: str | None = Non
     averages = (high_frequencies or spec.mask_extension) == "average"
     bins = spec.frame_length // 2 + 1 if averages else spec.frequency_bins  # nobody needs those that become zeros
     spectra = ahead(analyse(spec, read, bins=bins))
-    masked = ahead(side_by_side(partial(_masked, network), spectra, network.segments_at_once))
+    masked = ahead(parallel_map(partial(_masked, network), spectra, network.segments_at_once))
     return ahead(_synthesised(network, masked))
 
 
@@ -35,7 +35,7 @@ def _masked(network: Network, segment: SegmentSpectrum) -> tuple[SegmentSpectrum
 
 
 def _synthesised(network: Network, masked: Generator[tuple[SegmentSpectrum, Array]]) -> Iterator[tuple[Samples, ...]]:
-    synthesis = Synthesis(network.spec, network.add_frames)
+    synthesis = Synthesis(network.spec, network.overlap_add)
     try:
         for segment, masks in masked:
             stems = tuple(synthesis.stem(i, segment, mask) for i, mask in enumerate(masks))

@@ -22,7 +22,7 @@ Spectrum = NDArray[np.complex64]
 # Masks frames and adds them, transformed back and times `synthesis_window`, to the samples that they reach.
 # stft: complex64 (frames, bins), the lowest bins; mask: float32 (frames, bins); samples: float32
 # ((frames - 1) * frame_step + frame_length). All contiguous.
-AddFrames = Callable[[Spectrum, Samples, Samples], None]
+OverlapAdd = Callable[[Spectrum, Samples, Samples], None]
 
 # Returns the next n samples of a track, float32 (n, 2), -1..1; fewer only where the track ends.
 Read = Callable[[int], Samples]
@@ -59,11 +59,11 @@ def synthesis_window(spec: ModelSpec) -> Samples:
     return hann(spec.frame_length) * np.float32(_SYNTHESIS_GAIN)
 
 
-def add_frames_by_scipy(spec: ModelSpec) -> AddFrames:
+def overlap_add_by_scipy(spec: ModelSpec) -> OverlapAdd:
     """For frames of any length that is a multiple of frame_step, on one core."""
     window, step = synthesis_window(spec), spec.frame_step
 
-    def add_frames(stft: Spectrum, mask: Samples, samples: Samples) -> None:
+    def overlap_add(stft: Spectrum, mask: Samples, samples: Samples) -> None:
         frames, bins = stft.shape
         masked = np.zeros((frames, spec.frame_length // 2 + 1), np.complex64)
         np.multiply(stft, mask, out=masked[:, :bins])
@@ -73,7 +73,7 @@ def add_frames_by_scipy(spec: ModelSpec) -> AddFrames:
         for hop in range(parts.shape[1]):
             hops[hop : hop + frames] += parts[:, hop]
 
-    return add_frames
+    return overlap_add
 
 
 def analyse(spec: ModelSpec, read: Read, *, bins: int) -> Iterator[SegmentSpectrum]:
@@ -113,10 +113,10 @@ class Synthesis:
     Holds frame_length - frame_step samples a stem and channel between two calls.
     """
 
-    def __init__(self, spec: ModelSpec, add_frames: AddFrames) -> None:
-        self._spec, self._add_frames = spec, add_frames
+    def __init__(self, spec: ModelSpec, overlap_add: OverlapAdd) -> None:
+        self._spec, self._add_frames = spec, overlap_add
         carried = spec.frame_length - spec.frame_step
-        self._tails = np.zeros((len(spec.stems), 2, carried), np.float32)
+        self._logs = np.zeros((len(spec.stems), 2, carried), np.float32)
         self._samples = np.empty(_BLOCK_FRAMES * spec.frame_step + carried, np.float32)
 
     def stem(self, index: int, segment: SegmentSpectrum, mask: Samples) -> Samples:
@@ -125,7 +125,7 @@ class Synthesis:
         mask: float32 (2, segment.frames, frequency_bins). Call once a stem and segment.
         """
         stem = np.empty((segment.frames * self._spec.frame_step, 2), np.float32)
-        for channel, tail in enumerate(self._tails[index]):
+        for channel, tail in enumerate(self._logs[index]):
             for block in _blocks(segment.frames):
                 span = slice(block.start * self._spec.frame_step, block.stop * self._spec.frame_step)
                 stem[span, channel] = self._final(segment.stft[channel, block], mask[channel, block], tail)

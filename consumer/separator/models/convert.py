@@ -24,7 +24,7 @@ import numpy as np
 
 from consumer.core.errors import Rejected
 from consumer.separator.models.checkpoint import Array, read_tensors
-from consumer.separator.models.conversion_cache import kept_path, mark
+from consumer.separator.models.conversion_cache import cache_path, mark
 from consumer.separator.models.spec import checkpoint_files, unavailable, weights_sha256
 
 _STORED, _READ = {1: (0,), 4: (3, 2, 0, 1)}, {1: (0,), 4: (2, 3, 1, 0)}  # orders of axes, and back
@@ -35,7 +35,7 @@ def load_tensors(name: str, folder: Path, sha256: str) -> dict[str, Array]:
 
     Where the folder can't be written to they are converted each time. Raises Rejected(MODEL_UNAVAILABLE).
     """
-    kept = kept_path(name, folder)
+    kept = cache_path(name, folder)
     with contextlib.suppress(OSError, ValueError):
         return _unpack(kept.read_bytes(), sha256)
     converted = _convert(name, folder)

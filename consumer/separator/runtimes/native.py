@@ -8,9 +8,10 @@ import queue
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
-from spleeter_kernels import BORDER, Layers, OverlapAdd, UNet, Workspace
+from spleeter_kernels import BORDER, Layers, UNet, Workspace
+from spleeter_kernels import OverlapAdd as KernelOverlapAdd
 
-from consumer.separator.dsp.spectral import AddFrames, synthesis_window
+from consumer.separator.dsp.spectral import OverlapAdd, synthesis_window
 from consumer.separator.malloc import give_back_memory
 from consumer.separator.models.checkpoint import Array, UNetWeights, build_weights
 from consumer.separator.models.convert import load_tensors
@@ -38,7 +39,7 @@ class NativeNetwork:
         self._workspaces: queue.SimpleQueue[Workspace] = queue.SimpleQueue()
         self._layers = Layers()
         try:
-            self.add_frames: AddFrames = OverlapAdd(self._layers, synthesis_window(spec), spec.frame_step)
+            self.overlap_add: OverlapAdd = KernelOverlapAdd(self._layers, synthesis_window(spec), spec.frame_step)
             for _ in range(at_once):
                 self._workspaces.put(Workspace(spec.segment_frames, spec.frequency_bins, spec.filters))
         except ValueError as error:

@@ -5,7 +5,7 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from consumer.separator.dsp.spectral import AddFrames
+from consumer.separator.dsp.spectral import OverlapAdd
 from consumer.separator.models.spec import ModelSpec
 
 MASK_EPSILON = 1e-10  # spleeter.model.EstimatorSpecBuilder.EPSILON
@@ -19,7 +19,7 @@ class Network(Protocol):
     spec: ModelSpec
     weights_sha256: str
     segments_at_once: int  # that is how many threads best call `masks` at the same time
-    add_frames: AddFrames
+    overlap_add: OverlapAdd
 
     def masks(self, magnitudes: Array) -> Array:
         """Masks of one segment.

@@ -14,7 +14,7 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 import numpy as np
 import tensorflow as tf
 
-from consumer.separator.dsp.spectral import add_frames_by_scipy
+from consumer.separator.dsp.spectral import overlap_add_by_scipy
 from consumer.separator.malloc import give_back_memory
 from consumer.separator.models.checkpoint import Layer, UNetWeights, load_weights, subpixel_kernel
 from consumer.separator.models.spec import ModelSpec, checkpoint_files, weights_sha256
@@ -34,7 +34,7 @@ class TensorFlowNetwork:
     segments_at_once = 1  # it divides each among all cores
 
     def __init__(self, spec: ModelSpec) -> None:
-        self.spec, self.add_frames = spec, add_frames_by_scipy(spec)
+        self.spec, self.overlap_add = spec, overlap_add_by_scipy(spec)
         self.weights_sha256 = weights_sha256(checkpoint_files(spec.name, spec.folder)[1])
         kernels = _Kernels()
         with tf.Graph().as_default() as graph:

@@ -13,7 +13,7 @@ from confluent_kafka.admin import NewTopic  # type: ignore[attr-defined]
 from consumer.adapters.kafka import admin as kafka_admin
 from consumer.adapters.kafka import retrying as kafka_patience
 from consumer.adapters.kafka.admin import KafkaAdmin
-from consumer.adapters.kafka.retrying import patiently
+from consumer.adapters.kafka.retrying import retried
 from consumer.core.errors import BrokerUnavailable, Fatal
 from consumer.settings import KafkaSettings, TopicSettings
 
@@ -113,5 +113,5 @@ def test_what_is_no_trouble_of_kafkas_is_not_asked_again() -> None:
         raise ValueError("ours")
 
     with pytest.raises(ValueError, match="ours"):
-        patiently(ask, 60.0)
+        retried(ask, 60.0)
     assert len(asked) == 1

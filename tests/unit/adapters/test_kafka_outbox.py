@@ -48,7 +48,7 @@ class FakeProducer:
         return call
 
 
-class Bench:
+class Harness:
     """An outbox whose producers are these, one after the other."""
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch, *producers: FakeProducer) -> None:
@@ -70,12 +70,12 @@ MESSAGE = Message(topic="results", key=b"k", value=b"v")
 def test_one_try_to_open_ends_with_the_reason(monkeypatch: pytest.MonkeyPatch) -> None:
     """While the coordinator is away each try raises, and the next goes on with the same producer."""
     producer = FakeProducer().will("init_transactions", TIMED_OUT, TIMED_OUT, None)
-    bench = Bench(monkeypatch, producer)
+    harness = Harness(monkeypatch, producer)
     for _ in range(2):
         with pytest.raises(BrokerUnavailable, match="coordinator is away"):
-            bench.outbox.open(0.1)
-    bench.outbox.open(0.1)
-    bench.publish(MESSAGE)
+            harness.outbox.open(0.1)
+    harness.outbox.open(0.1)
+    harness.publish(MESSAGE)
     assert [call for call in producer.calls if call == "init_transactions"] == ["init_transactions"] * 3
     assert producer.produced == [("results", b"v", b"k")]
 
@@ -84,27 +84,27 @@ def test_a_producer_that_can_not_be_opened_is_not_tried_again(monkeypatch: pytes
     """After an error that does not pass the next try begins with a fresh producer; a refusal is fatal."""
     dead = FakeProducer().will("init_transactions", trouble(KafkaError.INVALID_PRODUCER_EPOCH, "fenced"))
     refused = FakeProducer().will("init_transactions", trouble(KafkaError.TRANSACTIONAL_ID_AUTHORIZATION_FAILED))
-    bench = Bench(monkeypatch, dead, refused)
+    harness = Harness(monkeypatch, dead, refused)
     with pytest.raises(BrokerUnavailable, match="fenced"):
-        bench.outbox.open()
+        harness.outbox.open()
     with pytest.raises(Fatal, match="refuses access"):
-        bench.outbox.open()
+        harness.outbox.open()
 
 
 def test_a_fence_is_told_of_once_a_new_producer_works(monkeypatch: pytest.MonkeyPatch) -> None:
     """Only then is it settled whether the last transaction happened, so the new one is insisted on."""
     fenced = FakeProducer().will("commit_transaction", trouble(KafkaError._FENCED, "fenced", fatal=True))
     following = FakeProducer().will("init_transactions", TIMED_OUT, TIMED_OUT, None)
-    bench = Bench(monkeypatch, fenced, following)
+    harness = Harness(monkeypatch, fenced, following)
     with pytest.raises(ProducerFenced, match="fenced"):
-        bench.publish(MESSAGE)
+        harness.publish(MESSAGE)
     assert following.calls == ["init_transactions"] * 3
 
 
 def test_a_full_queue_is_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
     """Where the client can't take more it gets time to send what it holds, and nothing is published twice."""
     producer = FakeProducer().will("produce", BufferError("queue full"), BufferError("queue full"), None)
-    Bench(monkeypatch, producer).publish(MESSAGE)
+    Harness(monkeypatch, producer).publish(MESSAGE)
     assert producer.calls.count("poll") == 2
     assert producer.produced == [("results", b"v", b"k")]
     assert producer.calls[-1] == "commit_transaction"
@@ -116,14 +116,14 @@ def test_what_is_waited_for_is_told_meanwhile(monkeypatch: pytest.MonkeyPatch) -
 
     class Watched(FakeProducer):
         def commit_transaction(self, timeout_s: float) -> None:
-            told.append(bench.outbox.waits_for)
+            told.append(harness.outbox.waits_for)
             self.__getattr__("commit_transaction")(timeout_s)
 
-    bench = Bench(monkeypatch, Watched().will("commit_transaction", TIMED_OUT, TIMED_OUT, None))
-    bench.publish(MESSAGE)
+    harness = Harness(monkeypatch, Watched().will("commit_transaction", TIMED_OUT, TIMED_OUT, None))
+    harness.publish(MESSAGE)
     assert told[0] == ""
     assert [("coordinator is away" in words) for words in told[1:]] == [True, True]
-    assert bench.outbox.waits_for == ""
+    assert harness.outbox.waits_for == ""
 
 
 TOO_LARGE = trouble(KafkaError.MSG_SIZE_TOO_LARGE, "too large")  # as the client itself says it
@@ -133,14 +133,14 @@ def test_what_is_too_large_gives_way_to_what_is_smaller(monkeypatch: pytest.Monk
     """The transaction is tried again with the smaller message, in the place of the one that was refused."""
     letter = Message(topic="letters", key=b"k", value=b"large", smaller=Message(topic="letters", key=b"k", value=b"s"))
     producer = FakeProducer().will("produce", None, TOO_LARGE, None, None)
-    Bench(monkeypatch, producer).publish(MESSAGE, letter)
+    Harness(monkeypatch, producer).publish(MESSAGE, letter)
     assert [value for _, value, _ in producer.produced[1:]] == [b"v", b"s"]
 
 
 def test_what_was_refused_with_its_batch_is_tried_alone(monkeypatch: pytest.MonkeyPatch) -> None:
     """A topic's limit is for batches: what has nothing smaller is sent again by itself before it is given up."""
     producer = FakeProducer().will("produce", TOO_LARGE, None, None)
-    Bench(monkeypatch, producer).publish(MESSAGE)
+    Harness(monkeypatch, producer).publish(MESSAGE)
     assert producer.calls[-5:] == [
         "flush", "produce", "flush", "send_offsets_to_transaction", "commit_transaction",
     ]  # fmt: skip
@@ -155,5 +155,5 @@ def test_what_can_not_be_made_small_enough_ends_the_replica(
     message = Message(topic="letters", key=b"k", value=b"123456789", smaller=smaller)
     size_bytes = 5 if smaller else 10
     with pytest.raises(Fatal, match=rf"^letters: takes no message of {size_bytes} bytes: .*max\.message\.bytes"):
-        Bench(monkeypatch, producer).publish(message)
+        Harness(monkeypatch, producer).publish(message)
     assert producer.calls[-1] == "abort_transaction"

@@ -24,22 +24,23 @@ from consumer.core.errors import (
 from consumer.pipeline import pipeline as pipeline_module
 from consumer.pipeline.failure_policy import MAX_UNEXPECTED_IN_A_ROW
 from consumer.pipeline.scratch import Scratch
-from harness.replica import Bench
+from harness.replica import Harness
 
 
 class Stage:
-    """A replica of a bench's parts. `run` runs it in this thread, and `meanwhile` in another."""
+    """A replica of a harness's parts. `run` runs it in this thread, and `meanwhile` in another."""
 
-    def __init__(self, bench: Bench, **fields: Any) -> None:
-        self.bench, self.closed = bench, threading.Event()
+    def __init__(self, harness: Harness, **fields: Any) -> None:
+        self.harness, self.closed = harness, threading.Event()
         halt = Halt()
-        bench.pipeline._halt = halt
+        harness.pipeline._halt = halt
         self.replica = Replica(**{
-            "loop": bench.loop, "ledger": bench.ledger, "pipeline": bench.pipeline, "publisher": bench.publisher,
-            "separators": [bench.separator], "weights": bench.weights, "models": ["2stems"],
-            "scratch": Scratch(bench.scratch),
+            "loop": harness.loop, "dispatcher": harness.dispatcher, "pipeline": harness.pipeline,
+            "committer": harness.committer,
+            "separators": [harness.separator], "weights": harness.weights, "models": ["2stems"],
+            "scratch": Scratch(harness.scratch),
             "open_outbox": lambda: None, "needs": [lambda: None], "close": self.closed.set, "halt": halt,
-            "control": bench.control, "watchdogs": [Watchdog("poll loop", lambda: bench.loop.last_poll)],
+            "control": harness.control, "watchdogs": [Watchdog("poll loop", lambda: harness.loop.last_poll)],
             "shutdown_grace_s": 20.0,
         } | fields)  # fmt: skip
 
@@ -56,11 +57,11 @@ class Stage:
     def is_down(self) -> bool:
         return (
             self.closed.is_set()
-            and self.bench.separator.killed
+            and self.harness.separator.killed
             and self.replica.state == "stopping"
-            and not self.bench.scratch.exists()
-            and not self.bench.source.positions
-            and not any(thread.is_alive() for thread in self.bench.pipeline._threads)
+            and not self.harness.scratch.exists()
+            and not self.harness.source.positions
+            and not any(thread.is_alive() for thread in self.harness.pipeline._threads)
         )
 
 
@@ -69,32 +70,32 @@ def terminate() -> None:
 
 
 @pytest.fixture
-def bench(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Bench]:
-    """A bench; signals are put back in the end."""
+def harness(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Harness]:
+    """A harness; signals are put back in the end."""
     monkeypatch.setattr(pipeline_module, "_IDLE_S", 0.05)
     for name in ("_RETRY_MODELS_S", "_RETRY_NEEDS_S"):
         monkeypatch.setattr(module, name, 0.01)
     handlers = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)}
-    bench = Bench(tmp_path)
-    yield bench
-    bench.uploads.shutdown()
+    harness = Harness(tmp_path)
+    yield harness
+    harness.uploads.shutdown()
     for number, handler in handlers.items():
         signal.signal(number, handler)
 
 
-def test_a_signal_ends_it_in_good_order(bench: Bench) -> None:
+def test_a_signal_ends_it_in_good_order(harness: Harness) -> None:
     """Told to stop, a replica finishes and publishes what is at work, leaves the group, and leaves nothing behind."""
     at_work, go_on = threading.Event(), threading.Event()
-    separate = bench.separator.separate
+    separate = harness.separator.separate
 
     def slow(*args: Any, **rest: Any) -> Any:
         at_work.set()
         assert go_on.wait(20)
         return separate(*args, **rest)
 
-    bench.separator.separate = slow  # type: ignore[method-assign]
-    bench.send()
-    stage = Stage(bench)
+    harness.separator.separate = slow  # type: ignore[method-assign]
+    harness.send()
+    stage = Stage(harness)
 
     def meanwhile() -> None:
         assert at_work.wait(20)
@@ -102,14 +103,14 @@ def test_a_signal_ends_it_in_good_order(bench: Bench) -> None:
         go_on.set()
 
     logs = stage.run(meanwhile)
-    assert [message.topic for message in bench.broker.published] == ["results"]
+    assert [message.topic for message in harness.broker.published] == ["results"]
     assert stage.is_down()
     assert [line["event"] for line in logs if line["event"].startswith("replica.")] == [
         "replica.started", "replica.stopped",
     ]  # fmt: skip
 
 
-def test_a_second_signal_ends_its_patience(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_second_signal_ends_its_patience(harness: Harness, monkeypatch: pytest.MonkeyPatch) -> None:
     """Told twice, a replica cancels what is at work: nothing of it is published, and others will do it."""
     monkeypatch.setattr(module, "_SAME_SIGNAL_S", 0.0)
     at_work, tick = threading.Event(), threading.Event()
@@ -118,25 +119,25 @@ def test_a_second_signal_ends_its_patience(bench: Bench, monkeypatch: pytest.Mon
         at_work.set()
         cancel.sleep(3600)
 
-    bench.separator.separate = endless  # type: ignore[method-assign]
-    bench.send()
-    stage = Stage(bench, shutdown_grace_s=3600.0)
+    harness.separator.separate = endless  # type: ignore[method-assign]
+    harness.send()
+    stage = Stage(harness, shutdown_grace_s=3600.0)
 
     def meanwhile() -> None:
         assert at_work.wait(20)
         terminate()
-        while bench.loop._ends_at is None:  # the first one is being followed
+        while harness.loop._ends_at is None:  # the first one is being followed
             tick.wait(0.01)
         terminate()
 
     stage.run(meanwhile)
-    assert bench.broker.published == []
+    assert harness.broker.published == []
     assert stage.is_down()
 
 
-def test_one_signal_that_arrives_twice_is_one(bench: Bench) -> None:
+def test_one_signal_that_arrives_twice_is_one(harness: Harness) -> None:
     """A process group's signal and a parent's copy of it do not take the grace away."""
-    replica = Stage(bench).replica
+    replica = Stage(harness).replica
     replica.loop.stop(30.0)
     ends_at = replica.loop._ends_at
     for _ in range(2):
@@ -145,78 +146,78 @@ def test_one_signal_that_arrives_twice_is_one(bench: Bench) -> None:
     assert replica.state == "stopping"
 
 
-def test_an_error_of_ours_ends_it_with_that_error(bench: Bench) -> None:
+def test_an_error_of_ours_ends_it_with_that_error(harness: Harness) -> None:
     """The unexpected-error limit takes the replica down, commits nothing further, and is what `run` raises."""
-    bench.separator.script.extend([RuntimeError("bug")] * 100)
+    harness.separator.script.extend([RuntimeError("bug")] * 100)
     for number in range(MAX_UNEXPECTED_IN_A_ROW + 5):
-        bench.send(request_id=f"r{number}")
-    stage = Stage(bench)
+        harness.send(request_id=f"r{number}")
+    stage = Stage(harness)
     with pytest.raises(Fatal, match="in a row"):
         stage.run()
     assert stage.is_down()
-    assert len(bench.broker.published) <= MAX_UNEXPECTED_IN_A_ROW
+    assert len(harness.broker.published) <= MAX_UNEXPECTED_IN_A_ROW
 
 
-def test_a_broken_publisher_ends_it(bench: Bench) -> None:
-    """Without its publisher a replica would work for nothing, so it stops."""
+def test_a_broken_publisher_ends_it(harness: Harness) -> None:
+    """Without its committer a replica would work for nothing, so it stops."""
 
     def broken(_: Any) -> None:
         raise KeyError("bug")
 
-    bench.publisher._outbox.publish = broken  # type: ignore[method-assign]
-    bench.send()
-    stage = Stage(bench)
+    harness.committer._outbox.publish = broken  # type: ignore[method-assign]
+    harness.send()
+    stage = Stage(harness)
     with pytest.raises(Fatal, match="internal error: KeyError"):
         stage.run()
     assert stage.is_down()
 
 
 @pytest.mark.parametrize("kind", [StoreMisconfigured, ScannerMisconfigured])
-def test_what_can_never_work_as_it_is_set_up_ends_it_before_it_begins(bench: Bench, kind: type[Exception]) -> None:
+def test_what_can_never_work_as_it_is_set_up_ends_it_before_it_begins(harness: Harness, kind: type[Exception]) -> None:
     """Wrong credentials, a missing bucket or a scanner for small files are told of before a record is read."""
 
     def refuse() -> None:
         raise kind("OUTPUT_BUCKET: there is no bucket out")
 
-    stage = Stage(bench, needs=[lambda: None, refuse])
+    stage = Stage(harness, needs=[lambda: None, refuse])
     with pytest.raises(Fatal, match=r"^OUTPUT_BUCKET: there is no bucket out$"):
         stage.run()
     assert stage.is_down()
 
 
-def test_scratch_space_that_can_not_be_had_is_named(bench: Bench, tmp_path: Path) -> None:
+def test_scratch_space_that_can_not_be_had_is_named(harness: Harness, tmp_path: Path) -> None:
     """A SCRATCH_DIR that can't be written to ends the replica with a line that names it."""
     (tmp_path / "file").write_text("")
-    stage = Stage(bench, scratch=Scratch(tmp_path / "file" / "scratch"))
+    stage = Stage(harness, scratch=Scratch(tmp_path / "file" / "scratch"))
     with pytest.raises(Fatal, match=r"^SCRATCH_DIR: can't be written to"):
         stage.run()
 
 
-def test_another_replicas_scratch_space_is_left_alone(bench: Bench) -> None:
+def test_another_replicas_scratch_space_is_left_alone(harness: Harness) -> None:
     """A second replica of the same name ends with a line that says so, and the first one's tracks stay."""
-    first = Scratch(bench.scratch)
+    first = Scratch(harness.scratch)
     first.claim()
-    (bench.scratch / "job-1").mkdir()
+    (harness.scratch / "job-1").mkdir()
     with pytest.raises(Fatal, match=r"^INSTANCE_ID: another replica runs on this machine"):
-        Stage(bench).run()
-    assert (bench.scratch / "job-1").is_dir()
+        Stage(harness).run()
+    assert (harness.scratch / "job-1").is_dir()
     first.release()
-    assert not bench.scratch.exists()
-    Scratch(bench.scratch).claim()
+    assert not harness.scratch.exists()
+    Scratch(harness.scratch).claim()
 
 
-def test_it_begins_with_clean_scratch_space(bench: Bench) -> None:
+def test_it_begins_with_clean_scratch_space(harness: Harness) -> None:
     """What an earlier incarnation left behind is removed before anything is fetched."""
-    (bench.scratch / "job-old").mkdir()
+    (harness.scratch / "job-old").mkdir()
     found: list[list[Path]] = []
-    stage = Stage(bench, needs=[lambda: found.append(list(bench.scratch.iterdir()))])
+    stage = Stage(harness, needs=[lambda: found.append(list(harness.scratch.iterdir()))])
     stage.replica.halt.cancellation.cancel("test")
     stage.run()
     assert found == [[]]
 
 
 @pytest.mark.parametrize("missing", ["store", "model", "source", "Kafka"])
-def test_it_waits_for_what_it_needs_and_can_be_told_not_to(bench: Bench, missing: str) -> None:
+def test_it_waits_for_what_it_needs_and_can_be_told_not_to(harness: Harness, missing: str) -> None:
     """While the store is away or a model can't be had, /ready tells so, nothing is read, and a signal still ends it."""
     asked = threading.Event()
 
@@ -236,9 +237,9 @@ def test_it_waits_for_what_it_needs_and_can_be_told_not_to(bench: Bench, missing
             raise ModelSourceUnavailable("can't be reached")
 
     if missing == "source":
-        bench.weights._sources = [Away()]
+        harness.weights._sources = [Away()]
     models = ["4stems"] if missing in ("model", "source") else ["2stems"]
-    stage = Stage(bench, needs=[check_store], models=models, open_outbox=open_outbox)
+    stage = Stage(harness, needs=[check_store], models=models, open_outbox=open_outbox)
     seen: list[str] = []
 
     def meanwhile() -> None:
@@ -250,11 +251,11 @@ def test_it_waits_for_what_it_needs_and_can_be_told_not_to(bench: Bench, missing
     stage.run(meanwhile)
     told = {"store": "object storage", "Kafka": "Kafka: no coordinator"}.get(missing, "model 4stems")
     assert told in seen[0]
-    assert bench.broker.transactions == []
+    assert harness.broker.transactions == []
     assert stage.is_down()
 
 
-def test_what_was_waited_for_is_not_told_any_more(bench: Bench) -> None:
+def test_what_was_waited_for_is_not_told_any_more(harness: Harness) -> None:
     """Once the store and Kafka answer, /ready does not go on to say that they are away."""
     away, seen = [StoreUnavailable("no store"), BrokerUnavailable("no coordinator")], []
 
@@ -263,45 +264,45 @@ def test_what_was_waited_for_is_not_told_any_more(bench: Bench) -> None:
         if len(seen) % 2:
             raise away.pop(0)
 
-    stage = Stage(bench, needs=[ask], open_outbox=ask)
-    prepare = bench.separator.prepare
-    bench.separator.prepare = lambda cancel: (prepare(cancel), terminate())  # type: ignore[method-assign]
+    stage = Stage(harness, needs=[ask], open_outbox=ask)
+    prepare = harness.separator.prepare
+    harness.separator.prepare = lambda cancel: (prepare(cancel), terminate())  # type: ignore[method-assign]
     stage.run()
     assert seen == ["starting", "no store", "starting", "Kafka: no coordinator"]
 
 
-def test_a_control_topic_that_can_not_be_read_stops_nobody(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_control_topic_that_can_not_be_read_stops_nobody(harness: Harness, monkeypatch: pytest.MonkeyPatch) -> None:
     """Where cancellations can't be learnt, work begins without them, and that is told of."""
     monkeypatch.setattr(module, "_CONTROL_S", 0.0)
-    bench.feed.records.extend([BrokerUnavailable("away")] * 1000)
-    bench.send()
+    harness.feed.records.extend([BrokerUnavailable("away")] * 1000)
+    harness.send()
 
     def meanwhile() -> None:
-        bench.broker.wait_for(lambda: bench.broker.published)
+        harness.broker.wait_for(lambda: harness.broker.published)
         terminate()
 
-    logs = Stage(bench).run(meanwhile)
-    assert [message.topic for message in bench.broker.published] == ["results"]
+    logs = Stage(harness).run(meanwhile)
+    assert [message.topic for message in harness.broker.published] == ["results"]
     assert "control.not_caught_up" in [line["event"] for line in logs]
 
 
-def test_it_can_be_stopped_while_it_learns_what_was_cancelled(bench: Bench) -> None:
+def test_it_can_be_stopped_while_it_learns_what_was_cancelled(harness: Harness) -> None:
     """A signal ends a replica that still waits for the control topic."""
-    bench.feed.records.extend([BrokerUnavailable("away")] * 1000)
-    stage = Stage(bench)
+    harness.feed.records.extend([BrokerUnavailable("away")] * 1000)
+    stage = Stage(harness)
     stage.replica.halt.cancellation.cancel("test")
     stage.run()
-    assert bench.broker.transactions == []
+    assert harness.broker.transactions == []
     assert stage.is_down()
 
 
-def test_an_outbox_that_refuses_us_ends_it(bench: Bench) -> None:
+def test_an_outbox_that_refuses_us_ends_it(harness: Harness) -> None:
     """What goes wrong while it starts takes down what was started so far."""
 
     def refuse() -> None:
         raise Fatal("Kafka refuses access")
 
-    stage = Stage(bench, open_outbox=refuse)
+    stage = Stage(harness, open_outbox=refuse)
     with pytest.raises(Fatal, match="refuses access"):
         stage.run()
     assert stage.is_down()
@@ -315,10 +316,10 @@ def test_the_first_error_stays() -> None:
     assert str(halt.error) == "0"
 
 
-def test_it_tells_that_it_has_begun(bench: Bench) -> None:
+def test_it_tells_that_it_has_begun(harness: Harness) -> None:
     """`has_begun`, which /started shows, comes with the first poll and outlives the end."""
     seen: list[bool] = []
-    stage = Stage(bench, needs=[lambda: seen.append(stage.replica.has_begun)])
+    stage = Stage(harness, needs=[lambda: seen.append(stage.replica.has_begun)])
 
     def meanwhile() -> None:
         while not stage.replica.has_begun:

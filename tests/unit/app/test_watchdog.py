@@ -12,8 +12,8 @@ from consumer.app.watchdog import LIMIT_S, TICK_S, Watchdog
 ROOT = Path(__file__).parents[3]
 _HANGS = """
 import threading
-from consumer.delivery.dispatcher import Ledger
-from consumer.delivery.poll_loop import Loop
+from consumer.delivery.dispatcher import Dispatcher
+from consumer.delivery.poll_loop import PollLoop
 from consumer.app.watchdog import Watchdog
 from harness.fakes import FakeBroker, FakeSource
 
@@ -25,7 +25,7 @@ class Hanging(FakeSource):
         threading.Event().wait()
 
 source = Hanging(FakeBroker())
-loop = Loop(source, Ledger(object), topics=[], retry_topics=[], max_retry_delay_s=0.0, revoke_grace_s=0.0)
+loop = PollLoop(source, Dispatcher(object), topics=[], retry_topics=[], max_retry_delay_s=0.0, revoke_grace_s=0.0)
 with Watchdog("poll loop", lambda: loop.last_poll, tick_s=0.01, limit_s=0.1):
     loop.run()
 """

@@ -6,7 +6,7 @@ import pytest
 from consumer.core.cancellation import Cancellation
 from consumer.core.errors import Cancelled, Code, Rejected
 from consumer.delivery import cancel_registry as module
-from consumer.delivery.cancel_registry import MAX_REMEMBERED, Cancellations
+from consumer.delivery.cancel_registry import MAX_REMEMBERED, CancelRegistry
 
 NOW = datetime.now(UTC)
 MINUTE = timedelta(minutes=1)
@@ -20,18 +20,18 @@ def rejection(cancellation: Cancellation) -> Rejected | None:
     return None
 
 
-def begun(cancellations: Cancellations, request_id: str = "r", sent_at: datetime | None = None) -> Cancellation:
+def begun(cancel_registry: CancelRegistry, request_id: str = "r", sent_at: datetime | None = None) -> Cancellation:
     cancellation = Cancellation()
-    cancellations.begin(request_id, sent_at or NOW - MINUTE, cancellation)
+    cancel_registry.begin(request_id, sent_at or NOW - MINUTE, cancellation)
     return cancellation
 
 
 @pytest.mark.parametrize("reason", [None, "", "user closed\nthe page", "x" * 10**5])
 def test_what_is_at_work_is_cancelled(reason: str | None) -> None:
     """A job at work ends as CANCELLED, with the reason in one line; another request's job goes on."""
-    cancellations = Cancellations()
-    job, other = begun(cancellations), begun(cancellations, "another")
-    assert cancellations.note("r", reason, NOW)
+    cancel_registry = CancelRegistry()
+    job, other = begun(cancel_registry), begun(cancel_registry, "another")
+    assert cancel_registry.note("r", reason, NOW)
     rejected = rejection(job)
     assert rejected
     assert rejected.code == Code.CANCELLED
@@ -43,21 +43,21 @@ def test_what_is_at_work_is_cancelled(reason: str | None) -> None:
 
 def test_what_is_not_begun_is_cancelled_when_its_turn_comes() -> None:
     """A cancellation that is read before its request is remembered, and counts for every delivery of it."""
-    cancellations = Cancellations()
-    assert not cancellations.note("r", "why", NOW)
+    cancel_registry = CancelRegistry()
+    assert not cancel_registry.note("r", "why", NOW)
     for _ in range(2):
-        rejected = rejection(begun(cancellations))
+        rejected = rejection(begun(cancel_registry))
         assert rejected
         assert rejected.message == "cancelled: why"
 
 
 def test_what_is_done_is_left_alone() -> None:
     """A job that has its outcome does not hear of a cancellation any more."""
-    cancellations = Cancellations()
-    job = begun(cancellations)
-    cancellations.end(job)
-    cancellations.end(job)
-    assert not cancellations.note("r", None, NOW)
+    cancel_registry = CancelRegistry()
+    job = begun(cancel_registry)
+    cancel_registry.end(job)
+    cancel_registry.end(job)
+    assert not cancel_registry.note("r", None, NOW)
     assert rejection(job) is None
 
 
@@ -65,45 +65,45 @@ def test_what_is_done_is_left_alone() -> None:
 def test_a_request_that_is_sent_again_later_is_a_new_wish(is_known_first: bool) -> None:
     """A cancellation concerns what was sent before it, or about then; the same id sent again a minute later runs."""
     for later, is_cancelled in ((timedelta(seconds=1), True), (MINUTE, False)):
-        cancellations, at = Cancellations(), NOW - 10 * MINUTE
+        cancel_registry, at = CancelRegistry(), NOW - 10 * MINUTE
         if is_known_first:
-            cancellations.note("r", None, at)
-        job = begun(cancellations, sent_at=at + later)
+            cancel_registry.note("r", None, at)
+        job = begun(cancel_registry, sent_at=at + later)
         if not is_known_first:
-            cancellations.note("r", None, at)
+            cancel_registry.note("r", None, at)
         assert (rejection(job) is not None) == is_cancelled
 
 
 @pytest.mark.parametrize("sent_at", [None, NOW + timedelta(days=400)])
 def test_a_senders_clock_does_not_make_immune(sent_at: datetime | None) -> None:
     """A request whose time is unknown or yet to come can be cancelled while it is at work."""
-    cancellations, job = Cancellations(), Cancellation()
-    cancellations.begin("r", sent_at, job)
-    assert cancellations.note("r", None, datetime.now(UTC))
+    cancel_registry, job = CancelRegistry(), Cancellation()
+    cancel_registry.begin("r", sent_at, job)
+    assert cancel_registry.note("r", None, datetime.now(UTC))
     assert rejection(job)
 
 
 def test_memory_is_bounded_in_number(monkeypatch: pytest.MonkeyPatch) -> None:
     """Of too many cancellations the oldest is forgotten; one that is repeated is young again."""
     monkeypatch.setattr(module, "MAX_REMEMBERED", 3)
-    cancellations = Cancellations()
+    cancel_registry = CancelRegistry()
     for request_id in ("a", "b", "c", "a", "d"):
-        cancellations.note(request_id, None, NOW)
-    known = {request_id for request_id in "abcd" if rejection(begun(cancellations, request_id))}
+        cancel_registry.note(request_id, None, NOW)
+    known = {request_id for request_id in "abcd" if rejection(begun(cancel_registry, request_id))}
     assert known == {"a", "c", "d"}
     assert MAX_REMEMBERED == 10_000
 
 
 def test_memory_is_bounded_in_time() -> None:
     """A cancellation of the day before yesterday means nothing any more."""
-    cancellations = Cancellations()
-    cancellations.note("r", None, NOW - timedelta(hours=25))
-    assert rejection(begun(cancellations, sent_at=NOW - timedelta(hours=26))) is None
+    cancel_registry = CancelRegistry()
+    cancel_registry.note("r", None, NOW - timedelta(hours=25))
+    assert rejection(begun(cancel_registry, sent_at=NOW - timedelta(hours=26))) is None
 
 
 def test_no_cancellation_is_lost_between_threads() -> None:
     """Whether a job begins before, after or while it is cancelled, it hears of it."""
-    cancellations = Cancellations()
+    cancel_registry = CancelRegistry()
     for number in range(200):
         together, jobs = threading.Barrier(2), [Cancellation()]
 
@@ -111,11 +111,11 @@ def test_no_cancellation_is_lost_between_threads() -> None:
             number: int = number, together: threading.Barrier = together, jobs: list[Cancellation] = jobs
         ) -> None:
             together.wait()
-            cancellations.begin(str(number), NOW, jobs[0])
+            cancel_registry.begin(str(number), NOW, jobs[0])
 
         thread = threading.Thread(target=begin)
         thread.start()
         together.wait()
-        cancellations.note(str(number), None, NOW)
+        cancel_registry.note(str(number), None, NOW)
         thread.join()
         assert rejection(jobs[0]), number

@@ -12,7 +12,7 @@ from consumer.core.errors import BrokerUnavailable, Cancelled, RegistryUnavailab
 from consumer.core.events import SeparationControl, SeparationRequest, SourceObject
 from consumer.core.model import Record
 from consumer.delivery import control_follower as module
-from consumer.delivery.cancel_registry import Cancellations
+from consumer.delivery.cancel_registry import CancelRegistry
 from consumer.delivery.control_follower import ControlFollower
 from harness.fakes import NOON, FakeRegistry, a_record
 from harness.feed import FakeFeed
@@ -32,22 +32,22 @@ def a_control(request_id: str = "r", *, value: bytes | None = None, codec: AvroC
     return a_record(topic="separation.control", key=request_id.encode(), value=value, timestamp=NOON)
 
 
-def follow(*records: Record | Exception, codec: AvroCodec = CODEC) -> Cancellations:
+def follow(*records: Record | Exception, codec: AvroCodec = CODEC) -> CancelRegistry:
     """All of that was read."""
-    cancellations = Cancellations()
-    follower = ControlFollower(FakeFeed(*records), codec, cancellations)
+    cancel_registry = CancelRegistry()
+    follower = ControlFollower(FakeFeed(*records), codec, cancel_registry)
     follower.start()
     assert follower.wait_caught_up(20)
     follower.stop()
-    return cancellations
+    return cancel_registry
 
 
-def is_cancelled(cancellations: Cancellations, request_id: str) -> bool:
+def is_cancelled(cancel_registry: CancelRegistry, request_id: str) -> bool:
     job = Cancellation()
-    cancellations._wishes = type(cancellations._wishes)(
-        {name: wish._replace(at=module.datetime.now(module.UTC)) for name, wish in cancellations._wishes.items()}
+    cancel_registry._wishes = type(cancel_registry._wishes)(
+        {name: wish._replace(at=module.datetime.now(module.UTC)) for name, wish in cancel_registry._wishes.items()}
     )
-    cancellations.begin(request_id, NOON, job)
+    cancel_registry.begin(request_id, NOON, job)
     try:
         job.check()
     except Cancelled:
@@ -57,9 +57,9 @@ def is_cancelled(cancellations: Cancellations, request_id: str) -> bool:
 
 def test_a_cancellation_is_noted(logs: list[Any]) -> None:
     """A cancellation that is read counts, from when it was sent."""
-    cancellations = follow(a_control("a", reason="because"))
-    assert cancellations._wishes["a"].at == NOON
-    assert is_cancelled(cancellations, "a")
+    cancel_registry = follow(a_control("a", reason="because"))
+    assert cancel_registry._wishes["a"].at == NOON
+    assert is_cancelled(cancel_registry, "a")
     assert [line["event"] for line in logs] == ["control.cancelled"]
 
 
@@ -76,16 +76,16 @@ STRANGE = {
 @pytest.mark.parametrize("record", STRANGE.values(), ids=STRANGE)
 def test_what_is_no_cancellation_is_logged_and_ignored(record: Record, logs: list[Any]) -> None:
     """Whatever else lies in the topic does no harm, and what comes behind it counts."""
-    cancellations = follow(record, a_control("good"))
-    assert list(cancellations._wishes) == ["good"]
+    cancel_registry = follow(record, a_control("good"))
+    assert list(cancel_registry._wishes) == ["good"]
     assert logs[0]["event"] == "control.ignored"
 
 
 @pytest.mark.parametrize("trouble", [BrokerUnavailable("away"), RuntimeError("bug")])
 def test_trouble_is_waited_for_and_told_once(trouble: Exception, logs: list[Any]) -> None:
     """While the topic can't be read that is said once, and then reading goes on."""
-    cancellations = follow(trouble, trouble, trouble, a_control("late"))
-    assert list(cancellations._wishes) == ["late"]
+    cancel_registry = follow(trouble, trouble, trouble, a_control("late"))
+    assert list(cancel_registry._wishes) == ["late"]
     assert [line["event"] for line in logs] == ["control.unavailable", "control.cancelled"]
 
 
@@ -107,9 +107,9 @@ def test_a_registry_that_is_away_loses_nothing(logs: list[Any]) -> None:
 def test_it_can_be_stopped_in_trouble_and_before_it_began() -> None:
     """Stopping does not wait for what can't be had."""
     away = [BrokerUnavailable("away")] * 10**6
-    follower = ControlFollower(FakeFeed(*away), CODEC, Cancellations())
+    follower = ControlFollower(FakeFeed(*away), CODEC, CancelRegistry())
     follower.stop()
-    follower = ControlFollower(FakeFeed(*away), CODEC, Cancellations())
+    follower = ControlFollower(FakeFeed(*away), CODEC, CancelRegistry())
     follower.start()
     assert not follower.wait_caught_up(0)
     follower.stop()

@@ -12,7 +12,7 @@ import pytest
 from consumer.core.model import TopicPartition
 from consumer.core.ports import Traffic
 from consumer.observability import collectors as module
-from consumer.observability.collectors import GroupLag, ReplicaGauges, Spent
+from consumer.observability.collectors import GroupLagCollector, ReplicaCollector, Spent
 from consumer.observability.lag import Backlog, Demand, PartitionLag
 from consumer.observability.metrics import Metrics
 from consumer.observability.process_usage import Usage, own_usage, usage_of
@@ -25,7 +25,7 @@ class Scene:
     def __init__(self) -> None:
         self.backlog: Backlog | None = None
         self.metrics = Metrics()
-        group_lag = GroupLag(
+        group_lag = GroupLagCollector(
             lambda: self.backlog, self.metrics.speed, requests_topic="requests", target_wait_s=10.0, separators=1
         )
         self.metrics.add_collector(group_lag.collect)
@@ -82,11 +82,11 @@ def test_processor_time_never_goes_back() -> None:
 def test_scratch_space_that_is_not_there_yet_is_not_told(tmp_path: Path) -> None:
     """Before SCRATCH_DIR was made, the page is served without that figure."""
     parts = SimpleNamespace(
-        loop=SimpleNamespace(rebalances=0), separators=[], ledger=SimpleNamespace(in_flight=lambda: 0),
+        loop=SimpleNamespace(rebalances=0), separators=[], dispatcher=SimpleNamespace(in_flight=lambda: 0),
         scratch=Scratch(tmp_path / "not-yet" / "ours"),
     )  # fmt: skip
     metrics = Metrics()
-    metrics.add_collector(ReplicaGauges(parts, Traffic).collect)  # type: ignore[arg-type]
+    metrics.add_collector(ReplicaCollector(parts, Traffic).collect)  # type: ignore[arg-type]
     assert metrics.registry.get_sample_value("separation_scratch_free_bytes") is None
     (tmp_path / "not-yet").mkdir()
     assert metrics.registry.get_sample_value("separation_scratch_free_bytes")

@@ -14,7 +14,7 @@ from structlog.testing import capture_logs
 
 from consumer.core.errors import Fatal
 from consumer.observability import http as module
-from consumer.observability.http import Health, HealthServer
+from consumer.observability.http import Health, ProbeServer
 from consumer.observability.metrics import Metrics
 
 Reply = tuple[int, str, bytes]
@@ -31,7 +31,7 @@ class Site:
             ready={"separator": lambda: self.busy, "store": lambda: ""},
             started={"replica": lambda: self.begins},
         )
-        self.server = HealthServer("127.0.0.1", 0, health, self.metrics.registry)
+        self.server = ProbeServer("127.0.0.1", 0, health, self.metrics.registry)
 
     def get(self, path: str, method: str = "GET", **headers: str) -> Reply:
         connection = http.client.HTTPConnection("127.0.0.1", self.server.port, timeout=10)
@@ -78,7 +78,7 @@ def test_readiness_and_liveness_are_two_things(site: Site) -> None:
 
 def test_a_note_keeps_nobody_from_working() -> None:
     """What is only worth knowing stands on /ready as it is, and does not change its status."""
-    server = HealthServer("127.0.0.1", 0, Health({}, {}, notes={"sandbox": lambda: "limits"}), Metrics().registry)
+    server = ProbeServer("127.0.0.1", 0, Health({}, {}, notes={"sandbox": lambda: "limits"}), Metrics().registry)
     try:
         answer = httpx.get(f"http://127.0.0.1:{server.port}/ready")
         assert (answer.status_code, answer.json()) == (200, {"status": "ok", "checks": {"sandbox": "limits"}})
@@ -181,7 +181,7 @@ def test_an_error_of_ours_is_in_the_log(site: Site) -> None:
         raise RuntimeError("bug")
 
     health = Health({"broken": fail}, {"well": lambda: ""})
-    server = HealthServer("127.0.0.1", 0, health, CollectorRegistry())
+    server = ProbeServer("127.0.0.1", 0, health, CollectorRegistry())
     with capture_logs() as lines:
         connection = http.client.HTTPConnection("127.0.0.1", server.port, timeout=10)
         connection.request("GET", "/health")
@@ -206,4 +206,4 @@ def test_an_address_that_can_not_be_had_is_named() -> None:
         taken.bind(("127.0.0.1", 0))
         taken.listen()
         with pytest.raises(Fatal, match=r"^HTTP_HOST, HTTP_PORT: can't listen on 127\.0\.0\.1"):
-            HealthServer("127.0.0.1", taken.getsockname()[1], Health({}, {}), Metrics().registry)
+            ProbeServer("127.0.0.1", taken.getsockname()[1], Health({}, {}), Metrics().registry)

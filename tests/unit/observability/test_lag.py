@@ -8,17 +8,25 @@ from consumer.adapters.avro.codec import AvroCodec
 from consumer.core.errors import RegistryUnavailable
 from consumer.core.model import TopicPartition
 from consumer.observability import lag as module
-from consumer.observability.lag import Backlog, Demand, Describe, PartitionLag, Tail, Waiting, desired_replicas
+from consumer.observability.lag import (
+    Backlog,
+    Demand,
+    PartitionLag,
+    PendingRecord,
+    RequestEstimator,
+    UnfinishedLog,
+    desired_replicas,
+)
 from harness.fakes import FakeRegistry, a_request
 
 HERE = TopicPartition("requests", 0)
 CODEC = AvroCodec()
 
 
-def a_tail(*offsets: int, start: int = 0, audio_s: float | None = None) -> Tail:
-    tail = Tail(start)
+def a_tail(*offsets: int, start: int = 0, audio_s: float | None = None) -> UnfinishedLog:
+    tail = UnfinishedLog(start)
     for offset in offsets:
-        tail.add(Waiting(offset=offset, at_s=100.0 + offset, model="2stems", audio_s=audio_s))
+        tail.add(PendingRecord(offset=offset, at_s=100.0 + offset, model="2stems", audio_s=audio_s))
     return tail
 
 
@@ -54,7 +62,7 @@ def test_drained_is_exactly_nothing() -> None:
 def test_a_record_is_counted_once() -> None:
     """What is read a second time, as after a reconnect, is no further record."""
     tail = a_tail(5, 6, start=5)
-    tail.add(Waiting(offset=5, at_s=0.0))
+    tail.add(PendingRecord(offset=5, at_s=0.0))
     assert tail.lag(HERE, 7).messages == 2
 
 
@@ -68,11 +76,11 @@ def test_what_was_not_read_is_estimated_by_what_was(monkeypatch: pytest.MonkeyPa
     monkeypatch.setattr(module, "KNOWN_RECORDS", 4)
     tail = a_tail(0, 2, 4)
     assert not tail.is_full
-    tail.add(Waiting(offset=6, at_s=0.0, model="2stems"))
+    tail.add(PendingRecord(offset=6, at_s=0.0, model="2stems"))
     assert tail.is_full
     lag = tail.lag(HERE, 107)
     assert lag.messages == 4 + 58  # 100 offsets, 4 records in 7
-    assert lag.demand == {"2stems": Demand(untold=62)}
+    assert lag.demand == {"2stems": Demand(unknown_duration_count=62)}
     tail.settle(6)
     assert tail.is_roomy
 
@@ -80,17 +88,17 @@ def test_what_was_not_read_is_estimated_by_what_was(monkeypatch: pytest.MonkeyPa
 def test_large_records_fill_a_tail_too(monkeypatch: pytest.MonkeyPatch) -> None:
     """Reading ahead is bounded in bytes as well."""
     monkeypatch.setattr(module, "KNOWN_BYTES", 100)
-    tail = Tail(0)
-    tail.add(Waiting(offset=0, at_s=0.0, size_bytes=100))
+    tail = UnfinishedLog(0)
+    tail.add(PendingRecord(offset=0, at_s=0.0, size_bytes=100))
     assert tail.is_full
     tail.settle(1)
     assert tail.is_roomy
 
 
 def test_demand_is_summed_over_partitions_by_model() -> None:
-    """Known durations and untold records of all partitions add up, each model by itself."""
+    """Known durations and records of unknown duration of all partitions add up, each model by itself."""
     lags = [a_tail(0, 1, audio_s=1.5).lag(HERE, 2), a_tail(7, start=7).lag(TopicPartition("requests", 1), 8)]
-    assert Backlog(lags=lags, taken_at=0.0).demand() == {"2stems": Demand(audio_ms=3000, untold=1)}
+    assert Backlog(lags=lags, taken_at=0.0).demand() == {"2stems": Demand(audio_ms=3000, unknown_duration_count=1)}
 
 
 @pytest.mark.parametrize(
@@ -105,12 +113,12 @@ def test_demand_is_summed_over_partitions_by_model() -> None:
 )
 def test_a_request_says_what_work_it_is(fields: dict[str, Any], told: tuple[str, float | None]) -> None:
     """Model and duration as asked for; no work where the request will be refused, and no name that we don't know."""
-    assert Describe(CODEC)(CODEC.encode(a_request(**fields))) == told
+    assert RequestEstimator(CODEC)(CODEC.encode(a_request(**fields))) == told
 
 
 def test_garbage_is_no_work() -> None:
     """What can't be decoded is a message that will be gone in no time."""
-    assert Describe(CODEC)(b"garbage") == ("", 0.0)
+    assert RequestEstimator(CODEC)(b"garbage") == ("", 0.0)
 
 
 def test_a_registry_that_is_away_is_not_asked_for_each_record() -> None:
@@ -118,7 +126,7 @@ def test_a_registry_that_is_away_is_not_asked_for_each_record() -> None:
     registry = FakeRegistry()
     value = AvroCodec(registry).encode(a_request())
     registry.away = RegistryUnavailable("away")
-    describe = Describe(AvroCodec(registry))
+    describe = RequestEstimator(AvroCodec(registry))
     assert describe(value) == ("", None)
     registry.away = AssertionError("asked again")
     assert describe(value) == ("", None)

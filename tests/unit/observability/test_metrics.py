@@ -8,10 +8,10 @@ from consumer.core.errors import Code
 from consumer.core.events import OutputOptions, SourceObject
 from consumer.core.model import TopicPartition
 from consumer.delivery.retry_headers import PREFIX
-from consumer.observability.lag import Backlog, Describe, PartitionLag, Tail, Waiting
+from consumer.observability.lag import Backlog, PartitionLag, PendingRecord, RequestEstimator, UnfinishedLog
 from consumer.observability.metrics import Metrics
 from harness.fakes import a_request
-from harness.replica import CODEC, REQUESTS, RETRIES, Bench
+from harness.replica import CODEC, REQUESTS, RETRIES, Harness
 
 STRANGE = 'x"} 1\n# EOF\n' + "9" * 300
 STAGES = {
@@ -36,23 +36,23 @@ def labels(metrics: Metrics) -> set[tuple[str, str]]:
     }
 
 
-def test_no_stranger_s_word_becomes_a_label(make: Callable[..., Bench]) -> None:
+def test_no_stranger_s_word_becomes_a_label(make: Callable[..., Harness]) -> None:
     """Requests with strange models, formats, ids, buckets, keys and headers leave no trace in any label."""
-    bench = make()
+    harness = make()
     good = SourceObject(bucket="in", key="a.mp3")
     for number, fields in enumerate((
         {"model": STRANGE}, {"model": "2stems\n"}, {"output": OutputOptions(format=STRANGE)}, {"request_id": STRANGE},
         {"source": SourceObject(bucket=STRANGE, key="a")}, {"source": SourceObject(bucket="in", key=STRANGE)},
         {"source": good, "tenant": STRANGE, "metadata": {STRANGE: STRANGE}}, {"model": "4stems"},
     )):  # fmt: skip
-        bench.send(**({"request_id": f"r{number}"} | fields))
+        harness.send(**({"request_id": f"r{number}"} | fields))
     told = {"attempt": 2, "not_before_ms": 0, "history": [STRANGE], "topic": "strange", "partition": 7, "offset": 1}
     header = json.dumps(told | {"timestamp_ms": 0}).encode()
     for value in (CODEC.encode(a_request(model=STRANGE)), STRANGE.encode(), None):
-        bench.broker.send(RETRIES[0], value, headers=((f"{PREFIX}redelivery", header), (STRANGE, STRANGE.encode())))
-    bench.start()
-    assert len(bench.outcomes()) == 11
-    found = labels(bench.metrics)
+        harness.broker.send(RETRIES[0], value, headers=((f"{PREFIX}redelivery", header), (STRANGE, STRANGE.encode())))
+    harness.start()
+    assert len(harness.outcomes()) == 11
+    found = labels(harness.metrics)
     assert {name for name, _ in found} == KNOWN.keys()
     assert {(name, value) for name, value in found if value not in KNOWN[name]} == set()
     assert ("model", "2stems") in found, "what was separated is told"
@@ -60,10 +60,10 @@ def test_no_stranger_s_word_becomes_a_label(make: Callable[..., Bench]) -> None:
 
 def test_a_strange_model_is_no_demand_of_its_own() -> None:
     """What waits under a model that nobody knows is counted as a record, and as no work, under no name."""
-    tail = Tail(0)
+    tail = UnfinishedLog(0)
     for offset in range(50):
-        model, audio_s = Describe(CODEC)(CODEC.encode(a_request(model=f"{offset}{STRANGE}")))
-        tail.add(Waiting(offset=offset, at_s=1.0, model=model, audio_s=audio_s))
+        model, audio_s = RequestEstimator(CODEC)(CODEC.encode(a_request(model=f"{offset}{STRANGE}")))
+        tail.add(PendingRecord(offset=offset, at_s=1.0, model=model, audio_s=audio_s))
     lag: PartitionLag = tail.lag(REQUESTS, 50)
     assert lag.messages == 50
     assert Backlog(lags=[lag], taken_at=0.0).demand() == {}

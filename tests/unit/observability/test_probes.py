@@ -9,13 +9,13 @@ from structlog.testing import capture_logs
 from consumer.core.errors import Code, RegistryUnavailable, StoreUnavailable
 from consumer.core.model import DeadLettered, Done, Message, Outcome, Retry
 from consumer.core.ports import Commit, Position, Traffic
-from consumer.delivery.assignment import Lease, Offer, Settled
+from consumer.delivery.assignment import Assignment, Completed, PendingCommit
 from consumer.observability import probes as module
-from consumer.observability.collectors import ReplicaGauges
+from consumer.observability.collectors import ReplicaCollector
 from consumer.observability.metrics import Metrics
-from consumer.observability.probes import OVERDUE_S, SILENCE_S, PublishedObserver, Vitals
+from consumer.observability.probes import OVERDUE_S, SILENCE_S, CommitObserver, Probes
 from consumer.pipeline.scratch import Scratch
-from harness.fakes import FakeRegistry, FakeSeparator, a_record, a_ticket
+from harness.fakes import FakeRegistry, FakeSeparator, a_record, an_attempt
 from harness.scanner import FakeScanner
 
 MESSAGE = Message(topic="there", key=b"r1", value=b"secret payload")
@@ -33,11 +33,13 @@ LABELS = {"outcome", "code", "stage", "model", "topic", "partition", "process", 
 
 
 def observe(metrics: Metrics, *outcomes: Outcome, key: bytes | None = b"r1") -> list[Any]:
-    ticket = a_ticket(a_record(key=key, offset=7))
-    commit = Commit(partition=ticket.record.topic_partition, position=Position(offset=8), membership=object())
-    offer = Offer(Lease(ticket.record.topic_partition), commit, tuple(Settled(ticket, o) for o in outcomes))
+    attempt = an_attempt(a_record(key=key, offset=7))
+    commit = Commit(partition=attempt.record.topic_partition, position=Position(offset=8), membership=object())
+    pending = PendingCommit(
+        Assignment(attempt.record.topic_partition), commit, tuple(Completed(attempt, o) for o in outcomes)
+    )
     with capture_logs() as logs:
-        PublishedObserver(metrics)(offer)
+        CommitObserver(metrics)(pending)
     return logs
 
 
@@ -66,7 +68,7 @@ def test_a_strange_key_can_be_logged(key: bytes | None, told: str | None) -> Non
     assert observe(Metrics(), OUTCOMES[0][0], key=key)[0]["request_id"] == told
 
 
-class Bench:
+class Harness:
     """A replica's vitals, and all that they look at."""
 
     def __init__(self) -> None:
@@ -77,20 +79,20 @@ class Bench:
         self.loop = SimpleNamespace(last_poll=1000.0, has_joined=True, rebalances=3)
         self.replica = SimpleNamespace(
             loop=self.loop,
-            publisher=SimpleNamespace(trouble=""),
+            committer=SimpleNamespace(trouble=""),
             separators=self.separators,
             state="",
             has_begun=True,
             scratch=Scratch(Path(tempfile.gettempdir(), "x")),
-            ledger=SimpleNamespace(in_flight=lambda: 2, overdue_s=lambda: self.overdue_s),
+            dispatcher=SimpleNamespace(in_flight=lambda: 2, overdue_s=lambda: self.overdue_s),
         )
-        self.vitals = Vitals(
+        self.vitals = Probes(
             self.replica,  # type: ignore[arg-type]
             source_error=lambda: self.source_error,
             check_store=self._check_store,
         )
         traffic = Traffic(received_bytes=7, sent_bytes=5, round_trip_s=0.1)
-        self.gauges = ReplicaGauges(self.replica, lambda: traffic)  # type: ignore[arg-type]
+        self.gauges = ReplicaCollector(self.replica, lambda: traffic)  # type: ignore[arg-type]
 
     def _check_store(self) -> None:
         self.store_checks += 1
@@ -99,129 +101,129 @@ class Bench:
 
 
 @pytest.fixture
-def bench(monkeypatch: pytest.MonkeyPatch) -> Bench:
-    bench = Bench()
-    monkeypatch.setattr(module, "time", SimpleNamespace(monotonic=lambda: bench.now))
-    return bench
+def harness(monkeypatch: pytest.MonkeyPatch) -> Harness:
+    harness = Harness()
+    monkeypatch.setattr(module, "time", SimpleNamespace(monotonic=lambda: harness.now))
+    return harness
 
 
-def test_a_replica_at_work_is_live_and_ready(bench: Bench) -> None:
+def test_a_replica_at_work_is_live_and_ready(harness: Harness) -> None:
     """Nothing is wrong with a replica that polls, whose separators are warm and whose store answers."""
-    assert set(bench.vitals.health.live()) == {"poll_loop", "separator", "oldest_job"}
-    assert set(bench.vitals.health.live().values()) == {""}
-    assert bench.vitals.health.started() == {"replica": ""}
-    assert set(bench.vitals.health.ready().values()) == {""}
+    assert set(harness.vitals.health.live()) == {"poll_loop", "separator", "oldest_job"}
+    assert set(harness.vitals.health.live().values()) == {""}
+    assert harness.vitals.health.started() == {"replica": ""}
+    assert set(harness.vitals.health.ready().values()) == {""}
 
 
-def test_a_poll_loop_that_is_silent_is_not_live(bench: Bench) -> None:
+def test_a_poll_loop_that_is_silent_is_not_live(harness: Harness) -> None:
     """Only a loop that should be polling can be silent: not one that is starting or stopping."""
-    bench.now += SILENCE_S + 1
-    assert bench.vitals.health.live()["poll_loop"].startswith("silent for 41 s")
+    harness.now += SILENCE_S + 1
+    assert harness.vitals.health.live()["poll_loop"].startswith("silent for 41 s")
     for state in ("starting", "stopping"):
-        bench.replica.state = state
-        assert set(bench.vitals.health.live().values()) == {""}
+        harness.replica.state = state
+        assert set(harness.vitals.health.live().values()) == {""}
 
 
-def test_a_separator_without_a_heartbeat_is_not_live(bench: Bench) -> None:
+def test_a_separator_without_a_heartbeat_is_not_live(harness: Harness) -> None:
     """A child that hangs, one of several, is told of; the poll loop goes on."""
-    bench.now += SILENCE_S + 1
-    bench.loop.last_poll = bench.separators[0].status.last_heartbeat = bench.now
-    assert bench.vitals.health.live() == {"poll_loop": "", "separator": "silent for 41 s", "oldest_job": ""}
-    bench.separators[1].status.ready = False  # it died, and will be started again
-    assert bench.vitals.health.live()["separator"] == ""
+    harness.now += SILENCE_S + 1
+    harness.loop.last_poll = harness.separators[0].status.last_heartbeat = harness.now
+    assert harness.vitals.health.live() == {"poll_loop": "", "separator": "silent for 41 s", "oldest_job": ""}
+    harness.separators[1].status.ready = False  # it died, and will be started again
+    assert harness.vitals.health.live()["separator"] == ""
 
 
-def test_a_job_that_does_not_stop_is_not_live(bench: Bench) -> None:
+def test_a_job_that_does_not_stop_is_not_live(harness: Harness) -> None:
     """A job may use its time up, and a little more while it is stopped; one that goes on is stuck."""
-    bench.overdue_s = OVERDUE_S - 1
-    assert bench.vitals.health.live()["oldest_job"] == ""
-    bench.overdue_s = OVERDUE_S + 1
-    assert bench.vitals.health.live()["oldest_job"] == "301 s past MAX_JOB_S"
+    harness.overdue_s = OVERDUE_S - 1
+    assert harness.vitals.health.live()["oldest_job"] == ""
+    harness.overdue_s = OVERDUE_S + 1
+    assert harness.vitals.health.live()["oldest_job"] == "301 s past MAX_JOB_S"
 
 
-def test_started_is_told_once_for_all(bench: Bench) -> None:
+def test_started_is_told_once_for_all(harness: Harness) -> None:
     """Until work has begun /started gives the reason; afterwards nothing takes it back, not even the end."""
-    bench.replica.has_begun, bench.replica.state = False, "separator: loading models"
-    assert bench.vitals.health.started() == {"replica": "separator: loading models"}
-    bench.replica.has_begun, bench.replica.state = True, "stopping"
-    assert bench.vitals.health.started() == {"replica": ""}
+    harness.replica.has_begun, harness.replica.state = False, "separator: loading models"
+    assert harness.vitals.health.started() == {"replica": "separator: loading models"}
+    harness.replica.has_begun, harness.replica.state = True, "stopping"
+    assert harness.vitals.health.started() == {"replica": ""}
 
 
-def test_each_thing_that_is_missing_has_its_words(bench: Bench) -> None:
+def test_each_thing_that_is_missing_has_its_words(harness: Harness) -> None:
     """/ready names what this replica waits for."""
-    bench.replica.state = "starting"
-    bench.loop.has_joined = False
-    bench.separators[1].status.ready, bench.separators[1].status.reason = False, "loading models"
-    bench.store_error = "there is no bucket stems"
-    assert bench.vitals.health.ready() == {
+    harness.replica.state = "starting"
+    harness.loop.has_joined = False
+    harness.separators[1].status.ready, harness.separators[1].status.reason = False, "loading models"
+    harness.store_error = "there is no bucket stems"
+    assert harness.vitals.health.ready() == {
         "replica": "starting", "model": "loading models", "group": "no partitions were assigned yet",
         "store": "there is no bucket stems",
     }  # fmt: skip
-    bench.replica.publisher.trouble = "no coordinator"
-    assert bench.vitals.health.ready()["group"] == "outcomes can't be published: no coordinator"
-    bench.source_error = "broker is away"
-    bench.separators[1].status.reason = ""
-    assert bench.vitals.health.ready()["group"] == "broker is away"
-    assert bench.vitals.health.ready()["model"] == "not ready"
+    harness.replica.committer.trouble = "no coordinator"
+    assert harness.vitals.health.ready()["group"] == "outcomes can't be published: no coordinator"
+    harness.source_error = "broker is away"
+    harness.separators[1].status.reason = ""
+    assert harness.vitals.health.ready()["group"] == "broker is away"
+    assert harness.vitals.health.ready()["model"] == "not ready"
 
 
-def test_a_scanner_is_told_of_where_there_is_one(bench: Bench) -> None:
+def test_a_scanner_is_told_of_where_there_is_one(harness: Harness) -> None:
     """/ready has its check only where a scanner is configured, and the scanner's own words while it is away."""
-    assert "scanner" not in bench.vitals.health.ready()
+    assert "scanner" not in harness.vitals.health.ready()
     scanner = FakeScanner(away=1)
-    vitals = Vitals(
-        bench.replica,  # type: ignore[arg-type]
+    vitals = Probes(
+        harness.replica,  # type: ignore[arg-type]
         source_error=lambda: "",
         check_store=lambda: None,
         check_scanner=scanner.check,
     )
     assert vitals.health.ready()["scanner"] == "away"
-    bench.now += 10
+    harness.now += 10
     assert vitals.health.ready()["scanner"] == ""
 
 
-def test_a_registry_is_told_of_where_there_is_one(bench: Bench) -> None:
+def test_a_registry_is_told_of_where_there_is_one(harness: Harness) -> None:
     """/ready has its check only where a registry is configured, and its own words while it is away."""
-    assert "registry" not in bench.vitals.health.ready()
+    assert "registry" not in harness.vitals.health.ready()
     registry = FakeRegistry()
     registry.away = RegistryUnavailable("the schema registry answered 503")
-    vitals = Vitals(
-        bench.replica,  # type: ignore[arg-type]
+    vitals = Probes(
+        harness.replica,  # type: ignore[arg-type]
         source_error=lambda: "",
         check_store=lambda: None,
         check_registry=registry.check,
     )
     assert vitals.health.ready()["registry"] == "the schema registry answered 503"
     registry.away = None
-    bench.now += 10
+    harness.now += 10
     assert vitals.health.ready()["registry"] == ""
 
 
-def test_what_holds_the_separators_in_is_told(bench: Bench) -> None:
+def test_what_holds_the_separators_in_is_told(harness: Harness) -> None:
     """All that they say of their sandbox, each thing once; that there is little of it makes nobody unready."""
-    assert bench.vitals.health.notes() == {"sandbox": "not known yet"}
-    bench.separators[0].status.sandbox = bench.separators[1].status.sandbox = "landlock, limits"
-    assert bench.vitals.health.notes() == {"sandbox": "landlock, limits"}
-    bench.separators[1].status.sandbox = "no landlock (not in this kernel), limits"
-    assert bench.vitals.health.notes()["sandbox"] == "landlock, limits; no landlock (not in this kernel), limits"
-    assert "sandbox" not in bench.vitals.health.ready()
+    assert harness.vitals.health.notes() == {"sandbox": "not known yet"}
+    harness.separators[0].status.sandbox = harness.separators[1].status.sandbox = "landlock, limits"
+    assert harness.vitals.health.notes() == {"sandbox": "landlock, limits"}
+    harness.separators[1].status.sandbox = "no landlock (not in this kernel), limits"
+    assert harness.vitals.health.notes()["sandbox"] == "landlock, limits; no landlock (not in this kernel), limits"
+    assert "sandbox" not in harness.vitals.health.ready()
 
 
-def test_probes_do_not_wear_out_the_store(bench: Bench) -> None:
+def test_probes_do_not_wear_out_the_store(harness: Harness) -> None:
     """However often the probe asks, the store is asked now and then, and its recovery is seen."""
-    bench.store_error = "away"
+    harness.store_error = "away"
     for _ in range(5):
-        assert bench.vitals.health.ready()["store"] == "away"
-    assert bench.store_checks == 1
-    bench.store_error = ""
-    bench.now += 10
-    assert bench.vitals.health.ready()["store"] == ""
+        assert harness.vitals.health.ready()["store"] == "away"
+    assert harness.store_checks == 1
+    harness.store_error = ""
+    harness.now += 10
+    assert harness.vitals.health.ready()["store"] == ""
 
 
-def test_every_metric_is_declared_well(bench: Bench) -> None:
+def test_every_metric_is_declared_well(harness: Harness) -> None:
     """Each metric has the service's prefix, a help text, a unit in its name where it has one, and known labels."""
     metrics = Metrics()
-    metrics.add_collector(bench.gauges.collect)
+    metrics.add_collector(harness.gauges.collect)
     observe(metrics, *(outcome for outcome, _, _ in OUTCOMES))
     families = {family.name: family for family in metrics.registry.collect()}
     assert {

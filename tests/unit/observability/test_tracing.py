@@ -9,7 +9,7 @@ from consumer.core.model import DeadLettered, Done, Headers, Message, Retry
 from consumer.delivery.retry_headers import headers as redelivery_headers
 from consumer.delivery.retry_headers import senders_headers
 from consumer.observability.tracing import OUR_TRACEPARENT, NoTracer, TraceContext, context_of, handed_on
-from harness.fakes import NOON, a_record, a_redelivery
+from harness.fakes import NOON, a_record, a_retry_state
 from harness.otlp import PARENT, SPAN, TRACE
 
 CONTEXT = TraceContext(trace_id=TRACE, span_id=SPAN, flags=1)
@@ -89,7 +89,7 @@ def test_outcomes_hand_the_trace_on() -> None:
 def test_a_retry_follows_the_attempt_before_it(came: Headers) -> None:
     """Through the retry topics the sender's headers travel as they came, and the trace goes on with ours."""
     record = a_record(headers=(*came, ("x", b"y")))
-    later = a_redelivery(record).failed("store: away", not_before=NOON)
+    later = a_retry_state(record).failed("store: away", not_before=NOON)
     again = a_record(headers=redelivery_headers(record, later))
     for span in ("1" * 16, "2" * 16):
         context = TraceContext(trace_id=TRACE, span_id=span, flags=1)

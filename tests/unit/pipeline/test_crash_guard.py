@@ -14,10 +14,10 @@ from consumer.adapters.avro.codec import AvroCodec
 from consumer.core.cancellation import Cancellation
 from consumer.core.errors import Cancelled, Code, Rejected, WorkerCrashed
 from consumer.core.model import LocalTrack, ObjectFacts, Separation
-from consumer.delivery.assignment import Ticket
-from consumer.delivery.dispatcher import Ledger
-from consumer.pipeline.crash_guard import MAX_STARTS, CountedStarts
-from consumer.pipeline.fair_lock import Gate
+from consumer.delivery.assignment import Attempt
+from consumer.delivery.dispatcher import Dispatcher
+from consumer.pipeline.crash_guard import MAX_STARTS, CrashGuard
+from consumer.pipeline.fair_lock import FairLock
 from consumer.pipeline.progress import ProgressReporter
 from harness.fakes import FakeNotices, FakeSeparator, a_job, a_request
 from harness.platform import wait_for
@@ -26,104 +26,104 @@ from tests.unit.delivery.test_dispatcher import T0, admit, take
 BUDGET_S = 3600.0
 
 
-class Noted(Ledger):
-    """A ledger whose notes are committed as soon as they are written; `meanwhile` is called before."""
+class Noted(Dispatcher):
+    """A dispatcher whose notes are committed as soon as they are written; `meanwhile` is called before."""
 
-    meanwhile: Callable[[Ticket], None] = staticmethod(lambda ticket: None)
+    meanwhile: Callable[[Attempt], None] = staticmethod(lambda attempt: None)
 
-    def note_start(self, ticket: Ticket) -> None:
-        self.meanwhile(ticket)
-        ticket.lease.starts[ticket.record.offset] = self.starts(ticket) + 1
+    def note_start(self, attempt: Attempt) -> None:
+        self.meanwhile(attempt)
+        attempt.assignment.starts[attempt.record.offset] = self.starts(attempt) + 1
 
 
-class Bench:
-    """Counted starts over a ledger of one partition."""
+class Harness:
+    """Counted starts over a dispatcher of one partition."""
 
     def __init__(self, folder: Path, *script: Exception | None) -> None:
         self.folder, self.separator = folder, FakeSeparator(*script)
-        self.ledger = Noted(object)
-        self.ledger.open([T0])
-        self.ledger.begin(T0, None)
+        self.dispatcher = Noted(object)
+        self.dispatcher.open([T0])
+        self.dispatcher.begin(T0, None)
         progress = ProgressReporter(FakeNotices(), AvroCodec(), topic="progress", instance_id="i")
-        self.starts = CountedStarts(ledger=self.ledger, progress=progress, max_job_s=BUDGET_S)
+        self.starts = CrashGuard(dispatcher=self.dispatcher, progress=progress, max_job_s=BUDGET_S)
 
-    def ticket(self, offset: int = 0) -> Ticket:
-        admit(self.ledger, T0, offset)
-        return take(self.ledger)
+    def attempt(self, offset: int = 0) -> Attempt:
+        admit(self.dispatcher, T0, offset)
+        return take(self.dispatcher)
 
-    def separate(self, ticket: Ticket, separator: Any = None, **request: Any) -> Separation:
+    def separate(self, attempt: Attempt, separator: Any = None, **request: Any) -> Separation:
         source = ObjectFacts(bucket="in", key="a.mp3", etag="e", size_bytes=1)
         track = LocalTrack(job=a_job(a_request(**request)), source=source, path=self.folder / "a.mp3", sha256="0" * 64)
         with capture_logs():
-            return self.starts.separate(ticket, track, separator or self.separator, structlog.get_logger())
+            return self.starts.separate(attempt, track, separator or self.separator, structlog.get_logger())
 
 
 def test_waiting_to_begin_is_not_the_jobs_time(tmp_path: Path) -> None:
     """The clock stands still while models load and Kafka is waited for, and a start after a crash gets no more time."""
-    bench = Bench(tmp_path, WorkerCrashed("signal 9"), None)
-    ticket, waiting, working = bench.ticket(), [], []
-    separate = bench.separator.separate
+    harness = Harness(tmp_path, WorkerCrashed("signal 9"), None)
+    attempt, waiting, working = harness.attempt(), [], []
+    separate = harness.separator.separate
 
     def slow(*arguments: Any, cancel: Any, **rest: Any) -> Separation:
         working.append(cancel.remaining_s())
         cancel.extend(-600.0)  # as if it had taken ten minutes
         return separate(*arguments, cancel=cancel, **rest)
 
-    bench.separator.prepare = lambda cancel: waiting.append(cancel.remaining_s())  # type: ignore[method-assign]
-    bench.ledger.meanwhile = lambda ticket: waiting.append(ticket.cancellation.remaining_s())
-    bench.separator.separate = slow  # type: ignore[method-assign]
-    bench.separate(ticket)
+    harness.separator.prepare = lambda cancel: waiting.append(cancel.remaining_s())  # type: ignore[method-assign]
+    harness.dispatcher.meanwhile = lambda attempt: waiting.append(attempt.cancellation.remaining_s())
+    harness.separator.separate = slow  # type: ignore[method-assign]
+    harness.separate(attempt)
     assert waiting == [None] * 4
     assert working == pytest.approx([BUDGET_S, BUDGET_S - 600.0], abs=60.0)
-    assert ticket.cancellation.remaining_s() == pytest.approx(BUDGET_S - 1200.0, abs=60.0)
+    assert attempt.cancellation.remaining_s() == pytest.approx(BUDGET_S - 1200.0, abs=60.0)
 
 
 def test_a_start_that_is_no_crash_is_taken_back(tmp_path: Path) -> None:
     """Success and any error but a crash leave no start behind; a crash leaves one, and three are all there are."""
-    bench = Bench(tmp_path, None, Rejected(Code.AUDIO_EMPTY, "empty"))
-    first, second, third = bench.ticket(0), bench.ticket(1), bench.ticket(2)
-    bench.separate(first)
+    harness = Harness(tmp_path, None, Rejected(Code.AUDIO_EMPTY, "empty"))
+    first, second, third = harness.attempt(0), harness.attempt(1), harness.attempt(2)
+    harness.separate(first)
     with pytest.raises(Rejected):
-        bench.separate(second)
-    assert (bench.ledger.starts(first), bench.ledger.starts(second)) == (0, 0)
-    bench.separator.script.extend([WorkerCrashed("signal 9")] * MAX_STARTS)
+        harness.separate(second)
+    assert (harness.dispatcher.starts(first), harness.dispatcher.starts(second)) == (0, 0)
+    harness.separator.script.extend([WorkerCrashed("signal 9")] * MAX_STARTS)
     with pytest.raises(Rejected, match="died over it 3 times"):
-        bench.separate(third)
-    assert bench.ledger.starts(third) == MAX_STARTS
+        harness.separate(third)
+    assert harness.dispatcher.starts(third) == MAX_STARTS
 
 
 def test_a_separation_ends_at_its_deadline(tmp_path: Path) -> None:
     """A separation that is under way is stopped when nobody waits for it any more; and no start is left behind."""
-    bench = Bench(tmp_path)
-    ticket = bench.ticket()
+    harness = Harness(tmp_path)
+    attempt = harness.attempt()
 
     def endless(*arguments: Any, cancel: Cancellation, **rest: Any) -> Separation:
         while True:
             cancel.sleep(20.0)
 
-    bench.separator.separate = endless  # type: ignore[method-assign]
+    harness.separator.separate = endless  # type: ignore[method-assign]
     with pytest.raises(Cancelled) as ended:
-        bench.separate(ticket, deadline=datetime.now(UTC) + timedelta(milliseconds=50))
+        harness.separate(attempt, deadline=datetime.now(UTC) + timedelta(milliseconds=50))
     assert ended.value.rejection
     assert (ended.value.rejection.code, ended.value.reason) == (Code.DEADLINE_EXCEEDED, "deadline")
-    assert bench.ledger.starts(ticket) == 0
+    assert harness.dispatcher.starts(attempt) == 0
 
 
 @pytest.mark.parametrize("deadline", [datetime.now(UTC) + timedelta(hours=1), datetime.max.replace(tzinfo=UTC)])
 def test_a_deadline_is_forgotten_with_its_separation(tmp_path: Path, deadline: datetime) -> None:
-    bench = Bench(tmp_path)
+    harness = Harness(tmp_path)
     before = threading.active_count()
-    bench.separate(bench.ticket(), deadline=deadline)
+    harness.separate(harness.attempt(), deadline=deadline)
     wait_for(lambda: threading.active_count() == before)
 
 
 def test_a_track_that_killed_before_is_separated_alone(tmp_path: Path) -> None:
     """A record with earlier starts begins once no other is at work, and the next one once it has ended."""
-    bench = Bench(tmp_path)
-    tickets = [bench.ticket(offset) for offset in range(3)]
-    tickets[1].lease.starts[1] = 1
-    entered, leave = [threading.Event() for _ in tickets], [threading.Event() for _ in tickets]
-    bench.ledger.meanwhile = lambda ticket: entered[ticket.record.offset].set()
+    harness = Harness(tmp_path)
+    attempts = [harness.attempt(offset) for offset in range(3)]
+    attempts[1].assignment.starts[1] = 1
+    entered, leave = [threading.Event() for _ in attempts], [threading.Event() for _ in attempts]
+    harness.dispatcher.meanwhile = lambda attempt: entered[attempt.record.offset].set()
 
     def at_work(offset: int) -> Any:
         separator = FakeSeparator()
@@ -136,13 +136,13 @@ def test_a_track_that_killed_before_is_separated_alone(tmp_path: Path) -> None:
         separator.separate = slow  # type: ignore[method-assign]
         return separator
 
-    threads = [threading.Thread(target=bench.separate, args=(t, at_work(t.record.offset))) for t in tickets]
+    threads = [threading.Thread(target=harness.separate, args=(t, at_work(t.record.offset))) for t in attempts]
     for number, thread in enumerate(threads):
         thread.start()
         if number == 0:
             assert entered[0].wait(20)
         else:
-            wait_for(lambda number=number: len(bench.starts.gate._queue) == number)
+            wait_for(lambda number=number: len(harness.starts.fair_lock._queue) == number)
     for number in range(3):
         assert [event.is_set() for event in entered] == [other <= number for other in range(3)]
         leave[number].set()
@@ -155,28 +155,28 @@ def test_a_track_that_killed_before_is_separated_alone(tmp_path: Path) -> None:
 
 def test_tracks_without_a_past_are_separated_side_by_side(tmp_path: Path) -> None:
     """As many as there are separators; also after one that was alone has died again."""
-    bench = Bench(tmp_path, WorkerCrashed("signal 9"), WorkerCrashed("signal 9"), None)
-    bench.separate(bench.ticket(0))
+    harness = Harness(tmp_path, WorkerCrashed("signal 9"), WorkerCrashed("signal 9"), None)
+    harness.separate(harness.attempt(0))
     together = threading.Barrier(2)
-    bench.ledger.meanwhile = lambda ticket: together.wait(20)
-    tickets = [bench.ticket(1), bench.ticket(2)]
-    threads = [threading.Thread(target=bench.separate, args=(ticket, FakeSeparator())) for ticket in tickets]
+    harness.dispatcher.meanwhile = lambda attempt: together.wait(20)
+    attempts = [harness.attempt(1), harness.attempt(2)]
+    threads = [threading.Thread(target=harness.separate, args=(attempt, FakeSeparator())) for attempt in attempts]
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join(20)
     assert not together.broken
-    assert bench.starts.gate._inside == 0
+    assert harness.starts.fair_lock._inside == 0
 
 
 def test_a_track_that_waits_to_be_alone_can_be_cancelled() -> None:
     """It leaves the gate as if it had never been there, is charged nothing, and those behind it go on."""
-    gate, unwanted = Gate(), Cancellation()
-    with gate.entered(Cancellation(), is_alone=False):
+    fair_lock, unwanted = FairLock(), Cancellation()
+    with fair_lock.entered(Cancellation(), is_alone=False):
         unwanted.cancel("user")
-        with pytest.raises(Cancelled), gate.entered(unwanted, is_alone=True):
+        with pytest.raises(Cancelled), fair_lock.entered(unwanted, is_alone=True):
             raise AssertionError("it was let in")
-        with gate.entered(Cancellation(), is_alone=False):
+        with fair_lock.entered(Cancellation(), is_alone=False):
             pass
-    with gate.entered(Cancellation(), is_alone=True):
+    with fair_lock.entered(Cancellation(), is_alone=True):
         pass

@@ -16,9 +16,9 @@ from consumer.core.errors import (
 )
 from consumer.core.events import DeadLetter
 from consumer.core.model import DeadLettered, Outcome, Retry
-from consumer.pipeline.failure_policy import MAX_UNEXPECTED_IN_A_ROW, Failure, Verdict
-from consumer.pipeline.stages.encode_outcome import Publish
-from harness.fakes import FakeRegistry, a_ticket
+from consumer.pipeline.failure_policy import MAX_UNEXPECTED_IN_A_ROW, Failure, FailurePolicy
+from consumer.pipeline.stages.encode_outcome import EncodeOutcome
+from harness.fakes import FakeRegistry, an_attempt
 
 CODEC = AvroCodec()
 
@@ -29,9 +29,9 @@ def logs() -> Iterator[list]:
         yield found
 
 
-def a_verdict(codec: AvroCodec = CODEC) -> Verdict:
-    return Verdict(
-        Publish(
+def a_verdict(codec: AvroCodec = CODEC) -> FailurePolicy:
+    return FailurePolicy(
+        EncodeOutcome(
             codec=codec,
             results_topic="results",
             dead_letter_topic="letters",
@@ -42,9 +42,9 @@ def a_verdict(codec: AvroCodec = CODEC) -> Verdict:
     )
 
 
-def on(verdict: Verdict, error: BaseException, *, attempt: int = 1, starts: int = 0) -> Outcome | None:
-    ticket = a_ticket(attempt=attempt, history=("fetch: away",) * (attempt - 1))
-    return verdict.on(Failure(error=error, ticket=ticket, stage="separate", request_id="r1", starts=starts))
+def on(failure_policy: FailurePolicy, error: BaseException, *, attempt: int = 1, starts: int = 0) -> Outcome | None:
+    attempt = an_attempt(attempt=attempt, history=("fetch: away",) * (attempt - 1))
+    return failure_policy.on(Failure(error=error, attempt=attempt, stage="separate", request_id="r1", starts=starts))
 
 
 def letter_in(outcome: Outcome | None) -> DeadLetter:
@@ -104,45 +104,45 @@ def unexpected(number: int) -> Exception:
 
 def test_too_many_unexpected_errors_in_a_row_stop_the_consumer() -> None:
     """One more than the limit, of whichever unexpected kind, is Fatal instead of a dead letter."""
-    verdict = a_verdict()
+    failure_policy = a_verdict()
     for number in range(MAX_UNEXPECTED_IN_A_ROW):
-        assert isinstance(on(verdict, unexpected(number)), DeadLettered)
+        assert isinstance(on(failure_policy, unexpected(number)), DeadLettered)
     with pytest.raises(Fatal, match="in a row"):
-        on(verdict, unexpected(0))
+        on(failure_policy, unexpected(0))
 
 
 def test_a_success_ends_the_row_and_a_bad_message_does_not() -> None:
     """What is a message's own fault neither counts nor excuses; a job that went through shows that all is well."""
-    verdict = a_verdict()
+    failure_policy = a_verdict()
     for number in range(MAX_UNEXPECTED_IN_A_ROW):
-        on(verdict, unexpected(number))
-        on(verdict, Rejected(Code.REQUEST_INVALID, "bad"))
-    verdict.note_success()
+        on(failure_policy, unexpected(number))
+        on(failure_policy, Rejected(Code.REQUEST_INVALID, "bad"))
+    failure_policy.note_success()
     for number in range(MAX_UNEXPECTED_IN_A_ROW):
-        on(verdict, unexpected(number))
+        on(failure_policy, unexpected(number))
     with pytest.raises(Fatal):
-        on(verdict, unexpected(0))
+        on(failure_policy, unexpected(0))
 
 
 def test_a_world_that_fails_at_everything_stops_the_consumer_too() -> None:
     """Records that used up their retries one after the other, as where a store takes no writes, empty no topic."""
-    verdict = a_verdict()
+    failure_policy = a_verdict()
     for _ in range(MAX_UNEXPECTED_IN_A_ROW):
-        assert isinstance(on(verdict, StoreUnavailable("full"), attempt=2), DeadLettered)
-        assert isinstance(on(verdict, StoreUnavailable("full")), Retry)  # which is no dead letter yet
+        assert isinstance(on(failure_policy, StoreUnavailable("full"), attempt=2), DeadLettered)
+        assert isinstance(on(failure_policy, StoreUnavailable("full")), Retry)  # which is no dead letter yet
     with pytest.raises(Fatal, match=r"in a row, the next would be RETRIES_EXHAUSTED: .*full"):
-        on(verdict, StoreUnavailable("full"), attempt=2)
-    verdict.note_success()
-    assert isinstance(on(verdict, StoreUnavailable("full"), attempt=2), DeadLettered)
+        on(failure_policy, StoreUnavailable("full"), attempt=2)
+    failure_policy.note_success()
+    assert isinstance(on(failure_policy, StoreUnavailable("full"), attempt=2), DeadLettered)
 
 
 def test_a_letter_that_can_not_be_encoded_yet_counts_once() -> None:
-    """While the registry is away the verdict is asked again and again, about one and the same failure."""
+    """While the registry is away the policy is asked again and again, about one and the same failure."""
     registry = FakeRegistry()
     registry.away = RegistryUnavailable("away")
-    verdict = a_verdict(AvroCodec(registry))
+    failure_policy = a_verdict(AvroCodec(registry))
     for number in range(2 * MAX_UNEXPECTED_IN_A_ROW):
         with pytest.raises(RegistryUnavailable):
-            on(verdict, unexpected(number))
+            on(failure_policy, unexpected(number))
     registry.away = None
-    assert isinstance(on(verdict, unexpected(0)), DeadLettered)
+    assert isinstance(on(failure_policy, unexpected(0)), DeadLettered)

@@ -16,7 +16,7 @@ from structlog.testing import capture_logs
 from consumer.adapters.model_sources import BucketSource, ReleaseSource, model_sources
 from consumer.core.errors import Code, ModelSourceUnavailable, Rejected
 from consumer.pipeline import model_store as module
-from consumer.pipeline.model_store import Weights
+from consumer.pipeline.model_store import ModelStore
 from consumer.testing.store import MemoryStore
 from harness.fakes import serve
 
@@ -46,9 +46,9 @@ def published(content: bytes, checksum: str | None = None) -> dict[str, tuple[in
 
 
 @contextmanager
-def weights_from(pages: dict[str, tuple[int, bytes]], model_path: Path) -> Iterator[tuple[Weights, list[str]]]:
+def weights_from(pages: dict[str, tuple[int, bytes]], model_path: Path) -> Iterator[tuple[ModelStore, list[str]]]:
     with serve(pages) as (address, asked), capture_logs():
-        yield Weights(model_path, [ReleaseSource(f"{address}/v1/")]), asked
+        yield ModelStore(model_path, [ReleaseSource(f"{address}/v1/")]), asked
 
 
 def refused(ensure: Callable[[str], str], model: str = "2stems") -> str:
@@ -71,7 +71,7 @@ def test_a_missing_model_is_fetched_checked_and_kept(tmp_path: Path) -> None:
     assert sorted(asked) == ["/v1/2stems.tar.gz", "/v1/checksum.json"]
     assert {path.name for path in (tmp_path / "models" / "2stems").iterdir()} == {*FILES, ".probe"}
     assert [path.name for path in (tmp_path / "models").iterdir()] == ["2stems"]
-    assert Weights(tmp_path / "models", []).ensure("2stems") == DIGEST
+    assert ModelStore(tmp_path / "models", []).ensure("2stems") == DIGEST
 
 
 def test_what_is_on_disk_is_not_asked_for(tmp_path: Path) -> None:
@@ -127,7 +127,7 @@ def test_a_source_that_does_not_answer_is_passed_over(tmp_path: Path) -> None:
     sources = model_sources([empty, "none", "s3://models/elsewhere", "s3://models/mirror/"], store)
     assert [source.name for source in sources] == ["release", "s3://models/elsewhere", "s3://models/mirror/"]
     with capture_logs() as logs:
-        assert Weights(tmp_path, sources).ensure("2stems") == DIGEST
+        assert ModelStore(tmp_path, sources).ensure("2stems") == DIGEST
     assert logs[-1] | {"source": "s3://models/mirror/"} == logs[-1]
 
 
@@ -220,7 +220,7 @@ def test_who_needs_another_model_does_not_wait(tmp_path: Path) -> None:
             assert go_on.wait(20)
             return False
 
-    weights, found = Weights(tmp_path, [Slow()]), []
+    weights, found = ModelStore(tmp_path, [Slow()]), []
     fetching = threading.Thread(target=lambda: found.append(refused(weights.ensure)))
     fetching.start()
     other = threading.Thread(target=lambda: found.append(weights.ensure("4stems")))
@@ -255,7 +255,7 @@ def test_a_model_is_prepared_once_before_it_is_told_of(tmp_path: Path) -> None:
     for name, data in FILES.items():
         (folder / name).write_bytes(data)
     told: list[tuple[str, Path, str]] = []
-    weights = Weights(tmp_path, [], prepare=lambda *model: told.append(model))
+    weights = ModelStore(tmp_path, [], prepare=lambda *model: told.append(model))
     assert weights.ensure("2stems") == weights.ensure("2stems") == DIGEST
     assert told == [("2stems", folder, DIGEST)]
 

@@ -14,62 +14,62 @@ from consumer.pipeline.crash_guard import MAX_STARTS
 from consumer.pipeline.failure_policy import MAX_UNEXPECTED_IN_A_ROW
 from harness.fakes import NOON, FakeRegistry
 from harness.platform import wait_for
-from harness.replica import CODEC, REQUESTS, RETRIES, Bench
+from harness.replica import CODEC, REQUESTS, RETRIES, Harness
 
 
-def test_a_request_becomes_a_result(make: Callable[..., Bench]) -> None:
+def test_a_request_becomes_a_result(make: Callable[..., Harness]) -> None:
     """A request ends as stems, a manifest and a result under its id, all in one transaction with its offset."""
-    bench = make()
-    bench.send(metadata={"user": "7"})
-    bench.start()
-    [message] = bench.outcomes()
+    harness = make()
+    harness.send(metadata={"user": "7"})
+    harness.start()
+    [message] = harness.outcomes()
     result = CODEC.decode(SeparationResult, message.value)
     assert (message.topic, message.key, result.attempt, result.metadata) == ("results", b"r1", 1, {"user": "7"})
     assert [stem.key for stem in result.stems] == ["stems/r1/vocals.wav", "stems/r1/accompaniment.wav"]
-    assert bench.store.keys("out")[-1] == "stems/r1/manifest.json"
+    assert harness.store.keys("out")[-1] == "stems/r1/manifest.json"
     assert {"decode", "validate", "recall", "fetch", "separate"} <= set(result.timings_s)
-    [commits] = [commits for commits in bench.broker.transactions if commits[0].messages]
+    [commits] = [commits for commits in harness.broker.transactions if commits[0].messages]
     assert (commits[0].partition, commits[0].position.offset) == (REQUESTS, 1)
-    [notice] = bench.notices.sent
+    [notice] = harness.notices.sent
     assert CODEC.decode(SeparationProgress, notice.value).request_id == "r1"
-    sample = bench.metrics.registry.get_sample_value
+    sample = harness.metrics.registry.get_sample_value
     assert sample("separation_audio_seconds_total", {"model": "2stems"}) == 1.5
     assert sample("separation_stage_seconds_count", {"stage": "store"}) == 1
 
 
-def test_a_repeated_request_is_answered_without_work(make: Callable[..., Bench]) -> None:
+def test_a_repeated_request_is_answered_without_work(make: Callable[..., Harness]) -> None:
     """The same request again gets the same stems in a result of its own, and nothing is computed."""
-    bench = make()
-    bench.send()
-    bench.start()
-    bench.outcomes()
-    bench.send(metadata={"again": "yes"})
-    first, second = (CODEC.decode(SeparationResult, message.value) for message in bench.outcomes())
+    harness = make()
+    harness.send()
+    harness.start()
+    harness.outcomes()
+    harness.send(metadata={"again": "yes"})
+    first, second = (CODEC.decode(SeparationResult, message.value) for message in harness.outcomes())
     assert (first.deduplicated, second.deduplicated) == (False, True)
     assert (second.stems, second.metadata) == (first.stems, {"again": "yes"})
-    assert len(bench.separator.calls) == 1
+    assert len(harness.separator.calls) == 1
 
 
-def test_the_same_content_is_separated_once(make: Callable[..., Bench]) -> None:
+def test_the_same_content_is_separated_once(make: Callable[..., Harness]) -> None:
     """Another request for the same content gets copies of the stems, in a result that says so."""
-    bench = make(reuses=True)
-    bench.send()
-    bench.start()
-    bench.outcomes()
-    wait_for(lambda: any(".index/" in key for key in bench.store.keys("out")))
-    bench.send(request_id="r2", metadata={"number": "2"})
-    first, second = (CODEC.decode(SeparationResult, message.value) for message in bench.outcomes())
+    harness = make(reuses=True)
+    harness.send()
+    harness.start()
+    harness.outcomes()
+    wait_for(lambda: any(".index/" in key for key in harness.store.keys("out")))
+    harness.send(request_id="r2", metadata={"number": "2"})
+    first, second = (CODEC.decode(SeparationResult, message.value) for message in harness.outcomes())
     assert (first.deduplicated, second.deduplicated) == (False, True)
     assert [stem.sha256 for stem in first.stems] == [stem.sha256 for stem in second.stems]
     assert second.stems[0].key == "stems/r2/vocals.wav"
     assert (second.request_id, second.metadata) == ("r2", {"number": "2"})
-    assert len(bench.separator.calls) == 1
+    assert len(harness.separator.calls) == 1
 
 
-def test_a_missing_index_costs_nothing_but_the_copy(make: Callable[..., Bench]) -> None:
+def test_a_missing_index_costs_nothing_but_the_copy(make: Callable[..., Harness]) -> None:
     """Where the index can't be written the result is published all the same."""
-    bench = make(reuses=True)
-    replace, refused = bench.store.replace, threading.Event()
+    harness = make(reuses=True)
+    replace, refused = harness.store.replace, threading.Event()
 
     def refuse(bucket: str, key: str, *args: Any, **rest: Any) -> Any:
         if ".index/" in key:
@@ -77,13 +77,13 @@ def test_a_missing_index_costs_nothing_but_the_copy(make: Callable[..., Bench]) 
             raise StoreUnavailable("away")
         return replace(bucket, key, *args, **rest)
 
-    bench.store.replace = refuse  # type: ignore[method-assign]
-    bench.send()
-    bench.start()
-    assert [message.topic for message in bench.outcomes()] == ["results"]
+    harness.store.replace = refuse  # type: ignore[method-assign]
+    harness.send()
+    harness.start()
+    assert [message.topic for message in harness.outcomes()] == ["results"]
     assert refused.wait(20)
-    bench.send(request_id="r2")
-    assert [message.topic for message in bench.outcomes()] == ["results"] * 2
+    harness.send(request_id="r2")
+    assert [message.topic for message in harness.outcomes()] == ["results"] * 2
 
 
 BAD: list[tuple[dict[str, Any], Code, str]] = [
@@ -98,148 +98,148 @@ BAD: list[tuple[dict[str, Any], Code, str]] = [
 
 @pytest.mark.parametrize(("fields", "code", "stage"), BAD, ids=lambda value: str(value)[:30])
 def test_a_bad_request_becomes_a_dead_letter(
-    make: Callable[..., Bench], fields: dict[str, Any], code: Code, stage: str
+    make: Callable[..., Harness], fields: dict[str, Any], code: Code, stage: str
 ) -> None:
     """What can't be done says why and where, keeps the record, and does not disturb the request behind it."""
-    bench = make()
-    bench.send(**fields)
-    bench.send(request_id="good")
-    bench.start()
-    letter, result = bench.outcomes()
+    harness = make()
+    harness.send(**fields)
+    harness.send(request_id="good")
+    harness.start()
+    letter, result = harness.outcomes()
     dead = CODEC.decode(DeadLetter, letter.value)
     assert (dead.code, dead.stage, dead.attempts) == (code, stage, 1)
-    assert (dead.original_value, dead.offset, dead.timestamp) == (bench.broker.log[REQUESTS][0].value, 0, NOON)
+    assert (dead.original_value, dead.offset, dead.timestamp) == (harness.broker.log[REQUESTS][0].value, 0, NOON)
     assert dead.request_id == (None if "request_id" in fields else "r1")
     assert result.key == b"good"
 
 
 @pytest.mark.parametrize("value", [None, b"", b"\xff" * 50])
-def test_a_poison_record_becomes_a_dead_letter(make: Callable[..., Bench], value: bytes | None) -> None:
+def test_a_poison_record_becomes_a_dead_letter(make: Callable[..., Harness], value: bytes | None) -> None:
     """Bytes that are no request are kept as they came."""
-    bench = make()
-    bench.broker.send(REQUESTS.topic, value)
-    bench.start()
-    letter = bench.letter()
+    harness = make()
+    harness.broker.send(REQUESTS.topic, value)
+    harness.start()
+    letter = harness.letter()
     assert (letter.code, letter.stage, letter.original_value) == (Code.AVRO_UNDECODABLE, "decode", value)
 
 
 @pytest.mark.parametrize("code", [Code.AUDIO_UNDECODABLE, Code.OFFSET_PAST_END, Code.MODEL_UNAVAILABLE])
-def test_what_the_separator_refuses_becomes_a_dead_letter(make: Callable[..., Bench], code: Code) -> None:
+def test_what_the_separator_refuses_becomes_a_dead_letter(make: Callable[..., Harness], code: Code) -> None:
     """A rejection by the separator is the record's outcome, and is not tried again."""
-    bench = make(Rejected(code, "because"))
-    bench.send()
-    bench.start()
-    assert (bench.letter().code, bench.letter().stage, bench.letter().message) == (code, "separate", "because")
-    assert len(bench.separator.calls) == 1
+    harness = make(Rejected(code, "because"))
+    harness.send()
+    harness.start()
+    assert (harness.letter().code, harness.letter().stage, harness.letter().message) == (code, "separate", "because")
+    assert len(harness.separator.calls) == 1
 
 
-def test_the_world_gets_its_chances(make: Callable[..., Bench]) -> None:
-    """What outlasts the patience in place goes through the retry topics, and succeeds there with its attempt told."""
-    bench = make()
-    bench.store.away = 4
-    bench.send()
-    bench.start()
-    messages = bench.outcomes()
+def test_the_world_gets_its_chances(make: Callable[..., Harness]) -> None:
+    """What outlasts the attempts in place goes through the retry topics, and succeeds there with its attempt told."""
+    harness = make()
+    harness.store.away = 4
+    harness.send()
+    harness.start()
+    messages = harness.outcomes()
     assert [message.topic for message in messages] == [*RETRIES, "results"]
     assert CODEC.decode(SeparationResult, messages[-1].value).attempt == 3
 
 
-def test_the_worlds_chances_end(make: Callable[..., Bench]) -> None:
+def test_the_worlds_chances_end(make: Callable[..., Harness]) -> None:
     """After the last retry topic the record is a dead letter that tells where it came from and what it met."""
-    bench = make()
-    bench.store.away = 1000
-    bench.send()
-    bench.start()
-    letter = bench.letter()
+    harness = make()
+    harness.store.away = 1000
+    harness.send()
+    harness.start()
+    letter = harness.letter()
     assert (letter.code, letter.attempts) == (Code.RETRIES_EXHAUSTED, 3)
     assert (letter.topic, letter.offset, letter.timestamp) == (REQUESTS.topic, 0, NOON)
     assert letter.message.count("fetch: away") == 3
     assert letter.original_headers == ()
 
 
-def test_a_crashed_separator_gets_the_track_again(make: Callable[..., Bench]) -> None:
+def test_a_crashed_separator_gets_the_track_again(make: Callable[..., Harness]) -> None:
     """A death over a track costs one of its starts; coming through in the end is a result like any other."""
-    bench = make(*[WorkerCrashed("signal 9")] * (MAX_STARTS - 1))
-    bench.send()
-    bench.start()
-    assert bench.outcomes()[-1].topic == "results"
-    assert len(bench.separator.calls) == MAX_STARTS
+    harness = make(*[WorkerCrashed("signal 9")] * (MAX_STARTS - 1))
+    harness.send()
+    harness.start()
+    assert harness.outcomes()[-1].topic == "results"
+    assert len(harness.separator.calls) == MAX_STARTS
 
 
-def test_a_track_that_kills_its_separator_is_given_up(make: Callable[..., Bench]) -> None:
+def test_a_track_that_kills_its_separator_is_given_up(make: Callable[..., Harness]) -> None:
     """After three deaths over it a record is a dead letter, and its starts were committed before each of them."""
-    bench = make(*[WorkerCrashed("signal 9")] * MAX_STARTS)
-    bench.send()
-    bench.start()
-    assert (bench.letter().code, bench.letter().attempts) == (Code.WORKER_CRASHED, MAX_STARTS)
-    notes = [commit.position.note for commits in bench.broker.transactions for commit in commits]
+    harness = make(*[WorkerCrashed("signal 9")] * MAX_STARTS)
+    harness.send()
+    harness.start()
+    assert (harness.letter().code, harness.letter().attempts) == (Code.WORKER_CRASHED, MAX_STARTS)
+    notes = [commit.position.note for commits in harness.broker.transactions for commit in commits]
     assert [f'{{"starts": {{"0": {n}}}}}' in notes for n in range(1, MAX_STARTS + 1)] == [True] * MAX_STARTS
 
 
-def test_deaths_of_whole_replicas_count(make: Callable[..., Bench]) -> None:
+def test_deaths_of_whole_replicas_count(make: Callable[..., Harness]) -> None:
     """A record that killed its replicas before is given up without another start."""
-    bench = make()
-    bench.send()
-    bench.broker.committed[REQUESTS] = Position(offset=0, note=f'{{"starts": {{"0": {MAX_STARTS}}}}}')
-    bench.start()
-    assert bench.letter().code == Code.WORKER_CRASHED
-    assert bench.separator.calls == []
+    harness = make()
+    harness.send()
+    harness.broker.committed[REQUESTS] = Position(offset=0, note=f'{{"starts": {{"0": {MAX_STARTS}}}}}')
+    harness.start()
+    assert harness.letter().code == Code.WORKER_CRASHED
+    assert harness.separator.calls == []
 
 
-def test_unexpected_errors_stop_the_replica_before_they_empty_the_topic(make: Callable[..., Bench]) -> None:
+def test_unexpected_errors_stop_the_replica_before_they_empty_the_topic(make: Callable[..., Harness]) -> None:
     """After so many dead letters in a row that look like our own fault the replica stops; the rest is not touched."""
-    bench = make(*[RuntimeError("bug")] * 100)
+    harness = make(*[RuntimeError("bug")] * 100)
     for number in range(MAX_UNEXPECTED_IN_A_ROW + 5):
-        bench.send(request_id=f"r{number}")
-    bench.start()
-    bench.broker.wait_for(lambda: bench.halted)
-    bench.stop()
-    assert "unexpected dead letters in a row" in str(bench.halted[0])
-    assert len(bench.separator.calls) == MAX_UNEXPECTED_IN_A_ROW + 1
-    assert {message.topic for message in bench.broker.published} <= {"letters"}
-    assert len(bench.broker.published) <= MAX_UNEXPECTED_IN_A_ROW
-    assert bench.broker.committed.get(REQUESTS, Position(offset=0)).offset == len(bench.broker.published)
+        harness.send(request_id=f"r{number}")
+    harness.start()
+    harness.broker.wait_for(lambda: harness.halted)
+    harness.stop()
+    assert "unexpected dead letters in a row" in str(harness.halted[0])
+    assert len(harness.separator.calls) == MAX_UNEXPECTED_IN_A_ROW + 1
+    assert {message.topic for message in harness.broker.published} <= {"letters"}
+    assert len(harness.broker.published) <= MAX_UNEXPECTED_IN_A_ROW
+    assert harness.broker.committed.get(REQUESTS, Position(offset=0)).offset == len(harness.broker.published)
 
 
-def test_a_replica_that_still_brings_results_goes_on(make: Callable[..., Bench]) -> None:
+def test_a_replica_that_still_brings_results_goes_on(make: Callable[..., Harness]) -> None:
     """Unexpected errors with results in between, however many there are, end as dead letters one by one."""
     failures: list[Exception | None] = [RuntimeError("bug")] * (MAX_UNEXPECTED_IN_A_ROW - 3)
-    bench = make(*[*failures, *[None] * 6] * 3)
-    for number in range(len(bench.separator.script)):
-        bench.send(request_id=f"r{number}")
-    bench.start()
-    topics = [message.topic for message in bench.outcomes()]
+    harness = make(*[*failures, *[None] * 6] * 3)
+    for number in range(len(harness.separator.script)):
+        harness.send(request_id=f"r{number}")
+    harness.start()
+    topics = [message.topic for message in harness.outcomes()]
     assert (topics.count("letters"), topics.count("results")) == (3 * len(failures), 18)
 
 
-def test_a_job_that_takes_too_long_is_a_dead_letter(make: Callable[..., Bench]) -> None:
+def test_a_job_that_takes_too_long_is_a_dead_letter(make: Callable[..., Harness]) -> None:
     """MAX_JOB_S ends a job as DEADLINE_EXCEEDED."""
-    bench = make(max_job_s=-1.0)
-    bench.send()
-    bench.start()
-    assert (bench.letter().code, bench.letter().stage) == (Code.DEADLINE_EXCEEDED, "separate")
+    harness = make(max_job_s=-1.0)
+    harness.send()
+    harness.start()
+    assert (harness.letter().code, harness.letter().stage) == (Code.DEADLINE_EXCEEDED, "separate")
 
 
-def test_outcomes_that_can_not_be_encoded_stop_the_replica(make: Callable[..., Bench]) -> None:
+def test_outcomes_that_can_not_be_encoded_stop_the_replica(make: Callable[..., Harness]) -> None:
     """Where the registry answers, but not with what outcomes need, nothing is committed and the replica stops."""
     registry = FakeRegistry()
-    bench = make(codec=AvroCodec(registry), checks={RegistryUnavailable: lambda: None})
+    harness = make(codec=AvroCodec(registry), checks={RegistryUnavailable: lambda: None})
     registry.away = RegistryUnavailable("away")
-    bench.send(model="9stems")
-    bench.start()
-    bench.broker.wait_for(lambda: bench.halted)
-    assert "can't be encoded" in str(bench.halted[0])
-    assert bench.broker.published == []
+    harness.send(model="9stems")
+    harness.start()
+    harness.broker.wait_for(lambda: harness.halted)
+    assert "can't be encoded" in str(harness.halted[0])
+    assert harness.broker.published == []
 
 
-def test_a_lookup_is_no_proof_that_separating_works(make: Callable[..., Bench]) -> None:
+def test_a_lookup_is_no_proof_that_separating_works(make: Callable[..., Harness]) -> None:
     """Results from what is stored don't count against unexpected errors: those still stop the replica."""
-    bench = make(None, *[RuntimeError("bug")] * 100)
-    bench.send(request_id="known")
+    harness = make(None, *[RuntimeError("bug")] * 100)
+    harness.send(request_id="known")
     for number in range(MAX_UNEXPECTED_IN_A_ROW + 5):
-        bench.send(request_id=f"r{number}")
-        bench.send(request_id="known")
-    bench.start()
-    bench.broker.wait_for(lambda: bench.halted)
-    bench.stop()
-    assert "unexpected dead letters in a row" in str(bench.halted[0])
+        harness.send(request_id=f"r{number}")
+        harness.send(request_id="known")
+    harness.start()
+    harness.broker.wait_for(lambda: harness.halted)
+    harness.stop()
+    assert "unexpected dead letters in a row" in str(harness.halted[0])

@@ -7,57 +7,57 @@ import pytest
 from consumer.core.errors import Code
 from consumer.core.events import SeparationResult, SourceObject
 from consumer.pipeline import retry
-from harness.replica import CODEC, Bench
+from harness.replica import CODEC, Harness
 from harness.scanner import FakeScanner
 
 
-def test_malware_becomes_a_dead_letter_and_is_opened_by_nobody(make: Callable[..., Bench]) -> None:
+def test_malware_becomes_a_dead_letter_and_is_opened_by_nobody(make: Callable[..., Harness]) -> None:
     """What the scanner finds something in ends with its name, before the separator sees it."""
-    bench = make(scanner=FakeScanner(finds={b"song": "Win.Test"}))
-    bench.send()
-    bench.start()
-    letter = bench.letter()
+    harness = make(scanner=FakeScanner(finds={b"song": "Win.Test"}))
+    harness.send()
+    harness.start()
+    letter = harness.letter()
     assert (letter.code, letter.stage) == (Code.MALWARE_FOUND, "scan")
     assert letter.message == "the scanner found Win.Test"
-    assert bench.separator.calls == []
+    assert harness.separator.calls == []
 
 
-def test_copies_are_made_of_scanned_content_only(make: Callable[..., Bench]) -> None:
+def test_copies_are_made_of_scanned_content_only(make: Callable[..., Harness]) -> None:
     """Content that was separated before is scanned again: what is known of malware grows."""
-    bench = make(reuses=True, scanner=FakeScanner())
-    bench.send()
-    bench.start()
-    bench.outcomes()
-    bench.send(request_id="r2")
-    first, second = (CODEC.decode(SeparationResult, message.value) for message in bench.outcomes())
+    harness = make(reuses=True, scanner=FakeScanner())
+    harness.send()
+    harness.start()
+    harness.outcomes()
+    harness.send(request_id="r2")
+    first, second = (CODEC.decode(SeparationResult, message.value) for message in harness.outcomes())
     assert (first.deduplicated, second.deduplicated) == (False, True)
-    assert bench.scanner
-    assert bench.scanner.scanned == [b"song", b"song"]
-    bench.scanner.finds[b"song"] = "Win.Test"
-    bench.send(request_id="r3")
-    assert bench.letter().code == Code.MALWARE_FOUND
+    assert harness.scanner
+    assert harness.scanner.scanned == [b"song", b"song"]
+    harness.scanner.finds[b"song"] = "Win.Test"
+    harness.send(request_id="r3")
+    assert harness.letter().code == Code.MALWARE_FOUND
 
 
-def test_nothing_is_scanned_that_can_not_be_had(make: Callable[..., Bench]) -> None:
+def test_nothing_is_scanned_that_can_not_be_had(make: Callable[..., Harness]) -> None:
     """A request that fails earlier does not bother the scanner."""
-    bench = make(scanner=FakeScanner())
-    bench.send(source=SourceObject(bucket="in", key="gone"))
-    bench.start()
-    assert bench.letter().code == Code.OBJECT_NOT_FOUND
-    assert bench.scanner
-    assert bench.scanner.scanned == []
+    harness = make(scanner=FakeScanner())
+    harness.send(source=SourceObject(bucket="in", key="gone"))
+    harness.start()
+    assert harness.letter().code == Code.OBJECT_NOT_FOUND
+    assert harness.scanner
+    assert harness.scanner.scanned == []
 
 
-def test_a_scanner_that_is_away_is_waited_for(make: Callable[..., Bench], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_scanner_that_is_away_is_waited_for(make: Callable[..., Harness], monkeypatch: pytest.MonkeyPatch) -> None:
     """While it is away for everybody no attempt is used up, and the retries by stage tell of it all the time."""
     monkeypatch.setattr(retry, "OUTAGE_CHECK_S", 0.001)
-    bench = make(scanner=FakeScanner(away=40))
-    bench.send()
-    bench.start()
-    [message] = bench.outcomes()
+    harness = make(scanner=FakeScanner(away=40))
+    harness.send()
+    harness.start()
+    [message] = harness.outcomes()
     result = CODEC.decode(SeparationResult, message.value)
     assert (message.topic, result.attempt) == ("results", 1)
     assert "scan" in result.timings_s
-    counted = bench.metrics.registry.get_sample_value("separation_retries_total", {"stage": "scan"})
+    counted = harness.metrics.registry.get_sample_value("separation_retries_total", {"stage": "scan"})
     assert counted
     assert counted > 30

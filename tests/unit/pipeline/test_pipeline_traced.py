@@ -13,7 +13,7 @@ from consumer.core.model import Headers, Message
 from consumer.settings import TracingSettings
 from harness.fakes import a_record, a_request
 from harness.otlp import PARENT, SPAN, TRACE, Collector, collector, collector_by_grpc
-from harness.replica import CODEC, REQUESTS, RETRIES, Bench
+from harness.replica import CODEC, REQUESTS, RETRIES, Harness
 
 TRACED: Headers = (("traceparent", PARENT), ("tracestate", b"vendor=7"), ("x", b"y"))
 ROOMS = {"decode", "validate", "recall", "model", "fetch", "separate", "store", "publish"}
@@ -36,8 +36,8 @@ def tracer(seen: Collector, monkeypatch: pytest.MonkeyPatch) -> Iterator[OtelTra
     tracer._provider.shutdown()
 
 
-def send(bench: Bench, headers: Headers, **fields: Any) -> None:
-    bench.broker.send(REQUESTS.topic, CODEC.encode(a_request(**fields)), key=b"r1", headers=headers)
+def send(harness: Harness, headers: Headers, **fields: Any) -> None:
+    harness.broker.send(REQUESTS.topic, CODEC.encode(a_request(**fields)), key=b"r1", headers=headers)
 
 
 def flush(tracer: OtelTracer) -> None:
@@ -49,13 +49,15 @@ def told(message: Message) -> dict[str, bytes | None]:
     return dict(message.headers)
 
 
-def test_a_job_is_one_span_with_a_span_a_stage(make: Callable[..., Bench], tracer: OtelTracer, seen: Collector) -> None:
+def test_a_job_is_one_span_with_a_span_a_stage(
+    make: Callable[..., Harness], tracer: OtelTracer, seen: Collector
+) -> None:
     """The job follows the sender's span, its stages follow the job, and the result names the job as its parent."""
-    bench = make(tracer=tracer)
-    send(bench, TRACED)
-    bench.start()
-    [result] = bench.outcomes()
-    bench.stop()
+    harness = make(tracer=tracer)
+    send(harness, TRACED)
+    harness.start()
+    [result] = harness.outcomes()
+    harness.stop()
     flush(tracer)
     [job] = seen.jobs()
     assert (job.name, job.kind) == ("process requests", KIND_CONSUMER)
@@ -76,7 +78,7 @@ def test_a_job_is_one_span_with_a_span_a_stage(make: Callable[..., Bench], trace
     assert told(result)["tracestate"] == b"vendor=7"
     sample = next(
         sample
-        for family in bench.metrics.registry.collect()
+        for family in harness.metrics.registry.collect()
         for sample in family.samples
         if sample.exemplar and sample.labels.get("stage") == "fetch"
     )
@@ -85,14 +87,14 @@ def test_a_job_is_one_span_with_a_span_a_stage(make: Callable[..., Bench], trace
 
 
 def test_a_rejected_job_tells_its_code_and_no_key(
-    make: Callable[..., Bench], tracer: OtelTracer, seen: Collector
+    make: Callable[..., Harness], tracer: OtelTracer, seen: Collector
 ) -> None:
     """The failing stage and the job have the code; the object's key and the error's words are nowhere."""
-    bench = make(tracer=tracer)
-    send(bench, (), source=SourceObject(bucket="in", key="hidden-key"))
-    bench.start()
-    [message] = bench.outcomes()
-    bench.stop()
+    harness = make(tracer=tracer)
+    send(harness, (), source=SourceObject(bucket="in", key="hidden-key"))
+    harness.start()
+    [message] = harness.outcomes()
+    harness.stop()
     flush(tracer)
     [job] = seen.jobs()
     stage = seen.stages(job)["fetch"]
@@ -106,15 +108,15 @@ def test_a_rejected_job_tells_its_code_and_no_key(
 
 @pytest.mark.parametrize("headers", [(), TRACED], ids=["untraced", "traced"])
 def test_all_attempts_are_in_one_trace(
-    make: Callable[..., Bench], tracer: OtelTracer, seen: Collector, headers: Headers
+    make: Callable[..., Harness], tracer: OtelTracer, seen: Collector, headers: Headers
 ) -> None:
     """Each attempt follows the one before; the dead letter of the last holds the sender's headers as they came."""
-    bench = make(tracer=tracer)
-    bench.store.away = 1000
-    send(bench, headers)
-    bench.start()
-    messages = bench.outcomes()
-    bench.stop()
+    harness = make(tracer=tracer)
+    harness.store.away = 1000
+    send(harness, headers)
+    harness.start()
+    messages = harness.outcomes()
+    harness.stop()
     flush(tracer)
     assert [message.topic for message in messages] == [*RETRIES, "letters"]
     first, second, third = sorted(seen.jobs(), key=lambda job: job.attributes["separation.attempt"])
@@ -130,34 +132,34 @@ def test_all_attempts_are_in_one_trace(
 
 
 def test_a_separator_s_death_is_no_error_of_the_stage_that_got_through(
-    make: Callable[..., Bench], tracer: OtelTracer, seen: Collector
+    make: Callable[..., Harness], tracer: OtelTracer, seen: Collector
 ) -> None:
     """What was tried again inside a stage, and worked, is one stage that worked."""
-    bench = make(WorkerCrashed("signal 9"), tracer=tracer)
-    send(bench, TRACED)
-    bench.start()
-    bench.outcomes()
-    bench.stop()
+    harness = make(WorkerCrashed("signal 9"), tracer=tracer)
+    send(harness, TRACED)
+    harness.start()
+    harness.outcomes()
+    harness.stop()
     flush(tracer)
     assert not seen.stages(seen.jobs()[0])["separate"].failed
 
 
 def test_a_collector_that_is_away_costs_nothing_but_the_traces(
-    make: Callable[..., Bench], tracer: OtelTracer, seen: Collector
+    make: Callable[..., Harness], tracer: OtelTracer, seen: Collector
 ) -> None:
     """Jobs get their outcomes, and the log has a line when it fails and one when it works again."""
     seen.status = 400
-    bench = make(tracer=tracer)
+    harness = make(tracer=tracer)
     with capture_logs() as lines:
-        bench.start()
+        harness.start()
         for number in range(3):
-            send(bench, TRACED, request_id=f"r{number}")
-            bench.outcomes()
+            send(harness, TRACED, request_id=f"r{number}")
+            harness.outcomes()
             flush(tracer)
         seen.status = 200
-        send(bench, TRACED, request_id="last")
-        bench.outcomes()
-        bench.stop()
+        send(harness, TRACED, request_id="last")
+        harness.outcomes()
+        harness.stop()
         flush(tracer)
     events = [line["event"] for line in lines if line["event"].startswith("tracing.")]
     assert events == ["tracing.export_failed", "tracing.exports_again"]
@@ -179,14 +181,14 @@ def test_a_collector_may_speak_grpc(seen: Collector, monkeypatch: pytest.MonkeyP
 
 
 @pytest.mark.parametrize("headers", [(), TRACED], ids=["untraced", "traced"])
-def test_without_a_tracer_outcomes_hand_on_what_came(make: Callable[..., Bench], headers: Headers) -> None:
+def test_without_a_tracer_outcomes_hand_on_what_came(make: Callable[..., Harness], headers: Headers) -> None:
     """A result, a retry and a dead letter each carry the sender's trace, and none where there was none."""
-    bench = make()
-    bench.store.away = 2
-    send(bench, headers)
-    send(bench, headers, model="9stems")
-    bench.start()
-    outcomes = {message.topic: told(message) for message in bench.outcomes()}
+    harness = make()
+    harness.store.away = 2
+    send(harness, headers)
+    send(harness, headers, model="9stems")
+    harness.start()
+    outcomes = {message.topic: told(message) for message in harness.outcomes()}
     assert outcomes.keys() >= {"results", "letters", RETRIES[0]}
     for topic, found in outcomes.items():
         assert found.get("traceparent") == (PARENT if headers else None), topic

@@ -16,7 +16,7 @@ from consumer.core.errors import (
     Transient,
 )
 from consumer.pipeline import retry
-from consumer.pipeline.retry import RULES, Patience, Rule
+from consumer.pipeline.retry import RULES, Retrier, Rule
 
 
 @pytest.fixture(autouse=True)
@@ -38,20 +38,20 @@ def raising(*errors: Exception) -> Callable[[], str]:
     return step
 
 
-def run(patience: Patience, step: Callable[[], str], cancel: Cancellation | None = None) -> str:
+def run(retrier: Retrier, step: Callable[[], str], cancel: Cancellation | None = None) -> str:
     with capture_logs():
-        return patience.run("fetch", step, cancel or Cancellation())
+        return retrier.run("fetch", step, cancel or Cancellation())
 
 
 @pytest.mark.parametrize("kind", RULES, ids=lambda kind: kind.__name__)
 def test_each_transient_error_is_tried_again(kind: type[Transient]) -> None:
     """What the world did is tried again in place, each time is counted by stage, and the last error is raised."""
     counted: list[str] = []
-    patience = Patience({}, counted.append)
-    assert run(patience, raising(kind("a"), kind("b"))) == "done"
+    retrier = Retrier({}, counted.append)
+    assert run(retrier, raising(kind("a"), kind("b"))) == "done"
     assert counted == ["fetch", "fetch"]
     with pytest.raises(kind, match="third"):
-        run(patience, raising(kind("a"), kind("b"), kind("third"), kind("d")))
+        run(retrier, raising(kind("a"), kind("b"), kind("third"), kind("d")))
 
 
 @pytest.mark.parametrize(
@@ -63,7 +63,7 @@ def test_nothing_else_is(error: Exception) -> None:
     """An error that would only come again, or that says stop, is raised at once."""
     counted: list[str] = []
     with pytest.raises(type(error)):
-        run(Patience({}, counted.append), raising(error))
+        run(Retrier({}, counted.append), raising(error))
     assert counted == []
 
 
@@ -79,7 +79,7 @@ def test_a_wait_ends_with_the_job(monkeypatch: pytest.MonkeyPatch) -> None:
 
     def work() -> None:
         with pytest.raises(Cancelled) as caught:
-            Patience({}, lambda stage: None).run("fetch", step, cancel)
+            Retrier({}, lambda stage: None).run("fetch", step, cancel)
         raised.append(caught.value.reason)
 
     with capture_logs():
@@ -104,16 +104,16 @@ def checks(*answers: bool) -> Callable[[], None]:
 @pytest.mark.parametrize("kind", [StoreUnavailable, StoreMisconfigured])
 def test_an_outage_is_waited_for(kind: type[StoreUnavailable]) -> None:
     """While nobody can use the dependency the job waits, and begins anew once it is back."""
-    patience = Patience({StoreUnavailable: checks(False, False, True)})
-    assert run(patience, raising(*[kind("away")] * 5)) == "done"
+    retrier = Retrier({StoreUnavailable: checks(False, False, True)})
+    assert run(retrier, raising(*[kind("away")] * 5)) == "done"
 
 
 def test_an_error_of_this_job_alone_is_not_an_outage() -> None:
     """Where the dependency answers others, or nobody can tell, the job's patience ends by its rule."""
     with pytest.raises(StoreUnavailable):
-        run(Patience({StoreUnavailable: checks(True)}), raising(*[StoreUnavailable("x")] * 3))
+        run(Retrier({StoreUnavailable: checks(True)}), raising(*[StoreUnavailable("x")] * 3))
     with pytest.raises(RegistryUnavailable):
-        run(Patience({StoreUnavailable: checks()}), raising(*[RegistryUnavailable("x")] * 3))
+        run(Retrier({StoreUnavailable: checks()}), raising(*[RegistryUnavailable("x")] * 3))
 
 
 def test_a_job_that_is_cancelled_does_not_wait_for_the_outage() -> None:
@@ -127,7 +127,7 @@ def test_a_job_that_is_cancelled_does_not_wait_for_the_outage() -> None:
         raise StoreUnavailable("away")
 
     with pytest.raises(Cancelled):
-        run(Patience({StoreUnavailable: check}), raising(*[StoreUnavailable("x")] * 9), cancel)
+        run(Retrier({StoreUnavailable: check}), raising(*[StoreUnavailable("x")] * 9), cancel)
     assert len(asked) == 3
 
 
@@ -172,7 +172,7 @@ def test_an_outage_costs_a_job_no_time(monkeypatch: pytest.MonkeyPatch) -> None:
     cancel.start_clock(30.0)
     away = clock.takes(3.0, checks(*[False] * 100, True))
     step = clock.takes(2.0, raising(*[StoreUnavailable("away")] * 3))
-    assert run(Patience({StoreUnavailable: away}), step, cancel) == "done"  # type: ignore[arg-type]
+    assert run(Retrier({StoreUnavailable: away}), step, cancel) == "done"  # type: ignore[arg-type]
     assert clock.now_s > 1000.0 + 400.0
     assert cancel.remaining_s() == pytest.approx(30.0 - 2.0 - 2.0)  # the first try and the last one
 
@@ -186,5 +186,5 @@ def test_a_failure_of_this_job_alone_takes_its_time(monkeypatch: pytest.MonkeyPa
     cancel.start_clock(30.0)
     step = clock.takes(2.0, raising(*[StoreUnavailable("x")] * 3))
     with pytest.raises(StoreUnavailable):
-        run(Patience({StoreUnavailable: checks(True)}), step, cancel)  # type: ignore[arg-type]
+        run(Retrier({StoreUnavailable: checks(True)}), step, cancel)  # type: ignore[arg-type]
     assert cancel.remaining_s() == pytest.approx(24.0, abs=0.1)

@@ -5,7 +5,7 @@ from collections.abc import Generator
 
 import pytest
 
-from consumer.separator.dsp.concurrency import ahead, side_by_side
+from consumer.separator.dsp.concurrency import ahead, parallel_map
 
 
 class Source:
@@ -29,7 +29,7 @@ class Source:
 @pytest.mark.parametrize("count", [0, 1, 2, 7])
 def test_side_by_side_keeps_the_order(width: int, count: int) -> None:
     source = Source(count)
-    assert list(side_by_side(lambda number: number * number, source.items(), width)) == [n * n for n in range(count)]
+    assert list(parallel_map(lambda number: number * number, source.items(), width)) == [n * n for n in range(count)]
     assert source.closed.is_set()
 
 
@@ -40,12 +40,12 @@ def test_as_many_as_asked_for_are_computed_at_the_same_time() -> None:
         together.wait()
         return number
 
-    assert list(side_by_side(meet, Source(4).items(), 2)) == [0, 1, 2, 3]
+    assert list(parallel_map(meet, Source(4).items(), 2)) == [0, 1, 2, 3]
 
 
 def test_no_more_is_asked_for_than_is_computed() -> None:
     source = Source(10)
-    results = side_by_side(lambda number: number, source.items(), 2)
+    results = parallel_map(lambda number: number, source.items(), 2)
     assert next(results) == 0
     assert source.asked == 2
     results.close()
@@ -58,7 +58,7 @@ def test_an_error_arrives_in_its_place_and_closes_the_source() -> None:
         return number
 
     source = Source(10)
-    results = side_by_side(fail_at_2, source.items(), 2)
+    results = parallel_map(fail_at_2, source.items(), 2)
     assert [next(results), next(results)] == [0, 1]
     with pytest.raises(OSError, match="two"):
         next(results)
@@ -68,7 +68,7 @@ def test_an_error_arrives_in_its_place_and_closes_the_source() -> None:
 
 def test_closing_ends_what_lies_before() -> None:
     source = Source(10)
-    results = ahead(side_by_side(lambda number: number, ahead(source.items()), 2))
+    results = ahead(parallel_map(lambda number: number, ahead(source.items()), 2))
     assert next(results) == 0
     results.close()
     assert source.closed.is_set()

@@ -8,11 +8,11 @@ from consumer.core.events import DeadLetter, Header, SeparationResult, SourceUse
 from consumer.core.manifest import Manifest
 from consumer.core.model import Message, StoredStems
 from consumer.delivery.retry_headers import PREFIX, parse
-from consumer.pipeline.stages.encode_outcome import Publish
-from harness.fakes import NOON, a_job, a_record, a_redelivery, a_request
+from consumer.pipeline.stages.encode_outcome import EncodeOutcome
+from harness.fakes import NOON, a_job, a_record, a_request, a_retry_state
 
 CODEC = AvroCodec()
-PUBLISH = Publish(
+PUBLISH = EncodeOutcome(
     codec=CODEC,
     results_topic="results",
     dead_letter_topic="letters",
@@ -70,15 +70,15 @@ def test_a_result_tells_what_the_manifest_does(deduplicated: bool) -> None:
 def test_each_attempt_has_its_retry_topic(attempt: int, topic: str, delay_s: float) -> None:
     """The record goes on unchanged, due after its topic's delay, and remembers where it began and what it met."""
     before = datetime.now(UTC)
-    redelivery = a_redelivery(RECORD, attempt=attempt, history=("first",) * (attempt - 1))
-    retry = PUBLISH.retry(RECORD, redelivery, "away", "fetch")
+    retry_state = a_retry_state(RECORD, attempt=attempt, history=("first",) * (attempt - 1))
+    retry = PUBLISH.retry(RECORD, retry_state, "away", "fetch")
     assert retry
     assert (retry.stage, retry.message.topic) == ("fetch", topic)
     assert (retry.message.key, retry.message.value) == (RECORD.key, RECORD.value)
     assert retry.message.headers[:-1] == RECORD.headers[:2]
     following = parse(a_record(topic=topic, headers=retry.message.headers), is_redelivery=True)
     assert following.attempt == attempt + 1
-    assert following.history == (*redelivery.history, "fetch: away")
+    assert following.history == (*retry_state.history, "fetch: away")
     assert (following.topic, following.partition, following.offset, following.timestamp) == (
         "separation.requests", 3, 41, NOON,
     )  # fmt: skip
@@ -90,30 +90,30 @@ def test_each_attempt_has_its_retry_topic(attempt: int, topic: str, delay_s: flo
 @pytest.mark.parametrize("attempt", [3, 4, 2**31 - 1])
 def test_after_the_last_retry_topic_there_is_none(attempt: int) -> None:
     """A record that no retry topic is left for is rejected with what its attempts met, each under its number."""
-    redelivery = a_redelivery(RECORD, attempt=attempt, history=("fetch: a", "store: b"))
-    assert PUBLISH.retry(RECORD, redelivery, "c", "fetch") is None
-    rejected = PUBLISH.exhausted(redelivery, "c", "fetch")
+    retry_state = a_retry_state(RECORD, attempt=attempt, history=("fetch: a", "store: b"))
+    assert PUBLISH.retry(RECORD, retry_state, "c", "fetch") is None
+    rejected = PUBLISH.exhausted(retry_state, "c", "fetch")
     assert rejected.code == Code.RETRIES_EXHAUSTED
     assert rejected.message == f"attempt 1: fetch: a; attempt {attempt - 1}: store: b; attempt {attempt}: fetch: c"
-    alone = PUBLISH.exhausted(a_redelivery(RECORD, attempt=attempt), "c", "fetch")
+    alone = PUBLISH.exhausted(a_retry_state(RECORD, attempt=attempt), "c", "fetch")
     assert alone.message == f"attempt {attempt}: fetch: c"
 
 
 def test_a_long_history_is_numbered_as_it_was() -> None:
     """Of a history that was shortened the first failure and the latest ones keep the numbers of their attempts."""
-    redelivery = a_redelivery(RECORD)
+    retry_state = a_retry_state(RECORD)
     for number in range(1, 30):
-        redelivery = redelivery.failed(f"error {number}", not_before=NOON)
-    entries = PUBLISH.exhausted(redelivery, "error 30", "fetch").message.split("; ")
+        retry_state = retry_state.failed(f"error {number}", not_before=NOON)
+    entries = PUBLISH.exhausted(retry_state, "error 30", "fetch").message.split("; ")
     assert len(entries) < 29
     assert all(entry.split(":")[0] == f"attempt {entry.split()[-1]}" for entry in entries)
     assert (entries[0], entries[-1]) == ("attempt 1: error 1", "attempt 30: fetch: error 30")
 
 
 def dead_letter(message: str = "there is none") -> Message:
-    redelivery = a_redelivery(RECORD, topic="separation.requests", partition=1, offset=5, timestamp=NOON)
+    retry_state = a_retry_state(RECORD, topic="separation.requests", partition=1, offset=5, timestamp=NOON)
     rejected = Rejected(Code.OBJECT_NOT_FOUND, message)
-    letter = PUBLISH.dead_letter(RECORD, redelivery, rejected, stage="fetch", attempts=2, request_id="r1")
+    letter = PUBLISH.dead_letter(RECORD, retry_state, rejected, stage="fetch", attempts=2, request_id="r1")
     assert letter.code == Code.OBJECT_NOT_FOUND
     return letter.letter
 
@@ -149,7 +149,7 @@ def test_a_huge_key_is_left_out_of_the_smallest_letter(size_bytes: int, is_kept:
     record = a_record(key=b"k" * size_bytes)
     rejected = Rejected(Code.AVRO_UNDECODABLE, "no Avro")
     letter = PUBLISH.dead_letter(
-        record, a_redelivery(record), rejected, stage="decode", attempts=1, request_id=None
+        record, a_retry_state(record), rejected, stage="decode", attempts=1, request_id=None
     ).letter
     assert letter.smaller
     assert letter.key == letter_in(letter).original_key == record.key
@@ -161,7 +161,7 @@ def test_a_record_of_nothing_has_a_dead_letter_too() -> None:
     record = a_record()
     rejected = Rejected(Code.AVRO_UNDECODABLE, "the record has no value")
     letter = letter_in(
-        PUBLISH.dead_letter(record, a_redelivery(record), rejected, stage="decode", attempts=1, request_id=None).letter
+        PUBLISH.dead_letter(record, a_retry_state(record), rejected, stage="decode", attempts=1, request_id=None).letter
     )
     assert (letter.request_id, letter.original_key, letter.original_value) == (None, None, None)
     assert (letter.original_headers, letter.timestamp) == ((), None)

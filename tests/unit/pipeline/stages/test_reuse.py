@@ -35,8 +35,8 @@ class Shelf:
         self.reuse.note(self.first_track, self.first)
 
     def again(self, other: LocalTrack, weights: str = WEIGHTS) -> StoredStems | None:
-        twin = self.reuse.find(other, weights)
-        return twin and self.store.copy(other, twin, {"fetch": 0.1})
+        reusable = self.reuse.find(other, weights)
+        return reusable and self.store.copy(other, reusable, {"fetch": 0.1})
 
     def bytes_of(self, stored: StoredStems) -> list[bytes | None]:
         return [self.objects.read(stem.bucket, stem.key) for stem in stored.manifest.stems]
@@ -164,10 +164,10 @@ def test_a_request_is_not_its_own_twin(shelf: Shelf, tmp_path: Path) -> None:
 def test_a_stem_that_changes_in_between_is_made(shelf: Shelf, tmp_path: Path) -> None:
     """What was pinned and is another one by now is not copied: the stems are made in the usual way."""
     other = track(tmp_path, another_job())
-    twin = shelf.reuse.find(other, WEIGHTS)
-    assert twin
+    reusable = shelf.reuse.find(other, WEIGHTS)
+    assert reusable
     shelf.objects.replace("out", "stems/r1/vocals.wav", b"other!", media_type="", metadata={})
-    assert shelf.store.copy(other, twin, {}) is None
+    assert shelf.store.copy(other, reusable, {}) is None
     made = shelf.store(Stems(track=other, separation=a_separation(tmp_path, weights_sha256=WEIGHTS)), {})
     assert shelf.bytes_of(made) == [b"vocals", b"accompaniment"]
 
