@@ -14,7 +14,7 @@ from consumer.core.cancellation import Cancellation
 from consumer.core.errors import Code, Rejected
 from consumer.core.events import SeparationRequest, SourceObject
 from consumer.core.model import AudioFacts, Job, Message, Record, Separation, StemFile, TopicPartition
-from consumer.core.ports import Assignments, Commit, OnProgress, Position
+from consumer.core.ports import Commit, OnProgress, Position, RebalanceListener
 from consumer.delivery.assignment import Assignment, Attempt
 from consumer.delivery.retry_headers import RetryState
 from consumer.separator.client import SeparatorStatus
@@ -58,7 +58,8 @@ def an_attempt(record: Record | None = None, **fields: Any) -> Attempt:
     record = record or a_record()
     assignment = Assignment(record.topic_partition)
     assignment.begin(None)
-    return Attempt(assignment, record, a_retry_state(record, **fields), Cancellation(), membership=object())
+    state = a_retry_state(record, **fields)
+    return Attempt(assignment=assignment, record=record, retry_state=state, membership=object())
 
 
 class FakeRegistry:
@@ -137,6 +138,9 @@ class FakeNotices:
     def send(self, message: Message) -> None:
         self.sent.append(message)
 
+    def close(self) -> None:
+        pass
+
 
 class FakeBroker(MemoryBroker):
     """A broker that may be away, for what only asks whether it is."""
@@ -148,10 +152,10 @@ class FakeSource(MemorySource):
     """The only member of its group, which tests assign to and revoke from. `away` is raised while it is set."""
 
     away: Exception | None = None
-    last_error = ""
+    last_error: str = ""  # type: ignore[assignment]
 
-    def subscribe(self, topics: Sequence[str], assignments: Assignments) -> None:
-        super().subscribe(topics, assignments)
+    def subscribe(self, topics: Sequence[str], listener: RebalanceListener) -> None:
+        super().subscribe(topics, listener)
         self.assign([partition for partition in self.broker.log if partition.topic in topics])
 
     def _follow(self) -> None:

@@ -7,8 +7,7 @@ import httpx
 
 from consumer.core.cancellation import Cancellation
 from consumer.core.errors import ModelSourceUnavailable, Rejected, StoreUnavailable
-from consumer.core.ports import ObjectStore
-from consumer.pipeline.model_store import ModelSource
+from consumer.core.ports import ModelSource, ObjectStore
 
 _TIMEOUT = httpx.Timeout(30.0, connect=5.0)
 

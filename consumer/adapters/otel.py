@@ -24,8 +24,8 @@ from opentelemetry.trace import Tracer as Recorder
 from opentelemetry.util.types import AttributeValue
 
 from consumer.core.errors import Cancelled, Rejected, SettingsError
-from consumer.core.model import DeadLettered, Done, Outcome, Record, Retry
-from consumer.observability.tracing import JobSpan, TraceContext, context_of
+from consumer.core.model import Abandoned, DeadLettered, Done, Outcome, Record, Retry
+from consumer.core.tracing import JobSpan, TraceContext, context_of
 from consumer.settings import TracingSettings
 
 _FLUSH_MS = 2000
@@ -99,7 +99,7 @@ class OtelJobSpan:
         finally:
             span.end()
 
-    def end(self, outcome: Outcome | None) -> None:
+    def end(self, outcome: Outcome | Abandoned) -> None:
         told: dict[str, AttributeValue]
         match outcome:
             case Done():
@@ -110,7 +110,7 @@ class OtelJobSpan:
             case DeadLettered():
                 told = {"separation.outcome": "dead_lettered", "separation.code": str(outcome.code)}
                 _fail(self._span, outcome.code)
-            case None:
+            case Abandoned():
                 told = {"separation.outcome": "abandoned"}
         self._span.set_attributes(told)
         self._ended_ns = time.time_ns()

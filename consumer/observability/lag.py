@@ -9,6 +9,7 @@ import time
 from collections import defaultdict, deque
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Protocol
 
 from consumer.core.catalog import MODELS
 from consumer.core.errors import Rejected, Transient
@@ -137,6 +138,18 @@ class Backlog:
                 total[model].audio_ms += part.audio_ms
                 total[model].unknown_duration_count += part.unknown_duration_count
         return dict(total)
+
+
+class LagReader(Protocol):
+    """Reads the group's lag in the background."""
+
+    def start(self) -> None: ...
+
+    def stop(self) -> None: ...
+
+    def backlog(self) -> Backlog | None:
+        """The latest figures; None while they can't be had, or are not read yet."""
+        ...
 
 
 class RequestEstimator:

@@ -2,17 +2,17 @@
 
 import time
 from collections.abc import Callable
-from typing import assert_never
+from typing import Any, assert_never
 
 import structlog
 
-from consumer.app.replica import Replica
+Replica = Any
 from consumer.core.errors import Rejected, Transient
 from consumer.core.model import DeadLettered, Done, Retry
+from consumer.core.ports import Check
 from consumer.delivery.assignment import PendingCommit
 from consumer.observability.http import Health
 from consumer.observability.metrics import Metrics
-from consumer.pipeline.retry import Check
 
 SILENCE_S = 40.0  # of the poll loop: rebalances and requests may take some of that, nothing takes all of it
 OVERDUE_S = 300.0  # of a job: stopping it takes a second or three, but what is being stored may be large
@@ -27,12 +27,12 @@ class CommitObserver:
         self._log = structlog.get_logger()
 
     def __call__(self, pending: PendingCommit) -> None:
-        for settled in pending.settled:
-            record, outcome = settled.attempt.record, settled.outcome
+        for completed in pending.completed:
+            record, outcome = completed.attempt.record, completed.outcome
             log = self._log.bind(topic=record.topic, partition=record.partition, offset=record.offset)
-            if context := settled.attempt.trace.context:
+            if context := completed.span.context:
                 log = log.bind(trace_id=context.trace_id)
-            settled.attempt.trace.published()
+            completed.span.published()
             match outcome:
                 case Done():
                     self._metrics.jobs.labels("done", "").inc()

@@ -14,12 +14,12 @@ import threading
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Protocol
 
 import structlog
 
 from consumer.core.catalog import MODELS
 from consumer.core.errors import ModelSourceUnavailable, Rejected
+from consumer.core.ports import ModelSource
 from consumer.separator.models.spec import checkpoint_files, unavailable, weights_sha256
 
 CHECKSUMS = "checksum.json"
@@ -29,16 +29,6 @@ _ABANDONED_S = 86400.0  # whoever fetches is done long before, or dead
 
 
 Prepare = Callable[[str, Path, str], None]
-
-
-class ModelSource(Protocol):
-    """A place that holds model archives."""
-
-    name: str
-
-    def fetch(self, file: str, path: Path) -> bool:
-        """Write a file to path; False where the source has no such file. Raises ModelSourceUnavailable."""
-        ...
 
 
 class ModelStore:

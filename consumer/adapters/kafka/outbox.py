@@ -126,7 +126,7 @@ class KafkaOutbox:
     def _send_offset(self, producer: Producer, commit: Commit) -> None:
         """Each with the membership that its work began under; one transaction may carry several."""
         position = commit.position
-        offset = KafkaPartition(*commit.partition, offset=position.offset, metadata=position.note)
+        offset = KafkaPartition(*commit.partition, offset=position.offset, metadata=position.offset_metadata)
         self._insist(lambda: producer.send_offsets_to_transaction([offset], commit.membership, _REQUEST_S))
 
     def _insist(self, call: Callable[[], None]) -> None:

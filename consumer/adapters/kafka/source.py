@@ -23,7 +23,7 @@ from confluent_kafka import TopicPartition as KafkaPartition
 from consumer.adapters.kafka.config import connect, consumer_config
 from consumer.core.errors import BrokerUnavailable, Fatal
 from consumer.core.model import Headers, Record, TopicPartition
-from consumer.core.ports import Assignments, EndOfPartition, Membership, Position, Traffic
+from consumer.core.ports import EndOfPartition, Membership, Position, RebalanceListener, Traffic
 from consumer.settings import KafkaSettings
 
 _REQUEST_S = 5.0
@@ -50,15 +50,15 @@ class KafkaSource:
         # Asked for what is committed, from any thread: a member that is being polled keeps others waiting for long.
         self._clerk = connect(Consumer, consumer_config(settings, None), "clerk")
         self._topics: Sequence[str] = ()
-        self._assignments: Assignments | None = None
+        self._listener: RebalanceListener | None = None
         self._membership: Membership = None
         self._blocked_since: float | None = None
         self._error = ""
         self._no_connection = ""
         self.traffic = Traffic()
 
-    def subscribe(self, topics: Sequence[str], assignments: Assignments) -> None:
-        self._topics, self._assignments = topics, assignments
+    def subscribe(self, topics: Sequence[str], listener: RebalanceListener) -> None:
+        self._topics, self._listener = topics, listener
         self._consumer.subscribe(
             list(topics), on_assign=self._on_assign, on_revoke=self._on_revoke, on_lost=self._on_lost
         )
@@ -66,17 +66,17 @@ class KafkaSource:
     # None of these assigns anything: the client then does so itself, as the group's protocol wants it.
 
     def _on_assign(self, _: Consumer, partitions: list[KafkaPartition]) -> None:
-        assert self._assignments
+        assert self._listener
         self._blocked_since, self._error = None, ""
-        self._assignments.assigned([_ours(p) for p in partitions])
+        self._listener.assigned([_ours(p) for p in partitions])
 
     def _on_revoke(self, _: Consumer, partitions: list[KafkaPartition]) -> None:
-        assert self._assignments
-        self._assignments.revoked([_ours(p) for p in partitions])
+        assert self._listener
+        self._listener.revoked([_ours(p) for p in partitions])
 
     def _on_lost(self, _: Consumer, partitions: list[KafkaPartition]) -> None:
-        assert self._assignments
-        self._assignments.lost([_ours(p) for p in partitions])
+        assert self._listener
+        self._listener.lost([_ours(p) for p in partitions])
 
     @property
     def last_error(self) -> str:
@@ -127,8 +127,8 @@ class KafkaSource:
         self._consumer.close()
         time.sleep(1.0)
         self._consumer = connect(Consumer, self._config, "consumer")
-        assert self._assignments
-        self.subscribe(self._topics, self._assignments)
+        assert self._listener
+        self.subscribe(self._topics, self._listener)
 
     def pause(self, partitions: Sequence[TopicPartition]) -> None:
         self._consumer.pause([KafkaPartition(*p) for p in partitions])
@@ -150,10 +150,7 @@ class KafkaSource:
         for each in found:
             if each.error:
                 raise BrokerUnavailable(each.error.str())
-        return {
-            _ours(p): None if p.offset == OFFSET_INVALID else Position(offset=p.offset, note=p.metadata or "")
-            for p in found
-        }
+        return {_ours(p): _position(p) for p in found}
 
     def end(self, partition: TopicPartition) -> int:
         try:
@@ -182,6 +179,12 @@ class KafkaSource:
             closing = threading.Thread(target=client.close, daemon=True)
             closing.start()
             closing.join(10.0)
+
+
+def _position(found: KafkaPartition) -> Position | None:
+    if found.offset == OFFSET_INVALID:
+        return None
+    return Position(offset=found.offset, offset_metadata=found.metadata or "")
 
 
 def _ours(partition: KafkaPartition) -> TopicPartition:

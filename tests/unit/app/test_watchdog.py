@@ -12,20 +12,23 @@ from consumer.app.watchdog import LIMIT_S, TICK_S, Watchdog
 ROOT = Path(__file__).parents[3]
 _HANGS = """
 import threading
+from consumer.delivery.assignments import Assignments
 from consumer.delivery.dispatcher import Dispatcher
-from consumer.delivery.poll_loop import PollLoop
+from consumer.delivery.poll_loop import PollLoop, PollPolicy, Subscription
 from consumer.app.watchdog import Watchdog
 from harness.fakes import FakeBroker, FakeSource
 
 class Hanging(FakeSource):
-    def subscribe(self, topics, assignments):
+    def subscribe(self, topics, listener):
         pass
 
     def poll(self, timeout_s):
         threading.Event().wait()
 
 source = Hanging(FakeBroker())
-loop = PollLoop(source, Dispatcher(object), topics=[], retry_topics=[], max_retry_delay_s=0.0, revoke_grace_s=0.0)
+assignments = Assignments()
+nothing = Subscription(topics=[], retry_topics=[], max_retry_delay_s=0.0)
+loop = PollLoop(source, assignments, Dispatcher(assignments, object), nothing, PollPolicy())
 with Watchdog("poll loop", lambda: loop.last_poll, tick_s=0.01, limit_s=0.1):
     loop.run()
 """

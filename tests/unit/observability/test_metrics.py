@@ -3,11 +3,12 @@
 import json
 from collections.abc import Callable
 
+from consumer.app.parts import VERSION
 from consumer.core.catalog import MODELS
 from consumer.core.errors import Code
 from consumer.core.events import OutputOptions, SourceObject
+from consumer.core.model import OUR_HEADER_PREFIX as PREFIX
 from consumer.core.model import TopicPartition
-from consumer.delivery.retry_headers import PREFIX
 from consumer.observability.lag import Backlog, PartitionLag, PendingRecord, RequestEstimator, UnfinishedLog
 from consumer.observability.metrics import Metrics
 from harness.fakes import a_request
@@ -22,6 +23,9 @@ KNOWN = {
     "code": {"", *Code},
     "stage": STAGES,
     "model": set(MODELS),
+    "process": {"consumer", "separator", "ffmpeg"},
+    "version": {VERSION},
+    "runtime": {"tensorflow"},
 }
 
 

@@ -9,7 +9,8 @@ from structlog.testing import capture_logs
 from consumer.core.errors import Code, RegistryUnavailable, StoreUnavailable
 from consumer.core.model import DeadLettered, Done, Message, Outcome, Retry
 from consumer.core.ports import Commit, Position, Traffic
-from consumer.delivery.assignment import Assignment, Completed, PendingCommit
+from consumer.core.tracing import Untraced
+from consumer.delivery.assignment import Completed, PendingCommit
 from consumer.observability import probes as module
 from consumer.observability.collectors import ReplicaCollector
 from consumer.observability.metrics import Metrics
@@ -35,9 +36,8 @@ LABELS = {"outcome", "code", "stage", "model", "topic", "partition", "process", 
 def observe(metrics: Metrics, *outcomes: Outcome, key: bytes | None = b"r1") -> list[Any]:
     attempt = an_attempt(a_record(key=key, offset=7))
     commit = Commit(partition=attempt.record.topic_partition, position=Position(offset=8), membership=object())
-    pending = PendingCommit(
-        Assignment(attempt.record.topic_partition), commit, tuple(Completed(attempt, o) for o in outcomes)
-    )
+    completed = tuple(Completed(attempt=attempt, outcome=outcome, span=Untraced()) for outcome in outcomes)
+    pending = PendingCommit(assignment=attempt.assignment, commit=commit, completed=completed)
     with capture_logs() as logs:
         CommitObserver(metrics)(pending)
     return logs
