@@ -10,6 +10,8 @@ from consumer.adapters.avro.codec import AvroCodec
 from consumer.core.errors import Fatal, ScannerUnavailable, StoreUnavailable, Transient
 from consumer.core.events import DeadLetter
 from consumer.core.model import Message, ObjectFacts, TopicPartition
+from consumer.core.ports import Check
+from consumer.core.tracing import Tracer
 from consumer.delivery.cancel_registry import CancelRegistry
 from consumer.delivery.committer import Committer
 from consumer.delivery.control_follower import ControlFollower
@@ -17,11 +19,11 @@ from consumer.delivery.dispatcher import Dispatcher
 from consumer.delivery.poll_loop import PollLoop
 from consumer.observability.metrics import Metrics
 from consumer.observability.probes import CommitObserver
-from consumer.observability.tracing import NoTracer, Tracer
+from consumer.observability.tracing import NoTracer
 from consumer.pipeline.model_store import ModelStore
 from consumer.pipeline.pipeline import Pipeline, Stages
 from consumer.pipeline.progress import ProgressReporter
-from consumer.pipeline.retry import Check, Retrier
+from consumer.pipeline.retry import Retrier
 from consumer.pipeline.stages.encode_outcome import EncodeOutcome
 from consumer.pipeline.stages.fetch import Fetch
 from consumer.pipeline.stages.recall import Recall

@@ -25,7 +25,8 @@ from opentelemetry.util.types import AttributeValue
 
 from consumer.core.errors import Cancelled, Rejected, SettingsError
 from consumer.core.model import DeadLettered, Done, Outcome, Record, Retry
-from consumer.observability.tracing import JobSpan, TraceContext, context_of
+from consumer.core.tracing import JobSpan, TraceContext
+from consumer.observability.tracing import context_of
 from consumer.settings import TracingSettings
 
 _FLUSH_MS = 2000
@@ -36,7 +37,7 @@ _OTLP: Mapping[str, str] = {
 
 
 class OtelTracer:
-    """See tracing.Tracer. Raises SettingsError where an OTEL_* variable can't be used."""
+    """See core.tracing.Tracer. Raises SettingsError where an OTEL_* variable can't be used."""
 
     def __init__(self, settings: TracingSettings, *, group_id: str, instance_id: str, version: str) -> None:
         ours = {"service.name": "spleeter-consumer", "service.instance.id": instance_id, "service.version": version}
@@ -72,7 +73,7 @@ class OtelTracer:
 
 
 class OtelJobSpan:
-    """See tracing.JobSpan."""
+    """See core.tracing.JobSpan."""
 
     def __init__(self, recorder: Recorder, span: Span) -> None:
         self._recorder, self._span = recorder, span

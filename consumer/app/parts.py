@@ -15,8 +15,9 @@ from consumer.adapters.kafka.lag import KafkaLag
 from consumer.adapters.registry import SchemaRegistry
 from consumer.adapters.s3.minio import MinioStore
 from consumer.core.events import SCHEMA_FILES
+from consumer.core.tracing import Tracer
 from consumer.observability.lag import RequestEstimator
-from consumer.observability.tracing import NoTracer, Tracer
+from consumer.observability.tracing import NoTracer
 from consumer.separator.client import SeparatorClient
 from consumer.separator.protocol import Configure
 from consumer.settings import (

@@ -21,13 +21,13 @@ from consumer.core.errors import (
     StoreMisconfigured,
     Transient,
 )
+from consumer.core.ports import Check
 from consumer.delivery.committer import Committer
 from consumer.delivery.control_follower import ControlFollower
 from consumer.delivery.dispatcher import Dispatcher
 from consumer.delivery.poll_loop import PollLoop
 from consumer.pipeline.model_store import ModelStore
 from consumer.pipeline.pipeline import Pipeline
-from consumer.pipeline.retry import Check
 from consumer.pipeline.scratch import Scratch
 from consumer.separator.client import SeparatorClient
 

@@ -24,7 +24,7 @@ from consumer.app.parts import (
 from consumer.app.replica import Halt, Replica
 from consumer.app.watchdog import Watchdog
 from consumer.core.errors import RegistryUnavailable, ScannerUnavailable, StoreUnavailable, Transient
-from consumer.core.ports import Scanner
+from consumer.core.ports import Check, Scanner
 from consumer.delivery.cancel_registry import MAX_REMEMBERED, REMEMBERED_FOR, CancelRegistry
 from consumer.delivery.committer import Committer
 from consumer.delivery.control_follower import ControlFollower
@@ -37,7 +37,7 @@ from consumer.observability.probes import CommitObserver, Probes
 from consumer.pipeline.model_store import ModelStore
 from consumer.pipeline.pipeline import Pipeline, Stages
 from consumer.pipeline.progress import ProgressReporter
-from consumer.pipeline.retry import Check, Retrier
+from consumer.pipeline.retry import Retrier
 from consumer.pipeline.scratch import Scratch
 from consumer.pipeline.stages.encode_outcome import EncodeOutcome
 from consumer.pipeline.stages.fetch import Fetch

@@ -18,6 +18,8 @@ class TopicPartition(NamedTuple):
 
 Headers = tuple[tuple[str, bytes | None], ...]
 
+OUR_HEADER_PREFIX = "x-separation-"  # of every header that this service adds to a record on its way
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Record:
@@ -149,6 +151,17 @@ class StoredStems:
     job: Job
     manifest: Manifest
     deduplicated: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Usage:
+    """What a process uses: processor time since its start, in seconds, and resident memory now, in bytes."""
+
+    cpu_s: float
+    memory_bytes: int
+
+
+NO_USAGE = Usage(0.0, 0)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

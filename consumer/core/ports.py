@@ -10,6 +10,8 @@ from consumer.core.events import Event, SeparationControl, SeparationRequest
 from consumer.core.model import Job, Message, ObjectFacts, Record, Separation, TopicPartition
 
 OnProgress = Callable[[int, int | None], None]
+# Whether a dependency answers at all: raises a Transient, with the reason, where it does not.
+Check = Callable[[], None]
 
 
 class Codec(Protocol):

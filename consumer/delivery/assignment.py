@@ -8,9 +8,9 @@ from dataclasses import dataclass, field
 from consumer.core.cancellation import Cancellation
 from consumer.core.model import DeadLettered, Done, Message, Outcome, Record, Retry, TopicPartition
 from consumer.core.ports import Commit, Membership, Position
+from consumer.core.tracing import JobSpan, Untraced
 from consumer.delivery.retry_headers import RetryState
 from consumer.delivery.watermark import Watermark
-from consumer.observability.tracing import JobSpan, Untraced
 
 # Outcomes of one partition in one transaction: behind a long track there may be very many short ones.
 MAX_PENDING_OUTCOMES = 500

@@ -7,8 +7,8 @@ from prometheus_client.core import Metric
 from prometheus_client.registry import Collector
 
 from consumer.core.errors import Code
+from consumer.core.tracing import TraceContext
 from consumer.observability.throughput import Throughput
-from consumer.observability.tracing import TraceContext
 
 _NAMESPACE = "separation"
 _STAGE_BUCKETS_S = (0.001, 0.005, 0.025, 0.1, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 120.0, 300.0, 900.0, 1800.0)

@@ -19,11 +19,12 @@ from consumer.core.errors import Cancelled, Fatal, Transient
 from consumer.core.events import REQUEST_ID
 from consumer.core.model import Done, LocalTrack, Outcome, Stems, StoredStems
 from consumer.core.ports import Codec, Separator
+from consumer.core.tracing import Tracer
 from consumer.delivery.assignment import Attempt
 from consumer.delivery.cancel_registry import CancelRegistry
 from consumer.delivery.dispatcher import Dispatcher
 from consumer.observability.metrics import Metrics
-from consumer.observability.tracing import Tracer, handed_on
+from consumer.observability.tracing import handed_on
 from consumer.pipeline.crash_guard import CrashGuard
 from consumer.pipeline.failure_policy import Failure, FailurePolicy
 from consumer.pipeline.model_store import ModelStore

@@ -21,6 +21,7 @@ from consumer.core.errors import (
     StoreUnavailable,
     Transient,
 )
+from consumer.core.ports import Check
 
 OUTAGE_CHECK_S = 1.0
 
@@ -42,9 +43,6 @@ RULES: Mapping[type[Transient], Rule] = {
     ScannerUnavailable: Rule(attempts=4, first_wait_s=0.2, max_wait_s=2.0),
     ModelSourceUnavailable: Rule(attempts=3, first_wait_s=1.0, max_wait_s=5.0),
 }
-
-# Whether a dependency answers at all: raises the same Transient where it does not.
-Check = Callable[[], None]
 
 
 class Retrier:

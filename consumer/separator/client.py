@@ -17,9 +17,9 @@ import structlog
 
 from consumer.core.cancellation import Cancellation
 from consumer.core.errors import Cancelled, Code, Rejected, WorkerCrashed
-from consumer.core.model import Job, Separation
+from consumer.core.model import NO_USAGE, Job, Separation, Usage
 from consumer.core.ports import OnProgress
-from consumer.observability.process_usage import NO_USAGE, Usage, usage_of
+from consumer.observability.process_usage import usage_of
 from consumer.separator.malloc import ALLOCATION
 from consumer.separator.protocol import (
     Alive,

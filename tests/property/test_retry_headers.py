@@ -6,8 +6,9 @@ from hypothesis import strategies as st
 
 from consumer.adapters.avro.codec import AvroCodec
 from consumer.core.errors import Code
+from consumer.core.model import OUR_HEADER_PREFIX
 from consumer.delivery.assignment import format_note, parse_note
-from consumer.delivery.retry_headers import MAX_BYTES, PREFIX, RetryState, headers, parse, senders_headers
+from consumer.delivery.retry_headers import MAX_BYTES, RetryState, headers, parse, senders_headers
 from consumer.pipeline.stages.encode_outcome import EncodeOutcome
 from harness.fakes import a_record, a_retry_state
 
@@ -55,7 +56,7 @@ def test_what_a_record_went_through_travels_along(errors: list[str], moments: tu
 
 
 def check_hostile(raw: bytes) -> None:
-    record = a_record(topic="separation.requests.retry-1", headers=((f"{PREFIX}redelivery", raw),))
+    record = a_record(topic="separation.requests.retry-1", headers=((f"{OUR_HEADER_PREFIX}redelivery", raw),))
     retry_state = parse(record, is_redelivery=True)
     assert retry_state.attempt >= 1
     assert (retry_state.not_before is None) or retry_state.not_before.tzinfo is UTC
@@ -116,7 +117,7 @@ def test_strange_values_do_no_harm(said: dict, name: str, data: st.DataObject) -
 @given(st.binary(max_size=20))
 def test_a_strangers_header_means_nothing(raw: bytes) -> None:
     """Only a record of a retry topic is believed; in any other our header is as good as absent."""
-    record = a_record(offset=7, headers=((f"{PREFIX}redelivery", raw),))
+    record = a_record(offset=7, headers=((f"{OUR_HEADER_PREFIX}redelivery", raw),))
     assert parse(record, is_redelivery=False) == a_retry_state(record)
 
 

@@ -5,12 +5,11 @@ import pytest
 from structlog.testing import capture_logs
 
 from consumer.core.errors import BrokerUnavailable, Cancelled
-from consumer.core.model import Done, Message, TopicPartition
+from consumer.core.model import OUR_HEADER_PREFIX, Done, Message, TopicPartition
 from consumer.core.ports import Position
 from consumer.delivery import poll_loop as module
 from consumer.delivery.dispatcher import Dispatcher
 from consumer.delivery.poll_loop import PAUSE_ABOVE, RESUME_BELOW, PollLoop
-from consumer.delivery.retry_headers import PREFIX
 from harness.fakes import FakeBroker, FakeOutbox, FakeSource
 
 REQUESTS, RETRY = TopicPartition("requests", 0), TopicPartition("requests.retry-1", 0)
@@ -74,7 +73,7 @@ def test_records_are_read_from_where_the_group_stands(harness: Harness) -> None:
 def test_only_a_retry_topic_is_believed(harness: Harness) -> None:
     """Our header counts in a retry topic; on a request it is a stranger's."""
     for topic in (REQUESTS.topic, RETRY.topic):
-        harness.broker.send(topic, b"v", headers=((f"{PREFIX}redelivery", SAID),))
+        harness.broker.send(topic, b"v", headers=((f"{OUR_HEADER_PREFIX}redelivery", SAID),))
     harness.join()
     harness.steps()
     told = {(t.record.topic, t.retry_state.attempt, t.retry_state.offset) for t in (harness.work(), harness.work())}
@@ -86,7 +85,7 @@ def test_a_retry_is_due_within_the_longest_delay(harness: Harness) -> None:
     said = SAID.replace(b'"not_before_ms": null', b'"not_before_ms": 9999999999999')
     hour_ago = datetime.now(UTC) - timedelta(hours=1)
     for timestamp in (hour_ago, None, datetime.now(UTC) + timedelta(days=9)):
-        harness.broker.send(RETRY.topic, b"v", headers=((f"{PREFIX}redelivery", said),), timestamp=timestamp)
+        harness.broker.send(RETRY.topic, b"v", headers=((f"{OUR_HEADER_PREFIX}redelivery", said),), timestamp=timestamp)
     harness.join()
     harness.steps(6)
     assert harness.work().retry_state.not_before == hour_ago + timedelta(seconds=60)

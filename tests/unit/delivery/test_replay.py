@@ -4,8 +4,8 @@ import pytest
 
 from consumer.core.errors import Rejected
 from consumer.core.events import DeadLetter, Header
+from consumer.core.model import OUR_HEADER_PREFIX
 from consumer.delivery.replay import REPLAYS, Selection, replayed, replays
-from consumer.delivery.retry_headers import PREFIX
 
 TOPICS = ("requests", "requests.retry-1")
 
@@ -49,7 +49,7 @@ def test_the_count_is_bounded() -> None:
 
 def test_our_own_headers_do_not_go_back() -> None:
     """A record begins anew: what it went through in the retry topics is over."""
-    headers = (Header(key=f"{PREFIX}redelivery", value=b"{}"), Header(key="a", value=b"1"))
+    headers = (Header(key=f"{OUR_HEADER_PREFIX}redelivery", value=b"{}"), Header(key="a", value=b"1"))
     assert replayed(a_letter(original_headers=headers), TOPICS).headers == (("a", b"1"), (REPLAYS, b"1"))
 
 
