@@ -18,8 +18,8 @@ from consumer.delivery.control_follower import ControlFollower
 from consumer.delivery.dispatcher import Dispatcher
 from consumer.delivery.poll_loop import PollLoop
 from consumer.observability.metrics import Metrics
-from consumer.observability.probes import CommitObserver
 from consumer.observability.tracing import NoTracer
+from consumer.pipeline.commit_observer import CommitObserver
 from consumer.pipeline.model_store import ModelStore
 from consumer.pipeline.pipeline import Pipeline, Stages
 from consumer.pipeline.progress import ProgressReporter
@@ -108,7 +108,11 @@ class Harness:
 
     def _retrier(self) -> Retrier:
         checks = {ScannerUnavailable: self.scanner.check} if self.scanner else {}
-        return Retrier(self.checks | checks, lambda stage: self.metrics.retries.labels(stage).inc())
+        return Retrier(
+            self.checks | checks,
+            lambda stage: self.metrics.retries.labels(stage).inc(),
+            lambda stage: self.metrics.outage_checks.labels(stage).inc(),
+        )
 
     def _stages(self) -> Stages:
         return Stages(

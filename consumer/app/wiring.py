@@ -33,7 +33,8 @@ from consumer.delivery.poll_loop import PollLoop
 from consumer.observability.collectors import GroupLagCollector, ReplicaCollector
 from consumer.observability.http import ProbeServer
 from consumer.observability.metrics import Metrics
-from consumer.observability.probes import CommitObserver, Probes
+from consumer.observability.probes import Probes, ReplicaView
+from consumer.pipeline.commit_observer import CommitObserver
 from consumer.pipeline.model_store import ModelStore
 from consumer.pipeline.pipeline import Pipeline, Stages
 from consumer.pipeline.progress import ProgressReporter
@@ -104,7 +105,11 @@ def make_replica(settings: Settings, *, separator_command: Sequence[str] = SEPAR
         dispatcher,
         stages,
         separators,
-        retrier=Retrier(checks, on_retry=lambda stage: metrics.retries.labels(stage).inc()),
+        retrier=Retrier(
+            checks,
+            on_retry=lambda stage: metrics.retries.labels(stage).inc(),
+            on_outage_check=lambda stage: metrics.outage_checks.labels(stage).inc(),
+        ),
         metrics=metrics,
         tracer=tracer,
         progress=ProgressReporter(notices, codec, topic=topics.progress, instance_id=service.instance_id),
@@ -133,14 +138,30 @@ def make_replica(settings: Settings, *, separator_command: Sequence[str] = SEPAR
         control=ControlFollower(feed, codec, cancel_registry),
         shutdown_grace_s=service.shutdown_grace_s,
     )
-    vitals = Probes(
-        replica,
+    dependencies: dict[str, Check] = {"store": check_store}
+    if registry:
+        dependencies["registry"] = registry.check
+    if scanner:
+        dependencies["scanner"] = scanner.check
+    view = ReplicaView(
+        state=lambda: replica.state,
+        has_begun=lambda: replica.has_begun,
+        last_poll=lambda: loop.last_poll,
+        has_joined=lambda: loop.has_joined,
+        overdue_s=dispatcher.overdue_s,
         source_error=lambda: source.last_error,
-        check_store=check_store,
-        check_registry=registry.check if registry else None,
-        check_scanner=scanner.check if scanner else None,
+        publish_trouble=lambda: committer.trouble,
+        separators=lambda: [separator.status for separator in separators],
     )
-    metrics.add_collector(ReplicaCollector(replica, lambda: source.traffic).collect)
+    vitals = Probes(view, dependencies)
+    replica_collector = ReplicaCollector(
+        in_flight=dispatcher.in_flight,
+        rebalances=lambda: loop.rebalances,
+        separators=view.separators,
+        scratch_folder=replica.scratch.folder.parent,
+        traffic=lambda: source.traffic,
+    )
+    metrics.add_collector(replica_collector.collect)
     group_lag = GroupLagCollector(
         lag.backlog,
         metrics.speed,

@@ -49,10 +49,13 @@ class Retrier:
     """Runs steps by the rules."""
 
     def __init__(
-        self, checks: Mapping[type[Transient], Check], on_retry: Callable[[str], None] = lambda stage: None
+        self,
+        checks: Mapping[type[Transient], Check],
+        on_retry: Callable[[str], None] = lambda stage: None,
+        on_outage_check: Callable[[str], None] = lambda stage: None,
     ) -> None:
         self._checks = checks
-        self._on_retry = on_retry
+        self._on_retry, self._on_outage_check = on_retry, on_outage_check
         self._log = structlog.get_logger()
 
     def run(self, stage: str, step: Callable[[], T], cancel: Cancellation) -> T:
@@ -98,7 +101,7 @@ class Retrier:
         began, given_back_until = monotonic(), since
         self._log.warning("dependency.away", stage=stage, error=str(error))
         while not self._answers(check):
-            self._on_retry(stage)  # so that a rate of retries tells of an outage as long as it lasts
+            self._on_outage_check(stage)  # so that a rate of them tells of an outage as long as it lasts
             wakes_at = monotonic() + OUTAGE_CHECK_S
             cancel.extend(wakes_at - given_back_until)  # beforehand: who sleeps must not run out of time
             given_back_until = wakes_at
