@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from consumer.core.errors import Rejected, Transient
 from consumer.core.limits import MAX_SILENCE_S
 from consumer.core.ports import Check
-from consumer.observability.http import Health
+from consumer.observability.health import Health
 from consumer.observability.separator_status import SeparatorStatus
 
 OVERDUE_S = 300.0  # of a job: stopping it takes a second or three, but what is being stored may be large
