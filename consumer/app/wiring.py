@@ -18,7 +18,7 @@ from consumer.delivery.control_follower import ControlFollower
 from consumer.delivery.delivery import DeliveryPolicy, make_delivery
 from consumer.delivery.poll_loop import Subscription
 from consumer.observability.metrics import Metrics
-from consumer.observability.probes import CommitObserver
+from consumer.pipeline.commit_observer import CommitObserver
 from consumer.pipeline.completion import Completion
 from consumer.pipeline.crash_guard import CrashGuard
 from consumer.pipeline.failure_policy import FailurePolicy
@@ -77,7 +77,7 @@ def make_replica(settings: Settings, adapters: Adapters, policies: Policies | No
         checks,
         policies.retry,
         on_retry=lambda stage: metrics.retries.labels(stage).inc(),
-        on_outage_check=lambda stage: metrics.retries.labels(stage).inc(),
+        on_outage_check=lambda stage: metrics.outage_checks.labels(stage).inc(),
     )
     runner, crash_guard = StageRunner(retrier, metrics), CrashGuard(delivery.start_counter)
     stages = make_stages(settings, adapters, model_store)
@@ -107,7 +107,7 @@ def make_replica(settings: Settings, adapters: Adapters, policies: Policies | No
         delivery=delivery,
         pipeline=pipeline,
         startup=Startup(requirements, status, halt, policies.startup),
-        background=make_background(settings, adapters, delivery, metrics, checks, status),
+        background=make_background(settings, adapters, delivery, metrics, status, checks),
         metrics=metrics,
         cancel_registry=cancel_registry,
     )

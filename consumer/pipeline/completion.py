@@ -28,8 +28,8 @@ class Completion:
         self._failure_policy, self._runner = failure_policy, runner
 
     def complete(self, run: JobRun, outcome: Outcome | Abandoned) -> None:
-        """Nobody can cancel it any more, its scratch space is free, its span ends; then the outcome is handed over to be
-        committed; then comes what the outcome does not wait for.
+        """Nobody can cancel it any more, its scratch space is free, its span ends; then the outcome is handed over, to
+        be committed; then comes what the outcome does not wait for.
         """
         if isinstance(outcome, Done) and not outcome.deduplicated:  # what was only looked up proves nothing
             self._failure_policy.record_success()

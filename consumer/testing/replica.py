@@ -42,7 +42,7 @@ _STOP_S = 20.0
 
 
 def memory_settings(folder: Path, *, source_buckets: Sequence[str] = ("music",)) -> Settings:
-    """Settings for a replica whose files lie under `folder`; stems go to the bucket `stems`, retries are due at once."""
+    """Settings for a replica whose files lie under `folder`. Stems go to `stems`, retries are due at once."""
     return Settings(
         kafka=KafkaSettings(bootstrap_servers="in memory"),
         topics=TopicSettings(),

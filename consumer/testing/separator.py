@@ -28,7 +28,7 @@ class SilentSeparator:
 
     @property
     def status(self) -> SeparatorStatus:
-        return self._status  # type: ignore[return-value]
+        return self._status
 
     def start(self) -> None:
         pass

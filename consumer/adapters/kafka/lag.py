@@ -26,7 +26,7 @@ from consumer.adapters.kafka.config import connect, producer_config, reader_conf
 from consumer.adapters.kafka.retrying import retried
 from consumer.core.errors import BrokerUnavailable
 from consumer.core.model import TopicPartition
-from consumer.observability.lag import Backlog, PendingRecord, UnfinishedLog
+from consumer.observability.lag import READ_AHEAD, Backlog, PendingRecord, ReadAhead, UnfinishedLog
 from consumer.settings import KafkaSettings
 
 INTERVAL_S = 0.5
@@ -56,8 +56,16 @@ class _Offsets:
 class KafkaLag:
     """`start` it, and ask for `backlog` as often as you like; or `read` once."""
 
-    def __init__(self, settings: KafkaSettings, topics: Collection[str], describe: RequestEstimator) -> None:
+    def __init__(
+        self,
+        settings: KafkaSettings,
+        topics: Collection[str],
+        describe: RequestEstimator,
+        *,
+        read_ahead: ReadAhead = READ_AHEAD,
+    ) -> None:
         self._group, self._topics, self._describe = settings.group_id, frozenset(topics), describe
+        self._read_ahead = read_ahead
         self._config = reader_config(settings) | {
             "group.id": settings.group_id,  # nothing is subscribed or committed: it is never a member
             "enable.auto.offset.store": False,
@@ -174,7 +182,7 @@ class KafkaLag:
         is_left_behind = tail is not None and partition not in self._reading and offsets.floor > tail.read_to
         if tail is None or went_back or is_left_behind:
             self._forget(partition)
-            tail = self._logs[partition] = UnfinishedLog(offsets.floor)
+            tail = self._logs[partition] = UnfinishedLog(offsets.floor, self._read_ahead)
         tail.settle(offsets.floor)
         if partition not in self._reading and tail.is_roomy:
             self._consumer.incremental_assign([KafkaPartition(*partition, tail.read_to)])

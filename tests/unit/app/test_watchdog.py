@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from consumer.app.watchdog import LIMIT_S, TICK_S, Watchdog
+from consumer.app.watchdog import TICK_S, Watchdog
+from consumer.core.limits import MAX_SILENCE_S
 
 ROOT = Path(__file__).parents[3]
 _HANGS = """
@@ -50,10 +51,10 @@ class Watched:
 def test_a_loop_that_is_silent_too_long_is_ended() -> None:
     """So many ticks without a poll end the process; not one less."""
     watched = Watched()
-    watched.ticks(LIMIT_S / TICK_S)
+    watched.ticks(MAX_SILENCE_S / TICK_S)
     assert watched.ended == []
     watched.ticks(1)
-    assert watched.ended == [f"the poll loop has been silent for {LIMIT_S:g} s"]
+    assert watched.ended == [f"the poll loop has been silent for {MAX_SILENCE_S:g} s"]
 
 
 def test_every_poll_gives_new_patience() -> None:
@@ -61,16 +62,16 @@ def test_every_poll_gives_new_patience() -> None:
     watched = Watched()
     for number in range(10):
         watched.polled = number
-        watched.ticks(LIMIT_S / TICK_S)
+        watched.ticks(MAX_SILENCE_S / TICK_S)
     assert watched.ended == []
 
 
 def test_a_stopped_process_has_not_hung() -> None:
     """Time in which the watchdog was not running either does not count, however late the clock says it is."""
     watched = Watched()
-    watched.ticks(LIMIT_S / TICK_S - 1)
+    watched.ticks(MAX_SILENCE_S / TICK_S - 1)
     watched.polled = 1e9  # the first poll after an hour's stop
-    watched.ticks(LIMIT_S / TICK_S)
+    watched.ticks(MAX_SILENCE_S / TICK_S)
     assert watched.ended == []
 
 

@@ -7,8 +7,7 @@ from consumer.app.parts import VERSION
 from consumer.core.catalog import MODELS
 from consumer.core.errors import Code
 from consumer.core.events import OutputOptions, SourceObject
-from consumer.core.model import OUR_HEADER_PREFIX as PREFIX
-from consumer.core.model import TopicPartition
+from consumer.core.model import OUR_HEADER_PREFIX, TopicPartition
 from consumer.observability.lag import Backlog, PartitionLag, PendingRecord, RequestEstimator, UnfinishedLog
 from consumer.observability.metrics import Metrics
 from harness.fakes import a_request
@@ -53,7 +52,9 @@ def test_no_stranger_s_word_becomes_a_label(make: Callable[..., Harness]) -> Non
     told = {"attempt": 2, "not_before_ms": 0, "history": [STRANGE], "topic": "strange", "partition": 7, "offset": 1}
     header = json.dumps(told | {"timestamp_ms": 0}).encode()
     for value in (CODEC.encode(a_request(model=STRANGE)), STRANGE.encode(), None):
-        harness.broker.send(RETRIES[0], value, headers=((f"{PREFIX}redelivery", header), (STRANGE, STRANGE.encode())))
+        harness.broker.send(
+            RETRIES[0], value, headers=((f"{OUR_HEADER_PREFIX}redelivery", header), (STRANGE, STRANGE.encode()))
+        )
     harness.start()
     assert len(harness.outcomes()) == 11
     found = labels(harness.metrics)

@@ -46,7 +46,7 @@ def test_nothing_is_scanned_that_can_not_be_had(make: Callable[..., Harness]) ->
 
 
 def test_a_scanner_that_is_away_is_waited_for(make: Callable[..., Harness]) -> None:
-    """While it is away for everybody no attempt is used up, and the retries by stage tell of it all the time."""
+    """While it is away for everybody no attempt is used up, and the checks by stage tell of it all the time."""
     harness = make(scanner=FakeScanner(away=40))
     harness.send()
     harness.start()
@@ -54,6 +54,6 @@ def test_a_scanner_that_is_away_is_waited_for(make: Callable[..., Harness]) -> N
     result = CODEC.decode(SeparationResult, message.value)
     assert (message.topic, result.attempt) == ("results", 1)
     assert "scan" in result.timings_s
-    counted = harness.metrics.registry.get_sample_value("separation_retries_total", {"stage": "scan"})
+    counted = harness.metrics.registry.get_sample_value("separation_outage_checks_total", {"stage": "scan"})
     assert counted
     assert counted > 30

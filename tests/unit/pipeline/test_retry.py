@@ -111,6 +111,19 @@ def test_an_outage_is_waited_for(kind: type[StoreUnavailable]) -> None:
     assert run(retrier, raising(*[kind("away")] * 5)) == "done"
 
 
+def test_checks_of_an_outage_are_no_retries() -> None:
+    """Tries of the step are counted as retries, looks whether the dependency is back apart; the first look is none."""
+    retried: list[str] = []
+    checked: list[str] = []
+    retrier = a_retrier(
+        {StoreUnavailable: checks(False, False, False, True)},
+        on_retry=retried.append,
+        on_outage_check=checked.append,
+    )
+    assert run(retrier, raising(*[StoreUnavailable("away")] * 4)) == "done"
+    assert (retried, checked) == (["fetch"] * 3, ["fetch"] * 2)
+
+
 def test_an_error_of_this_job_alone_is_not_an_outage() -> None:
     """Where the dependency answers others, or nobody can tell, the job's patience ends by its rule."""
     with pytest.raises(StoreUnavailable):
