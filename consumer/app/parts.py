@@ -16,6 +16,7 @@ from consumer.adapters.registry import SchemaRegistry
 from consumer.adapters.s3.minio import MinioStore
 from consumer.core.events import SCHEMA_FILES
 from consumer.observability.lag import RequestEstimator
+from consumer.observability.process_usage import usage_of
 from consumer.observability.tracing import NoTracer, Tracer
 from consumer.separator.client import SeparatorClient
 from consumer.separator.protocol import Configure
@@ -147,6 +148,7 @@ def make_separators(settings: Settings, command: Sequence[str] = SEPARATOR_COMMA
             max_audio_s=settings.job.max_audio_seconds,
             environment=environment_without_secrets(),
             command=command,
+            measure_usage=usage_of,
         )
         for _ in range(separator.separator_processes)
     ]

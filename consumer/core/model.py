@@ -151,6 +151,17 @@ class StoredStems:
     deduplicated: bool
 
 
+@dataclass(frozen=True, slots=True)
+class Usage:
+    """What a process uses: processor time since its start, in seconds, and resident memory now, in bytes."""
+
+    cpu_s: float
+    memory_bytes: int
+
+
+NO_USAGE = Usage(0.0, 0)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Done:
     """The result, encoded; `audio_s` is what was separated for it, 0 where nothing was."""

@@ -9,9 +9,10 @@ from collections.abc import Callable, Iterable, Sequence
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 
 from consumer.app.replica import Replica
+from consumer.core.model import Usage
 from consumer.core.ports import Traffic
 from consumer.observability.lag import Backlog, desired_replicas
-from consumer.observability.process_usage import Usage, own_usage
+from consumer.observability.process_usage import own_usage
 from consumer.observability.throughput import Throughput
 
 

@@ -2,22 +2,12 @@
 
 import os
 import resource
-from dataclasses import dataclass
 from pathlib import Path
+
+from consumer.core.model import Usage
 
 _TICKS_A_SECOND = os.sysconf("SC_CLK_TCK")
 _PAGE_BYTES = os.sysconf("SC_PAGE_SIZE")
-
-
-@dataclass(frozen=True, slots=True)
-class Usage:
-    """Processor time since the start, memory now."""
-
-    cpu_s: float
-    memory_bytes: int
-
-
-NO_USAGE = Usage(0.0, 0)
 
 
 def own_usage() -> Usage:

@@ -1,5 +1,6 @@
 """The separator process as its parent sees it: killed, cancelled, left alone, or without a usable model."""
 
+import gc
 import os
 import shutil
 import signal
@@ -15,8 +16,19 @@ import pytest
 from consumer.app import parts
 from consumer.core.cancellation import Cancellation
 from consumer.core.errors import Cancelled, Code, Rejected, WorkerCrashed
+from consumer.separator.child_process import ChildProcess
 from consumer.separator.client import SeparatorClient
-from consumer.separator.protocol import Finished, Loaded, Progress, Separate, Stop, Stopped, decode_reply, encode
+from consumer.separator.protocol import (
+    Failed,
+    Finished,
+    Loaded,
+    Progress,
+    Separate,
+    Stop,
+    Stopped,
+    decode_reply,
+    encode,
+)
 from harness.audio import RATE_HZ, music
 from harness.files import decode_file, encode_file, ffmpeg
 from tests.separator.jobs import PATIENCE_S, Bench, bench, configuration, patience, pids_with, wait_until_none
@@ -284,10 +296,50 @@ def test_a_process_without_its_models_never_gets_ready(tmp_path: Path) -> None:
     unready.client.kill()
 
 
-def test_a_process_that_died_while_idle_is_revived(narrow_models: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+NOT_READY_TWENTY_TIMES = """
+import pathlib, sys
+sys.stdin.readline()
+starts, failed, loaded = pathlib.Path(sys.argv[1]), *sys.argv[2:]
+with starts.open("a") as file:
+    file.write(".")
+print(failed if starts.stat().st_size <= 20 else loaded, end="", flush=True)
+sys.stdin.read()
+"""
+
+
+def test_processes_that_did_not_get_ready_leave_nothing_behind(tmp_path: Path) -> None:
+    """However often one was started in vain, neither the cancellation nor this process holds anything of them."""
+    replies = [Failed(None, Code.MODEL_UNAVAILABLE, "no such model"), Loaded("2stems", 0.1)]
+    arguments = (str(tmp_path / "starts"), *(encode(reply).decode() for reply in replies))
+    client = SeparatorClient(
+        configuration(tmp_path),
+        max_audio_s=60,
+        environment=os.environ,
+        command=(sys.executable, "-c", NOT_READY_TWENTY_TIMES, *arguments),
+        restart_delay_s=0.0,
+    )
+    before, cancel = len(children_held()), patience()
+    try:
+        client.prepare(cancel)
+        assert client.status.restarts == 20
+        assert not cancel._listeners
+        deadline = time.monotonic() + PATIENCE_S
+        while len(children_held()) > before + 1:  # those whose threads are just ending
+            assert time.monotonic() < deadline
+            time.sleep(0.05)
+    finally:
+        client.kill()
+
+
+def children_held() -> list[ChildProcess]:
+    """The processes' handles that this process has in memory, without those that only await the collector."""
+    gc.collect()
+    return [thing for thing in gc.get_objects() if isinstance(thing, ChildProcess)]
+
+
+def test_a_process_that_died_while_idle_is_revived(narrow_models: Path) -> None:
     """What died with nothing to do is started again without a job, and is ready again; what lives is left alone."""
-    monkeypatch.setattr("consumer.separator.client.RESTART_DELAY_S", 0.0)
-    running = bench(narrow_models)
+    running = bench(narrow_models, restart_delay_s=0.0)
     try:
         running.prepare()
         [first] = running.pids

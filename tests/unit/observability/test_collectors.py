@@ -9,13 +9,13 @@ from types import SimpleNamespace
 
 import pytest
 
-from consumer.core.model import TopicPartition
+from consumer.core.model import TopicPartition, Usage
 from consumer.core.ports import Traffic
 from consumer.observability import collectors as module
 from consumer.observability.collectors import GroupLagCollector, ReplicaCollector, Spent
 from consumer.observability.lag import Backlog, Demand, PartitionLag
 from consumer.observability.metrics import Metrics
-from consumer.observability.process_usage import Usage, own_usage, usage_of
+from consumer.observability.process_usage import own_usage, usage_of
 from consumer.pipeline.scratch import Scratch
 
 
