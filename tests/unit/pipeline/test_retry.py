@@ -4,7 +4,6 @@ from collections.abc import Callable
 import pytest
 from structlog.testing import capture_logs
 
-from consumer.core import cancellation
 from consumer.core.cancellation import Cancellation
 from consumer.core.errors import (
     Cancelled,
@@ -152,12 +151,12 @@ class Sleeper(Cancellation):
     """Sleeps by the clock."""
 
     def __init__(self, clock: Clock) -> None:
-        super().__init__()
-        self._clock = clock
+        super().__init__(clock=clock.monotonic)
+        self._sleeps_by = clock
 
     def sleep(self, seconds: float) -> None:
         self.check()
-        self._clock.now_s += seconds
+        self._sleeps_by.now_s += seconds
         self.check()
 
 
@@ -165,7 +164,6 @@ def test_an_outage_costs_a_job_no_time(monkeypatch: pytest.MonkeyPatch) -> None:
     """Of all that passes from the first try that fails to the return, however slow checks are, a job loses nothing."""
     clock = Clock()
     monkeypatch.setattr(retry, "monotonic", clock.monotonic)
-    monkeypatch.setattr(cancellation, "time", clock)
     monkeypatch.setattr(retry, "OUTAGE_CHECK_S", 1.0)
     monkeypatch.setattr(retry, "RULES", {StoreUnavailable: Rule(attempts=3, first_wait_s=0.5, max_wait_s=0.5)})
     cancel = Sleeper(clock)
@@ -181,7 +179,6 @@ def test_a_failure_of_this_job_alone_takes_its_time(monkeypatch: pytest.MonkeyPa
     """Where the dependency answers others nothing is given back."""
     clock = Clock()
     monkeypatch.setattr(retry, "monotonic", clock.monotonic)
-    monkeypatch.setattr(cancellation, "time", clock)
     cancel = Sleeper(clock)
     cancel.start_clock(30.0)
     step = clock.takes(2.0, raising(*[StoreUnavailable("x")] * 3))
