@@ -46,7 +46,7 @@ from consumer.pipeline.stages.reuse import Reuse
 from consumer.pipeline.stages.scan import Scan
 from consumer.pipeline.stages.store import Store
 from consumer.pipeline.stages.validate import Validate
-from consumer.separator.models.conversion_cache import preparation
+from consumer.separator.models.conversion_cache import conversion_needed_by
 
 REVOKE_GRACE_S = 1.0  # what is nearly done when its partition moves may still be published; others wait no longer
 OPEN_S = 2.0  # one try to get a producer; a signal is heard between two
@@ -74,7 +74,7 @@ def make_replica(settings: Settings, *, separator_command: Sequence[str] = SEPAR
     weights = ModelStore(
         settings.separator.model_path,
         model_sources(settings.separator.model_sources, store),
-        prepare=preparation(settings.separator.separator_runtime),
+        prepare=conversion_needed_by(settings.separator.separator_runtime),
     )
     loop = PollLoop(
         source,

@@ -11,12 +11,13 @@ import msgspec
 import numpy as np
 import pytest
 
+from consumer.core.checkpoints import checkpoint_files, weights_sha256
 from consumer.core.errors import Code, Rejected
 from consumer.separator.client import SeparatorClient
 from consumer.separator.models import convert as convert_module
 from consumer.separator.models.checkpoint import read_tensors
 from consumer.separator.models.convert import load_tensors
-from consumer.separator.models.spec import checkpoint_files, load_spec, weights_sha256
+from consumer.separator.models.spec import load_spec
 from consumer.separator.runtimes.factory import make_runtime
 from consumer.settings import environment_without_secrets
 from harness.audio import error_db, music
@@ -197,7 +198,7 @@ def test_a_checkpoint_of_another_architecture_is_unavailable(model_path: Path) -
 @pytest.mark.parametrize("runtime", RUNTIMES)
 def test_a_runtime_that_is_not_installed_is_told(runtime: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """Asking for one without its extra is refused in one line that names it."""
-    monkeypatch.delitem(sys.modules, f"consumer.separator.{runtime}_runtime", raising=False)
+    monkeypatch.delitem(sys.modules, f"consumer.separator.runtimes.{runtime}", raising=False)
     monkeypatch.setitem(sys.modules, RUNTIMES[runtime], None)
     with pytest.raises(Rejected, match=f"the runtime {runtime} is not installed") as refusal:
         make_runtime(runtime)

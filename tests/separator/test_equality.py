@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from consumer.core.runtimes import SeparatorRuntime
 from consumer.separator.dsp.engine import separate
 from consumer.separator.models.spec import load_spec
 from consumer.separator.runtimes.factory import make_runtime
@@ -58,7 +59,7 @@ def make_signal(signal: object) -> Samples:
     return SIGNALS[signal]() if isinstance(signal, str) else music_samples(int(str(signal)))
 
 
-@pytest.fixture(scope="module", params=["tensorflow", "openvino", "native"])
+@pytest.fixture(scope="module", params=[str(runtime) for runtime in SeparatorRuntime])
 def runtime_name(request: pytest.FixtureRequest) -> str:
     return request.param
 

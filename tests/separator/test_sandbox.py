@@ -15,12 +15,12 @@ import msgspec
 import pytest
 
 from consumer.core.catalog import FORMATS
+from consumer.core.checkpoints import checkpoint_files, weights_sha256
 from consumer.separator import sandbox
 from consumer.separator.audio.ffmpeg import bundled_binary
 from consumer.separator.client import SeparatorClient
-from consumer.separator.models.conversion_cache import cache_path, fill_cache
+from consumer.separator.models.conversion_cache import conversion_path, ensure_converted
 from consumer.separator.models.convert import load_tensors
-from consumer.separator.models.spec import checkpoint_files, weights_sha256
 from consumer.separator.sandbox import Reach, confine, reach_of_programs, start_confined
 from consumer.settings import environment_without_secrets
 from harness.audio import RATE_HZ, music
@@ -147,9 +147,9 @@ def test_runtimes_that_convert_work_from_inside(place: Place, runtime: str, is_k
     """A conversion that was made outside is used; without one the separator converts for itself, and keeps nothing."""
     folder = place.models / "2stems"
     if is_kept:
-        fill_cache("2stems", folder, weights_sha256(checkpoint_files("2stems", folder)[1]))
+        ensure_converted("2stems", folder, weights_sha256(checkpoint_files("2stems", folder)[1]))
     before = {path: path.stat().st_mtime_ns for path in folder.iterdir()}
-    assert (cache_path("2stems", folder) in before) == is_kept
+    assert (conversion_path("2stems", folder) in before) == is_kept
     bench = Bench(place.client(runtime=runtime), "")
     try:
         bench.prepare()
@@ -164,15 +164,15 @@ def test_a_conversion_is_kept_once(place: Place, monkeypatch: pytest.MonkeyPatch
     """What is kept is the checkpoint's; it is left alone while that is the same, and made anew for another."""
     folder = place.models / "2stems"
     digest = weights_sha256(checkpoint_files("2stems", folder)[1])
-    fill_cache("2stems", folder, digest)
-    kept = cache_path("2stems", folder).read_bytes()
+    ensure_converted("2stems", folder, digest)
+    kept = conversion_path("2stems", folder).read_bytes()
     started: list[list[str]] = []
     monkeypatch.setattr(subprocess, "run", lambda command, **_: started.append(command))
-    fill_cache("2stems", folder, digest)
+    ensure_converted("2stems", folder, digest)
     assert started == []
     assert load_tensors("2stems", folder, digest)
-    assert cache_path("2stems", folder).read_bytes() == kept
-    fill_cache("2stems", folder, "0" * 64)
+    assert conversion_path("2stems", folder).read_bytes() == kept
+    ensure_converted("2stems", folder, "0" * 64)
     assert len(started) == 1
 
 

@@ -6,11 +6,12 @@ from typing import Any
 
 import numpy as np
 
+from consumer.core.checkpoints import checkpoint_files, weights_sha256
 from consumer.separator.dsp.spectral import overlap_add_by_scipy
 from consumer.separator.malloc import give_back_memory
 from consumer.separator.models.checkpoint import Array, Layer, UNetWeights, build_weights, subpixel_kernel
 from consumer.separator.models.convert import load_tensors
-from consumer.separator.models.spec import ModelSpec, checkpoint_files, weights_sha256
+from consumer.separator.models.spec import ModelSpec
 from consumer.separator.runtimes.runtime import MASK_EPSILON, filled_up
 
 # The package imports its converter of other frameworks' models, which takes most of its import's time and reports each
