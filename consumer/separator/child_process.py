@@ -17,7 +17,7 @@ from consumer.core.cancellation import Cancellation
 from consumer.core.errors import Cancelled, Code, Rejected, WorkerCrashed
 from consumer.core.model import Separation, Usage
 from consumer.core.ports import OnProgress
-from consumer.separator.malloc import ALLOCATION
+from consumer.separator.malloc import MALLOC_ENVIRONMENT
 from consumer.separator.protocol import (
     Alive,
     Command,
@@ -76,7 +76,7 @@ class ChildProcess:
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             process_group=0,  # a terminal's or an orchestrator's signal to the group must not reach ffmpeg
-            env={**ALLOCATION, **environment},  # what the operator sets wins
+            env={**MALLOC_ENVIRONMENT, **environment},  # what the operator sets wins
         )
         threading.Thread(target=self._read_replies, daemon=True).start()
         threading.Thread(target=self._read_stderr, daemon=True).start()

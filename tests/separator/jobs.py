@@ -33,7 +33,7 @@ def configuration(model_path: Path, models: tuple[str, ...] = ("2stems",)) -> Co
 
 
 @dataclass(frozen=True, slots=True)
-class Bench:
+class Harness:
     """A client and the mark that its process bears on its command line."""
 
     client: SeparatorClient
@@ -58,13 +58,13 @@ class Bench:
         return self.client.separate(job(**options), path, cancel=cancel or patience(), on_progress=on_progress)
 
 
-def bench(
+def make_harness(
     model_path: Path,
     *,
     models: tuple[str, ...] = ("2stems",),
     max_audio_s: float = 7200.0,
     restart_delay_s: float = RESTART_DELAY_S,
-) -> Bench:
+) -> Harness:
     """A client whose process is started by `prepare` or by the first job. Kill the client in the end."""
     mark = f"separator-test-{uuid.uuid4().hex}"
     client = SeparatorClient(
@@ -74,7 +74,7 @@ def bench(
         command=(sys.executable, "-m", "consumer.separator.process", mark),
         restart_delay_s=restart_delay_s,
     )
-    return Bench(client, mark)
+    return Harness(client, mark)
 
 
 def patience() -> Cancellation:

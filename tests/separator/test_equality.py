@@ -14,7 +14,7 @@ from consumer.separator.runtimes.factory import make_runtime
 from consumer.separator.runtimes.runtime import Network
 from harness.audio import error_db, music_samples, pcm16
 from harness.files import decode_file, encode_file
-from tests.separator.jobs import Bench
+from tests.separator.jobs import Harness
 from tests.separator.reference import KeptSeparator, Reference, Samples, Separator, write_configuration
 
 LEAST_IDENTICAL = 0.995  # share of 16-bit samples
@@ -147,7 +147,7 @@ def test_the_kept_graph_is_spleeter_unchanged(narrow_configuration: Path) -> Non
     assert all(np.array_equal(got[name], wanted[name]) for name in wanted)
 
 
-def test_files_are_those_of_spleeter(separator: Bench, narrow_configuration: Path, tmp_path: Path) -> None:
+def test_files_are_those_of_spleeter(separator: Harness, narrow_configuration: Path, tmp_path: Path) -> None:
     """From an MP3 file to WAV files, through the separator process, the samples are Spleeter's."""
     path = encode_file(tmp_path / "song.mp3", music_samples(2 * SEGMENT))
     spleeter = KeptSeparator(narrow_configuration)

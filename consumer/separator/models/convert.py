@@ -52,8 +52,8 @@ def _convert(name: str, folder: Path) -> bytes:
     command = [sys.executable, "-m", "consumer.separator.models.convert", name, str(folder)]
     done = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, check=False)
     if done.returncode:
-        words = done.stderr.decode("utf-8", "replace").strip().splitlines() or [f"exit code {done.returncode}"]
-        raise unavailable(name, words[-1][:500])
+        lines = done.stderr.decode("utf-8", "replace").strip().splitlines() or [f"exit code {done.returncode}"]
+        raise unavailable(name, lines[-1][:500])
     return done.stdout
 
 

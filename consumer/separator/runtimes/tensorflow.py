@@ -19,7 +19,7 @@ from consumer.separator.dsp.spectral import overlap_add_by_scipy
 from consumer.separator.malloc import give_back_memory
 from consumer.separator.models.checkpoint import Layer, UNetWeights, load_weights, subpixel_kernel
 from consumer.separator.models.spec import ModelSpec
-from consumer.separator.runtimes.runtime import MASK_EPSILON, Array, filled_up
+from consumer.separator.runtimes.runtime import MASK_EPSILON, Array, padded_to_segment
 
 _ACTIVATIONS = {"ReLU": tf.nn.relu, "LeakyReLU": lambda x: tf.nn.leaky_relu(x, 0.2), "ELU": tf.nn.elu}
 
@@ -50,7 +50,7 @@ class TensorFlowNetwork:
         give_back_memory()
 
     def masks(self, magnitudes: Array) -> Array:
-        segment = filled_up(magnitudes, self.spec.segment_frames)
+        segment = padded_to_segment(magnitudes, self.spec.segment_frames)
         result: Array = self._session.run(self._masks, {self._magnitudes: segment})
         return result[:, :, : magnitudes.shape[1]]
 
