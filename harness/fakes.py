@@ -4,7 +4,7 @@ import threading
 from collections import deque
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -17,7 +17,7 @@ from consumer.core.model import AudioFacts, Job, Message, Record, Separation, St
 from consumer.core.ports import Commit, OnProgress, Position, RebalanceListener
 from consumer.delivery.assignment import Assignment, Attempt
 from consumer.delivery.retry_headers import RetryState
-from consumer.separator.client import SeparatorStatus
+from consumer.separator.status import SeparatorStatus
 from consumer.testing.broker import MemoryBroker, MemoryOutbox, MemorySource
 
 NOON = datetime(2024, 5, 6, 12, 0, 0, 123000, tzinfo=UTC)
@@ -99,6 +99,10 @@ class FakeSeparator:
         self.status = SeparatorStatus(ready=True, reason="", last_heartbeat=1000.0)
         self.killed = False
         self.weights_sha256 = "0" * 64
+
+    def report(self, **changes: Any) -> None:
+        """From now on its status is another in these fields."""
+        self.status = replace(self.status, **changes)
 
     def start(self) -> None:
         pass

@@ -43,8 +43,11 @@ class ClamavScanner:
         return None
 
     def _scan(self, path: Path, mask: bytes, cancel: Cancellation) -> str | None:
-        with self._connected(self._silence_s) as connection, path.open("rb") as file:
-            cancel.listen(lambda: _cut(connection))
+        with (
+            self._connected(self._silence_s) as connection,
+            path.open("rb") as file,
+            cancel.listen(lambda: _cut(connection)),
+        ):
             try:
                 connection.sendall(b"zINSTREAM\0")
                 chunk = mask + file.read(_CHUNK_BYTES)

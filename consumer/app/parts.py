@@ -17,6 +17,7 @@ from consumer.adapters.s3.minio import MinioStore
 from consumer.core.events import SCHEMA_FILES
 from consumer.core.tracing import Tracer
 from consumer.observability.lag import RequestEstimator
+from consumer.observability.process_usage import usage_of
 from consumer.observability.tracing import NoTracer
 from consumer.separator.client import SeparatorClient
 from consumer.separator.protocol import Configure
@@ -148,6 +149,7 @@ def make_separators(settings: Settings, command: Sequence[str] = SEPARATOR_COMMA
             max_audio_s=settings.job.max_audio_seconds,
             environment=environment_without_secrets(),
             command=command,
+            measure_usage=usage_of,
         )
         for _ in range(separator.separator_processes)
     ]

@@ -19,7 +19,7 @@ from consumer.app.parts import (
     make_tracer,
 )
 from consumer.delivery.cancel_registry import MAX_REMEMBERED, REMEMBERED_FOR
-from consumer.separator.models.conversion_cache import preparation
+from consumer.separator.models.conversion_cache import conversion_needed_by
 
 
 def make_adapters(settings: Settings, *, separator_command: Sequence[str] = SEPARATOR_COMMAND) -> Adapters:
@@ -42,5 +42,5 @@ def make_adapters(settings: Settings, *, separator_command: Sequence[str] = SEPA
         tracer=make_tracer(settings),
         scanner=make_scanner(settings.scanner, settings.job),
         check_registry=registry.check if registry else None,
-        prepare_model=preparation(settings.separator.separator_runtime),
+        prepare_model=conversion_needed_by(settings.separator.separator_runtime),
     )

@@ -97,7 +97,7 @@ def _outputs(settings: "Settings") -> str:
 
 def _models(settings: "Settings") -> str:
     from consumer.core.catalog import MODELS
-    from consumer.separator.models.spec import checkpoint_files
+    from consumer.core.checkpoints import checkpoint_files
 
     separator = settings.separator
     for name in separator.models:

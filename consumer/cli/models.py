@@ -18,7 +18,7 @@ Names = Annotated[list[str] | None, typer.Argument(metavar="[MODEL]...", help="S
 def list_models() -> None:
     """Print each model's name and the digest of its checkpoint, or what is wrong with it."""
     from consumer.core.catalog import MODELS
-    from consumer.separator.models.spec import checkpoint_files, weights_sha256
+    from consumer.core.checkpoints import checkpoint_files, weights_sha256
     from consumer.settings import SeparatorSettings
 
     settings = SeparatorSettings.load()

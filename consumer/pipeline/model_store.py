@@ -18,9 +18,9 @@ from pathlib import Path
 import structlog
 
 from consumer.core.catalog import MODELS
+from consumer.core.checkpoints import checkpoint_files, unavailable, weights_sha256
 from consumer.core.errors import ModelSourceUnavailable, Rejected
 from consumer.core.ports import ModelSource
-from consumer.separator.models.spec import checkpoint_files, unavailable, weights_sha256
 
 CHECKSUMS = "checksum.json"
 _FORGET_FAILURE_S = 60.0

@@ -2,10 +2,10 @@
 
 import tempfile
 from pathlib import Path
-from typing import Literal
 
 from pydantic import Field
 
+from consumer.core.runtimes import SeparatorRuntime
 from consumer.settings.variables import Group, Words
 
 
@@ -20,8 +20,8 @@ class SeparatorSettings(Group):
         default_factory=lambda: Path(tempfile.gettempdir()), description="where tracks lie while they are worked on"
     )
     separator_processes: int = Field(1, ge=1, le=64, description="separators a replica")
-    separator_runtime: Literal["tensorflow", "openvino", "native"] = Field(
-        "tensorflow",
+    separator_runtime: SeparatorRuntime = Field(
+        SeparatorRuntime.TENSORFLOW,
         description="what computes the networks; of the extras, `openvino` takes least memory and `native` least time",
     )
     ffmpeg_path: str | None = Field(None, description="ffmpeg to use; unset: the one that is installed with us")

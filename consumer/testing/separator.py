@@ -2,12 +2,12 @@
 
 import wave
 from pathlib import Path
-from types import SimpleNamespace
 
 from consumer.core.cancellation import Cancellation
 from consumer.core.catalog import FORMATS, MODELS
-from consumer.core.model import NO_USAGE, AudioFacts, Job, Separation, StemFile
-from consumer.core.ports import OnProgress, SeparatorStatus
+from consumer.core.model import AudioFacts, Job, Separation, StemFile
+from consumer.core.ports import OnProgress
+from consumer.separator.status import SeparatorStatus
 
 _RATE_HZ = 44_100
 _STEMS = {
@@ -22,9 +22,7 @@ class SilentSeparator:
 
     def __init__(self, *, weights_sha256: str, duration_s: float = 1.0) -> None:
         self._weights_sha256, self._duration_s = weights_sha256, duration_s
-        self._status = SimpleNamespace(
-            ready=True, reason="", sandbox="", restarts=0, own=NO_USAGE, ffmpeg=NO_USAGE, last_heartbeat=float("inf")
-        )
+        self._status = SeparatorStatus(ready=True, reason="", last_heartbeat=float("inf"))
 
     @property
     def status(self) -> SeparatorStatus:

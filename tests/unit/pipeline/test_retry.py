@@ -6,7 +6,6 @@ from typing import Any
 import pytest
 from structlog.testing import capture_logs
 
-from consumer.core import cancellation
 from consumer.core.cancellation import Cancellation
 from consumer.core.errors import (
     Cancelled,
@@ -171,19 +170,18 @@ class Sleeper(Cancellation):
     """Sleeps by the clock."""
 
     def __init__(self, clock: Clock) -> None:
-        super().__init__()
-        self._clock = clock
+        super().__init__(clock=clock.monotonic)
+        self._sleeps_by = clock
 
     def sleep(self, seconds: float) -> None:
         self.check()
-        self._clock.now_s += seconds
+        self._sleeps_by.now_s += seconds
         self.check()
 
 
-def test_an_outage_costs_a_job_no_time(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_outage_costs_a_job_no_time() -> None:
     """Of all that passes from the first try that fails to the return, however slow checks are, a job loses nothing."""
     clock = Clock()
-    monkeypatch.setattr(cancellation, "time", clock)
     rule = Rule(attempts=3, first_wait_s=0.5, max_wait_s=0.5)
     policy = RetryPolicy(rules={StoreUnavailable: rule}, outage_check_s=1.0)
     cancel = Sleeper(clock)
@@ -196,10 +194,9 @@ def test_an_outage_costs_a_job_no_time(monkeypatch: pytest.MonkeyPatch) -> None:
     assert cancel.remaining_s() == pytest.approx(30.0 - 2.0 - 2.0)  # the first try and the last one
 
 
-def test_a_failure_of_this_job_alone_takes_its_time(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_failure_of_this_job_alone_takes_its_time() -> None:
     """Where the dependency answers others nothing is given back."""
     clock = Clock()
-    monkeypatch.setattr(cancellation, "time", clock)
     cancel = Sleeper(clock)
     cancel.start_clock(30.0)
     step = clock.takes(2.0, raising(*[StoreUnavailable("x")] * 3))
