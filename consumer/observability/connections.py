@@ -5,6 +5,7 @@ replica taken for dead, because of strangers who ask half a question. Here it is
 """
 
 import asyncio
+import math
 import socket
 from collections.abc import Callable
 from contextlib import suppress
@@ -72,6 +73,7 @@ class LimitedConfig(Config):
             proxy_headers=False,
             server_header=False,
             backlog=128,  # connections that wait to be accepted: the kernel makes others try again for seconds
+            timeout_keep_alive=math.ceil(limits.ask_s),
             timeout_graceful_shutdown=1,
         )
         self.limits, self.crowd = limits, Crowd(limits.clients)

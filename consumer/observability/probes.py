@@ -1,6 +1,5 @@
 """What probes find out about a replica: whether it is stuck, can work, has begun; and what is worth knowing of it."""
 
-import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -91,20 +90,18 @@ class Probes:
 
 
 class _Dependency:
-    """Whether something outside answers; it is asked now and then, however often we are. Thread-safe."""
+    """Whether something outside answers; it is asked now and then, however often we are."""
 
     def __init__(self, check: Check, clock: Callable[[], float]) -> None:
         self._check, self._clock = check, clock
         self._checked_at, self._reason = float("-inf"), ""
-        self._lock = threading.Lock()  # of two that ask at once, one waits for the other's answer
 
     def __call__(self) -> str:
-        with self._lock:
-            if self._clock() - self._checked_at > _FRESH_S:
-                try:
-                    self._check()
-                    self._reason = ""
-                except (Transient, Rejected) as error:
-                    self._reason = str(error)
-                self._checked_at = self._clock()
-            return self._reason
+        if self._clock() - self._checked_at > _FRESH_S:
+            try:
+                self._check()
+                self._reason = ""
+            except (Transient, Rejected) as error:
+                self._reason = str(error)
+            self._checked_at = self._clock()
+        return self._reason

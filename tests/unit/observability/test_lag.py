@@ -74,9 +74,9 @@ def test_a_clock_that_is_ahead_makes_no_negative_age() -> None:
 def test_what_was_not_read_is_estimated_by_what_was() -> None:
     """Past the bound, offsets count in the proportion of records among those that were read."""
     tail = a_tail(0, 2, 4, records=4)
-    assert not tail.is_full
+    is_full = [tail.is_full]
     tail.add(PendingRecord(offset=6, at_s=0.0, model="2stems"))
-    assert tail.is_full
+    assert [*is_full, tail.is_full] == [False, True]
     lag = tail.lag(HERE, 107)
     assert lag.messages == 4 + 58  # 100 offsets, 4 records in 7
     assert lag.demand == {"2stems": Demand(unknown_duration_count=62)}

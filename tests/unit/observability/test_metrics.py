@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable
+from typing import Any
 
 from consumer.app.parts import VERSION
 from consumer.core.catalog import MODELS
@@ -43,11 +44,12 @@ def test_no_stranger_s_word_becomes_a_label(make: Callable[..., Harness]) -> Non
     """Requests with strange models, formats, ids, buckets, keys and headers leave no trace in any label."""
     harness = make()
     good = SourceObject(bucket="in", key="a.mp3")
-    for number, fields in enumerate((
+    strange: tuple[dict[str, Any], ...] = (
         {"model": STRANGE}, {"model": "2stems\n"}, {"output": OutputOptions(format=STRANGE)}, {"request_id": STRANGE},
         {"source": SourceObject(bucket=STRANGE, key="a")}, {"source": SourceObject(bucket="in", key=STRANGE)},
         {"source": good, "tenant": STRANGE, "metadata": {STRANGE: STRANGE}}, {"model": "4stems"},
-    )):  # fmt: skip
+    )  # fmt: skip
+    for number, fields in enumerate(strange):
         harness.send(**({"request_id": f"r{number}"} | fields))
     told = {"attempt": 2, "not_before_ms": 0, "history": [STRANGE], "topic": "strange", "partition": 7, "offset": 1}
     header = json.dumps(told | {"timestamp_ms": 0}).encode()
