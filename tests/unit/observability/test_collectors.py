@@ -10,7 +10,7 @@ from consumer.core.ports import Traffic
 from consumer.observability.collectors import GroupLagCollector, ReplicaCollector, Spent
 from consumer.observability.lag import Backlog, Demand, PartitionLag
 from consumer.observability.metrics import Metrics
-from harness.fakes import FakeSeparator
+from consumer.separator.status import SeparatorStatus
 
 
 class Scene:
@@ -95,9 +95,8 @@ def test_scratch_space_that_is_not_there_yet_is_not_told(tmp_path: Path) -> None
 
 def test_a_replica_tells_what_its_parts_are_at() -> None:
     """Each figure is the part's own; of several separators restarts and memory are summed."""
-    separators = [FakeSeparator().status, FakeSeparator().status]
-    for status in separators:
-        status.restarts, status.own, status.ffmpeg = 2, Usage(1.5, 100), Usage(0.5, 10)
+    status = SeparatorStatus(restarts=2, own=Usage(1.5, 100), ffmpeg=Usage(0.5, 10))
+    separators = [status, status]
     collector = ReplicaCollector(
         in_flight=lambda: 2,
         rebalances=lambda: 3,

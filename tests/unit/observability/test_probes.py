@@ -65,9 +65,10 @@ def test_a_poll_loop_that_is_silent_is_not_live(harness: Harness) -> None:
 def test_a_separator_without_a_heartbeat_is_not_live(harness: Harness) -> None:
     """A child that hangs, one of several, is told of; the poll loop goes on."""
     harness.now += MAX_SILENCE_S + 1
-    harness.last_poll = harness.separators[0].status.last_heartbeat = harness.now
+    harness.last_poll = harness.now
+    harness.separators[0].report(last_heartbeat=harness.now)
     assert harness.vitals.health.live() == {"poll_loop": "", "separator": "silent for 41 s", "oldest_job": ""}
-    harness.separators[1].status.ready = False  # it died, and will be started again
+    harness.separators[1].report(ready=False)  # it died, and will be started again
     assert harness.vitals.health.live()["separator"] == ""
 
 
@@ -91,7 +92,7 @@ def test_each_thing_that_is_missing_has_its_words(harness: Harness) -> None:
     """/ready names what this replica waits for."""
     harness.state = "starting"
     harness.has_joined = False
-    harness.separators[1].status.ready, harness.separators[1].status.reason = False, "loading models"
+    harness.separators[1].report(ready=False, reason="loading models")
     harness.store_error = "there is no bucket stems"
     assert harness.vitals.health.ready() == {
         "replica": "starting", "model": "loading models", "group": "no partitions were assigned yet",
@@ -100,7 +101,7 @@ def test_each_thing_that_is_missing_has_its_words(harness: Harness) -> None:
     harness.publish_trouble = "no coordinator"
     assert harness.vitals.health.ready()["group"] == "outcomes can't be published: no coordinator"
     harness.source_error = "broker is away"
-    harness.separators[1].status.reason = ""
+    harness.separators[1].report(reason="")
     assert harness.vitals.health.ready()["group"] == "broker is away"
     assert harness.vitals.health.ready()["model"] == "not ready"
 
@@ -130,9 +131,10 @@ def test_a_registry_is_told_of_where_there_is_one(harness: Harness) -> None:
 def test_what_holds_the_separators_in_is_told(harness: Harness) -> None:
     """All that they say of their sandbox, each thing once; that there is little of it makes nobody unready."""
     assert harness.vitals.health.notes() == {"sandbox": "not known yet"}
-    harness.separators[0].status.sandbox = harness.separators[1].status.sandbox = "landlock, limits"
+    for separator in harness.separators:
+        separator.report(sandbox="landlock, limits")
     assert harness.vitals.health.notes() == {"sandbox": "landlock, limits"}
-    harness.separators[1].status.sandbox = "no landlock (not in this kernel), limits"
+    harness.separators[1].report(sandbox="no landlock (not in this kernel), limits")
     assert harness.vitals.health.notes()["sandbox"] == "landlock, limits; no landlock (not in this kernel), limits"
     assert "sandbox" not in harness.vitals.health.ready()
 
