@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
-from typing import Self
+from typing import Self, get_type_hints
 
 import structlog
 
@@ -14,6 +14,7 @@ from consumer.adapters.clamav import ClamavScanner
 from consumer.adapters.kafka.lag import KafkaLag
 from consumer.adapters.registry import SchemaRegistry
 from consumer.adapters.s3.minio import MinioStore
+from consumer.core.errors import SettingsError
 from consumer.core.events import SCHEMA_FILES
 from consumer.observability.lag import RequestEstimator
 from consumer.observability.tracing import NoTracer, Tracer
@@ -53,17 +54,14 @@ class Settings:
     @classmethod
     def load(cls) -> Self:
         """From the environment. Raises SettingsError."""
-        return cls(
-            kafka=KafkaSettings.load(),
-            topics=TopicSettings.load(),
-            schema=SchemaSettings.load(),
-            store=StoreSettings.load(),
-            job=JobSettings.load(),
-            scanner=ScannerSettings.load(),
-            separator=SeparatorSettings.load(),
-            service=ServiceSettings.load(),
-            tracing=TracingSettings.load(),
-        )
+        return cls(**{name: group.load() for name, group in get_type_hints(cls).items()})
+
+    @classmethod
+    def load_usable(cls) -> tuple[Self, list[SettingsError]]:
+        """What can be read of all groups, and what is wrong, an error a group; see Group.load_usable."""
+        loaded = {name: group.load_usable() for name, group in get_type_hints(cls).items()}
+        problems = [problem for _, problem in loaded.values() if problem]
+        return cls(**{name: group for name, (group, _) in loaded.items()}), problems
 
     @property
     def retry_topics(self) -> list[str]:

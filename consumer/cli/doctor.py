@@ -3,13 +3,13 @@
 import shutil
 import subprocess
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Container
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
 import typer
 
-from consumer.core.errors import ConsumerError, Fatal
+from consumer.core.errors import ConsumerError, Fatal, SettingsError
 
 if TYPE_CHECKING:
     from consumer.app.parts import Settings
@@ -23,25 +23,38 @@ Examination = Callable[["Settings"], str]
 def doctor() -> None:
     """Print one line a check, OK or what is wrong, and end with 1 if anything is. No secret is printed.
 
+    Settings that are wrong have a line a group; a check that needs one of them says so, and all others are made.
     Nothing is changed, but for a small object `.doctor` under OUTPUT_PREFIX.
     """
-    from consumer.app.parts import Settings
-
-    try:
-        settings = Settings.load()
-    except ConsumerError as error:
-        typer.echo(f"settings: {error}")
-        raise Fatal("something is wrong with the settings; nothing else was looked at") from None
-    typer.echo("settings: OK")
-    bad = 0
+    settings, problems = _load_settings()
+    for line in map(str, problems) if problems else ["OK"]:
+        typer.echo(f"settings: {line}")
+    unusable = {name for problem in problems for name in problem.variables}
+    bad = int(bool(problems))
     for name, examine in _EXAMINATIONS.items():
         try:
             typer.echo(f"{name}: OK ({examine(settings)})")
         except (ConsumerError, OSError, subprocess.SubprocessError) as error:
             bad += 1
-            typer.echo(f"{name}: {' '.join(str(error).split())}")
+            typer.echo(f"{name}: {_finding(error, unusable)}")
     if bad:
         raise Fatal(f"{bad} of {len(_EXAMINATIONS) + 1} checks failed")
+
+
+def _load_settings() -> "tuple[Settings, list[SettingsError]]":
+    from consumer.app.parts import Settings
+    from consumer.settings import LogSettings
+
+    settings, problems = Settings.load_usable()
+    _, wrong_log = LogSettings.load_usable()
+    return settings, [*problems, wrong_log] if wrong_log else problems
+
+
+def _finding(error: Exception, unusable: Container[str]) -> str:
+    """What a check says that failed; `unusable` are the variables that were reported already."""
+    if isinstance(error, SettingsError) and error.variables and all(name in unusable for name in error.variables):
+        return f"not checked: needs {', '.join(error.variables)}"
+    return " ".join(str(error).split())
 
 
 def _kafka(settings: "Settings") -> str:
@@ -88,9 +101,9 @@ def _outputs(settings: "Settings") -> str:
     settings_of |= dict.fromkeys(job.allowed_output_buckets, "ALLOWED_OUTPUT_BUCKETS")
     for bucket, setting in settings_of.items():
         store.check(bucket, setting=setting)
-        key, words = f"{job.output_prefix}.doctor", uuid.uuid4().hex.encode()
-        store.replace(bucket, key, words, media_type="text/plain", metadata={})
-        if store.read(bucket, key) != words:
+        key, content = f"{job.output_prefix}.doctor", uuid.uuid4().hex.encode()
+        store.replace(bucket, key, content, media_type="text/plain", metadata={})
+        if store.read(bucket, key) != content:
             raise Fatal(f"what was written to {bucket} is not what is read there")
     return f"{', '.join(settings_of)} can be read and written"
 

@@ -12,12 +12,12 @@ from contextlib import closing
 from datetime import UTC, datetime
 from functools import partial
 
-from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaException, Producer
+from confluent_kafka import OFFSET_BEGINNING, KafkaException, Producer
 from confluent_kafka import TopicPartition as KafkaPartition
 
 from consumer.adapters.avro.codec import AvroCodec
-from consumer.adapters.kafka.config import connect, producer_config, reader_config
-from consumer.adapters.kafka.retrying import retried
+from consumer.adapters.kafka.config import connect, connect_reader, producer_config
+from consumer.adapters.kafka.retrying import broker_away, retried
 from consumer.core.errors import BrokerUnavailable, Rejected
 from consumer.core.events import (
     DeadLetter,
@@ -30,15 +30,17 @@ from consumer.core.events import (
 from consumer.core.model import Headers
 from consumer.settings import KafkaSettings, TopicSettings
 
-_REQUEST_S = 10.0
+REQUEST_S = 10.0  # how long a broker may take to answer
 _log = logging.getLogger(__name__)
 
 
 class Client:
     """Not thread-safe. Every method raises BrokerUnavailable where no broker answers."""
 
-    def __init__(self, kafka: KafkaSettings, topics: TopicSettings, codec: AvroCodec) -> None:
-        self._kafka, self._topics, self._codec = kafka, topics, codec
+    def __init__(
+        self, kafka: KafkaSettings, topics: TopicSettings, codec: AvroCodec, *, request_s: float = REQUEST_S
+    ) -> None:
+        self._kafka, self._topics, self._codec, self._request_s = kafka, topics, codec, request_s
 
     def send(self, request: SeparationRequest, headers: Headers = ()) -> None:
         """Returns once the brokers have the request; `traceparent` among its headers makes its job part of a trace."""
@@ -62,8 +64,8 @@ class Client:
             headers=list(headers),
             on_delivery=lambda error, _: failures.append(error.str()) if error else None,
         )
-        if producer.flush(_REQUEST_S) or failures:
-            raise _unavailable(failures[0] if failures else "timed out")
+        if producer.flush(self._request_s) or failures:
+            raise broker_away(failures[0] if failures else "timed out")
 
     def send_and_wait(
         self, request: SeparationRequest, timeout_s: float, headers: Headers = ()
@@ -85,7 +87,7 @@ class Client:
             self._topics.dead_letter: DeadLetter,
             self._topics.progress: SeparationProgress,
         }
-        return Watch(self._kafka, kinds, self._codec, from_beginning=from_beginning)
+        return Watch(self._kafka, kinds, self._codec, from_beginning=from_beginning, request_s=self._request_s)
 
 
 class Watch:
@@ -95,26 +97,32 @@ class Watch:
     """
 
     def __init__(
-        self, kafka: KafkaSettings, kinds: dict[str, type[Event]], codec: AvroCodec, *, from_beginning: bool
+        self,
+        kafka: KafkaSettings,
+        kinds: dict[str, type[Event]],
+        codec: AvroCodec,
+        *,
+        from_beginning: bool,
+        request_s: float = REQUEST_S,
     ) -> None:
-        self._kinds, self._codec = kinds, codec
-        self._consumer = connect(Consumer, reader_config(kafka), "watch")
+        self._kinds, self._codec, self._request_s = kinds, codec, request_s
+        self._consumer = connect_reader(kafka, "watch")
         try:
-            found = [retried(partial(self._positions, topic, from_beginning), _REQUEST_S) for topic in kinds]
+            found = [retried(partial(self._positions, topic, from_beginning), request_s) for topic in kinds]
             self._consumer.assign([place for places in found for place in places])
         except KafkaException as error:
-            raise _unavailable(error.args[0].str()) from error
+            raise broker_away(error) from error
 
     def _positions(self, topic: str, from_beginning: bool) -> list[KafkaPartition]:  # noqa: FBT001
         """Where to begin; the ends are asked for now, not when fetching begins."""
-        found = self._consumer.list_topics(topic, timeout=_REQUEST_S).topics[topic]
+        found = self._consumer.list_topics(topic, timeout=self._request_s).topics[topic]
         if found.error:
             raise KafkaException(found.error)
         places = [KafkaPartition(topic, number) for number in found.partitions]
         for place in places:
             place.offset = OFFSET_BEGINNING
             if not from_beginning:
-                _, place.offset = self._consumer.get_watermark_offsets(place, timeout=_REQUEST_S)
+                _, place.offset = self._consumer.get_watermark_offsets(place, timeout=self._request_s)
         return places
 
     def poll(self, timeout_s: float) -> Event | None:
@@ -137,7 +145,3 @@ class Watch:
 
     def close(self) -> None:
         self._consumer.close()
-
-
-def _unavailable(reason: str) -> BrokerUnavailable:
-    return BrokerUnavailable(f"KAFKA_BOOTSTRAP_SERVERS: no broker answers as it should ({reason})")

@@ -18,6 +18,7 @@ ConsumerError
     └── SettingsError         names the variable
 """
 
+from collections.abc import Sequence
 from enum import StrEnum
 
 
@@ -60,6 +61,11 @@ class Rejected(ConsumerError):
         super().__init__(message)
         self.code = code
         self.message = message
+
+
+def request_id_used_before() -> Rejected:
+    """Of two different requests under one id the second can't be answered: its stems would lie where others do."""
+    return Rejected(Code.REQUEST_INVALID, "request_id was used before, for another request")
 
 
 class Transient(ConsumerError):
@@ -120,4 +126,16 @@ class Fatal(ConsumerError):
 
 
 class SettingsError(Fatal):
-    pass
+    """A setting is missing or can't be used. `variables` are the environment variables to look at."""
+
+    def __init__(self, message: str, *, variables: Sequence[str] = ()) -> None:
+        super().__init__(message)
+        self.variables = tuple(variables)
+
+    @classmethod
+    def of(cls, errors: "Sequence[SettingsError]") -> "SettingsError | None":
+        """All of these as one, on one line; None where there are none."""
+        if not errors:
+            return None
+        variables = [name for error in errors for name in error.variables]
+        return cls("; ".join(map(str, errors)), variables=variables)

@@ -9,6 +9,7 @@ from consumer.core.cancellation import Cancellation
 from consumer.core.events import Event, SeparationControl, SeparationRequest
 from consumer.core.model import Job, Message, ObjectFacts, Record, Separation, TopicPartition
 
+# Called with the segments done and the segments expected, None where the file does not say how long it is.
 OnProgress = Callable[[int, int | None], None]
 
 

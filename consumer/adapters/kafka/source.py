@@ -20,7 +20,8 @@ from confluent_kafka import (
 from confluent_kafka import Message as KafkaMessage
 from confluent_kafka import TopicPartition as KafkaPartition
 
-from consumer.adapters.kafka.config import connect, consumer_config
+from consumer.adapters.kafka.config import connect, connect_reader, consumer_config
+from consumer.adapters.kafka.retrying import reason_of
 from consumer.core.errors import BrokerUnavailable, Fatal
 from consumer.core.model import Headers, Record, TopicPartition
 from consumer.core.ports import Assignments, EndOfPartition, Membership, Position, Traffic
@@ -48,7 +49,7 @@ class KafkaSource:
         self._log = structlog.get_logger()
         self._consumer = connect(Consumer, self._config, "consumer")
         # Asked for what is committed, from any thread: a member that is being polled keeps others waiting for long.
-        self._clerk = connect(Consumer, consumer_config(settings, None), "clerk")
+        self._commit_reader = connect_reader(settings, "commit_reader", group_id=settings.group_id)
         self._topics: Sequence[str] = ()
         self._assignments: Assignments | None = None
         self._membership: Membership = None
@@ -84,14 +85,16 @@ class KafkaSource:
         return self._no_connection or self._error
 
     def _on_statistics(self, text: str) -> None:
-        said = json.loads(text)
+        statistics = json.loads(text)
         # Of brokers that are all away the client tells nobody who polls; those it was only told of have no number.
-        is_connected = any(broker["state"] == "UP" and broker["nodeid"] >= 0 for broker in said["brokers"].values())
+        is_connected = any(
+            broker["state"] == "UP" and broker["nodeid"] >= 0 for broker in statistics["brokers"].values()
+        )
         self._no_connection = "" if is_connected else "no broker can be reached"
         self.traffic = Traffic(
-            received_bytes=said["rx_bytes"],
-            sent_bytes=said["tx_bytes"],
-            round_trip_s=max((broker["rtt"]["avg"] for broker in said["brokers"].values()), default=0) / 1e6,
+            received_bytes=statistics["rx_bytes"],
+            sent_bytes=statistics["tx_bytes"],
+            round_trip_s=max((broker["rtt"]["avg"] for broker in statistics["brokers"].values()), default=0) / 1e6,
         )
 
     def poll(self, timeout_s: float) -> Record | EndOfPartition | None:
@@ -144,9 +147,9 @@ class KafkaSource:
 
     def committed(self, partitions: Sequence[TopicPartition]) -> Mapping[TopicPartition, Position | None]:
         try:
-            found = self._clerk.committed([KafkaPartition(*p) for p in partitions], timeout=_REQUEST_S)
+            found = self._commit_reader.committed([KafkaPartition(*p) for p in partitions], timeout=_REQUEST_S)
         except KafkaException as error:
-            raise BrokerUnavailable(error.args[0].str()) from error
+            raise BrokerUnavailable(reason_of(error)) from error
         for each in found:
             if each.error:
                 raise BrokerUnavailable(each.error.str())
@@ -159,7 +162,7 @@ class KafkaSource:
         try:
             found = self._consumer.get_watermark_offsets(KafkaPartition(*partition), timeout=_REQUEST_S)
         except KafkaException as error:
-            raise BrokerUnavailable(error.args[0].str()) from error
+            raise BrokerUnavailable(reason_of(error)) from error
         if found is None:
             raise BrokerUnavailable("timed out")
         return int(found[1])
@@ -178,7 +181,7 @@ class KafkaSource:
 
     def close(self) -> None:
         # Known to hang (confluent-kafka-python #1667): it must not keep the process from ending.
-        for client in (self._consumer, self._clerk):
+        for client in (self._consumer, self._commit_reader):
             closing = threading.Thread(target=client.close, daemon=True)
             closing.start()
             closing.join(10.0)
