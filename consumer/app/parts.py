@@ -1,5 +1,6 @@
 """Each part that more than one command needs, made from its settings."""
 
+import pkgutil
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -13,9 +14,9 @@ from consumer.adapters.avro.codec import AvroCodec
 from consumer.adapters.clamav import ClamavScanner
 from consumer.adapters.kafka.lag import KafkaLag
 from consumer.adapters.registry import SchemaRegistry
-from consumer.adapters.s3.minio import MinioStore
-from consumer.core.errors import SettingsError
+from consumer.core.errors import BucketUnusable, ConsumerError, SettingsError
 from consumer.core.events import SCHEMA_FILES
+from consumer.core.ports import ObjectStore
 from consumer.observability.lag import RequestEstimator
 from consumer.observability.tracing import NoTracer, Tracer
 from consumer.separator.client import SeparatorClient
@@ -23,11 +24,11 @@ from consumer.separator.protocol import Configure
 from consumer.settings import (
     JobSettings,
     KafkaSettings,
+    ObjectStoreSettings,
     ScannerSettings,
     SchemaSettings,
     SeparatorSettings,
     ServiceSettings,
-    StoreSettings,
     TopicSettings,
     TracingSettings,
     environment_without_secrets,
@@ -44,7 +45,6 @@ class Settings:
     kafka: KafkaSettings
     topics: TopicSettings
     schema: SchemaSettings
-    store: StoreSettings
     job: JobSettings
     scanner: ScannerSettings
     separator: SeparatorSettings
@@ -94,10 +94,36 @@ def make_registry(schema: SchemaSettings, topics: TopicSettings) -> SchemaRegist
     return SchemaRegistry(schema.schema_registry_url, subjects)
 
 
-def make_store(settings: StoreSettings) -> MinioStore:
-    return MinioStore(
-        settings.endpoint, settings.access_key, settings.secret_key.get_secret_value(), secure=settings.secure
-    )
+def make_store() -> ObjectStore:
+    """The object store that OBJECT_STORE names; it reads its own settings. Raises SettingsError."""
+    name = ObjectStoreSettings.load().object_store
+    try:
+        factory = pkgutil.resolve_name(name)
+    except Exception as error:  # whatever comes of importing a module that is not ours
+        raise _no_store(f"{name} can't be imported ({type(error).__name__}: {error})") from error
+    if not callable(factory):
+        raise _no_store(f"{name} can't be called")
+    try:
+        store = factory()
+    except ConsumerError:
+        raise
+    except Exception as error:  # its words may hold a secret: only its kind is told
+        raise _no_store(f"{name} made no store ({type(error).__name__})") from error
+    if not isinstance(store, ObjectStore):
+        raise _no_store(f"what {name} returned is no object store")
+    return store
+
+
+def _no_store(reason: str) -> SettingsError:
+    return SettingsError(f"OBJECT_STORE: {reason}", variables=("OBJECT_STORE",))
+
+
+def check_bucket(store: ObjectStore, bucket: str, *, setting: str) -> None:
+    """The bucket is there and ours to use; else an error that names the setting too. Raises StoreUnavailable."""
+    try:
+        store.check(bucket)
+    except BucketUnusable as error:
+        raise error.named_by(setting) from error
 
 
 def make_scanner(scanner: ScannerSettings, job: JobSettings) -> ClamavScanner | None:

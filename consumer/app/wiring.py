@@ -8,11 +8,11 @@ from consumer.adapters.kafka.control_feed import KafkaControlFeed
 from consumer.adapters.kafka.outbox import KafkaNotices, KafkaOutbox
 from consumer.adapters.kafka.source import KafkaSource
 from consumer.adapters.model_sources import model_sources
-from consumer.adapters.s3.minio import MinioStore
 from consumer.app.parts import (
     SEPARATOR_COMMAND,
     VERSION,
     Settings,
+    check_bucket,
     make_lag,
     make_registry,
     make_scanner,
@@ -24,7 +24,7 @@ from consumer.app.parts import (
 from consumer.app.replica import Halt, Replica
 from consumer.app.watchdog import Watchdog
 from consumer.core.errors import RegistryUnavailable, ScannerUnavailable, StoreUnavailable, Transient
-from consumer.core.ports import Scanner
+from consumer.core.ports import ObjectStore, Scanner
 from consumer.delivery.cancel_registry import MAX_REMEMBERED, REMEMBERED_FOR, CancelRegistry
 from consumer.delivery.committer import Committer
 from consumer.delivery.control_follower import ControlFollower
@@ -59,7 +59,7 @@ def make_replica(settings: Settings, *, separator_command: Sequence[str] = SEPAR
     metrics.build.info({"version": VERSION, "runtime": settings.separator.separator_runtime})
     registry = make_registry(settings.schema, topics)
     codec = AvroCodec(registry)
-    store = make_store(settings.store)
+    store = make_store()
     scanner = make_scanner(settings.scanner, job)
     source = KafkaSource(settings.kafka, instance_id=service.instance_id, is_static_member=service.is_static_member)
     outbox = KafkaOutbox(settings.kafka, instance_id=service.instance_id)
@@ -87,7 +87,7 @@ def make_replica(settings: Settings, *, separator_command: Sequence[str] = SEPAR
     stages = make_stages(settings, codec, store, scanner, weights)
 
     def check_store() -> None:
-        store.check(job.output_bucket)
+        check_bucket(store, job.output_bucket, setting="OUTPUT_BUCKET")
 
     checks: dict[type[Transient], Check] = {StoreUnavailable: check_store}
     if registry:
@@ -155,7 +155,7 @@ def make_replica(settings: Settings, *, separator_command: Sequence[str] = SEPAR
 
 
 def make_stages(
-    settings: Settings, codec: AvroCodec, store: MinioStore, scanner: Scanner | None, weights: ModelStore
+    settings: Settings, codec: AvroCodec, store: ObjectStore, scanner: Scanner | None, weights: ModelStore
 ) -> Stages:
     job, topics = settings.job, settings.topics
     return Stages(

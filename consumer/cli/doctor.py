@@ -42,10 +42,16 @@ def doctor() -> None:
 
 
 def _load_settings() -> "tuple[Settings, list[SettingsError]]":
-    from consumer.app.parts import Settings
+    from consumer.app.parts import Settings, make_store
     from consumer.settings import LogSettings
 
     settings, problems = Settings.load_usable()
+    try:
+        make_store()
+    except SettingsError as wrong_store:
+        problems.append(wrong_store)
+    except ConsumerError:
+        pass  # the checks that use it say what it is
     _, wrong_log = LogSettings.load_usable()
     return settings, [*problems, wrong_log] if wrong_log else problems
 
@@ -84,23 +90,23 @@ def _registry(settings: "Settings") -> str:
 
 
 def _sources(settings: "Settings") -> str:
-    from consumer.app.parts import make_store
+    from consumer.app.parts import check_bucket, make_store
 
-    store, job = make_store(settings.store), settings.job
+    store, job = make_store(), settings.job
     for bucket in job.allowed_source_buckets:
-        store.check(bucket, setting="ALLOWED_SOURCE_BUCKETS")
+        check_bucket(store, bucket, setting="ALLOWED_SOURCE_BUCKETS")
         store.stat(bucket, ".doctor")  # there is none, but whether we may ask is seen
     return f"{', '.join(job.allowed_source_buckets)} can be read"
 
 
 def _outputs(settings: "Settings") -> str:
-    from consumer.app.parts import make_store
+    from consumer.app.parts import check_bucket, make_store
 
-    store, job = make_store(settings.store), settings.job
+    store, job = make_store(), settings.job
     settings_of = {job.output_bucket: "OUTPUT_BUCKET"}
     settings_of |= dict.fromkeys(job.allowed_output_buckets, "ALLOWED_OUTPUT_BUCKETS")
     for bucket, setting in settings_of.items():
-        store.check(bucket, setting=setting)
+        check_bucket(store, bucket, setting=setting)
         key, content = f"{job.output_prefix}.doctor", uuid.uuid4().hex.encode()
         store.replace(bucket, key, content, media_type="text/plain", metadata={})
         if store.read(bucket, key) != content:
