@@ -12,8 +12,8 @@ import structlog
 
 from consumer.adapters.avro.codec import AvroCodec
 from consumer.adapters.clamav import ClamavScanner
-from consumer.adapters.kafka.lag import KafkaLag
-from consumer.adapters.registry import SchemaRegistry
+from consumer.adapters.kafka.lag import KafkaLagReader
+from consumer.adapters.registry import ConfluentRegistry
 from consumer.core.errors import BucketUnusable, ConsumerError, SettingsError
 from consumer.core.events import SCHEMA_FILES
 from consumer.core.ports import ObjectStore
@@ -77,7 +77,7 @@ def make_codec(schema: SchemaSettings, topics: TopicSettings) -> AvroCodec:
     return AvroCodec(make_registry(schema, topics))
 
 
-def make_registry(schema: SchemaSettings, topics: TopicSettings) -> SchemaRegistry | None:
+def make_registry(schema: SchemaSettings, topics: TopicSettings) -> ConfluentRegistry | None:
     """None where none is configured."""
     if schema.schema_registry_url is None:
         return None
@@ -91,7 +91,7 @@ def make_registry(schema: SchemaSettings, topics: TopicSettings) -> SchemaRegist
     }
     assert topic_of.keys() == set(SCHEMA_FILES.values())
     subjects = {name: f"{topic}-value" for name, topic in topic_of.items()}
-    return SchemaRegistry(schema.schema_registry_url, subjects)
+    return ConfluentRegistry(schema.schema_registry_url, subjects)
 
 
 def make_store() -> ObjectStore:
@@ -107,7 +107,7 @@ def make_store() -> ObjectStore:
         store = factory()
     except ConsumerError:
         raise
-    except Exception as error:  # its words may hold a secret: only its kind is told
+    except Exception as error:  # its message may hold a secret: only its type is reported
         raise _no_store(f"{name} made no store ({type(error).__name__})") from error
     if not isinstance(store, ObjectStore):
         raise _no_store(f"what {name} returned is no object store")
@@ -133,9 +133,9 @@ def make_scanner(scanner: ScannerSettings, job: JobSettings) -> ClamavScanner | 
 
 def make_lag(
     kafka: KafkaSettings, topics: TopicSettings, retry_topics: Sequence[str], schema: SchemaSettings
-) -> KafkaLag:
+) -> KafkaLagReader:
     """With a codec of its own: it decodes in another thread."""
-    return KafkaLag(kafka, [topics.requests, *retry_topics], RequestEstimator(make_codec(schema, topics)))
+    return KafkaLagReader(kafka, [topics.requests, *retry_topics], RequestEstimator(make_codec(schema, topics)))
 
 
 def make_tracer(settings: Settings) -> Tracer:

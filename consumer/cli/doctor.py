@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 _FFMPEG_S = 30.0
 
-# Returns what it found, in a few words; raises ConsumerError or OSError with what is wrong.
+# Returns what it found, in a short phrase; raises ConsumerError or OSError with what is wrong.
 Examination = Callable[["Settings"], str]
 
 

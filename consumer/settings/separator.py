@@ -6,13 +6,13 @@ from typing import Literal
 
 from pydantic import Field
 
-from consumer.settings.variables import Group, Words
+from consumer.settings.variables import Group, Strings
 
 
 class SeparatorSettings(Group):
     model_path: Path = Field(Path("pretrained_models"), description="folder that holds `2stems/`, `4stems/`, `5stems/`")
-    models: Words = Field(("2stems",), description="models that must be loadable before work begins")
-    model_sources: Words = Field(
+    models: Strings = Field(("2stems",), description="models that must be loadable before work begins")
+    model_sources: Strings = Field(
         ("https://github.com/deezer/spleeter/releases/download/v1.4.0",),
         description="where a missing model is fetched from, in this order: release URLs, `s3://bucket/prefix`; `none`",
     )

@@ -34,13 +34,13 @@ def parse_place(text: str) -> tuple[str, int] | Path:
 
 
 def check_endpoint(text: str) -> None:
-    """A host, with or without a port. What is wrong is told without the text, which may hold a password."""
+    """A host, with or without a port. The error leaves out the text, which may hold a password."""
     if "/" in text or "@" in text or not _is_address(f"//{text}"):
         raise ValueError("must be host:port without a scheme or path, its port from 1 to 65535")
 
 
 def check_url(text: str) -> None:
-    """An address on the web. What is wrong is told without the text, which may hold a password."""
+    """An address on the web. The error leaves out the text, which may hold a password."""
     if not re.match(r"https?://", text) or not _is_address(text):
         raise ValueError("must begin with http:// or https:// and a host, as in http://host:8081")
 
@@ -49,7 +49,7 @@ def _is_address(text: str) -> bool:
     try:
         parts = urlsplit(text)
         return bool(parts.hostname) and parts.port != 0 and not re.search(r"\s", text)
-    except ValueError:  # its words may hold what we keep to ourselves
+    except ValueError:  # its message may hold the text
         return False
 
 
@@ -62,13 +62,13 @@ def split(convert: Callable[[str], Any]) -> Callable[[Any], Any]:
     return parse
 
 
-Words = Annotated[tuple[str, ...], NoDecode, BeforeValidator(split(str))]
+Strings = Annotated[tuple[str, ...], NoDecode, BeforeValidator(split(str))]
 DurationsS = Annotated[tuple[float, ...], NoDecode, BeforeValidator(split(parse_duration_s))]
 DurationS = Annotated[float, BeforeValidator(lambda v: parse_duration_s(v) if isinstance(v, str) else v)]
 
 
 def config(env_prefix: str = "") -> SettingsConfigDict:
-    # Names such as model_path are ours, not pydantic's.
+    # Without this pydantic would take names such as model_path for its own.
     return SettingsConfigDict(
         frozen=True, env_ignore_empty=True, extra="ignore", protected_namespaces=(), env_prefix=env_prefix
     )

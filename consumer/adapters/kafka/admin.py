@@ -40,7 +40,7 @@ class KafkaAdmin:
         self, topics: TopicSettings, retry_topics: Sequence[str], *, partitions: int, replication: int
     ) -> list[str]:
         """Create what is missing; returns a line a topic, which tells where one that is there has other partitions."""
-        # A letter or a retry holds a whole record and some words beside it.
+        # A dead letter or a retry holds a whole record and headers or fields beside it.
         roomy = {"max.message.bytes": str(2 << 20)}
         wanted: dict[str, tuple[int, Mapping[str, str]]] = {
             topics.requests: (partitions, {}),

@@ -55,13 +55,13 @@ class KafkaControlFeed:
             raise BrokerUnavailable(reason_of(error)) from error
         if message is None:
             return None
-        trouble = message.error()
-        if trouble is None:
+        failure = message.error()
+        if failure is None:
             return record_of(message)
-        if trouble.code() == KafkaError._PARTITION_EOF:
+        if failure.code() == KafkaError._PARTITION_EOF:
             self._behind.discard(message.partition() or 0)
             return None
-        raise BrokerUnavailable(trouble.str())
+        raise BrokerUnavailable(failure.str())
 
     def _look(self) -> None:
         """Take up the partitions that are new to us: all of them at first, or once the topic is created."""

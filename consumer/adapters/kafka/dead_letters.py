@@ -23,15 +23,20 @@ _DELIVERY_S = 60.0
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DeadLetterEntry:
-    """A record of the dead-letter topic, at its partition and offset there; `letter` is None where it is no letter."""
+    """One record of the dead-letter topic.
+
+    `partition` and `offset` are its own place there, `at` its timestamp, None where it has none. `dead_letter` is what
+    it holds, None where its bytes are no dead letter.
+    """
 
     partition: int
     offset: int
     at: datetime | None
-    letter: DeadLetter | None
+    dead_letter: DeadLetter | None
 
     @property
     def place(self) -> str:
+        """PARTITION:OFFSET, as the commands name it."""
         return f"{self.partition}:{self.offset}"
 
 
@@ -81,13 +86,15 @@ class KafkaDeadLetters:
             record = record_of(message)
             begin = record.offset + 1
             try:
-                letter = self._codec.decode(DeadLetter, record.value)
+                dead_letter = self._codec.decode(DeadLetter, record.value)
             except Rejected:
-                letter = None
-            yield DeadLetterEntry(partition=partition, offset=record.offset, at=record.timestamp, letter=letter)
+                dead_letter = None
+            yield DeadLetterEntry(
+                partition=partition, offset=record.offset, at=record.timestamp, dead_letter=dead_letter
+            )
 
     def send(self, message: Message) -> None:
-        """Returns once the brokers have it, once, however often that had to be tried."""
+        """Send a record; returns when the brokers have it exactly once, however often that had to be tried."""
         self._producer = self._producer or connect(
             Producer, producer_config(self._settings) | {"enable.idempotence": True}, "replay"
         )

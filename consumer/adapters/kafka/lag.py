@@ -30,7 +30,7 @@ from consumer.observability.lag import Backlog, PendingRecord, UnfinishedLog
 from consumer.settings import KafkaSettings
 
 INTERVAL_S = 0.5
-FRESH_S = 10.0  # what is older is not told: no figure is better than a wrong one
+FRESH_S = 10.0  # older figures are not reported: none is better than a wrong one
 _REQUEST_S = 5.0
 _CATCH_UP_S = 10.0
 _METADATA_S = 5.0
@@ -53,7 +53,7 @@ class _Offsets:
         return max(self.begin, self.committed or 0)
 
 
-class KafkaLag:
+class KafkaLagReader:
     """`start` it, and ask for `backlog` as often as you like; or `read` once."""
 
     def __init__(self, settings: KafkaSettings, topics: Collection[str], estimate: RequestEstimator) -> None:
@@ -187,7 +187,7 @@ class KafkaLag:
         self._stop_reading(partition)
 
     def _stop_reading(self, partition: TopicPartition) -> None:
-        # Not by a pause: a partition can't be told where to go on while it is paused.
+        # Not by a pause: a position can't be set for a partition that is paused.
         if partition in self._reading:
             self._reading.discard(partition)
             self._consumer.incremental_unassign([KafkaPartition(*partition)])

@@ -2,7 +2,7 @@
 
 A topic that was just created has no leader yet, a group that is new has no coordinator, a broker that was just started
 still loads what it coordinates. librdkafka asks again by itself inside transactions and for members of a group, and
-leaves it to us elsewhere. (`KafkaError.retriable` is only told of transactions.)
+leaves it to us elsewhere. (`KafkaError.retriable` is only set by transactions.)
 """
 
 from collections.abc import Callable

@@ -69,15 +69,15 @@ class KafkaSource:
     def _on_assign(self, _: Consumer, partitions: list[KafkaPartition]) -> None:
         assert self._assignments
         self._blocked_since, self._error = None, ""
-        self._assignments.assigned([_ours(p) for p in partitions])
+        self._assignments.assigned([_topic_partition(p) for p in partitions])
 
     def _on_revoke(self, _: Consumer, partitions: list[KafkaPartition]) -> None:
         assert self._assignments
-        self._assignments.revoked([_ours(p) for p in partitions])
+        self._assignments.revoked([_topic_partition(p) for p in partitions])
 
     def _on_lost(self, _: Consumer, partitions: list[KafkaPartition]) -> None:
         assert self._assignments
-        self._assignments.lost([_ours(p) for p in partitions])
+        self._assignments.lost([_topic_partition(p) for p in partitions])
 
     @property
     def last_error(self) -> str:
@@ -86,7 +86,7 @@ class KafkaSource:
 
     def _on_statistics(self, text: str) -> None:
         statistics = json.loads(text)
-        # Of brokers that are all away the client tells nobody who polls; those it was only told of have no number.
+        # Polling does not report that all brokers are away; brokers of the bootstrap list have no id.
         is_connected = any(
             broker["state"] == "UP" and broker["nodeid"] >= 0 for broker in statistics["brokers"].values()
         )
@@ -140,7 +140,7 @@ class KafkaSource:
         self._consumer.resume([KafkaPartition(*p) for p in partitions])
 
     def rewind(self, partition: TopicPartition, offset: int | None) -> bool:
-        if partition not in [_ours(p) for p in self._consumer.assignment()]:
+        if partition not in [_topic_partition(p) for p in self._consumer.assignment()]:
             return False
         self._consumer.seek(KafkaPartition(*partition, OFFSET_BEGINNING if offset is None else offset))
         return True
@@ -154,7 +154,9 @@ class KafkaSource:
             if each.error:
                 raise BrokerUnavailable(each.error.str())
         return {
-            _ours(p): None if p.offset == OFFSET_INVALID else Position(offset=p.offset, note=p.metadata or "")
+            _topic_partition(p): None
+            if p.offset == OFFSET_INVALID
+            else Position(offset=p.offset, note=p.metadata or "")
             for p in found
         }
 
@@ -168,13 +170,13 @@ class KafkaSource:
         return int(found[1])
 
     def membership(self) -> Membership:
-        # As of the latest poll, and so never ahead of what the callbacks were told. The client itself must not be asked
+        # As of the latest poll, and so never ahead of what the callbacks saw. The client itself must not be asked
         # here: while a callback runs it keeps other threads waiting, and they may hold what that callback waits for.
         return self._membership
 
     def is_member(self) -> bool:
         # Where there are more members than partitions, KIP-848 calls nobody back for the ones without; that they have
-        # joined is told by their epoch alone, which the client hands out in this form only.
+        # joined shows in their epoch alone, which the client hands out in this form only.
         serialized = bytes(self._consumer.consumer_group_metadata() or b"")
         epoch = serialized.removeprefix(_METADATA_MAGIC)[:4]
         return serialized.startswith(_METADATA_MAGIC) and int.from_bytes(epoch, sys.byteorder, signed=True) > 0
@@ -187,12 +189,12 @@ class KafkaSource:
             closing.join(10.0)
 
 
-def _ours(partition: KafkaPartition) -> TopicPartition:
+def _topic_partition(partition: KafkaPartition) -> TopicPartition:
     return TopicPartition(partition.topic, partition.partition)
 
 
 def record_of(message: KafkaMessage) -> Record:
-    """A message that is no error, as ours. Whatever a stranger wrote into it, it becomes a record."""
+    """The client's message, which is no error, as a Record, whatever bytes a stranger wrote into it."""
     return Record(
         topic=message.topic() or "",
         partition=message.partition() or 0,
@@ -216,7 +218,7 @@ def _timestamp(message: KafkaMessage) -> datetime | None:
 
 
 def _headers(message: KafkaMessage) -> Headers:
-    """None of them where the client can't tell them, as it is with a name that is not UTF-8."""
+    """None of them where the client can't read them, as it is with a name that is not UTF-8."""
     try:
         return tuple((name, _bytes(value)) for name, value in _ask_for_headers(message) or ())
     except (SystemError, UnicodeError) as error:

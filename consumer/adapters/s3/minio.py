@@ -30,7 +30,7 @@ _UNKNOWN_CREDENTIALS = frozenset(
 # Requests name only buckets that settings allow, so that what is refused is these credentials' right to them.
 _DENIED = frozenset({"AccessDenied", "AllAccessDisabled", "AccountProblem"})
 _UNMET = frozenset({"PreconditionFailed", "ConditionalRequestConflict"})
-# What a key or a version id can be that no store understands; BadRequest is all that a HEAD request is told.
+# What a key or a version id can be that no store understands; a HEAD request gets BadRequest for all of it.
 _IMPROPER = frozenset({"BadRequest", "InvalidArgument", "KeyTooLongError", "XMinioInvalidObjectName"})
 # Answers that say "not now"; anything else that is an error is an answer, and final.
 _PASSING = frozenset(
@@ -184,7 +184,7 @@ class MinioStore:
         described: dict[str, Any] = {**metadata, "Content-Type": media_type}
         try:
             written = _ask(lambda: self._creator.compose_object(bucket, key, parts, metadata=described))
-        except _Unmet as unmet:  # which of the two conditions it was is not told
+        except _Unmet as unmet:  # the answer does not say which of the two conditions it was
             if self.stat(bucket, key) is None:
                 raise Rejected(Code.OBJECT_CHANGED, f"{source.key} no longer has etag {source.etag}") from unmet
             return None
@@ -201,7 +201,7 @@ class MinioStore:
         except Rejected as refused:
             raise BucketUnusable(str(refused)) from refused
         except _Denied as denied:
-            # A HEAD request is not told why.
+            # The answer to a HEAD request holds no reason.
             reason = f"object storage refuses access to {bucket}"
             raise BucketUnusable(reason, variables=_CREDENTIALS) from denied
         if not is_there:
@@ -238,7 +238,7 @@ class _Denied(StoreMisconfigured):
 
 
 def _ask(request: Callable[[], T]) -> T | None:
-    """The answer, or None for "there is no such thing"; vendors' errors become ours."""
+    """The answer, or None for "there is no such thing"; the vendor's errors become those of core.errors."""
     try:
         return request()
     except S3Error as error:

@@ -12,7 +12,7 @@ from consumer.adapters.avro.codec import AvroCodec
 from consumer.adapters.kafka.config import MEMBER_PREFIXES, reader_config
 from consumer.adapters.kafka.control_feed import KafkaControlFeed
 from consumer.adapters.kafka.dead_letters import KafkaDeadLetters
-from consumer.adapters.kafka.lag import KafkaLag
+from consumer.adapters.kafka.lag import KafkaLagReader
 from consumer.adapters.kafka.source import KafkaSource
 from consumer.client.kafka import Client
 from consumer.core.errors import BrokerUnavailable
@@ -37,7 +37,7 @@ READERS: dict[str, Callable[[KafkaSettings], object]] = {
     "dead letters": read_dead_letters,
     "watch": watch,
     "control feed": lambda settings: KafkaControlFeed(settings, "control", max_age_s=1.0, max_records=1),
-    "lag": lambda settings: KafkaLag(settings, ["requests"], lambda _: ("2stems", None)),
+    "lag": lambda settings: KafkaLagReader(settings, ["requests"], lambda _: ("2stems", None)),
     "commit reader": make_source,
 }
 # Right for a member, each of them by itself; several are such that a client which is none can't be made with them.
