@@ -35,7 +35,12 @@ _log = logging.getLogger(__name__)
 
 
 class Client:
-    """Not thread-safe. Every method raises BrokerUnavailable where no broker answers."""
+    """Sends requests, and watches what becomes of them. Not thread-safe: one a thread.
+
+    Each answer of a broker is waited for up to `request_s` seconds. Every method raises BrokerUnavailable where none
+    comes, SettingsError for a KAFKA_<PROPERTY> that librdkafka refuses, and RegistryUnavailable where the codec has a
+    schema registry that does not answer.
+    """
 
     def __init__(
         self, kafka: KafkaSettings, topics: TopicSettings, codec: AvroCodec, *, request_s: float = REQUEST_S
@@ -43,13 +48,17 @@ class Client:
         self._kafka, self._topics, self._codec, self._request_s = kafka, topics, codec, request_s
 
     def send(self, request: SeparationRequest, headers: Headers = ()) -> None:
-        """Returns once the brokers have the request; `traceparent` among its headers makes its job part of a trace."""
+        """Send a request; returns when the brokers have it.
+
+        `headers` are the record's, as pairs of a name and bytes or None: a `traceparent` among them makes the job part
+        of that trace.
+        """
         self._produce(self._topics.requests, request, request.request_id, headers)
 
     def cancel(self, request_id: str, reason: str | None = None) -> None:
-        """Ask that a request be stopped, or not begun: it ends as a dead letter CANCELLED, unless it is done already.
+        """Ask that a request be stopped, or not begun; returns when the brokers have that wish.
 
-        Returns once the brokers have the wish.
+        The request then ends as a dead letter CANCELLED, which gives the `reason`, unless it is done already.
         """
         wish = SeparationControl(request_id=request_id, action="cancel", reason=reason, issued_at=datetime.now(UTC))
         self._produce(self._topics.control, wish, request_id)
@@ -70,7 +79,10 @@ class Client:
     def send_and_wait(
         self, request: SeparationRequest, timeout_s: float, headers: Headers = ()
     ) -> SeparationResult | DeadLetter:
-        """The request's outcome. Raises BrokerUnavailable if none came in time."""
+        """Send a request and return its outcome: a SeparationResult, or a DeadLetter with the reason.
+
+        Raises BrokerUnavailable if none came within `timeout_s` seconds; the request stands then, and may still end.
+        """
         with closing(self.watch()) as watch:  # in place before the request is sent: nothing can be missed
             self.send(request, headers)
             deadline = time.monotonic() + timeout_s
@@ -81,7 +93,10 @@ class Client:
         raise BrokerUnavailable(f"no outcome within {timeout_s:g} s")
 
     def watch(self, *, from_beginning: bool = False) -> "Watch":
-        """Results, dead letters and progress, from now on or from the beginning."""
+        """Watch results, dead letters and progress: what comes from now on, or all that the topics hold.
+
+        What is sent after this has returned is not missed. Close it when it is no longer needed.
+        """
         kinds: dict[str, type[Event]] = {
             self._topics.results: SeparationResult,
             self._topics.dead_letter: DeadLetter,
@@ -91,9 +106,10 @@ class Client:
 
 
 class Watch:
-    """Reads what was committed, without a group of its own; iterates for ever.
+    """Reads events that were committed, and joins no group; iterating over it never ends.
 
-    A record that is no event, which anyone might write, is passed over with a warning to this module's logger.
+    `kinds` says which topic holds which event. A record that is none, which anyone might write, is passed over with a
+    warning to this module's logger. Raises BrokerUnavailable where no broker answers within `request_s` seconds.
     """
 
     def __init__(
@@ -126,7 +142,7 @@ class Watch:
         return places
 
     def poll(self, timeout_s: float) -> Event | None:
-        """The next event, None if there is none within timeout_s, or what came was no event."""
+        """The next event; None if none came within `timeout_s` seconds, or what came was no event."""
         message = self._consumer.poll(timeout_s)
         if message is None or message.error():
             return None
@@ -144,4 +160,5 @@ class Watch:
                 yield event
 
     def close(self) -> None:
+        """End the connection to the brokers. Nothing may be called afterwards."""
         self._consumer.close()

@@ -7,6 +7,8 @@ from consumer.settings.variables import DurationS, Group, Strings
 
 
 class JobSettings(Group):
+    """What requests may ask for. Sizes are bytes, times seconds."""
+
     allowed_source_buckets: Strings = Field(description="buckets that requests may read from")
     output_bucket: str = Field(description="bucket for the stems")
     output_prefix: str = Field("stems/", description="prefix for the stems")

@@ -11,6 +11,8 @@ from consumer.settings.variables import Group, WrongVariable, config
 
 
 class KafkaSettings(Group):
+    """How the brokers are reached. `properties` holds every other KAFKA_<PROPERTY> by librdkafka's name for it."""
+
     model_config = config(env_prefix="KAFKA_")
 
     bootstrap_servers: str = Field(description="brokers, as host:port,host:port")

@@ -10,6 +10,8 @@ from consumer.settings.variables import Group, Strings
 
 
 class SeparatorSettings(Group):
+    """What separates, with which models, and where."""
+
     model_path: Path = Field(Path("pretrained_models"), description="folder that holds `2stems/`, `4stems/`, `5stems/`")
     models: Strings = Field(("2stems",), description="models that must be loadable before work begins")
     model_sources: Strings = Field(

@@ -75,6 +75,8 @@ def config(env_prefix: str = "") -> SettingsConfigDict:
 
 
 class Group(BaseSettings):
+    """Settings that belong together, each read from one environment variable; frozen once they are loaded."""
+
     model_config = config()
 
     @classmethod
@@ -105,7 +107,7 @@ class Group(BaseSettings):
 
     @classmethod
     def variables(cls) -> dict[str, str]:
-        """Each environment variable of this group and what it means."""
+        """Each environment variable of this group, and what it means."""
         return {cls.variable(name): field.description or "" for name, field in cls.model_fields.items()}
 
     @classmethod
