@@ -62,7 +62,7 @@ class SeparationRequest(Event):
     duration_s: float | None = None
     """Seconds to separate from there, above 0; null: to the end."""
     high_frequencies: str = "zeros"
-    """Above the model's band: zeros (silence, as Spleeter) or average (each stem's mean share, adding up to the mix)."""
+    """Above the model's band: zeros (silence, as Spleeter) or average (each stem's mean share; the sum is the mix)."""
     tenant: str | None = None
     """On whose behalf; for audit and quotas, never part of a metric; null: nobody's in particular."""
     deadline: datetime | None = None
