@@ -26,7 +26,7 @@ def make_adapters(settings: Settings, *, separator_command: Sequence[str] = SEPA
     """One of each, connected where that needs no waiting. Raises Fatal."""
     kafka, service, topics = settings.kafka, settings.service, settings.topics
     registry = make_registry(settings.schema, topics)
-    store = make_store(settings.store)
+    store = make_store()
     return Adapters(
         codec=AvroCodec(registry),
         source=KafkaSource(kafka, instance_id=service.instance_id, is_static_member=service.is_static_member),

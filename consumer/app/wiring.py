@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 from consumer.app.adapters import Adapters
 from consumer.app.background import make_background
-from consumer.app.parts import VERSION, Settings, scratch_folder
+from consumer.app.parts import VERSION, Settings, check_bucket, scratch_folder
 from consumer.app.replica import Parts, Replica
 from consumer.app.startup import Requirements, Startup, StartupPolicy
 from consumer.app.status import Halt, ReplicaStatus
@@ -116,7 +116,11 @@ def make_replica(settings: Settings, adapters: Adapters, policies: Policies | No
 
 def _make_checks(settings: Settings, adapters: Adapters) -> Mapping[type[Transient], Check]:
     """Whether each dependency answers, by the error that tells that it does not."""
-    checks: dict[type[Transient], Check] = {StoreUnavailable: lambda: adapters.store.check(settings.job.output_bucket)}
+
+    def check_output() -> None:
+        check_bucket(adapters.store, settings.job.output_bucket, setting="OUTPUT_BUCKET")
+
+    checks: dict[type[Transient], Check] = {StoreUnavailable: check_output}
     if adapters.check_registry:
         checks[RegistryUnavailable] = adapters.check_registry
     if adapters.scanner:

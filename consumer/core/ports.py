@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from consumer.core.cancellation import Cancellation
 from consumer.core.events import Event, SeparationControl, SeparationRequest
@@ -31,6 +31,7 @@ class Codec(Protocol):
         ...
 
 
+@runtime_checkable
 class ObjectStore(Protocol):
     """Object storage. Every method may raise StoreUnavailable, which says nothing about what was done."""
 
@@ -71,7 +72,7 @@ class ObjectStore(Protocol):
         ...
 
     def check(self, bucket: str) -> None:
-        """Answers, and the output bucket is there; else StoreUnavailable, or StoreMisconfigured, with the reason."""
+        """Answers, and the bucket is there; else StoreUnavailable, StoreMisconfigured or BucketUnusable, why."""
         ...
 
 

@@ -5,7 +5,6 @@ A source holds `checksum.json` (model -> sha256 of its archive) and `<model>.tar
 
 import contextlib
 import gzip
-import hashlib
 import json
 import shutil
 import tarfile
@@ -19,6 +18,7 @@ import structlog
 
 from consumer.core.catalog import MODELS
 from consumer.core.checkpoints import checkpoint_files, unavailable, weights_sha256
+from consumer.core.digest import sha256_of
 from consumer.core.errors import ModelSourceUnavailable, Rejected
 from consumer.core.ports import ModelSource
 
@@ -111,7 +111,7 @@ def _fetch(source: ModelSource, folder: Path, work: Path) -> None:
     if not source.fetch(CHECKSUMS, work / CHECKSUMS) or not source.fetch(f"{folder.name}.tar.gz", archive):
         raise unavailable(folder.name, "not in this source")
     wanted = _published_checksum(work / CHECKSUMS, folder.name)
-    if _sha256(archive) != wanted:
+    if sha256_of(archive) != wanted:
         raise unavailable(folder.name, "its archive does not have the published checksum")
     _extract(archive, work / "model")
     checkpoint_files(folder.name, work / "model")
@@ -129,11 +129,6 @@ def _published_checksum(path: Path, name: str) -> str:
     except (ValueError, KeyError, TypeError) as error:
         raise unavailable(name, f"no checksum in {CHECKSUMS}") from error
     return str(checksum)
-
-
-def _sha256(path: Path) -> str:
-    with path.open("rb") as stream:
-        return hashlib.file_digest(stream, "sha256").hexdigest()
 
 
 def _extract(archive: Path, folder: Path) -> None:

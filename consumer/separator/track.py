@@ -2,7 +2,6 @@
 
 import threading
 import time
-from collections.abc import Callable
 from contextlib import ExitStack, closing
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,6 +9,7 @@ from pathlib import Path
 from consumer.core.catalog import FORMATS
 from consumer.core.errors import Cancelled
 from consumer.core.model import Separation, StemFile
+from consumer.core.ports import OnProgress
 from consumer.separator.audio.decode import Decoder, too_long
 from consumer.separator.audio.encode import Encoder, Encoding
 from consumer.separator.audio.ffmpeg import FFmpeg
@@ -22,9 +22,6 @@ from consumer.separator.runtimes.runtime import Network
 
 # Samples that are measured and encoded at a time: what is made of them on the way stays in a core's cache.
 _BLOCK_SAMPLES = 1 << 15
-
-# Called with the segments done and the segments expected, None where the file does not say how long it is.
-OnProgress = Callable[[int, int | None], None]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -5,14 +5,20 @@ from pathlib import Path
 
 from pydantic import Field
 
+from consumer.core.catalog import MODELS
 from consumer.core.runtimes import SeparatorRuntime
-from consumer.settings.variables import Group, Words
+from consumer.settings.variables import Group, Strings
 
 
 class SeparatorSettings(Group):
-    model_path: Path = Field(Path("pretrained_models"), description="folder that holds `2stems/`, `4stems/`, `5stems/`")
-    models: Words = Field(("2stems",), description="models that must be loadable before work begins")
-    model_sources: Words = Field(
+    """What separates, with which models, and where."""
+
+    model_path: Path = Field(
+        Path("pretrained_models"),
+        description=f"folder that holds {', '.join(f'`{folder}/`' for folder in dict.fromkeys(MODELS.values()))}",
+    )
+    models: Strings = Field(("2stems",), description="models that must be loadable before work begins")
+    model_sources: Strings = Field(
         ("https://github.com/deezer/spleeter/releases/download/v1.4.0",),
         description="where a missing model is fetched from, in this order: release URLs, `s3://bucket/prefix`; `none`",
     )

@@ -30,7 +30,6 @@ from consumer.settings import (
     SchemaSettings,
     SeparatorSettings,
     ServiceSettings,
-    StoreSettings,
     TopicSettings,
     TracingSettings,
 )
@@ -47,7 +46,6 @@ def memory_settings(folder: Path, *, source_buckets: Sequence[str] = ("music",))
         kafka=KafkaSettings(bootstrap_servers="in memory"),
         topics=TopicSettings(),
         schema=SchemaSettings(),
-        store=StoreSettings(endpoint="memory", access_key="", secret_key=""),
         job=JobSettings(allowed_source_buckets=tuple(source_buckets), output_bucket="stems"),
         scanner=ScannerSettings(),
         separator=SeparatorSettings(model_path=folder / "models", scratch_dir=folder / "scratch"),

@@ -10,7 +10,7 @@ from confluent_kafka import Consumer, Producer
 from confluent_kafka import TopicPartition as KafkaPartition
 from confluent_kafka.admin import AdminClient
 
-from consumer.adapters.kafka.lag import KafkaLag
+from consumer.adapters.kafka.lag import KafkaLagReader
 from consumer.adapters.kafka.retrying import retried
 from consumer.core.model import TopicPartition
 from consumer.observability.lag import READ_AHEAD, PartitionLag, ReadAhead, RequestEstimator
@@ -30,7 +30,7 @@ class Group:
         settings = KafkaSettings(
             bootstrap_servers=platform.bootstrap_servers, group_id=platform.environment["KAFKA_GROUP_ID"]
         )
-        self.kafka_lag = KafkaLag(
+        self.kafka_lag = KafkaLagReader(
             settings, [self.topic, f"{self.topic}.retry-1"], RequestEstimator(platform.codec), read_ahead=read_ahead
         )
         self.value = platform.codec.encode(a_request(duration_s=30.0))
