@@ -6,12 +6,13 @@ from dataclasses import dataclass, field
 
 from consumer.app.adapters import Adapters
 from consumer.app.background import make_background
-from consumer.app.parts import VERSION, Settings, check_bucket, scratch_folder
+from consumer.app.checks import check_bucket
 from consumer.app.replica import Parts, Replica
 from consumer.app.startup import Requirements, Startup, StartupPolicy
 from consumer.app.status import Halt, ReplicaStatus
 from consumer.core.errors import RegistryUnavailable, ScannerUnavailable, StoreUnavailable, Transient
 from consumer.core.ports import Check
+from consumer.core.version import VERSION
 from consumer.delivery.assignments import Assignments
 from consumer.delivery.cancel_registry import CancelRegistry
 from consumer.delivery.control_follower import ControlFollower
@@ -37,6 +38,7 @@ from consumer.pipeline.stages.scan import Scan
 from consumer.pipeline.stages.store import Store
 from consumer.pipeline.stages.validate import Validate
 from consumer.pipeline.walk import Stages, Walk
+from consumer.settings import Settings
 
 _UPLOADS = 8  # stems stored side by side
 
@@ -95,7 +97,7 @@ def make_replica(settings: Settings, adapters: Adapters, policies: Policies | No
         halt,
     )
     requirements = Requirements(
-        scratch=Scratch(scratch_folder(settings)),
+        scratch=Scratch(settings.scratch_folder),
         checks=tuple(checks.values()),
         model_store=model_store,
         models=settings.separator.models,
@@ -141,7 +143,7 @@ def make_stages(settings: Settings, adapters: Adapters, model_store: ModelStore)
         ),
         recall=Recall(store=adapters.store),
         model_store=model_store,
-        fetch=Fetch(store=adapters.store, scratch=scratch_folder(settings), max_object_bytes=job.max_object_bytes),
+        fetch=Fetch(store=adapters.store, scratch=settings.scratch_folder, max_object_bytes=job.max_object_bytes),
         scan=Scan(scanner=adapters.scanner) if adapters.scanner else None,
         reuse=Reuse(
             store=adapters.store,

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from consumer.app import parts
+from consumer.app import vendors as parts
 from consumer.core.cancellation import Cancellation
 from consumer.core.errors import Cancelled, Code, Rejected, WorkerCrashed
 from consumer.separator.child_process import ChildProcess

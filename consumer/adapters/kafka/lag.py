@@ -25,8 +25,8 @@ from confluent_kafka.admin import AdminClient, OffsetSpec  # type: ignore[attr-d
 from consumer.adapters.kafka.config import connect, connect_reader, producer_config
 from consumer.adapters.kafka.retrying import broker_away, retried
 from consumer.core.errors import BrokerUnavailable
+from consumer.core.lag import READ_AHEAD, Backlog, PendingRecord, ReadAhead, UnfinishedLog
 from consumer.core.model import TopicPartition
-from consumer.observability.lag import READ_AHEAD, Backlog, PendingRecord, ReadAhead, UnfinishedLog
 from consumer.settings import KafkaSettings
 
 INTERVAL_S = 0.5
