@@ -95,7 +95,7 @@ def test_models_are_pulled_from_another_store(
     put(backend.store, "models", "spleeter/2stems.tar.gz", archive.getvalue())
     put(backend.store, "models", "spleeter/checksum.json", json.dumps({"2stems": checksum}).encode())
     sources = {"MODEL_PATH": str(tmp_path / "pulled"), "MODEL_SOURCES": "s3://models/spleeter"}
-    pulled = platform.run("models", "pull", **backend.environment | sources)
+    pulled = platform.run("models", "pull", **{**backend.environment, **sources})
     assert (pulled.returncode, pulled.stderr) == (0, ""), pulled.stderr
     assert pulled.stdout.startswith("2stems  ")
 
