@@ -59,7 +59,7 @@ def _load_settings() -> "tuple[Settings, list[SettingsError]]":
 def _finding(error: Exception, unusable: Container[str]) -> str:
     """What a check says that failed; `unusable` are the variables that were reported already."""
     if isinstance(error, SettingsError) and error.variables and all(name in unusable for name in error.variables):
-        return f"not checked: needs {', '.join(error.variables)}"
+        return f"not checked: {', '.join(error.variables)} missing or wrong"
     return " ".join(str(error).split())
 
 

@@ -40,11 +40,17 @@ _DUEL_FENCES, _DUEL_S = 6, 60.0
 
 
 class KafkaOutbox:
-    """See ports.Outbox. `open` first: it fences whoever used this transactional id before."""
+    """See ports.Outbox. `open` first: it fences whoever used this transactional id before.
 
-    def __init__(self, settings: KafkaSettings, *, instance_id: str) -> None:
+    `make_producer` is called for the first producer, and for each that takes the place of one that is dead.
+    """
+
+    def __init__(
+        self, settings: KafkaSettings, *, instance_id: str, make_producer: Callable[[], Producer] | None = None
+    ) -> None:
+        config = transactional_config(settings, f"{settings.group_id}-{instance_id}")
+        self._make_producer = make_producer or partial(connect, Producer, config, "producer")
         self._instance_id = instance_id
-        self._config = transactional_config(settings, f"{settings.group_id}-{instance_id}")
         self._producer: Producer | None = None
         self._opening: Producer | None = None  # a producer that still waits for its coordinator
         self.calls, self.waits_for = 0, ""
@@ -58,7 +64,7 @@ class KafkaOutbox:
         """
         if self._producer is not None:
             return
-        opening = self._opening = self._opening or connect(Producer, self._config, "producer")
+        opening = self._opening = self._opening or self._make_producer()
         self.calls += 1
         try:
             opening.init_transactions(timeout_s)
