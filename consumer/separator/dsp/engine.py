@@ -20,7 +20,8 @@ def separate(network: Network, read: Read, *, high_frequencies: str | None = Non
     high_frequencies: zeros or average, above the model's band; None: as the model's configuration says.
     Yields a tuple of float32 (samples, 2) a segment, one array a stem, in the model's order. Joined over the segments
     each has exactly as many samples as were read. Values beyond -1..1 are possible and are kept.
-    Memory: a few segments, whatever the track's length.
+    Memory: a few segments, whatever the track's length. Raises what `read` and the network raise; closing it ends its
+    threads.
     """
     spec = network.spec
     averages = (high_frequencies or spec.mask_extension) == "average"

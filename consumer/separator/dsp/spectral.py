@@ -34,9 +34,10 @@ _SYNTHESIS_GAIN = 2.0 / 3.0  # spleeter.model.EstimatorSpecBuilder.WINDOW_COMPEN
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SegmentSpectrum:
-    """STFT of one segment: complex64 (2, frames, bins), `frames` at most segment_frames.
+    """One segment's STFT.
 
-    With this segment, `final` samples of the padded track need no further frame; the first `skip` are padding.
+    stft: complex64 (2, frames, bins), `frames` at most segment_frames. final: so many samples of the padded track need
+    no frame of a later segment. skip: so many of them, the first, are padding.
     """
 
     stft: Spectrum
@@ -45,6 +46,7 @@ class SegmentSpectrum:
 
     @property
     def frames(self) -> int:
+        """How many there are."""
         return int(self.stft.shape[1])
 
 
@@ -60,7 +62,7 @@ def synthesis_window(spec: ModelSpec) -> Samples:
 
 
 def overlap_add_by_scipy(spec: ModelSpec) -> OverlapAdd:
-    """For frames of any length that is a multiple of frame_step, on one core."""
+    """An OverlapAdd that computes on one core, for frames of any length that is a multiple of frame_step."""
     window, step = synthesis_window(spec), spec.frame_step
 
     def overlap_add(stft: Spectrum, mask: Samples, samples: Samples) -> None:
@@ -77,7 +79,10 @@ def overlap_add_by_scipy(spec: ModelSpec) -> OverlapAdd:
 
 
 def analyse(spec: ModelSpec, read: Read, *, bins: int) -> Iterator[SegmentSpectrum]:
-    """The segments of a track that is read to its end, each with the `bins` lowest of its frame_length / 2 + 1 bins."""
+    """The spectra of a track's segments, in order, each with the `bins` lowest of its frame_length / 2 + 1 bins.
+
+    Reads the track to its end; what `read` raises is raised here.
+    """
     window = hann(spec.frame_length)
     wanted = spec.segment_samples - spec.frame_step + spec.frame_length
     buffer = np.zeros((2, wanted), np.float32)  # channel-major: a frame is contiguous for the transform

@@ -14,11 +14,15 @@ Array = NDArray[np.float32]
 
 
 class Network(Protocol):
-    """A model, loaded and warm."""
+    """A model, loaded and warm.
+
+    weights_sha256: its checkpoint's digest, lower-case hex. segments_at_once: how many threads may call `masks` at the
+    same time, and best do. overlap_add: the way back from masked spectra to samples, for one thread at a time.
+    """
 
     spec: ModelSpec
     weights_sha256: str
-    segments_at_once: int  # that is how many threads best call `masks` at the same time
+    segments_at_once: int
     overlap_add: OverlapAdd
 
     def masks(self, magnitudes: Array) -> Array:
@@ -32,16 +36,16 @@ class Network(Protocol):
 
 
 def padded_to_segment(magnitudes: Array, segment_frames: int) -> Array:
-    """(channels, segment_frames, bins), with zeros behind the frames that there are."""
+    """Magnitudes (channels, frames, bins) as (channels, segment_frames, bins), with zeros behind the given frames."""
     missing = segment_frames - magnitudes.shape[1]
     return np.pad(magnitudes, ((0, 0), (0, missing), (0, 0))) if missing else magnitudes
 
 
 class Runtime(Protocol):
-    """Loads models."""
+    """Loads models. name: its own in SeparatorRuntime."""
 
     name: str
 
     def load(self, spec: ModelSpec) -> Network:
-        """Raises Rejected(MODEL_UNAVAILABLE)."""
+        """The model with its checkpoint's weights. Raises Rejected(MODEL_UNAVAILABLE) where that can't be."""
         ...
