@@ -17,9 +17,9 @@ from consumer.separator.audio.meter import Meter
 from consumer.separator.audio.tags import cover_of
 from consumer.separator.dsp.concurrency import Sink
 from consumer.separator.dsp.engine import separate
+from consumer.separator.dsp.network import Network
 from consumer.separator.dsp.spectral import Samples
 from consumer.separator.models.spec import ModelSpec
-from consumer.separator.runtimes.runtime import Network
 
 # Samples that are measured and encoded at a time: what is made of them on the way stays in a core's cache.
 _BLOCK_SAMPLES = 1 << 15

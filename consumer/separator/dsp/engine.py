@@ -9,8 +9,8 @@ from functools import partial
 import numpy as np
 
 from consumer.separator.dsp.concurrency import parallel_map, prefetch
-from consumer.separator.dsp.spectral import Read, Samples, SegmentSpectrum, Synthesis, analyse
-from consumer.separator.runtimes.runtime import Array, Network
+from consumer.separator.dsp.network import Network
+from consumer.separator.dsp.spectral import Array, Read, Samples, SegmentSpectrum, Synthesis, analyse
 
 
 def separate(network: Network, read: Read, *, high_frequencies: str | None = None) -> Generator[tuple[Samples, ...]]:

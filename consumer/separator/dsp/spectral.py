@@ -16,13 +16,14 @@ from numpy.typing import NDArray
 
 from consumer.separator.models.spec import ModelSpec
 
-Samples = NDArray[np.float32]
+Array = NDArray[np.float32]
+Samples = Array
 Spectrum = NDArray[np.complex64]
 
 # Masks frames and adds them, transformed back and times `synthesis_window`, to the samples that they reach.
 # stft: complex64 (frames, bins), the lowest bins; mask: float32 (frames, bins); samples: float32
 # ((frames - 1) * frame_step + frame_length). All contiguous.
-OverlapAdd = Callable[[Spectrum, Samples, Samples], None]
+OverlapAdd = Callable[[Spectrum, Array, Samples], None]
 
 # Returns the next n samples of a track, float32 (n, 2), -1..1; fewer only where the track ends.
 Read = Callable[[int], Samples]
@@ -65,7 +66,7 @@ def overlap_add_by_scipy(spec: ModelSpec) -> OverlapAdd:
     """An OverlapAdd that computes on one core, for frames of any length that is a multiple of frame_step."""
     window, step = synthesis_window(spec), spec.frame_step
 
-    def overlap_add(stft: Spectrum, mask: Samples, samples: Samples) -> None:
+    def overlap_add(stft: Spectrum, mask: Array, samples: Samples) -> None:
         frames, bins = stft.shape
         masked = np.zeros((frames, spec.frame_length // 2 + 1), np.complex64)
         np.multiply(stft, mask, out=masked[:, :bins])
@@ -124,7 +125,7 @@ class Synthesis:
         self._tails = np.zeros((len(spec.stems), 2, carried), np.float32)
         self._samples = np.empty(_BLOCK_FRAMES * spec.frame_step + carried, np.float32)
 
-    def stem(self, index: int, segment: SegmentSpectrum, mask: Samples) -> Samples:
+    def stem(self, index: int, segment: SegmentSpectrum, mask: Array) -> Samples:
         """The samples of one stem that this segment makes final, float32 (samples, 2).
 
         mask: float32 (2, segment.frames, frequency_bins). Call once a stem and segment.
@@ -136,7 +137,7 @@ class Synthesis:
                 stem[span, channel] = self._final(segment.stft[channel, block], mask[channel, block], tail)
         return stem[segment.skip : segment.final]
 
-    def _final(self, stft: Spectrum, mask: Samples, tail: Samples) -> Samples:
+    def _final(self, stft: Spectrum, mask: Array, tail: Samples) -> Samples:
         """One block's samples that no later frame reaches, float32 (frames * frame_step,).
 
         tail: float32 (frame_length - frame_step,), what the frames before reach into it. It is replaced by what these

@@ -1,38 +1,16 @@
-"""What a runtime must do: magnitudes to masks, masked spectra to samples. The rest is the engine's."""
+"""What a runtime must do, and what all of them share."""
 
 from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
-from consumer.separator.dsp.spectral import OverlapAdd
+from consumer.separator.dsp.network import Network
 from consumer.separator.models.spec import ModelSpec
 
 MASK_EPSILON = 1e-10  # spleeter.model.EstimatorSpecBuilder.EPSILON
 
 Array = NDArray[np.float32]
-
-
-class Network(Protocol):
-    """A model, loaded and warm.
-
-    weights_sha256: its checkpoint's digest, lower-case hex. segments_at_once: how many threads may call `masks` at the
-    same time, and best do. overlap_add: the way back from masked spectra to samples, for one thread at a time.
-    """
-
-    spec: ModelSpec
-    weights_sha256: str
-    segments_at_once: int
-    overlap_add: OverlapAdd
-
-    def masks(self, magnitudes: Array) -> Array:
-        """Masks of one segment.
-
-        magnitudes: float32 (channels, frames, frequency_bins), |STFT|, contiguous; frames at most segment_frames, fewer
-        only where the track ends: the networks then see silence behind them.
-        Returns float32 (stems, channels, frames, frequency_bins), each 0..1, summing to 1 over the stems.
-        """
-        ...
 
 
 def padded_to_segment(magnitudes: Array, segment_frames: int) -> Array:
