@@ -67,6 +67,14 @@ def test_a_finding_is_named(song: Path) -> None:
         assert scanner.scan(song, Cancellation()) == "x" * 200
 
 
+def test_a_scan_leaves_nothing_with_its_job(song: Path) -> None:
+    """A job that is cancelled later on does not meet the connections of scans that are over."""
+    cancel = Cancellation()
+    with answering(b"stream: OK\0", b"stream: Win.Test FOUND\0") as address:
+        ClamavScanner(address, max_bytes=1 << 20).scan(song, cancel)
+    assert not cancel._listeners
+
+
 def test_a_limit_that_is_told_in_time_names_the_setting(song: Path) -> None:
     """An answer about the size is no finding and no passing fault."""
     with (
