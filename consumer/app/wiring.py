@@ -1,17 +1,14 @@
 """Wires a replica together from its settings and its adapters. Vendors are known by `vendors` alone."""
 
-from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 
 from consumer.app.adapters import Adapters
 from consumer.app.background import make_background
-from consumer.app.checks import check_bucket
+from consumer.app.dependencies import dependencies_of
 from consumer.app.replica import Parts, Replica
 from consumer.app.startup import Requirements, Startup, StartupPolicy
 from consumer.app.status import Halt, ReplicaStatus
-from consumer.core.errors import RegistryUnavailable, ScannerUnavailable, StoreUnavailable, Transient
-from consumer.core.ports import Check
 from consumer.core.version import VERSION
 from consumer.delivery.assignments import Assignments
 from consumer.delivery.cancel_registry import CancelRegistry
@@ -61,7 +58,7 @@ def make_replica(settings: Settings, adapters: Adapters, policies: Policies | No
     policies = policies or Policies()
     metrics, status, halt = Metrics(), ReplicaStatus(), Halt()
     metrics.build.info({"version": VERSION, "runtime": settings.separator.separator_runtime})
-    checks, cancel_registry = _make_checks(settings, adapters), CancelRegistry()
+    dependencies, cancel_registry = dependencies_of(settings, adapters), CancelRegistry()
     model_store = ModelStore(settings.separator.model_path, adapters.model_sources, prepare=adapters.prepare_model)
     delivery = make_delivery(
         adapters.source,
@@ -76,7 +73,7 @@ def make_replica(settings: Settings, adapters: Adapters, policies: Policies | No
         assignments=policies.assignments,
     )
     retrier = Retrier(
-        checks,
+        {dependency.away: dependency.check for dependency in dependencies},
         policies.retry,
         on_retry=lambda stage: metrics.retries.labels(stage).inc(),
         on_outage_check=lambda stage: metrics.outage_checks.labels(stage).inc(),
@@ -98,7 +95,7 @@ def make_replica(settings: Settings, adapters: Adapters, policies: Policies | No
     )
     requirements = Requirements(
         scratch=Scratch(settings.scratch_folder),
-        checks=tuple(checks.values()),
+        checks=[dependency.check for dependency in dependencies],
         model_store=model_store,
         models=settings.separator.models,
         separators=adapters.separators,
@@ -109,25 +106,11 @@ def make_replica(settings: Settings, adapters: Adapters, policies: Policies | No
         delivery=delivery,
         pipeline=pipeline,
         startup=Startup(requirements, status, halt, policies.startup),
-        background=make_background(settings, adapters, delivery, metrics, status, checks),
+        background=make_background(settings, adapters, delivery, metrics, status, dependencies),
         metrics=metrics,
         cancel_registry=cancel_registry,
     )
     return Replica(parts, status, halt, shutdown_grace_s=settings.service.shutdown_grace_s)
-
-
-def _make_checks(settings: Settings, adapters: Adapters) -> Mapping[type[Transient], Check]:
-    """Whether each dependency answers, by the error that tells that it does not."""
-
-    def check_output() -> None:
-        check_bucket(adapters.store, settings.job.output_bucket, setting="OUTPUT_BUCKET")
-
-    checks: dict[type[Transient], Check] = {StoreUnavailable: check_output}
-    if adapters.check_registry:
-        checks[RegistryUnavailable] = adapters.check_registry
-    if adapters.scanner:
-        checks[ScannerUnavailable] = adapters.scanner.check
-    return checks
 
 
 def make_stages(settings: Settings, adapters: Adapters, model_store: ModelStore) -> Stages:
