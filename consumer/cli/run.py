@@ -5,7 +5,7 @@ import sys
 
 
 def run() -> None:
-    """Consume separation requests until told to stop. Settings come from the environment; see the README."""
+    """Consume separation requests until told to stop. Settings come from the environment; see docs/settings.md."""
     from consumer.app.parts import VERSION, Settings
     from consumer.app.wiring import make_replica
     from consumer.observability import logging as logs

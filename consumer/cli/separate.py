@@ -33,7 +33,7 @@ def separate(
     duration: Annotated[
         float | None, typer.Option("-d", min=0.001, help="Seconds to separate; all by default.")
     ] = None,
-    mwf: Annotated[bool, typer.Option("--mwf", help="Spleeter's Wiener filtering: refused, see the README.")] = False,
+    mwf: Annotated[bool, typer.Option("--mwf", help="Spleeter's Wiener filtering, refused: docs/runtimes.md.")] = False,
 ) -> None:
     """Separate local audio files into stems."""
     from consumer.core.catalog import FORMATS, SOURCE_FORMATS, is_bitrate

@@ -1,0 +1,135 @@
+"""What the pages say of the code is what the code says."""
+
+import dataclasses
+import re
+import types
+import typing
+from collections.abc import Iterator
+from datetime import datetime
+from pathlib import Path
+
+import pytest
+
+from consumer.adapters.avro.codec import AvroCodec
+from consumer.core.catalog import FORMATS, HIGH_FREQUENCIES, MODELS
+from consumer.core.errors import UNEXPECTED, Code
+from consumer.core.events import DeadLetter, SeparationProgress, SeparationRequest, SeparationResult
+from harness.exported import exported_names
+from harness.pages import DOCS, WRITTEN, Written, blocks, event_in, example_dead_letter, marked, name_of, pages, table
+
+PRODUCING, CONSUMING, OUTCOMES = DOCS / "producing.md", DOCS / "consuming.md", DOCS / "outcomes.md"
+
+
+@pytest.mark.parametrize("part", WRITTEN, ids=lambda part: f"{part.page.stem} {part.mark}")
+def test_what_is_written_is_up_to_date(part: Written) -> None:
+    """`python -m harness.pages` would change nothing."""
+    assert marked(part.page, part.mark) == part.make()
+
+
+def test_codes_are_those_of_the_code() -> None:
+    """Each dead-letter code has one row, with what happened and what to do about it."""
+    rows = table(OUTCOMES, "codes")
+    assert [code.strip("`") for code, _, _ in rows] == list(Code)
+    assert all(happened and advice for _, happened, advice in rows)
+
+
+def test_codes_that_stop_a_replica_are_named() -> None:
+    """The sentence on what stops a replica has each of them and no other."""
+    [sentence] = re.findall(r"Ten in a row of (.*?), with no new", OUTCOMES.read_text().replace("\n", " "))
+    assert set(re.findall(r"`(\w+)`", sentence)) == UNEXPECTED
+
+
+def leaves(kind: type, prefix: str = "") -> Iterator[tuple[str, object, dataclasses.Field[object]]]:
+    """Every field of an event, those of records inside it by `outer.inner`."""
+    hints = typing.get_type_hints(kind)
+    for field in dataclasses.fields(kind):
+        inner = [part for part in (hints[field.name], *typing.get_args(hints[field.name])) if _is_record(part)]
+        if inner and not isinstance(hints[field.name], types.UnionType):
+            yield from leaves(inner[0], f"{prefix}{field.name}.")
+        else:
+            yield f"{prefix}{field.name}", hints[field.name], field
+
+
+def _is_record(part: object) -> bool:
+    return isinstance(part, type) and dataclasses.is_dataclass(part)
+
+
+def named(cell: str) -> list[str]:
+    return re.findall(r"`([\w.]+)`", cell)
+
+
+@pytest.mark.parametrize(
+    ("page", "mark", "kind", "groups"),
+    [
+        (PRODUCING, "request fields", SeparationRequest, ()),
+        (CONSUMING, "result fields", SeparationResult, ("stems",)),
+        (CONSUMING, "dead letter fields", DeadLetter, ()),
+        (CONSUMING, "progress fields", SeparationProgress, ()),
+    ],
+    ids=lambda value: value if isinstance(value, str) else "",
+)
+def test_every_field_has_its_row(page: Path, mark: str, kind: type, groups: tuple[str, ...]) -> None:
+    """The rows are the event's fields, in its order, each once; `groups` are rows of a whole array besides."""
+    rows = [name for row in table(page, mark) for name in named(row[0])]
+    fields = [name for name, _, _ in leaves(kind)]
+    headers = ["original_headers.key", "original_headers.value"]  # one row has both
+    told = [name for name in rows if name not in groups]
+    if kind is DeadLetter:
+        where = fields.index(headers[0])
+        fields[where : where + 2] = ["original_headers"]
+        told = [name for name in told if name not in ("key", "value")]
+    assert told == fields
+
+
+def test_defaults_of_a_request_are_told() -> None:
+    """What must be set, and what is taken where nothing is said."""
+    rows = {named(row[0])[0]: row[2] for row in table(PRODUCING, "request fields")}
+    for name, _, field in leaves(SeparationRequest):
+        told = rows[name]
+        if field.default_factory is not dataclasses.MISSING:
+            assert told == "empty"
+        elif field.default is dataclasses.MISSING:
+            assert told == "must be set"
+        elif isinstance(field.default, datetime):
+            assert told == f"{field.default:%Y-%m-%d}"
+        else:
+            assert told == ("null" if field.default is None else f"`{field.default}`")
+
+
+def test_what_may_be_asked_for_is_that_of_the_catalog() -> None:
+    """Formats, models and the ways with high frequencies, each by its name."""
+    rows = {named(row[0])[0]: row[3] for row in table(PRODUCING, "request fields")}
+    assert set(re.findall(r"`([\w-]+)`", rows["output.format"])) == set(FORMATS)
+    models = re.findall(r"`(\w+)`", rows["model"])
+    assert {*models, *(f"{model}-16kHz" for model in models)} == set(MODELS)
+    assert set(re.findall(r"`(\w+)`", rows["high_frequencies"])) == set(HIGH_FREQUENCIES)
+
+
+@pytest.mark.parametrize(
+    ("mark", "kind"), [("result", SeparationResult), ("dead letter", DeadLetter)], ids=["result", "dead letter"]
+)
+def test_json_examples_are_whole(mark: str, kind: type) -> None:
+    """The example has each field of its event, and no other."""
+    [(name, event)] = event_in(CONSUMING, mark)
+    assert name == kind.__name__
+    assert list(event) == [field.name for field in dataclasses.fields(kind)]
+
+
+def test_example_letter_holds_a_request() -> None:
+    """Its bytes are those of a request, which the page's reader may decode."""
+    letter = example_dead_letter()
+    assert AvroCodec().decode_request(letter.original_value).request_id == letter.request_id
+
+
+def test_metrics_that_are_named_are_exported_and_the_other_way_round() -> None:
+    """The page on what can be observed names every metric."""
+    told = set(re.findall(r"\bseparation_[a-z_]+", marked(DOCS / "observability.md", "metrics")))
+    exported = {re.sub(r"_(bucket|count|sum)$", "", name) for name in exported_names() if not name.endswith("_created")}
+    assert told == exported
+
+
+@pytest.mark.parametrize("page", pages(), ids=name_of)
+def test_python_can_be_read(page: Path) -> None:
+    """Each block of Python has no error of syntax."""
+    for block in blocks(page, "python"):
+        compile(block, name_of(page), "exec")
