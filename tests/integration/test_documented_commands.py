@@ -93,7 +93,7 @@ def test_first_steps_work_as_they_stand(
 def worked(
     kafka: Kafka, minio: MinioServer, tmp_path_factory: pytest.TempPathFactory, model_path: Path
 ) -> Iterator[Platform]:
-    """A platform with a replica, a song, and dead letters that can be sent again: of a sender's fault, of the world's."""
+    """A platform with a replica, a song, and two dead letters: a sender's fault, and the world's."""
     folder = tmp_path_factory.mktemp("documented")
     platform = make_platform(kafka.bootstrap_servers, minio.endpoint, folder, model_path)
     for name in ("song.mp3", "song.wav"):
