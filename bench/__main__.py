@@ -9,10 +9,11 @@ from bench import delivery
 from bench.contenders import WARM_JOBS, encoded_formats
 from bench.material import tools, write_models, write_song
 from bench.measure import Run, engine, median, peak_gb, python, run
+from consumer.core.runtimes import RUNTIMES
 from devstack import system
 
 _SEGMENT_S = 524288 / 44100
-_RUNTIMES = {"tensorflow": "TensorFlow", "openvino": "OpenVINO", "native": "native"}  # the first is the default one
+_RUNTIMES = {str(runtime): facts.title for runtime, facts in RUNTIMES.items()}
 
 
 def main() -> None:

@@ -90,12 +90,12 @@ def start(runtime: str, model: str) -> dict[str, float]:
     from consumer.core.cancellation import Cancellation
     from consumer.pipeline.model_store import ModelStore
     from consumer.separator.client import SeparatorClient
-    from consumer.separator.models.conversion_cache import preparation
+    from consumer.separator.models.conversion_cache import conversion_needed_by
     from consumer.separator.protocol import Configure
     from consumer.settings import SeparatorSettings, environment_without_secrets
 
     path = SeparatorSettings.load().model_path
-    weights = ModelStore(path, [], prepare=preparation(runtime))
+    weights = ModelStore(path, [], prepare=conversion_needed_by(runtime))
     weights.ensure(model)
     configuration = Configure(
         model_path=path,

@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bench.material import write_models
+from consumer.core.runtimes import SeparatorRuntime
 from consumer.separator.dsp.engine import separate
 from consumer.separator.models.spec import load_spec
 from consumer.separator.runtimes.factory import make_runtime
@@ -40,7 +41,7 @@ def main() -> None:
         for model in ("2stems", "4stems", "5stems"):
             reference = _reference([sys.executable], model, work)
             _row(model, "Spleeter on TensorFlow 2.12", _reference([*other, "python"], model, work), reference)
-            for runtime in ("tensorflow", "openvino", "native"):
+            for runtime in SeparatorRuntime:
                 _row(model, f"this engine, {runtime}", _ours(runtime, model, models, samples), reference)
 
 

@@ -18,7 +18,7 @@ from rich.console import Console
 from rich.table import Table
 
 from consumer.adapters.avro.codec import AvroCodec
-from consumer.adapters.model_sources import ReleaseSource
+from consumer.adapters.model_sources import HttpModelSource
 from consumer.cli.progress import progress_bar
 from consumer.client.kafka import Client
 from consumer.core.errors import ModelSourceUnavailable, Rejected
@@ -64,7 +64,7 @@ def _model_path(console: Console) -> tuple[Path, str]:
     pretrained = SeparatorSettings.load()
     console.print("looking for Spleeter's pretrained weights")
     try:
-        sources = [ReleaseSource(url) for url in pretrained.model_sources if url.startswith("http")]
+        sources = [HttpModelSource(url) for url in pretrained.model_sources if url.startswith("http")]
         ModelStore(pretrained.model_path, sources).ensure(_MODEL)
         return (
             pretrained.model_path.absolute(),

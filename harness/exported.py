@@ -2,7 +2,6 @@
 
 import tempfile
 from pathlib import Path
-from types import SimpleNamespace
 
 from consumer.core.errors import Code
 from consumer.core.model import TopicPartition
@@ -10,7 +9,6 @@ from consumer.core.ports import Traffic
 from consumer.observability.collectors import GroupLagCollector, ReplicaCollector
 from consumer.observability.lag import Backlog, PartitionLag
 from consumer.observability.metrics import Metrics
-from consumer.pipeline.scratch import Scratch
 from harness.fakes import FakeSeparator
 
 
@@ -20,14 +18,17 @@ def full_metrics() -> Metrics:
     metrics.jobs.labels("dead_lettered", Code.AUDIO_EMPTY).inc()
     metrics.dead_letters.labels(Code.AUDIO_EMPTY).inc()
     metrics.retries.labels("fetch").inc()
+    metrics.outage_checks.labels("fetch").inc()
     metrics.stage_seconds.labels("fetch").observe(1.0)
     metrics.separated("2stems", audio_s=20.0, work_s=1.0)
-    replica = SimpleNamespace(
-        loop=SimpleNamespace(rebalances=1), separators=[FakeSeparator()],
-        scratch=Scratch(Path(tempfile.gettempdir(), "ours")),
-        dispatcher=SimpleNamespace(in_flight=lambda: 1),
-    )  # fmt: skip
-    metrics.add_collector(ReplicaCollector(replica, Traffic).collect)  # type: ignore[arg-type]
+    replica = ReplicaCollector(
+        in_flight=lambda: 1,
+        rebalances=lambda: 1,
+        separators=lambda: [FakeSeparator().status],
+        scratch_folder=Path(tempfile.gettempdir()),
+        traffic=Traffic,
+    )
+    metrics.add_collector(replica.collect)
     lag = PartitionLag(partition=TopicPartition("separation.requests", 0), messages=1, oldest_at_s=1.0)
     backlog = Backlog(lags=[lag], taken_at=0.0)
     group_lag = GroupLagCollector(

@@ -4,7 +4,7 @@ import threading
 from collections import deque
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -14,10 +14,10 @@ from consumer.core.cancellation import Cancellation
 from consumer.core.errors import Code, Rejected
 from consumer.core.events import SeparationRequest, SourceObject
 from consumer.core.model import AudioFacts, Job, Message, Record, Separation, StemFile, TopicPartition
-from consumer.core.ports import Assignments, Commit, OnProgress, Position
+from consumer.core.ports import Commit, OnProgress, Position, RebalanceListener
 from consumer.delivery.assignment import Assignment, Attempt
 from consumer.delivery.retry_headers import RetryState
-from consumer.separator.client import SeparatorStatus
+from consumer.separator.status import SeparatorStatus
 from consumer.testing.broker import MemoryBroker, MemoryOutbox, MemorySource
 
 NOON = datetime(2024, 5, 6, 12, 0, 0, 123000, tzinfo=UTC)
@@ -58,7 +58,8 @@ def an_attempt(record: Record | None = None, **fields: Any) -> Attempt:
     record = record or a_record()
     assignment = Assignment(record.topic_partition)
     assignment.begin(None)
-    return Attempt(assignment, record, a_retry_state(record, **fields), Cancellation(), membership=object())
+    state = a_retry_state(record, **fields)
+    return Attempt(assignment=assignment, record=record, retry_state=state, membership=object())
 
 
 class FakeRegistry:
@@ -99,6 +100,10 @@ class FakeSeparator:
         self.killed = False
         self.weights_sha256 = "0" * 64
 
+    def report(self, **changes: Any) -> None:
+        """From now on its status is another in these fields."""
+        self.status = replace(self.status, **changes)
+
     def start(self) -> None:
         pass
 
@@ -137,6 +142,9 @@ class FakeNotices:
     def send(self, message: Message) -> None:
         self.sent.append(message)
 
+    def close(self) -> None:
+        pass
+
 
 class FakeBroker(MemoryBroker):
     """A broker that may be away, for what only asks whether it is."""
@@ -148,10 +156,10 @@ class FakeSource(MemorySource):
     """The only member of its group, which tests assign to and revoke from. `away` is raised while it is set."""
 
     away: Exception | None = None
-    last_error = ""
+    last_error: str = ""  # type: ignore[assignment]
 
-    def subscribe(self, topics: Sequence[str], assignments: Assignments) -> None:
-        super().subscribe(topics, assignments)
+    def subscribe(self, topics: Sequence[str], listener: RebalanceListener) -> None:
+        super().subscribe(topics, listener)
         self.assign([partition for partition in self.broker.log if partition.topic in topics])
 
     def _follow(self) -> None:

@@ -1,50 +1,43 @@
-"""A replica's parts, wired as `app` does, over fakes: all of it but Kafka, object storage and TensorFlow."""
+"""A replica as the product wires it, over fakes: all of it but Kafka, object storage and TensorFlow."""
 
 import threading
-from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from consumer.adapters.avro.codec import AvroCodec
-from consumer.core.errors import Fatal, ScannerUnavailable, StoreUnavailable, Transient
+from consumer.app.adapters import Adapters
+from consumer.app.parts import Settings, scratch_folder
+from consumer.app.startup import StartupPolicy
+from consumer.app.wiring import Policies, make_replica
+from consumer.core.errors import Fatal, RegistryUnavailable, StoreUnavailable, Transient
 from consumer.core.events import DeadLetter
 from consumer.core.model import Message, ObjectFacts, TopicPartition
-from consumer.delivery.cancel_registry import CancelRegistry
-from consumer.delivery.committer import Committer
-from consumer.delivery.control_follower import ControlFollower
-from consumer.delivery.dispatcher import Dispatcher
-from consumer.delivery.poll_loop import PollLoop
-from consumer.observability.metrics import Metrics
-from consumer.observability.probes import CommitObserver
-from consumer.observability.tracing import NoTracer, Tracer
-from consumer.pipeline.model_store import ModelStore
-from consumer.pipeline.pipeline import Pipeline, Stages
-from consumer.pipeline.progress import ProgressReporter
-from consumer.pipeline.retry import Check, Retrier
-from consumer.pipeline.stages.encode_outcome import EncodeOutcome
-from consumer.pipeline.stages.fetch import Fetch
-from consumer.pipeline.stages.recall import Recall
-from consumer.pipeline.stages.reuse import Reuse
-from consumer.pipeline.stages.scan import Scan
-from consumer.pipeline.stages.store import Store
-from consumer.pipeline.stages.validate import Validate
+from consumer.core.ports import Check, ModelSource
+from consumer.core.tracing import Tracer
+from consumer.delivery.delivery import DeliveryPolicy
+from consumer.delivery.poll_loop import PollPolicy
+from consumer.observability.tracing import NoTracer
+from consumer.pipeline.retry import RULES, RetryPolicy, Rule
+from consumer.settings import TopicSettings
+from consumer.testing.replica import UnknownLag, memory_settings, write_models
 from consumer.testing.store import MemoryStore
-from harness.fakes import (
-    NOON,
-    FakeBroker,
-    FakeNotices,
-    FakeOutbox,
-    FakeSeparator,
-    FakeSource,
-    a_request,
-)
+from harness.fakes import NOON, FakeBroker, FakeNotices, FakeOutbox, FakeSeparator, FakeSource, a_request
 from harness.feed import FakeFeed
 from harness.scanner import FakeScanner
 
 CODEC = AvroCodec()
 REQUESTS = TopicPartition("requests", 0)
 RETRIES = ["requests.retry-1", "requests.retry-2"]
+# With hardly any patience.
+HASTY = Policies(
+    delivery=DeliveryPolicy(poll=PollPolicy(revoke_grace_s=0.0)),
+    retry=RetryPolicy(
+        rules=dict.fromkeys(RULES, Rule(attempts=2, first_wait_s=0.001, max_wait_s=0.001)), outage_check_s=0.001
+    ),
+    startup=StartupPolicy(retry_models_s=0.01, retry_checks_s=0.01),
+)
 
 
 class Flaky(MemoryStore):
@@ -59,9 +52,20 @@ class Flaky(MemoryStore):
         return super().stat(bucket, key, version_id=version_id)
 
 
+def harness_settings(folder: Path, **job: Any) -> Settings:
+    """Requests from `in`, stems to `out`, retries due at once; `job` changes what is asked of jobs."""
+    settings = memory_settings(folder, source_buckets=["in"])
+    allowed = {"output_bucket": "out", "max_object_bytes": 100, "max_job_s": 60.0, "deduplicate_content": False}
+    return replace(
+        settings,
+        topics=TopicSettings(requests="requests", results="results", dead_letter="letters", progress="progress"),
+        job=settings.job.model_copy(update=allowed | job),
+    )
+
+
 @dataclass
 class Harness:
-    """A replica's parts, as `app` wires them, over fakes. `halted` gets what stops the replica."""
+    """`halted` gets what stops the replica. models: those that it asks for at its start."""
 
     folder: Path
     separator: FakeSeparator = field(default_factory=FakeSeparator)
@@ -71,62 +75,56 @@ class Harness:
     scanner: FakeScanner | None = None
     checks: dict[type[Transient], Check] = field(default_factory=dict)
     tracer: Tracer = field(default_factory=NoTracer)
-    halted: list[Fatal] = field(default_factory=list)
+    policies: Policies = HASTY
+    models: Sequence[str] = ("2stems",)
+    model_sources: Sequence[ModelSource] = ()
 
     def __post_init__(self) -> None:
         self.broker = FakeBroker(REQUESTS.topic, *RETRIES)
-        self.source = FakeSource(self.broker)
+        self.source, self.outbox = FakeSource(self.broker), FakeOutbox(self.broker)
         self.store = Flaky("in", "out")
         self.store.create("in", "a.mp3", b"song", media_type="", metadata={})
-        self.scratch = self.folder / "scratch"
-        self.scratch.mkdir()
-        model = self.folder / "models" / "2stems"
-        model.mkdir(parents=True)
-        for name in ("model.index", "model.data-00000-of-00001"):
-            (model / name).write_bytes(b"w")
-        self.weights = ModelStore(self.folder / "models", [])
-        self.separator.weights_sha256 = self.weights.ensure("2stems")
-        self.metrics, self.notices = Metrics(), FakeNotices()
-        self.dispatcher = Dispatcher(self.source.membership)
-        self.loop = PollLoop(
-            self.source, self.dispatcher, topics=[REQUESTS.topic], retry_topics=RETRIES, max_retry_delay_s=0.0,
-            revoke_grace_s=0.0,
-        )  # fmt: skip
-        self.committer = Committer(self.dispatcher, FakeOutbox(self.broker), self.source, CommitObserver(self.metrics))
-        self.uploads = ThreadPoolExecutor(2)
-        self.feed, self.cancel_registry = FakeFeed(), CancelRegistry()
-        self.control = ControlFollower(self.feed, CODEC, self.cancel_registry)
-        self.pipeline = Pipeline(
-            self.dispatcher, self._stages(), [self.separator], retrier=self._retrier(), metrics=self.metrics,
-            tracer=self.tracer,
-            progress=ProgressReporter(self.notices, CODEC, topic="progress", instance_id="i"),
-            cancel_registry=self.cancel_registry, max_job_s=self.max_job_s, halt=self._halt,
-        )  # fmt: skip
+        self.notices, self.feed = FakeNotices(), FakeFeed()
+        self.settings = harness_settings(self.folder, max_job_s=self.max_job_s, deduplicate_content=self.reuses)
+        self.separator.weights_sha256 = write_models(self.settings.separator.model_path, "2stems")
+        self.scratch = scratch_folder(self.settings)
+        self.scratch.mkdir(parents=True)
+        self.wire()
+
+    def wire(self) -> None:
+        """Make the replica anew, of the adapters as they are."""
+        separator = self.settings.separator.model_copy(update={"models": tuple(self.models)})
+        self.replica = make_replica(replace(self.settings, separator=separator), self.adapters(), self.policies)
+        parts = self.replica.parts
+        self.metrics, self.cancel_registry, self.pipeline = parts.metrics, parts.cancel_registry, parts.pipeline
+        delivery = parts.delivery
+        self.assignments, self.dispatcher, self.loop = delivery.assignments, delivery.dispatcher, delivery.poll_loop
+        self.commit_queue, self.committer = delivery.commit_queue, delivery.committer
+        self.replica.halt.cancellation.listen(self._tell)
         self.threads = [threading.Thread(target=self.loop.run), threading.Thread(target=self.committer.run)]
 
-    def _retrier(self) -> Retrier:
-        checks = {ScannerUnavailable: self.scanner.check} if self.scanner else {}
-        return Retrier(self.checks | checks, lambda stage: self.metrics.retries.labels(stage).inc())
-
-    def _stages(self) -> Stages:
-        return Stages(
+    def adapters(self) -> Adapters:
+        return Adapters(
             codec=self.codec,
-            validate=Validate(source_buckets=["in"], output_bucket="out", output_prefix="stems/"),
-            recall=Recall(store=self.store),
-            weights=self.weights,
-            fetch=Fetch(store=self.store, scratch=self.scratch, max_object_bytes=100),
-            scan=Scan(scanner=self.scanner) if self.scanner else None,
-            reuse=Reuse(store=self.store, bucket="out", prefix="stems/", buckets=["out"]) if self.reuses else None,
-            store=Store(store=self.store, uploads=self.uploads),
-            publish=EncodeOutcome(
-                codec=self.codec, results_topic="results", dead_letter_topic="letters",
-                retry_topics=RETRIES, retry_delays_s=[0.0, 0.0], version="1",
-            ),
-        )  # fmt: skip
+            source=self.source,
+            outbox=self.outbox,
+            notices=self.notices,
+            control_feed=self.feed,
+            store=self.store,
+            lag_reader=UnknownLag(),
+            separators=[self.separator],
+            model_sources=self.model_sources,
+            tracer=self.tracer,
+            scanner=self.scanner,
+            check_registry=self.checks.get(RegistryUnavailable),
+        )
 
-    def _halt(self, error: Fatal) -> None:
+    @property
+    def halted(self) -> list[Fatal]:
+        return [self.replica.halt.error] if self.replica.halt.error else []
+
+    def _tell(self) -> None:
         with self.broker.changed:
-            self.halted.append(error)
             self.broker.changed.notify_all()
 
     def start(self) -> None:
@@ -136,12 +134,13 @@ class Harness:
 
     def stop(self) -> None:
         self.loop.stop(0.0)
-        self.threads[0].join(20)
+        if self.threads[0].ident:
+            self.threads[0].join(20)
         self.loop.leave()
         self.pipeline.stop()
         self.committer.stop()
-        self.threads[1].join(20)
-        self.uploads.shutdown()
+        if self.threads[1].ident:
+            self.threads[1].join(20)
 
     def send(self, **fields: Any) -> None:
         request = a_request(**fields)

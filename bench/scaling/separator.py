@@ -10,14 +10,14 @@ from collections.abc import Callable
 
 from consumer.core.errors import Cancelled
 from consumer.core.model import AudioFacts, Separation, StemFile
-from consumer.separator.process import Work, main
+from consumer.separator.process import Handler, main
 from consumer.separator.protocol import Configure, Finished, Loaded, Progress, Reply, Separate
 from harness.chaos.separator import STEMS, stem_wav
 
 SEGMENT_S = 524288 / 44100  # of audio
 
 
-def make_work(configuration: Configure, send: Callable[[Reply], None]) -> Work:
+def make_handler(configuration: Configure, send: Callable[[Reply], None]) -> Handler:
     speed = float(os.environ["BENCH_SPEED"])  # seconds of audio a second
     time.sleep(float(os.environ["BENCH_START_S"]))
     for model in configuration.models:
@@ -43,4 +43,4 @@ def make_work(configuration: Configure, send: Callable[[Reply], None]) -> Work:
 
 
 if __name__ == "__main__":
-    main(make_work)
+    main(make_handler)

@@ -9,11 +9,16 @@ socket.gethostname = lambda: os.environ["POD_NAME"]
 
 from consumer import logs  # noqa: E402 - settings ask for the host's name when they are imported
 from consumer.app.parts import VERSION, Settings  # noqa: E402
+from consumer.app.signals import stopped_by_signals  # noqa: E402
+from consumer.app.vendors import make_adapters  # noqa: E402
 from consumer.app.wiring import make_replica  # noqa: E402
 from consumer.settings import LogSettings  # noqa: E402
 
 if __name__ == "__main__":
     log, settings = LogSettings.load(), Settings.load()
     logs.configure(log.level, log.format, instance_id=settings.service.instance_id, version=VERSION)
-    make_replica(settings, separator_command=(sys.executable, "-m", "bench.scaling.separator")).run()
+    adapters = make_adapters(settings, separator_command=(sys.executable, "-m", "bench.scaling.separator"))
+    replica = make_replica(settings, adapters)
+    with stopped_by_signals(replica):
+        replica.run()
     os._exit(0)

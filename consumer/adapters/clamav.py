@@ -43,8 +43,11 @@ class ClamavScanner:
         return None
 
     def _scan(self, path: Path, mask: bytes, cancel: Cancellation) -> str | None:
-        with self._connected(self._silence_s) as connection, path.open("rb") as file:
-            cancel.listen(lambda: _cut(connection))
+        with (
+            self._connected(self._silence_s) as connection,
+            path.open("rb") as file,
+            cancel.listen(lambda: _cut(connection)),
+        ):
             try:
                 connection.sendall(b"zINSTREAM\0")
                 chunk = mask + file.read(_CHUNK_BYTES)
@@ -56,12 +59,11 @@ class ClamavScanner:
             except OSError as error:
                 cancel.check()
                 if not isinstance(error, TimeoutError):
-                    self._check_limit(
-                        path.stat().st_size + len(mask)
-                    )  # of what is too large it may hang up before it says so
+                    # Of what is too large it may hang up before it answers so.
+                    self._check_limit(path.stat().st_size + len(mask))
                 raise ScannerUnavailable(f"the scanner broke off ({_reason(error)})") from error
         cancel.check()
-        return _failure_policy(answer)
+        return _finding_in(answer)
 
     def check(self) -> None:
         with self._connected(CONNECT_S) as connection:
@@ -113,14 +115,14 @@ def _connect(address: Address) -> socket.socket:
 
 
 def _answer(connection: socket.socket) -> str:
-    """All that it says until it ends its answer or hangs up."""
-    said = b""
-    while not said.endswith(b"\0") and len(said) < _ANSWER_BYTES and (more := connection.recv(_ANSWER_BYTES)):
-        said += more
-    return said.rstrip(b"\0").decode("utf-8", "replace").strip()
+    """All that it sends until it ends its answer or hangs up."""
+    received = b""
+    while not received.endswith(b"\0") and len(received) < _ANSWER_BYTES and (more := connection.recv(_ANSWER_BYTES)):
+        received += more
+    return received.rstrip(b"\0").decode("utf-8", "replace").strip()
 
 
-def _failure_policy(answer: str) -> str | None:
+def _finding_in(answer: str) -> str | None:
     """The name of what was found, None where the file is clean."""
     if answer == _CLEAN:
         return None

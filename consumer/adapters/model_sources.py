@@ -7,13 +7,12 @@ import httpx
 
 from consumer.core.cancellation import Cancellation
 from consumer.core.errors import ModelSourceUnavailable, Rejected, StoreUnavailable
-from consumer.core.ports import ObjectStore
-from consumer.pipeline.model_store import ModelSource
+from consumer.core.ports import ModelSource, ObjectStore
 
 _TIMEOUT = httpx.Timeout(30.0, connect=5.0)
 
 
-class ReleaseSource:
+class HttpModelSource:
     """Spleeter's own release, or a mirror of it: files under one base address."""
 
     def __init__(self, base_url: str) -> None:
@@ -34,7 +33,7 @@ class ReleaseSource:
             raise ModelSourceUnavailable(f"can't be reached ({type(error).__name__})") from error
 
 
-class BucketSource:
+class BucketModelSource:
     """A bucket, for networks without a way out."""
 
     def __init__(self, store: ObjectStore, bucket: str, prefix: str) -> None:
@@ -53,16 +52,16 @@ class BucketSource:
             raise ModelSourceUnavailable(str(error)) from error
 
 
-def model_sources(words: Sequence[str], store: ObjectStore | None) -> list[ModelSource]:
+def model_sources(addresses: Sequence[str], store: ObjectStore | None) -> list[ModelSource]:
     """The sources that MODEL_SOURCES names, in its order. Those in a bucket need a store."""
     sources: list[ModelSource] = []
-    for word in words:
-        if word == "none":
+    for address in addresses:
+        if address == "none":
             continue
-        if word.startswith("s3://"):
-            bucket, _, prefix = word.removeprefix("s3://").partition("/")
+        if address.startswith("s3://"):
+            bucket, _, prefix = address.removeprefix("s3://").partition("/")
             if store is not None:
-                sources.append(BucketSource(store, bucket, prefix))
+                sources.append(BucketModelSource(store, bucket, prefix))
         else:
-            sources.append(ReleaseSource(word))
+            sources.append(HttpModelSource(address))
     return sources

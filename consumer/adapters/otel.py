@@ -24,8 +24,8 @@ from opentelemetry.trace import Tracer as Recorder
 from opentelemetry.util.types import AttributeValue
 
 from consumer.core.errors import Cancelled, Rejected, SettingsError
-from consumer.core.model import DeadLettered, Done, Outcome, Record, Retry
-from consumer.observability.tracing import JobSpan, TraceContext, context_of
+from consumer.core.model import Abandoned, DeadLettered, Done, Outcome, Record, Retry
+from consumer.core.tracing import JobSpan, TraceContext, context_of
 from consumer.settings import TracingSettings
 
 _FLUSH_MS = 2000
@@ -44,7 +44,7 @@ class OtelTracer:
         # Not at the process's exit: an exporter whose collector is away would hold that up for a minute.
         self._provider = TracerProvider(resource=resource, shutdown_on_exit=False)
         for name in settings.exporters:
-            exporter = _Steady(ConsoleSpanExporter() if name == "console" else _otlp(settings.otlp_protocol))
+            exporter = _ResilientExporter(ConsoleSpanExporter() if name == "console" else _otlp(settings.otlp_protocol))
             self._provider.add_span_processor(BatchSpanProcessor(exporter))
         self._recorder = self._provider.get_tracer("spleeter-consumer", version)
         self._group_id = group_id
@@ -99,20 +99,20 @@ class OtelJobSpan:
         finally:
             span.end()
 
-    def end(self, outcome: Outcome | None) -> None:
-        told: dict[str, AttributeValue]
+    def end(self, outcome: Outcome | Abandoned) -> None:
+        attributes: dict[str, AttributeValue]
         match outcome:
             case Done():
-                told = {"separation.outcome": "done", "separation.deduplicated": outcome.deduplicated}
+                attributes = {"separation.outcome": "done", "separation.deduplicated": outcome.deduplicated}
             case Retry():
-                told = {"separation.outcome": "retried"}
+                attributes = {"separation.outcome": "retried"}
                 _fail(self._span, "retried")
             case DeadLettered():
-                told = {"separation.outcome": "dead_lettered", "separation.code": str(outcome.code)}
+                attributes = {"separation.outcome": "dead_lettered", "separation.code": str(outcome.code)}
                 _fail(self._span, outcome.code)
-            case None:
-                told = {"separation.outcome": "abandoned"}
-        self._span.set_attributes(told)
+            case Abandoned():
+                attributes = {"separation.outcome": "abandoned"}
+        self._span.set_attributes(attributes)
         self._ended_ns = time.time_ns()
         self._span.end(self._ended_ns)
 
@@ -120,7 +120,7 @@ class OtelJobSpan:
         self._recorder.start_span("publish", context=self._inside, start_time=self._ended_ns).end()
 
 
-class _Steady(SpanExporter):
+class _ResilientExporter(SpanExporter):
     """Another exporter, whose failures are one line in the log until it works again."""
 
     def __init__(self, exporter: SpanExporter) -> None:

@@ -14,7 +14,7 @@ _NOT_FOUND = 404
 _TIMEOUT_S, _CHECK_S = 10, 3  # a probe wants to know soon
 
 
-class SchemaRegistry:
+class ConfluentRegistry:
     """Schemas by id, and ids of our own schemas, which are registered where they are not yet.
 
     subjects: event name, such as separation_result -> subject, by convention `<topic>-value`.

@@ -1,32 +1,36 @@
 """Each part that more than one command needs, made from its settings."""
 
+import pkgutil
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
-from typing import Self
+from typing import Self, get_type_hints
 
 import structlog
 
 from consumer.adapters.avro.codec import AvroCodec
 from consumer.adapters.clamav import ClamavScanner
-from consumer.adapters.kafka.lag import KafkaLag
-from consumer.adapters.registry import SchemaRegistry
-from consumer.adapters.s3.minio import MinioStore
+from consumer.adapters.kafka.lag import KafkaLagReader
+from consumer.adapters.registry import ConfluentRegistry
+from consumer.core.errors import BucketUnusable, ConsumerError, SettingsError
 from consumer.core.events import SCHEMA_FILES
+from consumer.core.ports import ObjectStore
+from consumer.core.tracing import Tracer
 from consumer.observability.lag import RequestEstimator
-from consumer.observability.tracing import NoTracer, Tracer
+from consumer.observability.process_usage import usage_of
+from consumer.observability.tracing import NoTracer
 from consumer.separator.client import SeparatorClient
 from consumer.separator.protocol import Configure
 from consumer.settings import (
     JobSettings,
     KafkaSettings,
+    ObjectStoreSettings,
     ScannerSettings,
     SchemaSettings,
     SeparatorSettings,
     ServiceSettings,
-    StoreSettings,
     TopicSettings,
     TracingSettings,
     environment_without_secrets,
@@ -43,7 +47,6 @@ class Settings:
     kafka: KafkaSettings
     topics: TopicSettings
     schema: SchemaSettings
-    store: StoreSettings
     job: JobSettings
     scanner: ScannerSettings
     separator: SeparatorSettings
@@ -53,17 +56,14 @@ class Settings:
     @classmethod
     def load(cls) -> Self:
         """From the environment. Raises SettingsError."""
-        return cls(
-            kafka=KafkaSettings.load(),
-            topics=TopicSettings.load(),
-            schema=SchemaSettings.load(),
-            store=StoreSettings.load(),
-            job=JobSettings.load(),
-            scanner=ScannerSettings.load(),
-            separator=SeparatorSettings.load(),
-            service=ServiceSettings.load(),
-            tracing=TracingSettings.load(),
-        )
+        return cls(**{name: group.load() for name, group in get_type_hints(cls).items()})
+
+    @classmethod
+    def load_usable(cls) -> tuple[Self, list[SettingsError]]:
+        """What can be read of all groups, and what is wrong, an error a group; see Group.load_usable."""
+        loaded = {name: group.load_usable() for name, group in get_type_hints(cls).items()}
+        problems = [problem for _, problem in loaded.values() if problem]
+        return cls(**{name: group for name, (group, _) in loaded.items()}), problems
 
     @property
     def retry_topics(self) -> list[str]:
@@ -79,7 +79,7 @@ def make_codec(schema: SchemaSettings, topics: TopicSettings) -> AvroCodec:
     return AvroCodec(make_registry(schema, topics))
 
 
-def make_registry(schema: SchemaSettings, topics: TopicSettings) -> SchemaRegistry | None:
+def make_registry(schema: SchemaSettings, topics: TopicSettings) -> ConfluentRegistry | None:
     """None where none is configured."""
     if schema.schema_registry_url is None:
         return None
@@ -93,13 +93,39 @@ def make_registry(schema: SchemaSettings, topics: TopicSettings) -> SchemaRegist
     }
     assert topic_of.keys() == set(SCHEMA_FILES.values())
     subjects = {name: f"{topic}-value" for name, topic in topic_of.items()}
-    return SchemaRegistry(schema.schema_registry_url, subjects)
+    return ConfluentRegistry(schema.schema_registry_url, subjects)
 
 
-def make_store(settings: StoreSettings) -> MinioStore:
-    return MinioStore(
-        settings.endpoint, settings.access_key, settings.secret_key.get_secret_value(), secure=settings.secure
-    )
+def make_store() -> ObjectStore:
+    """The object store that OBJECT_STORE names; it reads its own settings. Raises SettingsError."""
+    name = ObjectStoreSettings.load().object_store
+    try:
+        factory = pkgutil.resolve_name(name)
+    except Exception as error:  # whatever comes of importing a module that is not ours
+        raise _no_store(f"{name} can't be imported ({type(error).__name__}: {error})") from error
+    if not callable(factory):
+        raise _no_store(f"{name} can't be called")
+    try:
+        store = factory()
+    except ConsumerError:
+        raise
+    except Exception as error:  # its message may hold a secret: only its type is reported
+        raise _no_store(f"{name} made no store ({type(error).__name__})") from error
+    if not isinstance(store, ObjectStore):
+        raise _no_store(f"what {name} returned is no object store")
+    return store
+
+
+def _no_store(reason: str) -> SettingsError:
+    return SettingsError(f"OBJECT_STORE: {reason}", variables=("OBJECT_STORE",))
+
+
+def check_bucket(store: ObjectStore, bucket: str, *, setting: str) -> None:
+    """The bucket is there and ours to use; else an error that names the setting too. Raises StoreUnavailable."""
+    try:
+        store.check(bucket)
+    except BucketUnusable as error:
+        raise error.named_by(setting) from error
 
 
 def make_scanner(scanner: ScannerSettings, job: JobSettings) -> ClamavScanner | None:
@@ -109,9 +135,9 @@ def make_scanner(scanner: ScannerSettings, job: JobSettings) -> ClamavScanner | 
 
 def make_lag(
     kafka: KafkaSettings, topics: TopicSettings, retry_topics: Sequence[str], schema: SchemaSettings
-) -> KafkaLag:
+) -> KafkaLagReader:
     """With a codec of its own: it decodes in another thread."""
-    return KafkaLag(kafka, [topics.requests, *retry_topics], RequestEstimator(make_codec(schema, topics)))
+    return KafkaLagReader(kafka, [topics.requests, *retry_topics], RequestEstimator(make_codec(schema, topics)))
 
 
 def make_tracer(settings: Settings) -> Tracer:
@@ -147,6 +173,7 @@ def make_separators(settings: Settings, command: Sequence[str] = SEPARATOR_COMMA
             max_audio_s=settings.job.max_audio_seconds,
             environment=environment_without_secrets(),
             command=command,
+            measure_usage=usage_of,
         )
         for _ in range(separator.separator_processes)
     ]

@@ -11,8 +11,9 @@ import os
 import threading
 from collections.abc import Callable
 
+from consumer.core.limits import MAX_SILENCE_S
+
 TICK_S = 1.0
-LIMIT_S = 40.0  # rebalances and requests may take some of that, nothing takes all of it
 
 
 class Watchdog:
@@ -24,7 +25,7 @@ class Watchdog:
         sign_of_life: Callable[[], object],
         *,
         tick_s: float = TICK_S,
-        limit_s: float = LIMIT_S,
+        limit_s: float = MAX_SILENCE_S,
         end: Callable[[str], None] | None = None,
     ) -> None:
         self._who, self._sign_of_life = who, sign_of_life

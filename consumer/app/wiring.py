@@ -1,44 +1,34 @@
-"""Wires a replica together. The one place that knows every part; `replica` runs what is wired here."""
+"""Wires a replica together from its settings and its adapters. Vendors are known by `vendors` alone."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
 
-from consumer.adapters.avro.codec import AvroCodec
-from consumer.adapters.kafka.control_feed import KafkaControlFeed
-from consumer.adapters.kafka.outbox import KafkaNotices, KafkaOutbox
-from consumer.adapters.kafka.source import KafkaSource
-from consumer.adapters.model_sources import model_sources
-from consumer.adapters.s3.minio import MinioStore
-from consumer.app.parts import (
-    SEPARATOR_COMMAND,
-    VERSION,
-    Settings,
-    make_lag,
-    make_registry,
-    make_scanner,
-    make_separators,
-    make_store,
-    make_tracer,
-    scratch_folder,
-)
-from consumer.app.replica import Halt, Replica
-from consumer.app.watchdog import Watchdog
+from consumer.app.adapters import Adapters
+from consumer.app.background import make_background
+from consumer.app.parts import VERSION, Settings, check_bucket, scratch_folder
+from consumer.app.replica import Parts, Replica
+from consumer.app.startup import Requirements, Startup, StartupPolicy
+from consumer.app.status import Halt, ReplicaStatus
 from consumer.core.errors import RegistryUnavailable, ScannerUnavailable, StoreUnavailable, Transient
-from consumer.core.ports import Scanner
-from consumer.delivery.cancel_registry import MAX_REMEMBERED, REMEMBERED_FOR, CancelRegistry
-from consumer.delivery.committer import Committer
+from consumer.core.ports import Check
+from consumer.delivery.assignments import Assignments
+from consumer.delivery.cancel_registry import CancelRegistry
 from consumer.delivery.control_follower import ControlFollower
-from consumer.delivery.dispatcher import Dispatcher
-from consumer.delivery.poll_loop import PollLoop
-from consumer.observability.collectors import GroupLagCollector, ReplicaCollector
-from consumer.observability.http import ProbeServer
+from consumer.delivery.delivery import DeliveryPolicy, make_delivery
+from consumer.delivery.poll_loop import Subscription
 from consumer.observability.metrics import Metrics
-from consumer.observability.probes import CommitObserver, Probes
+from consumer.pipeline.commit_observer import CommitObserver
+from consumer.pipeline.completion import Completion
+from consumer.pipeline.crash_guard import CrashGuard
+from consumer.pipeline.failure_policy import FailurePolicy
 from consumer.pipeline.model_store import ModelStore
-from consumer.pipeline.pipeline import Pipeline, Stages
+from consumer.pipeline.pipeline import Pipeline
 from consumer.pipeline.progress import ProgressReporter
-from consumer.pipeline.retry import Check, Retrier
+from consumer.pipeline.retry import DEFAULT_POLICY, Retrier, RetryPolicy
 from consumer.pipeline.scratch import Scratch
+from consumer.pipeline.separation import SeparateTrack
+from consumer.pipeline.stage_runner import StageRunner
 from consumer.pipeline.stages.encode_outcome import EncodeOutcome
 from consumer.pipeline.stages.fetch import Fetch
 from consumer.pipeline.stages.recall import Recall
@@ -46,141 +36,124 @@ from consumer.pipeline.stages.reuse import Reuse
 from consumer.pipeline.stages.scan import Scan
 from consumer.pipeline.stages.store import Store
 from consumer.pipeline.stages.validate import Validate
-from consumer.separator.models.conversion_cache import preparation
+from consumer.pipeline.walk import Stages, Walk
 
-REVOKE_GRACE_S = 1.0  # what is nearly done when its partition moves may still be published; others wait no longer
-OPEN_S = 2.0  # one try to get a producer; a signal is heard between two
+_UPLOADS = 8  # stems stored side by side
 
 
-def make_replica(settings: Settings, *, separator_command: Sequence[str] = SEPARATOR_COMMAND) -> Replica:
-    """A replica that is ready to run, its probes already being answered. Raises Fatal."""
-    service, topics, job = settings.service, settings.topics, settings.job
-    metrics, tracer, halt = Metrics(), make_tracer(settings), Halt()
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Policies:
+    """Bounds and waits, each with the value that the service runs with; a test may have others.
+
+    assignments: instead of new ones, for who wants to look at their clock and waits.
+    """
+
+    delivery: DeliveryPolicy = field(default_factory=DeliveryPolicy)
+    retry: RetryPolicy = DEFAULT_POLICY
+    startup: StartupPolicy = field(default_factory=StartupPolicy)
+    assignments: Assignments | None = None
+
+
+def make_replica(settings: Settings, adapters: Adapters, policies: Policies | None = None) -> Replica:
+    """A replica that is ready to run; nothing of it has been started."""
+    policies = policies or Policies()
+    metrics, status, halt = Metrics(), ReplicaStatus(), Halt()
     metrics.build.info({"version": VERSION, "runtime": settings.separator.separator_runtime})
-    registry = make_registry(settings.schema, topics)
-    codec = AvroCodec(registry)
-    store = make_store(settings.store)
-    scanner = make_scanner(settings.scanner, job)
-    source = KafkaSource(settings.kafka, instance_id=service.instance_id, is_static_member=service.is_static_member)
-    outbox = KafkaOutbox(settings.kafka, instance_id=service.instance_id)
-    notices = KafkaNotices(settings.kafka)
-    lag = make_lag(settings.kafka, topics, settings.retry_topics, settings.schema)
-    feed = KafkaControlFeed(
-        settings.kafka, topics.control, max_age_s=REMEMBERED_FOR.total_seconds(), max_records=MAX_REMEMBERED
-    )
-    cancel_registry = CancelRegistry()
-    dispatcher = Dispatcher(source.membership)
-    separators = make_separators(settings, separator_command)
-    weights = ModelStore(
-        settings.separator.model_path,
-        model_sources(settings.separator.model_sources, store),
-        prepare=preparation(settings.separator.separator_runtime),
-    )
-    loop = PollLoop(
-        source,
-        dispatcher,
-        topics=[topics.requests],
-        retry_topics=settings.retry_topics,
-        max_retry_delay_s=max(service.retry_delays, default=0.0),
-        revoke_grace_s=REVOKE_GRACE_S,
-    )
-    stages = make_stages(settings, codec, store, scanner, weights)
-
-    def check_store() -> None:
-        store.check(job.output_bucket)
-
-    checks: dict[type[Transient], Check] = {StoreUnavailable: check_store}
-    if registry:
-        checks[RegistryUnavailable] = registry.check
-    if scanner:
-        checks[ScannerUnavailable] = scanner.check
-
-    def close() -> None:
-        lag.stop()
-        notices.close()
-        tracer.close()
-
-    pipeline = Pipeline(
-        dispatcher,
-        stages,
-        separators,
-        retrier=Retrier(checks, on_retry=lambda stage: metrics.retries.labels(stage).inc()),
-        metrics=metrics,
-        tracer=tracer,
-        progress=ProgressReporter(notices, codec, topic=topics.progress, instance_id=service.instance_id),
-        cancel_registry=cancel_registry,
-        max_job_s=job.max_job_s,
-        halt=halt,
-    )
-    committer = Committer(dispatcher, outbox, source, CommitObserver(metrics))
-    replica = Replica(
-        loop=loop,
-        dispatcher=dispatcher,
-        pipeline=pipeline,
-        committer=committer,
-        separators=separators,
-        weights=weights,
-        models=settings.separator.models,
-        scratch=Scratch(scratch_folder(settings)),
-        open_outbox=lambda: outbox.open(OPEN_S),
-        needs=tuple(checks.values()),
-        close=close,
-        halt=halt,
-        watchdogs=(
-            Watchdog("poll loop", lambda: loop.last_poll),
-            Watchdog("publisher", committer.sign_of_life),
+    checks, cancel_registry = _make_checks(settings, adapters), CancelRegistry()
+    model_store = ModelStore(settings.separator.model_path, adapters.model_sources, prepare=adapters.prepare_model)
+    delivery = make_delivery(
+        adapters.source,
+        adapters.outbox,
+        Subscription(
+            topics=[settings.topics.requests],
+            retry_topics=settings.retry_topics,
+            max_retry_delay_s=max(settings.service.retry_delays, default=0.0),
         ),
-        control=ControlFollower(feed, codec, cancel_registry),
-        shutdown_grace_s=service.shutdown_grace_s,
+        CommitObserver(metrics),
+        policy=policies.delivery,
+        assignments=policies.assignments,
     )
-    vitals = Probes(
-        replica,
-        source_error=lambda: source.last_error,
-        check_store=check_store,
-        check_registry=registry.check if registry else None,
-        check_scanner=scanner.check if scanner else None,
+    retrier = Retrier(
+        checks,
+        policies.retry,
+        on_retry=lambda stage: metrics.retries.labels(stage).inc(),
+        on_outage_check=lambda stage: metrics.outage_checks.labels(stage).inc(),
     )
-    metrics.add_collector(ReplicaCollector(replica, lambda: source.traffic).collect)
-    group_lag = GroupLagCollector(
-        lag.backlog,
-        metrics.speed,
-        requests_topic=topics.requests,
-        target_wait_s=service.target_wait_s,
-        separators=len(separators),
+    runner, crash_guard = StageRunner(retrier, metrics), CrashGuard(delivery.start_counter)
+    stages = make_stages(settings, adapters, model_store)
+    progress = ProgressReporter(
+        adapters.notices, adapters.codec, topic=settings.topics.progress, instance_id=settings.service.instance_id
     )
-    metrics.add_collector(group_lag.collect)
-    lag.start()
-    ProbeServer(service.http_host, service.http_port, vitals.health, metrics.registry)
-    return replica
+    separate = SeparateTrack(runner, crash_guard, progress, metrics, max_job_s=settings.job.max_job_s)
+    failure_policy = FailurePolicy(stages.encode_outcome)
+    pipeline = Pipeline(
+        delivery.dispatcher,
+        Walk(stages, runner, separate, cancel_registry),
+        Completion(delivery.dispatcher, cancel_registry, crash_guard, failure_policy, runner),
+        adapters.separators,
+        adapters.tracer,
+        halt,
+    )
+    requirements = Requirements(
+        scratch=Scratch(scratch_folder(settings)),
+        checks=tuple(checks.values()),
+        model_store=model_store,
+        models=settings.separator.models,
+        separators=adapters.separators,
+        outbox=adapters.outbox,
+        control=ControlFollower(adapters.control_feed, adapters.codec, cancel_registry),
+    )
+    parts = Parts(
+        delivery=delivery,
+        pipeline=pipeline,
+        startup=Startup(requirements, status, halt, policies.startup),
+        background=make_background(settings, adapters, delivery, metrics, status, checks),
+        metrics=metrics,
+        cancel_registry=cancel_registry,
+    )
+    return Replica(parts, status, halt, shutdown_grace_s=settings.service.shutdown_grace_s)
 
 
-def make_stages(
-    settings: Settings, codec: AvroCodec, store: MinioStore, scanner: Scanner | None, weights: ModelStore
-) -> Stages:
+def _make_checks(settings: Settings, adapters: Adapters) -> Mapping[type[Transient], Check]:
+    """Whether each dependency answers, by the error that tells that it does not."""
+
+    def check_output() -> None:
+        check_bucket(adapters.store, settings.job.output_bucket, setting="OUTPUT_BUCKET")
+
+    checks: dict[type[Transient], Check] = {StoreUnavailable: check_output}
+    if adapters.check_registry:
+        checks[RegistryUnavailable] = adapters.check_registry
+    if adapters.scanner:
+        checks[ScannerUnavailable] = adapters.scanner.check
+    return checks
+
+
+def make_stages(settings: Settings, adapters: Adapters, model_store: ModelStore) -> Stages:
+    """The rooms that a record walks through."""
     job, topics = settings.job, settings.topics
     return Stages(
-        codec=codec,
+        codec=adapters.codec,
         validate=Validate(
             source_buckets=job.allowed_source_buckets,
             output_bucket=job.output_bucket,
             output_prefix=job.output_prefix,
             further_output_buckets=job.allowed_output_buckets,
         ),
-        recall=Recall(store=store),
-        weights=weights,
-        fetch=Fetch(store=store, scratch=scratch_folder(settings), max_object_bytes=job.max_object_bytes),
-        scan=Scan(scanner=scanner) if scanner else None,
+        recall=Recall(store=adapters.store),
+        model_store=model_store,
+        fetch=Fetch(store=adapters.store, scratch=scratch_folder(settings), max_object_bytes=job.max_object_bytes),
+        scan=Scan(scanner=adapters.scanner) if adapters.scanner else None,
         reuse=Reuse(
-            store=store,
+            store=adapters.store,
             bucket=job.output_bucket,
             prefix=job.output_prefix,
             buckets=(job.output_bucket, *job.allowed_output_buckets),
         )
         if job.deduplicate_content
         else None,
-        store=Store(store=store, uploads=ThreadPoolExecutor(8, "upload")),
-        publish=EncodeOutcome(
-            codec=codec,
+        store=Store(store=adapters.store, uploads=ThreadPoolExecutor(_UPLOADS, "upload")),
+        encode_outcome=EncodeOutcome(
+            codec=adapters.codec,
             results_topic=topics.results,
             dead_letter_topic=topics.dead_letter,
             retry_topics=settings.retry_topics,

@@ -27,17 +27,17 @@ RequestIds = Annotated[
 
 
 @app.command("list")
-def list_letters(
+def list_dead_letters(
     code: Codes = None,
     request_id: RequestIds = None,
 ) -> None:
     """Print one line a letter: its PARTITION:OFFSET, time, code, request id, its record's place, message."""
-    letters, selection = _letters(), _selection(code, request_id)
-    for entry, letter in _selected(letters, selection):
+    dead_letters, selection = _dead_letters(), _selection(code, request_id)
+    for entry, letter in _selected(dead_letters, selection):
         message = " ".join(letter.message.split())[:_MESSAGE_CHARACTERS]
         origin = f"{letter.topic},{letter.partition},{letter.offset}"
-        told = (entry.place, letter.failed_at.isoformat(timespec="seconds"), letter.code, letter.request_id or "-")
-        typer.echo("  ".join((*told, origin, message)))
+        columns = (entry.place, letter.failed_at.isoformat(timespec="seconds"), letter.code, letter.request_id or "-")
+        typer.echo("  ".join((*columns, origin, message)))
 
 
 @app.command()
@@ -51,9 +51,9 @@ def show(
 
     if not _PLACE.fullmatch(which) and not REQUEST_ID.fullmatch(which):
         raise typer.BadParameter("must be PARTITION:OFFSET or a request id", param_hint="PARTITION:OFFSET|REQUEST_ID")
-    letters = _letters()
+    dead_letters = _dead_letters()
     selection = _selection(places=[which]) if _PLACE.fullmatch(which) else _selection(request_id=[which])
-    found = list(_selected(letters, selection))
+    found = list(_selected(dead_letters, selection))
     if not found:
         raise Fatal(f"there is no dead letter {which}")
     entry, letter = found[-1]
@@ -62,8 +62,8 @@ def show(
         request = _codec().decode_request(letter.original_value)
     except Rejected as rejected:  # that may be why it lies here
         request = str(rejected)
-    told = {"partition": entry.partition, "offset": entry.offset, "letter": letter, "request": request}
-    typer.echo(json.dumps(msgspec.to_builtins(told), indent=2))
+    shown = {"partition": entry.partition, "offset": entry.offset, "letter": letter, "request": request}
+    typer.echo(json.dumps(msgspec.to_builtins(shown), indent=2))
 
 
 @app.command()
@@ -89,10 +89,10 @@ def replay(
     from consumer.delivery.replay import replayed
     from consumer.settings import ServiceSettings, TopicSettings
 
-    topics, letters = TopicSettings.load(), _letters()
+    topics, dead_letters = TopicSettings.load(), _dead_letters()
     allowed = (topics.requests, *retry_topics(topics, ServiceSettings.load()))
     sent = refused = 0
-    for entry, letter in _selected(letters, _selection(code, request_id, places)):
+    for entry, letter in _selected(dead_letters, _selection(code, request_id, places)):
         about = f"{entry.place}  {letter.code}  {letter.request_id or '-'}"
         try:
             message = replayed(letter, allowed)
@@ -101,7 +101,7 @@ def replay(
             typer.echo(f"{about}  not sent: {rejected.message}")
             continue
         if not dry_run:
-            letters.send(message)
+            dead_letters.send(message)
         sent += 1
         typer.echo(f"{about}  {'would go' if dry_run else 'sent'} to {message.topic}")
     if refused:
@@ -110,7 +110,7 @@ def replay(
         raise Fatal("no dead letter is like that")
 
 
-def _letters() -> "KafkaDeadLetters":
+def _dead_letters() -> "KafkaDeadLetters":
     from consumer.adapters.kafka.dead_letters import KafkaDeadLetters
     from consumer.settings import KafkaSettings, TopicSettings
 
@@ -130,16 +130,18 @@ def _selection(
     from consumer.core.errors import Code
     from consumer.delivery.replay import Selection
 
-    for word in code or ():
-        if word not in set(Code):
-            raise typer.BadParameter(f"{word} is not a code of dead letters", param_hint="--code")
+    for each in code or ():
+        if each not in set(Code):
+            raise typer.BadParameter(f"{each} is not a code of dead letters", param_hint="--code")
     return Selection(codes=code or (), request_ids=request_id or (), places=places or ())
 
 
-def _selected(letters: "KafkaDeadLetters", selection: "Selection") -> "Iterator[tuple[DeadLetterEntry, DeadLetter]]":
-    """What is meant; what lies in the topic and is no letter is told of."""
-    for entry in letters.read():
-        if entry.letter is None:
+def _selected(
+    dead_letters: "KafkaDeadLetters", selection: "Selection"
+) -> "Iterator[tuple[DeadLetterEntry, DeadLetter]]":
+    """The entries that were asked for; a record of the topic that is no dead letter is reported on standard error."""
+    for entry in dead_letters.read():
+        if entry.dead_letter is None:
             typer.echo(f"{entry.place} is no dead letter that can be read", err=True)
-        elif selection.has(entry.letter, entry.place):
-            yield entry, entry.letter
+        elif selection.has(entry.dead_letter, entry.place):
+            yield entry, entry.dead_letter

@@ -3,45 +3,64 @@
 import shutil
 import subprocess
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Container
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
 import typer
 
-from consumer.core.errors import ConsumerError, Fatal
+from consumer.core.errors import ConsumerError, Fatal, SettingsError
 
 if TYPE_CHECKING:
     from consumer.app.parts import Settings
 
 _FFMPEG_S = 30.0
 
-# Returns what it found, in a few words; raises ConsumerError or OSError with what is wrong.
+# Returns what it found, in a short phrase; raises ConsumerError or OSError with what is wrong.
 Examination = Callable[["Settings"], str]
 
 
 def doctor() -> None:
     """Print one line a check, OK or what is wrong, and end with 1 if anything is. No secret is printed.
 
+    Settings that are wrong have a line a group; a check that needs one of them says so, and all others are made.
     Nothing is changed, but for a small object `.doctor` under OUTPUT_PREFIX.
     """
-    from consumer.app.parts import Settings
-
-    try:
-        settings = Settings.load()
-    except ConsumerError as error:
-        typer.echo(f"settings: {error}")
-        raise Fatal("something is wrong with the settings; nothing else was looked at") from None
-    typer.echo("settings: OK")
-    bad = 0
+    settings, problems = _load_settings()
+    for line in map(str, problems) if problems else ["OK"]:
+        typer.echo(f"settings: {line}")
+    unusable = {name for problem in problems for name in problem.variables}
+    bad = int(bool(problems))
     for name, examine in _EXAMINATIONS.items():
         try:
             typer.echo(f"{name}: OK ({examine(settings)})")
         except (ConsumerError, OSError, subprocess.SubprocessError) as error:
             bad += 1
-            typer.echo(f"{name}: {' '.join(str(error).split())}")
+            typer.echo(f"{name}: {_finding(error, unusable)}")
     if bad:
         raise Fatal(f"{bad} of {len(_EXAMINATIONS) + 1} checks failed")
+
+
+def _load_settings() -> "tuple[Settings, list[SettingsError]]":
+    from consumer.app.parts import Settings, make_store
+    from consumer.settings import LogSettings
+
+    settings, problems = Settings.load_usable()
+    try:
+        make_store()
+    except SettingsError as wrong_store:
+        problems.append(wrong_store)
+    except ConsumerError:
+        pass  # the checks that use it say what it is
+    _, wrong_log = LogSettings.load_usable()
+    return settings, [*problems, wrong_log] if wrong_log else problems
+
+
+def _finding(error: Exception, unusable: Container[str]) -> str:
+    """What a check says that failed; `unusable` are the variables that were reported already."""
+    if isinstance(error, SettingsError) and error.variables and all(name in unusable for name in error.variables):
+        return f"not checked: needs {', '.join(error.variables)}"
+    return " ".join(str(error).split())
 
 
 def _kafka(settings: "Settings") -> str:
@@ -71,33 +90,33 @@ def _registry(settings: "Settings") -> str:
 
 
 def _sources(settings: "Settings") -> str:
-    from consumer.app.parts import make_store
+    from consumer.app.parts import check_bucket, make_store
 
-    store, job = make_store(settings.store), settings.job
+    store, job = make_store(), settings.job
     for bucket in job.allowed_source_buckets:
-        store.check(bucket, setting="ALLOWED_SOURCE_BUCKETS")
+        check_bucket(store, bucket, setting="ALLOWED_SOURCE_BUCKETS")
         store.stat(bucket, ".doctor")  # there is none, but whether we may ask is seen
     return f"{', '.join(job.allowed_source_buckets)} can be read"
 
 
 def _outputs(settings: "Settings") -> str:
-    from consumer.app.parts import make_store
+    from consumer.app.parts import check_bucket, make_store
 
-    store, job = make_store(settings.store), settings.job
+    store, job = make_store(), settings.job
     settings_of = {job.output_bucket: "OUTPUT_BUCKET"}
     settings_of |= dict.fromkeys(job.allowed_output_buckets, "ALLOWED_OUTPUT_BUCKETS")
     for bucket, setting in settings_of.items():
-        store.check(bucket, setting=setting)
-        key, words = f"{job.output_prefix}.doctor", uuid.uuid4().hex.encode()
-        store.replace(bucket, key, words, media_type="text/plain", metadata={})
-        if store.read(bucket, key) != words:
+        check_bucket(store, bucket, setting=setting)
+        key, content = f"{job.output_prefix}.doctor", uuid.uuid4().hex.encode()
+        store.replace(bucket, key, content, media_type="text/plain", metadata={})
+        if store.read(bucket, key) != content:
             raise Fatal(f"what was written to {bucket} is not what is read there")
     return f"{', '.join(settings_of)} can be read and written"
 
 
 def _models(settings: "Settings") -> str:
     from consumer.core.catalog import MODELS
-    from consumer.separator.models.spec import checkpoint_files
+    from consumer.core.checkpoints import checkpoint_files
 
     separator = settings.separator
     for name in separator.models:

@@ -2,15 +2,20 @@
 
 import json
 import time
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-_PATIENCE_S = 10.0  # a cluster that is new makes the topic of its groups' offsets first
+if TYPE_CHECKING:
+    from consumer.observability.lag import Backlog
+
+_COLUMNS = ("topic", "partition", "messages", "seconds")
 
 
 def lag(
     as_json: Annotated[bool, typer.Option("--json", help="One JSON array of objects instead of a table.")] = False,
+    # A cluster that is new makes the topic of its groups' offsets first.
+    timeout_s: Annotated[float, typer.Option(min=0.0, help="How long a cluster may take to get ready.")] = 10.0,
 ) -> None:
     """Print each partition's unfinished records and the age of the oldest, in seconds."""
     from consumer.app.parts import make_lag, retry_topics
@@ -18,8 +23,12 @@ def lag(
 
     topics = TopicSettings.load()
     retries = retry_topics(topics, ServiceSettings.load())
-    backlog = make_lag(KafkaSettings.load(), topics, retries, SchemaSettings.load()).read(patience_s=_PATIENCE_S)
-    now_s = time.time()
+    reader = make_lag(KafkaSettings.load(), topics, retries, SchemaSettings.load())
+    typer.echo(report(reader.read(patience_s=timeout_s), now_s=time.time(), as_json=as_json))
+
+
+def report(backlog: "Backlog", *, now_s: float, as_json: bool) -> str:
+    """A backlog as a table with a line a partition, or as a JSON array; `now_s` is in seconds since 1970."""
     rows: list[dict[str, object]] = [
         {
             "topic": found.partition.topic,
@@ -29,13 +38,13 @@ def lag(
         }
         for found in backlog.lags
     ]
-    typer.echo(json.dumps(rows) if as_json else _table(rows))
+    return json.dumps(rows) if as_json else _table(rows)
 
 
 def _table(rows: list[dict[str, object]]) -> str:
-    heads = ("topic", "partition", "messages", "seconds")
-    cells = [heads, *(tuple(str(row[head]) for head in heads) for row in rows)]
-    widths = [max(len(line[column]) for line in cells) for column in range(len(heads))]
+    cells = [_COLUMNS, *(tuple(str(row[column]) for column in _COLUMNS) for row in rows)]
+    widths = [max(len(line[number]) for line in cells) for number in range(len(_COLUMNS))]
     return "\n".join(
-        f"{line[0]:<{widths[0]}}" + "".join(f"  {line[i]:>{widths[i]}}" for i in range(1, len(heads))) for line in cells
+        f"{line[0]:<{widths[0]}}" + "".join(f"  {line[i]:>{widths[i]}}" for i in range(1, len(_COLUMNS)))
+        for line in cells
     )

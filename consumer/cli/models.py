@@ -18,7 +18,7 @@ Names = Annotated[list[str] | None, typer.Argument(metavar="[MODEL]...", help="S
 def list_models() -> None:
     """Print each model's name and the digest of its checkpoint, or what is wrong with it."""
     from consumer.core.catalog import MODELS
-    from consumer.separator.models.spec import checkpoint_files, weights_sha256
+    from consumer.core.checkpoints import checkpoint_files, weights_sha256
     from consumer.settings import SeparatorSettings
 
     settings = SeparatorSettings.load()
@@ -40,13 +40,13 @@ def pull(models: Names = None) -> None:
     from consumer.app.parts import VERSION, make_store
     from consumer.observability import logging as logs
     from consumer.pipeline.model_store import ModelStore
-    from consumer.settings import SeparatorSettings, StoreSettings
+    from consumer.settings import SeparatorSettings
 
     settings = SeparatorSettings.load()
     names = _known(models, settings)
     logs.configure("ERROR", "console", instance_id="", version=VERSION)
     needs_store = any(source.startswith("s3://") for source in settings.model_sources)
-    store = make_store(StoreSettings.load()) if needs_store else None
+    store = make_store() if needs_store else None
     weights = ModelStore(settings.model_path, model_sources(settings.model_sources, store))
     for name in names:
         typer.echo(f"{name}  {weights.ensure(name)}")

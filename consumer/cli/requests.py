@@ -2,23 +2,35 @@
 
 import sys
 import uuid
+from collections.abc import Iterable
 from datetime import UTC, datetime
 from itertools import islice
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from consumer.core.catalog import FORMATS, HIGH_FREQUENCIES, MODELS, STEM_MODELS, is_bitrate
+
 if TYPE_CHECKING:
     from consumer.client.kafka import Client
 
 
+def _either(choices: Iterable[object]) -> str:
+    *others, last = map(str, choices)
+    return f"{', '.join(others)} or {last}"
+
+
+_STEMS = _either(sorted({model.stems for model in STEM_MODELS.values()}))
+_HIGH_FREQUENCIES = _either(HIGH_FREQUENCIES)
+
+
 def request(
     source: Annotated[str, typer.Argument(metavar="BUCKET/KEY", help="The object to separate.")],
-    stems: Annotated[int, typer.Option(help="2, 4 or 5.")] = 2,
+    stems: Annotated[int, typer.Option(help=f"{_STEMS}.")] = 2,
     wide: Annotated[bool, typer.Option("--16kHz", help="Masks that reach 16 kHz instead of 11 kHz.")] = False,
-    format: Annotated[str, typer.Option(help="Format of the stems.")] = "wav",
+    format: Annotated[str, typer.Option(help=f"Of the stems: {', '.join(FORMATS)}.")] = "wav",
     bitrate: Annotated[str | None, typer.Option(help="Of lossy formats, such as 192k.")] = None,
-    high_frequencies: Annotated[str, typer.Option(help="zeros or average.")] = "zeros",
+    high_frequencies: Annotated[str, typer.Option(help=f"{_HIGH_FREQUENCIES}.")] = "zeros",
     start_s: Annotated[float | None, typer.Option(min=0.0, help="Seconds to skip.")] = None,
     duration_s: Annotated[float | None, typer.Option(min=0.001, help="Seconds to separate.")] = None,
     request_id: Annotated[str | None, typer.Option(help="A new one by default.")] = None,
@@ -26,16 +38,15 @@ def request(
     timeout_s: Annotated[float, typer.Option(help="How long to wait.")] = 600.0,
 ) -> None:
     """Send a separation request; prints its id or, with --wait, its outcome (exit code 1 for a dead letter)."""
-    from consumer.core.catalog import FORMATS, HIGH_FREQUENCIES, MODELS, is_bitrate
     from consumer.core.events import REQUEST_ID, DeadLetter, OutputOptions, SeparationRequest, SourceObject
 
     bucket, _, key = source.partition("/")
     model = f"{stems}stems" + ("-16kHz" if wide else "")
     _require(bucket and key, "BUCKET/KEY", "must be BUCKET/KEY")
-    _require(model in MODELS, "--stems", "must be 2, 4 or 5")
+    _require(model in MODELS, "--stems", f"must be {_STEMS}")
     _require(format in FORMATS, "--format", f"must be one of {', '.join(FORMATS)}")
     _require(bitrate is None or is_bitrate(bitrate), "--bitrate", "must be a bitrate such as 192k")
-    _require(high_frequencies in HIGH_FREQUENCIES, "--high-frequencies", "must be zeros or average")
+    _require(high_frequencies in HIGH_FREQUENCIES, "--high-frequencies", f"must be {_HIGH_FREQUENCIES}")
     _require(
         request_id is None or REQUEST_ID.fullmatch(request_id),
         "--request-id",

@@ -11,7 +11,7 @@ from consumer.core.errors import Fatal, SettingsError
 
 if TYPE_CHECKING:
     from consumer.adapters.avro.codec import Schema
-    from consumer.adapters.registry import SchemaRegistry
+    from consumer.adapters.registry import ConfluentRegistry
 
 app = typer.Typer(no_args_is_help=True, help="The events' schemas.")
 
@@ -32,8 +32,8 @@ def check(
     broken = 0
     for name in SCHEMA_FILES.values():
         earlier = _in_folder(against, name) if against else _in_registry(registry, name)
-        ours = load_schema(name)
-        found = [f"{what}: {why}" for what, schema in earlier.items() for why in obstacles(ours, schema)]
+        current = load_schema(name)
+        found = [f"{what}: {why}" for what, schema in earlier.items() for why in obstacles(current, schema)]
         broken += bool(found)
         typer.echo(f"{name}: {'; '.join(found) or (f'reads {_listed(earlier)}' if earlier else 'is new there')}")
     if broken:
@@ -52,7 +52,7 @@ def register() -> None:
         typer.echo(f"{registry.subject(name)}: {name} has id {schema_id}")
 
 
-def _registry() -> "SchemaRegistry":
+def _registry() -> "ConfluentRegistry":
     from consumer.app.parts import make_registry
     from consumer.settings import SchemaSettings, TopicSettings
 
@@ -62,7 +62,7 @@ def _registry() -> "SchemaRegistry":
     return registry
 
 
-def _in_registry(registry: "SchemaRegistry | None", name: str) -> "Mapping[str, Schema]":
+def _in_registry(registry: "ConfluentRegistry | None", name: str) -> "Mapping[str, Schema]":
     assert registry
     return {f"version {number}": schema for number, schema in registry.versions(name).items()}
 

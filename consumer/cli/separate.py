@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from consumer.core.catalog import FORMATS, SOURCE_FORMATS, is_bitrate
+
 if TYPE_CHECKING:
     from consumer.separator.models.spec import ModelSpec
     from consumer.settings import SeparatorSettings
@@ -27,7 +29,7 @@ def separate(
         ),
     ],
     model: Annotated[str, typer.Option("-p", help="Model, or a Spleeter configuration file.")] = "spleeter:2stems",
-    codec: Annotated[str, typer.Option("-c", help="wav, wav-s24, wav-f32, flac, mp3, ogg, m4a, opus, wma.")] = "wav",
+    codec: Annotated[str, typer.Option("-c", help=f"{', '.join(FORMATS)}.")] = "wav",
     bitrate: Annotated[str, typer.Option("-b", help="Of lossy codecs.")] = "128k",
     offset: Annotated[float, typer.Option("-s", min=0.0, help="Seconds to skip.")] = 0.0,
     duration: Annotated[
@@ -36,7 +38,6 @@ def separate(
     mwf: Annotated[bool, typer.Option("--mwf", help="Spleeter's Wiener filtering, refused: docs/runtimes.md.")] = False,
 ) -> None:
     """Separate local audio files into stems."""
-    from consumer.core.catalog import FORMATS, SOURCE_FORMATS, is_bitrate
     from consumer.core.errors import Fatal
     from consumer.settings import SeparatorSettings
 

@@ -12,12 +12,12 @@ from contextlib import closing
 from datetime import UTC, datetime
 from functools import partial
 
-from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaException, Producer
+from confluent_kafka import OFFSET_BEGINNING, KafkaException, Producer
 from confluent_kafka import TopicPartition as KafkaPartition
 
 from consumer.adapters.avro.codec import AvroCodec
-from consumer.adapters.kafka.config import connect, producer_config, reader_config
-from consumer.adapters.kafka.retrying import retried
+from consumer.adapters.kafka.config import connect, connect_reader, producer_config
+from consumer.adapters.kafka.retrying import broker_away, retried
 from consumer.core.errors import BrokerUnavailable, Rejected
 from consumer.core.events import (
     DeadLetter,
@@ -30,24 +30,35 @@ from consumer.core.events import (
 from consumer.core.model import Headers
 from consumer.settings import KafkaSettings, TopicSettings
 
-_REQUEST_S = 10.0
+REQUEST_S = 10.0  # how long a broker may take to answer
 _log = logging.getLogger(__name__)
 
 
 class Client:
-    """Not thread-safe. Every method raises BrokerUnavailable where no broker answers."""
+    """Sends requests, and watches what becomes of them. Not thread-safe: one a thread.
 
-    def __init__(self, kafka: KafkaSettings, topics: TopicSettings, codec: AvroCodec) -> None:
-        self._kafka, self._topics, self._codec = kafka, topics, codec
+    Each answer of a broker is waited for up to `request_s` seconds. Every method raises BrokerUnavailable where none
+    comes, SettingsError for a KAFKA_<PROPERTY> that librdkafka refuses, and RegistryUnavailable where the codec has a
+    schema registry that does not answer.
+    """
+
+    def __init__(
+        self, kafka: KafkaSettings, topics: TopicSettings, codec: AvroCodec, *, request_s: float = REQUEST_S
+    ) -> None:
+        self._kafka, self._topics, self._codec, self._request_s = kafka, topics, codec, request_s
 
     def send(self, request: SeparationRequest, headers: Headers = ()) -> None:
-        """Returns once the brokers have the request; `traceparent` among its headers makes its job part of a trace."""
+        """Send a request; returns when the brokers have it.
+
+        `headers` are the record's, as pairs of a name and bytes or None: a `traceparent` among them makes the job part
+        of that trace.
+        """
         self._produce(self._topics.requests, request, request.request_id, headers)
 
     def cancel(self, request_id: str, reason: str | None = None) -> None:
-        """Ask that a request be stopped, or not begun: it ends as a dead letter CANCELLED, unless it is done already.
+        """Ask that a request be stopped, or not begun; returns when the brokers have that wish.
 
-        Returns once the brokers have the wish.
+        The request then ends as a dead letter CANCELLED, which gives the `reason`, unless it is done already.
         """
         wish = SeparationControl(request_id=request_id, action="cancel", reason=reason, issued_at=datetime.now(UTC))
         self._produce(self._topics.control, wish, request_id)
@@ -62,13 +73,16 @@ class Client:
             headers=list(headers),
             on_delivery=lambda error, _: failures.append(error.str()) if error else None,
         )
-        if producer.flush(_REQUEST_S) or failures:
-            raise _unavailable(failures[0] if failures else "timed out")
+        if producer.flush(self._request_s) or failures:
+            raise broker_away(failures[0] if failures else "timed out")
 
     def send_and_wait(
         self, request: SeparationRequest, timeout_s: float, headers: Headers = ()
     ) -> SeparationResult | DeadLetter:
-        """The request's outcome. Raises BrokerUnavailable if none came in time."""
+        """Send a request and return its outcome: a SeparationResult, or a DeadLetter with the reason.
+
+        Raises BrokerUnavailable if none came within `timeout_s` seconds; the request stands then, and may still end.
+        """
         with closing(self.watch()) as watch:  # in place before the request is sent: nothing can be missed
             self.send(request, headers)
             deadline = time.monotonic() + timeout_s
@@ -79,46 +93,56 @@ class Client:
         raise BrokerUnavailable(f"no outcome within {timeout_s:g} s")
 
     def watch(self, *, from_beginning: bool = False) -> "Watch":
-        """Results, dead letters and progress, from now on or from the beginning."""
+        """Watch results, dead letters and progress: what comes from now on, or all that the topics hold.
+
+        What is sent after this has returned is not missed. Close it when it is no longer needed.
+        """
         kinds: dict[str, type[Event]] = {
             self._topics.results: SeparationResult,
             self._topics.dead_letter: DeadLetter,
             self._topics.progress: SeparationProgress,
         }
-        return Watch(self._kafka, kinds, self._codec, from_beginning=from_beginning)
+        return Watch(self._kafka, kinds, self._codec, from_beginning=from_beginning, request_s=self._request_s)
 
 
 class Watch:
-    """Reads what was committed, without a group of its own; iterates for ever.
+    """Reads events that were committed, and joins no group; iterating over it never ends.
 
-    A record that is no event, which anyone might write, is passed over with a warning to this module's logger.
+    `kinds` says which topic holds which event. A record that is none, which anyone might write, is passed over with a
+    warning to this module's logger. Raises BrokerUnavailable where no broker answers within `request_s` seconds.
     """
 
     def __init__(
-        self, kafka: KafkaSettings, kinds: dict[str, type[Event]], codec: AvroCodec, *, from_beginning: bool
+        self,
+        kafka: KafkaSettings,
+        kinds: dict[str, type[Event]],
+        codec: AvroCodec,
+        *,
+        from_beginning: bool,
+        request_s: float = REQUEST_S,
     ) -> None:
-        self._kinds, self._codec = kinds, codec
-        self._consumer = connect(Consumer, reader_config(kafka), "watch")
+        self._kinds, self._codec, self._request_s = kinds, codec, request_s
+        self._consumer = connect_reader(kafka, "watch")
         try:
-            found = [retried(partial(self._positions, topic, from_beginning), _REQUEST_S) for topic in kinds]
+            found = [retried(partial(self._positions, topic, from_beginning), request_s) for topic in kinds]
             self._consumer.assign([place for places in found for place in places])
         except KafkaException as error:
-            raise _unavailable(error.args[0].str()) from error
+            raise broker_away(error) from error
 
     def _positions(self, topic: str, from_beginning: bool) -> list[KafkaPartition]:  # noqa: FBT001
         """Where to begin; the ends are asked for now, not when fetching begins."""
-        found = self._consumer.list_topics(topic, timeout=_REQUEST_S).topics[topic]
+        found = self._consumer.list_topics(topic, timeout=self._request_s).topics[topic]
         if found.error:
             raise KafkaException(found.error)
         places = [KafkaPartition(topic, number) for number in found.partitions]
         for place in places:
             place.offset = OFFSET_BEGINNING
             if not from_beginning:
-                _, place.offset = self._consumer.get_watermark_offsets(place, timeout=_REQUEST_S)
+                _, place.offset = self._consumer.get_watermark_offsets(place, timeout=self._request_s)
         return places
 
     def poll(self, timeout_s: float) -> Event | None:
-        """The next event, None if there is none within timeout_s, or what came was no event."""
+        """The next event; None if none came within `timeout_s` seconds, or what came was no event."""
         message = self._consumer.poll(timeout_s)
         if message is None or message.error():
             return None
@@ -136,8 +160,5 @@ class Watch:
                 yield event
 
     def close(self) -> None:
+        """End the connection to the brokers. Nothing may be called afterwards."""
         self._consumer.close()
-
-
-def _unavailable(reason: str) -> BrokerUnavailable:
-    return BrokerUnavailable(f"KAFKA_BOOTSTRAP_SERVERS: no broker answers as it should ({reason})")

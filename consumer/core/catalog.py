@@ -6,15 +6,27 @@ Light, since it is also what requests are checked against where nothing is separ
 import re
 from dataclasses import dataclass
 
-# Model name -> its folder under MODEL_PATH. The 16kHz variants use the same weights on more frequency bins.
-MODELS: dict[str, str] = {
-    "2stems": "2stems",
-    "4stems": "4stems",
-    "5stems": "5stems",
-    "2stems-16kHz": "2stems",
-    "4stems-16kHz": "4stems",
-    "5stems-16kHz": "5stems",
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StemModel:
+    """`folder` holds its weights under MODEL_PATH; `stems` are as many as its networks, from 1."""
+
+    folder: str
+    stems: int
+
+
+# The 16kHz variants use the same weights on more frequency bins.
+STEM_MODELS: dict[str, StemModel] = {
+    "2stems": StemModel(folder="2stems", stems=2),
+    "4stems": StemModel(folder="4stems", stems=4),
+    "5stems": StemModel(folder="5stems", stems=5),
+    "2stems-16kHz": StemModel(folder="2stems", stems=2),
+    "4stems-16kHz": StemModel(folder="4stems", stems=4),
+    "5stems-16kHz": StemModel(folder="5stems", stems=5),
 }
+
+# Model name -> its folder under MODEL_PATH.
+MODELS: dict[str, str] = {name: model.folder for name, model in STEM_MODELS.items()}
 
 # Containers that are opened unless the settings say otherwise, by ffmpeg's demuxer names.
 SOURCE_FORMATS = (

@@ -4,7 +4,8 @@ ConsumerError
 ├── Rejected              the message's fault: a dead letter now, with a stable code
 ├── Transient             the world's fault: tried again by rule, then through the retry topics
 │   ├── StoreUnavailable      object storage did not answer, or said that it can't now
-│   │   └── StoreMisconfigured    it answers, but not to these credentials, or has no such bucket: fatal at the start
+│   │   └── StoreMisconfigured    it answers, but not to these credentials: fatal at the start
+│   │       └── BucketUnusable        there is no such bucket, or it is not ours to use
 │   ├── RegistryUnavailable   the schema registry
 │   ├── ScannerUnavailable    the malware scanner
 │   │   └── ScannerMisconfigured  it answers, but takes no files as large as ours: fatal at the start
@@ -18,6 +19,7 @@ ConsumerError
     └── SettingsError         names the variable
 """
 
+from collections.abc import Sequence
 from enum import StrEnum
 
 
@@ -62,6 +64,11 @@ class Rejected(ConsumerError):
         self.message = message
 
 
+def request_id_used_before() -> Rejected:
+    """Of two different requests under one id the second can't be answered: its stems would lie where others do."""
+    return Rejected(Code.REQUEST_INVALID, "request_id was used before, for another request")
+
+
 class Transient(ConsumerError):
     """May well succeed later, unchanged."""
 
@@ -71,7 +78,23 @@ class StoreUnavailable(Transient):
 
 
 class StoreMisconfigured(StoreUnavailable):
-    """The message names the variable."""
+    """The message names the variables of the store that may be wrong, if there are any."""
+
+
+class BucketUnusable(StoreMisconfigured):
+    """There is no such bucket, or the credentials give no right to it.
+
+    `variables` are those of the store that may be to blame, such as its credentials. The store does not know which
+    setting named the bucket; whoever does adds it by `named_by`.
+    """
+
+    def __init__(self, reason: str, *, variables: Sequence[str] = ()) -> None:
+        super().__init__(f"{', '.join(variables)}: {reason}" if variables else reason)
+        self.reason, self.variables = reason, tuple(variables)
+
+    def named_by(self, variable: str) -> "BucketUnusable":
+        """The same error, with the variable that named the bucket before its reason."""
+        return BucketUnusable(self.reason, variables=(*self.variables, variable))
 
 
 class RegistryUnavailable(Transient):
@@ -120,4 +143,16 @@ class Fatal(ConsumerError):
 
 
 class SettingsError(Fatal):
-    pass
+    """A setting is missing or can't be used. `variables` are the environment variables to look at."""
+
+    def __init__(self, message: str, *, variables: Sequence[str] = ()) -> None:
+        super().__init__(message)
+        self.variables = tuple(variables)
+
+    @classmethod
+    def of(cls, errors: "Sequence[SettingsError]") -> "SettingsError | None":
+        """All of these as one, on one line; None where there are none."""
+        if not errors:
+            return None
+        variables = [name for error in errors for name in error.variables]
+        return cls("; ".join(map(str, errors)), variables=variables)

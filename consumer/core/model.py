@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
+from enum import StrEnum
 from pathlib import Path
 from typing import NamedTuple
 
@@ -11,12 +12,30 @@ from consumer.core.events import SeparationRequest
 from consumer.core.manifest import Manifest
 
 
+class Stage(StrEnum):
+    """A stage of a record's way, as metrics, logs, timings, spans and dead letters name it."""
+
+    DECODE = "decode"
+    VALIDATE = "validate"
+    RECALL = "recall"
+    MODEL = "model"
+    FETCH = "fetch"
+    SCAN = "scan"
+    REUSE = "reuse"
+    COPY = "copy"
+    SEPARATE = "separate"
+    STORE = "store"
+    ENCODE = "encode"
+    PUBLISH = "publish"
+
+
 class TopicPartition(NamedTuple):
     topic: str
     partition: int
 
 
 Headers = tuple[tuple[str, bytes | None], ...]
+OUR_HEADER_PREFIX = "x-separation-"  # of the headers that are ours; all others are the senders'
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -151,6 +170,17 @@ class StoredStems:
     deduplicated: bool
 
 
+@dataclass(frozen=True, slots=True)
+class Usage:
+    """What a process uses: processor time since its start, in seconds, and resident memory now, in bytes."""
+
+    cpu_s: float
+    memory_bytes: int
+
+
+NO_USAGE = Usage(0.0, 0)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Done:
     """The result, encoded; `audio_s` is what was separated for it, 0 where nothing was."""
@@ -165,7 +195,7 @@ class Retry:
     """The world's fault outlasted the attempts in place: the record goes to the next retry topic."""
 
     message: Message
-    stage: str
+    stage: Stage
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -177,3 +207,8 @@ class DeadLettered:
 
 
 Outcome = Done | Retry | DeadLettered
+
+
+@dataclass(frozen=True, slots=True)
+class Abandoned:
+    """The record has no outcome here: it will be read again by whoever owns its partition then."""

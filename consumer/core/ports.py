@@ -3,13 +3,16 @@
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from consumer.core.cancellation import Cancellation
 from consumer.core.events import Event, SeparationControl, SeparationRequest
-from consumer.core.model import Job, Message, ObjectFacts, Record, Separation, TopicPartition
+from consumer.core.model import Job, Message, ObjectFacts, Record, Separation, TopicPartition, Usage
 
+# Called with the segments done and the segments expected, None where the file does not say how long it is.
 OnProgress = Callable[[int, int | None], None]
+# Whether a dependency answers at all: raises the same Transient where it does not.
+Check = Callable[[], None]
 
 
 class Codec(Protocol):
@@ -28,6 +31,7 @@ class Codec(Protocol):
         ...
 
 
+@runtime_checkable
 class ObjectStore(Protocol):
     """Object storage. Every method may raise StoreUnavailable, which says nothing about what was done."""
 
@@ -68,7 +72,7 @@ class ObjectStore(Protocol):
         ...
 
     def check(self, bucket: str) -> None:
-        """Answers, and the output bucket is there; else StoreUnavailable, or StoreMisconfigured, with the reason."""
+        """Answers, and the bucket is there; else StoreUnavailable, StoreMisconfigured or BucketUnusable, why."""
         ...
 
 
@@ -103,16 +107,80 @@ class Separator(Protocol):
         ...
 
 
+class SeparatorStatus(Protocol):
+    """One separator process as its client last saw it. It may change between two looks."""
+
+    @property
+    def ready(self) -> bool:
+        """Whether all its models are loaded."""
+        ...
+
+    @property
+    def reason(self) -> str:
+        """Why it is not ready, "" where that is not known."""
+        ...
+
+    @property
+    def sandbox(self) -> str:
+        """What it can't reach beyond, in a few words; "" while that is not known."""
+        ...
+
+    @property
+    def restarts(self) -> int:
+        """How often its process was started again."""
+        ...
+
+    @property
+    def own(self) -> Usage:
+        """What its present process uses."""
+        ...
+
+    @property
+    def ffmpeg(self) -> Usage:
+        """What that process's children use together."""
+        ...
+
+    @property
+    def last_heartbeat(self) -> float:
+        """When it last gave a sign of life, by time.monotonic()."""
+        ...
+
+
+class SeparatorProcess(Separator, Protocol):
+    """A separator that is a process of its own, to be started and ended."""
+
+    @property
+    def status(self) -> SeparatorStatus: ...
+
+    def start(self) -> None:
+        """Start it; returns at once."""
+        ...
+
+    def kill(self) -> None:
+        """End it now, for good."""
+        ...
+
+
+class ModelSource(Protocol):
+    """A place that holds model archives."""
+
+    name: str
+
+    def fetch(self, file: str, path: Path) -> bool:
+        """Write a file to path; False where the source has no such file. Raises ModelSourceUnavailable."""
+        ...
+
+
 class Membership(Protocol):
     """A replica's place in its group at one moment, as the broker will check it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Position:
-    """Where a partition is to be read from: `offset` is the next record's; `note` is ours, up to 4 KB of text."""
+    """Where a partition is to be read from: `offset` is the next record's; its metadata is ours, up to 4 KB of text."""
 
     offset: int
-    note: str = ""
+    offset_metadata: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -132,7 +200,7 @@ class EndOfPartition:
     offset: int
 
 
-class Assignments(Protocol):
+class RebalanceListener(Protocol):
     """What a source calls, from inside `poll` or `close`, when partitions come and go."""
 
     def assigned(self, partitions: Sequence[TopicPartition]) -> None:
@@ -151,7 +219,7 @@ class Assignments(Protocol):
 class Source(Protocol):
     """The consumer's end of Kafka. Used by one thread."""
 
-    def subscribe(self, topics: Sequence[str], assignments: Assignments) -> None: ...
+    def subscribe(self, topics: Sequence[str], listener: RebalanceListener) -> None: ...
 
     def poll(self, timeout_s: float) -> Record | EndOfPartition | None:
         """The next record of an assigned, unpaused partition. Raises Fatal."""
@@ -180,6 +248,16 @@ class Source(Protocol):
 
     def is_member(self) -> bool:
         """Whether the group has taken us in, with partitions or without."""
+        ...
+
+    @property
+    def last_error(self) -> str:
+        """What keeps us from reading, "" if nothing does."""
+        ...
+
+    @property
+    def traffic(self) -> Traffic:
+        """What went over its connections so far."""
         ...
 
     def close(self) -> None:
@@ -220,6 +298,13 @@ class Outbox(Protocol):
     calls: int
     waits_for: str
 
+    def open(self, timeout_s: float) -> None:
+        """Get ready to publish; whoever used this replica's name before can't any more.
+
+        Raises BrokerUnavailable where that takes longer, Fatal where it is refused. Called again it goes on.
+        """
+        ...
+
     def publish(self, commits: Sequence[Commit]) -> None:
         """Publish and commit all of it in one transaction: a `read_committed` reader sees all or nothing.
 
@@ -228,6 +313,16 @@ class Outbox(Protocol):
         whether it happened must be learnt from Source.committed, which by then knows; further calls go through a new
         producer.
         """
+        ...
+
+    def close(self) -> None: ...
+
+
+class Notices(Protocol):
+    """Where messages go that may be lost."""
+
+    def send(self, message: Message) -> None:
+        """Returns at once; what can't be sent is dropped."""
         ...
 
     def close(self) -> None: ...

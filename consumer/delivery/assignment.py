@@ -1,112 +1,129 @@
-"""One uninterrupted ownership of one partition, and the turns of the records that were read under it."""
+"""One uninterrupted ownership of one partition, and what becomes of the records that are read under it.
 
-import json
-import time
+A record that was read is a QueuedRecord; when its turn comes it is an Attempt; with its outcome it is Completed; what
+may be committed of a partition is a PendingCommit.
+"""
+
 from collections import deque
 from dataclasses import dataclass, field
 
 from consumer.core.cancellation import Cancellation
 from consumer.core.model import DeadLettered, Done, Message, Outcome, Record, Retry, TopicPartition
 from consumer.core.ports import Commit, Membership, Position
+from consumer.core.tracing import JobSpan
 from consumer.delivery.retry_headers import RetryState
+from consumer.delivery.start_counts import StartCounts
 from consumer.delivery.watermark import Watermark
-from consumer.observability.tracing import JobSpan, Untraced
-
-# Outcomes of one partition in one transaction: behind a long track there may be very many short ones.
-MAX_PENDING_OUTCOMES = 500
 
 
-@dataclass(slots=True, eq=False)
+@dataclass(frozen=True, slots=True, kw_only=True)
+class QueuedRecord:
+    """A record that waits for its turn, and what it has been through."""
+
+    record: Record
+    retry_state: RetryState
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Attempt:
-    """One record's turn. `membership` is captured when its work begins, and is what its outcome is published with."""
+    """A record whose turn it is. `membership` is the replica's place in its group as of now: the outcome is committed
+    with it, so that the broker refuses the commit if the partition was another's in between.
+    """
 
     assignment: "Assignment"
     record: Record
     retry_state: RetryState
-    cancellation: Cancellation
-    admitted_at: float = field(default_factory=time.monotonic)
-    membership: Membership | None = None
-    trace: JobSpan = field(default_factory=Untraced)
+    membership: Membership
+    cancellation: Cancellation = field(default_factory=Cancellation)
+
+    @property
+    def is_ours(self) -> bool:
+        """Whether an outcome of it may still be published by this replica."""
+        return self.assignment.is_open
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Completed:
+    """An attempt and its outcome; `span` hears of the commit."""
+
     attempt: Attempt
     outcome: Outcome
+    span: JobSpan
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PendingCommit:
+    """What may be published and committed of one partition, and whose outcomes those are."""
+
+    assignment: "Assignment"
+    commit: Commit
+    completed: tuple[Completed, ...]
 
 
 @dataclass(slots=True, eq=False)
 class Assignment:
-    """Guarded by the dispatcher's lock. Once `is_open` is False it stays so, and nothing more of it is published."""
+    """Guarded by the lock of `Assignments`. Once `is_open` is False it stays so, and nothing more of it is published.
+
+    committed: where the group stands; None: it has committed nothing yet.
+    membership: as of the latest thing that happened in this partition; None: nothing has happened yet.
+    watermark: None until it is known where reading begins.
+    forgets_at: until then (on the monotonic clock) a commit that only forgets starts waits for an outcome to go with.
+    """
 
     partition: TopicPartition
     is_open: bool = True
     committed: Position | None = None
-    membership: Membership | None = None  # as of the latest thing that happened in this partition
-    watermark: Watermark[Completed] | None = None  # None until it is known where reading begins
-    waiting: deque[Attempt] = field(default_factory=deque)
-    working: dict[int, Attempt] = field(default_factory=dict)
-    # offset -> how often a separator began that record without coming to an end of it, crashes of replicas included
-    starts: dict[int, int] = field(default_factory=dict)
-    # Until then a start that is only to be forgotten waits for the outcome that it can be committed with.
+    membership: Membership | None = None
+    watermark: Watermark[Completed] | None = None
+    queued: deque[QueuedRecord] = field(default_factory=deque)
+    at_work: dict[int, Attempt] = field(default_factory=dict)  # by offset
+    starts: StartCounts = field(default_factory=StartCounts)
     forgets_at: float = 0.0
 
     def begin(self, committed: Position | None) -> None:
-        """Reading begins at the committed position, whose note tells of crashes under earlier owners."""
+        """Reading begins at the committed position, whose metadata tells of crashes under earlier owners."""
         self.committed = committed
         self.watermark = Watermark(committed.offset if committed else None)
-        self.starts = parse_note(committed.note) if committed else {}
+        self.starts = StartCounts(committed.offset_metadata if committed else "")
 
-    def pending(self) -> "PendingCommit | None":
+    @property
+    def uncommitted(self) -> int:
+        """Records that were handed out and whose outcome is not committed."""
+        return self.watermark.in_flight - len(self.queued) if self.watermark else 0
+
+    def pending_commit(self, *, max_outcomes: int, now_s: float) -> PendingCommit | None:
         """What is to be published and committed now; None for nothing."""
         if not self.is_open or self.watermark is None or self.membership is None:
             return None
-        ready = self.watermark.publishable(MAX_PENDING_OUTCOMES)
-        position = Position(offset=ready.offset, note=format_note(self.starts, ready.offset))
-        if position == (self.committed or Position(offset=0)) or self._can_wait(position):
+        ready = self.watermark.publishable(max_outcomes)
+        position = Position(offset=ready.offset, offset_metadata=self.starts.offset_metadata(ready.offset))
+        if position == (self.committed or Position(offset=0)) or self._can_wait(position, now_s):
             return None
-        # The oldest membership of the batch: if the partition was away in between, the broker refuses it.
-        membership = ready.outcomes[0].attempt.membership if ready.outcomes else self.membership
-        assert membership
         commit = Commit(
             partition=self.partition,
             position=position,
-            membership=membership,
-            messages=tuple(message_of(settled.outcome) for settled in ready.outcomes),
+            # The oldest membership of the batch: if the partition was away in between, the broker refuses it.
+            membership=ready.outcomes[0].attempt.membership if ready.outcomes else self.membership,
+            messages=tuple(message_of(completed.outcome) for completed in ready.outcomes),
         )
-        return PendingCommit(self, commit, ready.outcomes)
+        return PendingCommit(assignment=self, commit=commit, completed=ready.outcomes)
 
-    @property
-    def unpublished(self) -> int:
-        """Records that were handed out and whose outcome is not committed."""
-        return self.watermark.in_flight - len(self.waiting) if self.watermark else 0
-
-    def _can_wait(self, position: Position) -> bool:
+    def _can_wait(self, position: Position, now_s: float) -> bool:
         """Whether that would only forget starts, for which there is time."""
-        if self.committed is None or position.offset != self.committed.offset or time.monotonic() >= self.forgets_at:
+        if self.committed is None or position.offset != self.committed.offset or now_s >= self.forgets_at:
             return False
-        known = parse_note(self.committed.note)
-        return all(n <= known.get(offset, 0) for offset, n in self.starts.items())
+        return self.starts.only_forgets(self.committed.offset_metadata)
 
-    def confirm(self, pending: "PendingCommit") -> None:
-        """What was offered is published and committed."""
+    def confirm(self, position: Position) -> None:
+        """Everything before this position is published and committed."""
         assert self.watermark
-        position = pending.commit.position
         self.watermark.published(position.offset)
         self.committed = position
-        self.starts = {offset: n for offset, n in self.starts.items() if offset >= position.offset}
-
-
-@dataclass(frozen=True, slots=True)
-class PendingCommit:
-    """What an assignment has to publish, and whose outcomes that are."""
-
-    assignment: Assignment
-    commit: Commit
-    settled: tuple[Completed, ...]
+        self.starts.forget_before(position.offset)
 
 
 def message_of(outcome: Outcome) -> Message:
+    """The message that an outcome is published as."""
     match outcome:
         case Done():
             return outcome.result
@@ -114,17 +131,3 @@ def message_of(outcome: Outcome) -> Message:
             return outcome.message
         case DeadLettered():
             return outcome.letter
-
-
-def format_note(starts: dict[int, int], from_offset: int) -> str:
-    """The note that is committed beside an offset; empty where there is nothing to tell."""
-    told = {str(offset): n for offset, n in sorted(starts.items()) if n > 0 and offset >= from_offset}
-    return json.dumps({"starts": told}) if told else ""
-
-
-def parse_note(note: str) -> dict[int, int]:
-    """Starts by offset; a note that is not ours tells nothing."""
-    try:
-        return {int(offset): int(n) for offset, n in json.loads(note)["starts"].items()}
-    except (ValueError, KeyError, TypeError, AttributeError, OverflowError, RecursionError):
-        return {}

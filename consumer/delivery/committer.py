@@ -8,23 +8,30 @@ import structlog
 from consumer.core.errors import BrokerUnavailable, OwnershipLost, ProducerFenced
 from consumer.core.ports import Outbox, Source
 from consumer.delivery.assignment import PendingCommit
-from consumer.delivery.dispatcher import Dispatcher
+from consumer.delivery.commit_queue import CommitQueue
 
 _IDLE_S = 0.2
-_RETRY_S = 0.5
+RETRY_S = 0.5
 
 
 class Committer:
     """Moves pending commits into Kafka.
 
-    on_published: told of each pending after its transaction is committed.
+    on_committed: told of each after its transaction is committed.
+    retry_s: how long it waits before it asks a broker again that is away.
     """
 
     def __init__(
-        self, dispatcher: Dispatcher, outbox: Outbox, source: Source, on_published: Callable[[PendingCommit], None]
+        self,
+        queue: CommitQueue,
+        outbox: Outbox,
+        source: Source,
+        on_committed: Callable[[PendingCommit], None],
+        *,
+        retry_s: float = RETRY_S,
     ) -> None:
-        self._dispatcher, self._outbox, self._source = dispatcher, outbox, source
-        self._on_published = on_published
+        self._queue, self._outbox, self._source = queue, outbox, source
+        self._on_committed, self._retry_s = on_committed, retry_s
         self._stopped = threading.Event()
         self._turns = 0
         self._away = ""
@@ -34,8 +41,8 @@ class Committer:
         """Publish until stopped."""
         while not self._stopped.is_set():
             self._turns += 1
-            if pending_commits := self._dispatcher.pending_commits(_IDLE_S):
-                self.publish(pending_commits)
+            if pending := self._queue.pending(_IDLE_S):
+                self.publish(pending)
             else:
                 self._away = ""  # what could not be published is another replica's by now
 
@@ -49,49 +56,46 @@ class Committer:
         return self._outbox.waits_for or self._away
 
     def stop(self) -> None:
+        """Publish nothing more after the transaction at hand."""
         self._stopped.set()
 
-    def publish(self, pending_commits: Sequence[PendingCommit]) -> None:
-        """Publish what can be; what can't be now is offered again by the dispatcher."""
+    def publish(self, pending: Sequence[PendingCommit]) -> None:
+        """Publish what can be; what can't be now stays in the queue."""
         try:
-            self._outbox.publish([pending.commit for pending in pending_commits])
+            self._outbox.publish([each.commit for each in pending])
             self._away = ""
         except OwnershipLost as lost:
-            if len(pending_commits) > 1:  # one of them spoils the transaction for all
-                for pending in pending_commits:
-                    self.publish([pending])
+            if len(pending) > 1:  # one of them spoils the transaction for all
+                for each in pending:
+                    self.publish([each])
                 return
-            self._log.warning("publish.refused", partition=pending_commits[0].assignment.partition, reason=str(lost))
-            self._dispatcher.refuse(pending_commits[0])
+            self._log.warning("publish.refused", partition=pending[0].commit.partition, reason=str(lost))
+            self._queue.refuse(pending[0])
         except BrokerUnavailable as away:
             self._away = str(away)
             self._log.warning("publish.delayed", reason=str(away))
-            self._stopped.wait(_RETRY_S)
+            self._stopped.wait(self._retry_s)
         except ProducerFenced as fenced:
             self._log.warning("publish.fenced", reason=str(fenced))
-            self._confirm(self._committed_after_all(pending_commits))
+            self._confirm(self._committed_after_all(pending))
         else:
-            self._confirm(pending_commits)
+            self._confirm(pending)
 
-    def _committed_after_all(self, pending_commits: Sequence[PendingCommit]) -> list[PendingCommit]:
+    def _committed_after_all(self, pending: Sequence[PendingCommit]) -> Sequence[PendingCommit]:
         """Those whose transaction went through although nobody told us."""
         while not self._stopped.is_set():
             self._turns += 1
             try:
-                positions = self._source.committed([pending.assignment.partition for pending in pending_commits])
+                positions = self._source.committed([each.commit.partition for each in pending])
             except BrokerUnavailable as away:
                 self._away = str(away)
-                self._stopped.wait(_RETRY_S)
+                self._stopped.wait(self._retry_s)
                 continue
             self._away = ""
-            return [
-                pending
-                for pending in pending_commits
-                if positions[pending.assignment.partition] == pending.commit.position
-            ]
+            return [each for each in pending if positions[each.commit.partition] == each.commit.position]
         return []
 
-    def _confirm(self, pending_commits: Sequence[PendingCommit]) -> None:
-        for pending in pending_commits:
-            self._dispatcher.confirm(pending)
-            self._on_published(pending)
+    def _confirm(self, pending: Sequence[PendingCommit]) -> None:
+        for each in pending:
+            self._queue.confirm(each)
+            self._on_committed(each)

@@ -1,63 +1,83 @@
 """The poll loop: reads records, follows rebalances, pauses and resumes. It never waits for work."""
 
-import time
 from collections.abc import Collection, Sequence
-from datetime import UTC, datetime, timedelta
+from dataclasses import dataclass
+from datetime import timedelta
 
 import structlog
 
 from consumer.core.errors import BrokerUnavailable
 from consumer.core.model import Record, TopicPartition
 from consumer.core.ports import EndOfPartition, Position, Source
+from consumer.delivery.assignments import Assignments
 from consumer.delivery.dispatcher import Dispatcher
 from consumer.delivery.retry_headers import RetryState, parse
 
 POLL_S = 0.1
-# Records a partition that may wait here. Pausing costs up to half a second of fetching, so not for every record.
-PAUSE_ABOVE, RESUME_BELOW = 32, 8
-# A member that was assigned nothing for so long gets nothing: it stands by.
-SETTLED_S = 10.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Subscription:
+    """What is read: requests, and the topics of their retries.
+
+    max_retry_delay_s: no retry is due later than so long after it was written, whatever its header says.
+    """
+
+    topics: Sequence[str]
+    retry_topics: Collection[str]
+    max_retry_delay_s: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PollPolicy:
+    """revoke_grace_s: what is nearly done when its partition moves may still be published; others wait no longer.
+    standby_after_s: a member that was assigned nothing for so long gets nothing: it stands by.
+    pause_above, resume_below: records of a partition that may wait for their turn. Pausing costs up to half a second of
+    fetching, so not for every record.
+    """
+
+    revoke_grace_s: float = 1.0
+    standby_after_s: float = 10.0
+    pause_above: int = 32
+    resume_below: int = 8
 
 
 class PollLoop:
-    """Implements ports.Assignments. One thread calls `run`; `stop` may be called from any."""
+    """Implements ports.RebalanceListener. One thread calls `run`; `stop` may be called from any."""
 
     def __init__(
         self,
         source: Source,
+        assignments: Assignments,
         dispatcher: Dispatcher,
-        *,
-        topics: Sequence[str],
-        retry_topics: Collection[str],
-        max_retry_delay_s: float,
-        revoke_grace_s: float,
+        subscription: Subscription,
+        policy: PollPolicy,
     ) -> None:
-        self._source, self._dispatcher = source, dispatcher
-        self._topics = topics
-        self._retry_topics = frozenset(retry_topics)
-        self._max_retry_delay = timedelta(seconds=max_retry_delay_s)
-        self._revoke_grace_s = revoke_grace_s
+        self._source, self._assignments, self._dispatcher = source, assignments, dispatcher
+        self._subscription, self._policy = subscription, policy
+        self._retry_topics = frozenset(subscription.retry_topics)
+        self._clock = assignments.clock
         self._paused: set[TopicPartition] = set()
         self._refused: set[TopicPartition] = set()
-        self._ends_at: float | None = None
+        self._ends_at: float | None = None  # None: nobody has stopped it
         self._log = structlog.get_logger()
-        self.last_poll = time.monotonic()
+        self.last_poll = self._clock.monotonic()
         self._member_since = float("inf")
         self.rebalances = 0
         self.has_joined = False
 
     def run(self) -> None:
         """Poll until stopped, and then as long as what is at work may take. Raises Fatal."""
-        self._source.subscribe([*self._topics, *sorted(self._retry_topics)], self)
+        self._source.subscribe([*self._subscription.topics, *sorted(self._retry_topics)], self)
         while self._ends_at is None:
             self.step()
-        self._dispatcher.stop_dispatching()
-        while time.monotonic() < self._ends_at and not self._dispatcher.is_quiet():
+        self._dispatcher.stop()
+        while self._clock.monotonic() < self._ends_at and not self._dispatcher.is_quiet():
             self.step()
 
     def stop(self, grace_s: float) -> None:
         """Begin nothing more; what is at work may take grace_s. Of several calls the earliest end counts."""
-        ends_at = time.monotonic() + grace_s
+        ends_at = self._clock.monotonic() + grace_s
         self._ends_at = ends_at if self._ends_at is None else min(ends_at, self._ends_at)
 
     def leave(self) -> None:
@@ -67,7 +87,7 @@ class PollLoop:
     def step(self, timeout_s: float = POLL_S) -> None:
         """One poll and what follows from it."""
         event = self._source.poll(timeout_s)
-        self.last_poll = time.monotonic()
+        self.last_poll = self._clock.monotonic()
         if not self.has_joined:
             self._look_for_membership()
         match event:
@@ -77,7 +97,7 @@ class PollLoop:
                 self._dispatcher.reach(event)
             case _:
                 pass
-        self._refused.update(self._dispatcher.take_refused())
+        self._refused.update(self._assignments.take_refused())
         for partition in list(self._refused):
             if not self._read_again(partition):
                 break  # each question takes seconds while the broker is away, and polling must go on
@@ -89,7 +109,7 @@ class PollLoop:
             self._member_since = float("inf")
         elif self._member_since == float("inf"):
             self._member_since = self.last_poll
-        self.has_joined = self.last_poll - self._member_since >= SETTLED_S
+        self.has_joined = self.last_poll - self._member_since >= self._policy.standby_after_s
         if self.has_joined:
             self._stand_by()
 
@@ -99,16 +119,18 @@ class PollLoop:
 
     def _redelivery(self, record: Record) -> RetryState:
         """What the record has been through; due at most the longest delay after it was written."""
-        now = datetime.now(UTC)
+        now = self._clock.now()
         written = min(record.timestamp or now, now)
-        return parse(record, is_redelivery=record.topic in self._retry_topics).due_by(written + self._max_retry_delay)
+        return parse(record, is_redelivery=record.topic in self._retry_topics).due_by(
+            written + timedelta(seconds=self._subscription.max_retry_delay_s)
+        )
 
     def _has_begun(self, partition: TopicPartition, offset: int) -> bool:
         """Learn where the partition stands, at its first event. False, and that event again, where that fails."""
         try:
-            if self._dispatcher.needs_position(partition):
-                self._dispatcher.begin(partition, self._source.committed([partition])[partition])
-            position = self._dispatcher.position(partition)
+            if self._assignments.needs_position(partition):
+                self._assignments.begin(partition, self._source.committed([partition])[partition])
+            position = self._assignments.position(partition)
             if offset < position and self._source.end(partition) < position:
                 self._begin_anew(partition, position, offset)
             return True
@@ -123,9 +145,9 @@ class PollLoop:
         Records below the position alone prove nothing: a resume or a refused commit may bring them once more.
         """
         self._log.warning("partition.log_was_replaced", partition=partition, position=position, begins_at=offset)
-        self._dispatcher.close([partition], "log was replaced")
-        self._dispatcher.open([partition])
-        self._dispatcher.begin(partition, Position(offset=offset))
+        self._assignments.close([partition], "log was replaced")
+        self._assignments.open([partition])
+        self._assignments.begin(partition, Position(offset=offset))
 
     def _read_again(self, partition: TopicPartition) -> bool:
         """Its commit was refused. If it is ours nevertheless, begin anew at what is committed. False: not yet."""
@@ -135,7 +157,7 @@ class PollLoop:
             return False
         self._refused.discard(partition)
         if self._source.rewind(partition, committed.offset if committed else None):
-            self._dispatcher.open([partition])
+            self._assignments.open([partition])
         return True
 
     def _balance(self) -> None:
@@ -144,9 +166,9 @@ class PollLoop:
         Unlike in Java, a pause outlives the assignment, so a partition that comes back is resumed here too; one that
         is not paused must not be: that may rewind it (librdkafka #4637).
         """
-        waiting = self._dispatcher.waiting()
-        full = [p for p, count in waiting.items() if count > PAUSE_ABOVE and p not in self._paused]
-        roomy = [p for p, count in waiting.items() if count < RESUME_BELOW and p in self._paused]
+        queued = self._dispatcher.queued()
+        full = [p for p, count in queued.items() if count > self._policy.pause_above and p not in self._paused]
+        roomy = [p for p, count in queued.items() if count < self._policy.resume_below and p in self._paused]
         if full:
             self._source.pause(full)
             self._paused.update(full)
@@ -154,7 +176,7 @@ class PollLoop:
             self._source.resume(roomy)
             self._paused.difference_update(roomy)
 
-    # --- ports.Assignments ---
+    # --- ports.RebalanceListener ---
 
     def assigned(self, partitions: Sequence[TopicPartition]) -> None:
         self._log.info("partitions.assigned", partitions=[f"{t}[{p}]" for t, p in partitions])
@@ -162,12 +184,12 @@ class PollLoop:
             self._stand_by()
         self.has_joined = True
         self.rebalances += 1
-        self._dispatcher.open(partitions)
+        self._assignments.open(partitions)
 
     def revoked(self, partitions: Sequence[TopicPartition]) -> None:
         self._log.info("partitions.revoked", partitions=[f"{t}[{p}]" for t, p in partitions])
-        grace_s = self._revoke_grace_s if self._ends_at is None else 0.0
-        self._dispatcher.drain(partitions, grace_s, "partition revoked")
+        grace_s = self._policy.revoke_grace_s if self._ends_at is None else 0.0
+        self._assignments.drain(partitions, grace_s, "partition revoked")
         self._let_go(partitions, "partition revoked")
 
     def lost(self, partitions: Sequence[TopicPartition]) -> None:
@@ -176,5 +198,5 @@ class PollLoop:
 
     def _let_go(self, partitions: Sequence[TopicPartition], reason: str) -> None:
         self.rebalances += 1
-        self._dispatcher.close(partitions, reason)
+        self._assignments.close(partitions, reason)
         self._refused.difference_update(partitions)

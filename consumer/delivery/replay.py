@@ -5,8 +5,7 @@ from dataclasses import dataclass
 
 from consumer.core.errors import Code, Rejected
 from consumer.core.events import DeadLetter
-from consumer.core.model import Headers, Message
-from consumer.delivery.retry_headers import PREFIX
+from consumer.core.model import OUR_HEADER_PREFIX, Headers, Message
 
 # Not one of the headers that the retry topics drop: it has to survive the next dead letter.
 REPLAYS = "separation-replays"
@@ -41,7 +40,9 @@ def replayed(letter: DeadLetter, topics: Collection[str]) -> Message:
     if letter.original_value is None:
         raise Rejected(Code.REQUEST_INVALID, "the letter holds no record: that was empty, or too large for it")
     came_with: Headers = tuple((header.key, header.value) for header in letter.original_headers)
-    kept = tuple((name, value) for name, value in came_with if name != REPLAYS and not name.startswith(PREFIX))
+    kept = tuple(
+        (name, value) for name, value in came_with if name != REPLAYS and not name.startswith(OUR_HEADER_PREFIX)
+    )
     if sum(len(name) + len(value or b"") for name, value in kept) > _MAX_HEADER_BYTES:
         raise Rejected(Code.REQUEST_INVALID, "its headers are larger than what is sent back")
     count = min(replays(came_with) + 1, _MOST_TOLD)

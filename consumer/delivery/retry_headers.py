@@ -8,9 +8,8 @@ import re
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
-from consumer.core.model import Headers, Record
+from consumer.core.model import OUR_HEADER_PREFIX, Headers, Record
 
-PREFIX = "x-separation-"
 MAX_BYTES = 4096
 _HISTORY_ENTRIES, _ENTRY_CHARACTERS = 12, 200
 _TOPIC = re.compile(r"[A-Za-z0-9._-]{1,249}")
@@ -47,7 +46,7 @@ class RetryState:
 def parse(record: Record, *, is_redelivery: bool) -> RetryState:
     """What the record's headers say, if it comes from a retry topic; elsewhere they would be a stranger's."""
     first = RetryState(topic=record.topic, partition=record.partition, offset=record.offset, timestamp=record.timestamp)
-    raw = next((value for name, value in record.headers if name == f"{PREFIX}redelivery" and value), None)
+    raw = next((value for name, value in record.headers if name == f"{OUR_HEADER_PREFIX}redelivery" and value), None)
     if not is_redelivery or raw is None or len(raw) > MAX_BYTES:
         return first
     try:
@@ -67,14 +66,14 @@ def parse(record: Record, *, is_redelivery: bool) -> RetryState:
 
 def senders_headers(record: Record) -> Headers:
     """The headers that the record came with at first."""
-    return tuple((name, value) for name, value in record.headers if not name.startswith(PREFIX))
+    return tuple((name, value) for name, value in record.headers if not name.startswith(OUR_HEADER_PREFIX))
 
 
 def headers(record: Record, retry_state: RetryState) -> Headers:
     """The sender's headers, and one of ours."""
     while len(ours := _encode(retry_state)) > MAX_BYTES and len(retry_state.history) > 1:
         retry_state = replace(retry_state, history=(retry_state.history[0], *retry_state.history[2:]))
-    return (*senders_headers(record), (f"{PREFIX}redelivery", ours))
+    return (*senders_headers(record), (f"{OUR_HEADER_PREFIX}redelivery", ours))
 
 
 def _encode(retry_state: RetryState) -> bytes:

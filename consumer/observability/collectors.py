@@ -5,13 +5,16 @@ import shutil
 import threading
 import time
 from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
 
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 
-from consumer.app.replica import Replica
-from consumer.core.ports import Traffic
+from consumer.core.model import Usage
+from consumer.core.ports import SeparatorStatus, Traffic
+from consumer.observability import metric_table as table
 from consumer.observability.lag import Backlog, desired_replicas
-from consumer.observability.process_usage import Usage, own_usage
+from consumer.observability.metric_table import MetricSpec
+from consumer.observability.process_usage import own_usage
 from consumer.observability.throughput import Throughput
 
 
@@ -33,57 +36,46 @@ class Spent:
 
 
 class ReplicaCollector:
-    """What this replica's parts are at, and what it uses."""
+    """What this replica's parts are at, and what it uses.
 
-    def __init__(self, replica: Replica, traffic: Callable[[], Traffic]) -> None:
-        self._replica, self._traffic = replica, traffic
+    in_flight: records at work. rebalances: how often the assigned partitions changed. scratch_folder: any folder on the
+    disk where tracks lie while they are worked on; it may not be there yet.
+    """
+
+    def __init__(
+        self,
+        *,
+        in_flight: Callable[[], int],
+        rebalances: Callable[[], int],
+        separators: Callable[[], Sequence[SeparatorStatus]],
+        scratch_folder: Path,
+        traffic: Callable[[], Traffic],
+    ) -> None:
+        self._in_flight, self._rebalances, self._separators = in_flight, rebalances, separators
+        self._scratch_folder, self._traffic = scratch_folder, traffic
         self._spent = {"consumer": Spent(), "separator": Spent(), "ffmpeg": Spent()}
 
     def collect(self) -> Iterable[Metric]:
-        replica = self._replica
-        yield GaugeMetricFamily(
-            "separation_in_flight", "Records at work in this replica", value=replica.dispatcher.in_flight()
-        )
-        yield CounterMetricFamily(
-            "separation_rebalances", "Changes of the assigned partitions", value=replica.loop.rebalances
-        )
-        yield CounterMetricFamily(
-            "separation_separator_restarts",
-            "Separator processes started again",
-            value=sum(s.status.restarts for s in replica.separators),
-        )
-        free = GaugeMetricFamily(
-            "separation_scratch_free_bytes", "Free space where tracks lie while they are worked on"
-        )
+        statuses = self._separators()
+        yield _gauge(table.IN_FLIGHT, self._in_flight())
+        yield _counter(table.REBALANCES, self._rebalances())
+        yield _counter(table.SEPARATOR_RESTARTS, sum(status.restarts for status in statuses))
+        free = _gauge(table.SCRATCH_FREE)
         with contextlib.suppress(OSError):  # it may not be there yet
-            free.add_metric([], shutil.disk_usage(replica.scratch.folder.parent).free)
+            free.add_metric([], shutil.disk_usage(self._scratch_folder).free)
         yield free
-        yield from self._usage()
+        yield from self._usage(statuses)
         traffic = self._traffic()
-        yield CounterMetricFamily(
-            "separation_kafka_received_bytes",
-            "Bytes from the brokers, group traffic included",
-            value=traffic.received_bytes,
-        )
-        yield CounterMetricFamily("separation_kafka_sent_bytes", "Bytes to the brokers", value=traffic.sent_bytes)
-        yield GaugeMetricFamily(
-            "separation_kafka_round_trip_seconds",
-            "Mean time that the slowest broker took to answer, fetches that wait included",
-            value=traffic.round_trip_s,
-        )
+        yield _counter(table.KAFKA_RECEIVED, traffic.received_bytes)
+        yield _counter(table.KAFKA_SENT, traffic.sent_bytes)
+        yield _gauge(table.KAFKA_ROUND_TRIP, traffic.round_trip_s)
 
-    def _usage(self) -> Iterable[Metric]:
-        cpu = CounterMetricFamily(
-            "separation_process_cpu_seconds",
-            "Processor time, by process: consumer, separator, ffmpeg",
-            labels=["process"],
-        )
-        memory = GaugeMetricFamily("separation_process_memory_bytes", "Resident memory, by process", labels=["process"])
-        statuses = [separator.status for separator in self._replica.separators]
+    def _usage(self, statuses: Sequence[SeparatorStatus]) -> Iterable[Metric]:
+        cpu, memory = _counter(table.PROCESS_CPU), _gauge(table.PROCESS_MEMORY)
         used = {
             "consumer": [own_usage()],
-            "separator": [s.own for s in statuses],
-            "ffmpeg": [s.ffmpeg for s in statuses],
+            "separator": [status.own for status in statuses],
+            "ffmpeg": [status.ffmpeg for status in statuses],
         }
         for process, usages in used.items():
             cpu.add_metric([process], self._spent[process].total_s(usages))
@@ -96,6 +88,7 @@ class GroupLagCollector:
     """The whole group's lag, as each replica tells it: in PromQL take `max by (topic, partition)` before any sum.
 
     Where the figures can't be had, the series vanish: an old figure would keep a scaler from acting, or make it act.
+    clock: seconds since the epoch.
     """
 
     def __init__(
@@ -106,28 +99,16 @@ class GroupLagCollector:
         requests_topic: str,
         target_wait_s: float,
         separators: int,
+        clock: Callable[[], float] = time.time,
     ) -> None:
-        self._backlog, self._speed = backlog, speed
+        self._backlog, self._speed, self._clock = backlog, speed, clock
         self._requests_topic, self._target_wait_s, self._separators = requests_topic, target_wait_s, separators
 
     def collect(self) -> Iterable[Metric]:
-        labels = ["topic", "partition"]
-        messages = GaugeMetricFamily(
-            "separation_lag_messages",
-            "Records of the group without an outcome, whoever owns the partition",
-            labels=labels,
-        )
-        seconds = GaugeMetricFamily(
-            "separation_lag_seconds", "Age of the oldest record without an outcome", labels=labels
-        )
-        work = GaugeMetricFamily(
-            "separation_backlog_work_seconds", "Time that one separator would need for all records without an outcome"
-        )
-        desired = GaugeMetricFamily(
-            "separation_desired_replicas", "Replicas that would do this work within TARGET_WAIT_S"
-        )
+        messages, seconds = _gauge(table.LAG_MESSAGES), _gauge(table.LAG_SECONDS)
+        work, desired = _gauge(table.BACKLOG_WORK), _gauge(table.DESIRED_REPLICAS)
         if backlog := self._backlog():
-            now_s = time.time()
+            now_s = self._clock()
             for lag in backlog.lags:
                 where = [lag.partition.topic, str(lag.partition.partition)]
                 messages.add_metric(where, lag.messages)
@@ -143,3 +124,13 @@ class GroupLagCollector:
             )
             desired.add_metric([], wanted)
         return messages, seconds, work, desired
+
+
+def _gauge(spec: MetricSpec, value: float | None = None) -> GaugeMetricFamily:
+    """Its family, with its one value where it has no labels and there is one."""
+    return GaugeMetricFamily(spec.family, spec.meaning, value, spec.labels if value is None else None)
+
+
+def _counter(spec: MetricSpec, value: float | None = None) -> CounterMetricFamily:
+    """As _gauge."""
+    return CounterMetricFamily(spec.family, spec.meaning, value, spec.labels if value is None else None)

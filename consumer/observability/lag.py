@@ -7,16 +7,15 @@ because between records there may be transaction markers.
 import math
 import time
 from collections import defaultdict, deque
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Protocol
 
 from consumer.core.catalog import MODELS
 from consumer.core.errors import Rejected, Transient
 from consumer.core.model import TopicPartition
 from consumer.core.ports import Codec
 
-# What is read ahead of a partition; beyond either, records are estimated from offsets.
-KNOWN_RECORDS, KNOWN_BYTES = 2000, 16 << 20
 _REGISTRY_REST_S = 30.0
 _MAX_AUDIO_S = 1e6
 
@@ -60,11 +59,23 @@ class PartitionLag:
         return 0.0 if self.oldest_at_s is None else max(0.0, now_s - self.oldest_at_s)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReadAhead:
+    """How much of a partition is read and kept; beyond either, records are estimated from offsets."""
+
+    records: int = 2000
+    size_bytes: int = 16 << 20
+
+
+READ_AHEAD = ReadAhead()
+
+
 class UnfinishedLog:
     """One partition's unfinished records, each read once: all of them from `start` up to `read_to`."""
 
-    def __init__(self, start: int) -> None:
+    def __init__(self, start: int, read_ahead: ReadAhead = READ_AHEAD) -> None:
         self.start = self.read_to = start
+        self._most = read_ahead
         self._records: deque[PendingRecord] = deque()
         self._demand: defaultdict[str, Demand] = defaultdict(Demand)
         self._size_bytes = 0
@@ -92,11 +103,11 @@ class UnfinishedLog:
 
     @property
     def is_full(self) -> bool:
-        return len(self._records) >= KNOWN_RECORDS or self._size_bytes >= KNOWN_BYTES
+        return len(self._records) >= self._most.records or self._size_bytes >= self._most.size_bytes
 
     @property
     def is_roomy(self) -> bool:
-        return len(self._records) < KNOWN_RECORDS // 2 and self._size_bytes < KNOWN_BYTES // 2
+        return len(self._records) < self._most.records // 2 and self._size_bytes < self._most.size_bytes // 2
 
     def lag(self, partition: TopicPartition, end: int) -> PartitionLag:
         """As of now; `end` is where the partition ends, and only matters where not everything was read."""
@@ -139,22 +150,34 @@ class Backlog:
         return dict(total)
 
 
+class LagReader(Protocol):
+    """Reads the group's lag in the background."""
+
+    def start(self) -> None: ...
+
+    def stop(self) -> None: ...
+
+    def backlog(self) -> Backlog | None:
+        """The latest figures; None while they can't be had, or are not read yet."""
+        ...
+
+
 class RequestEstimator:
     """Tells a request's model and its seconds of audio: None where it does not say, 0 where it will be refused."""
 
-    def __init__(self, codec: Codec) -> None:
-        self._codec = codec
+    def __init__(self, codec: Codec, *, clock: Callable[[], float] = time.monotonic) -> None:
+        self._codec, self._clock = codec, clock
         self._rests_until = float("-inf")
 
     def __call__(self, value: bytes | None) -> tuple[str, float | None]:
-        if time.monotonic() < self._rests_until:
+        if self._clock() < self._rests_until:
             return "", None
         try:
             request = self._codec.decode_request(value)
         except Rejected:
             return "", 0.0
         except Transient:  # not to be waited for at each record: an estimate is not worth that
-            self._rests_until = time.monotonic() + _REGISTRY_REST_S
+            self._rests_until = self._clock() + _REGISTRY_REST_S
             return "", None
         if request.model not in MODELS or not 0 < (request.duration_s or 1) < _MAX_AUDIO_S:
             return "", 0.0

@@ -1,4 +1,4 @@
-"""Every metric, declared once. Seconds and bytes only; no label ever holds an id, a key or a stranger's words."""
+"""The metrics that are counted as things happen, in a registry of their own; what they mean stands in metric_table."""
 
 from collections.abc import Callable, Iterable
 
@@ -7,45 +7,31 @@ from prometheus_client.core import Metric
 from prometheus_client.registry import Collector
 
 from consumer.core.errors import Code
+from consumer.core.tracing import TraceContext
+from consumer.observability import metric_table as table
+from consumer.observability.metric_table import MetricSpec
 from consumer.observability.throughput import Throughput
-from consumer.observability.tracing import TraceContext
-
-_NAMESPACE = "separation"
-_STAGE_BUCKETS_S = (0.001, 0.005, 0.025, 0.1, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 120.0, 300.0, 900.0, 1800.0)
 
 
 class Metrics:
-    """The service's metrics, in a registry of their own."""
+    """One replica's metrics. Thread-safe."""
 
     def __init__(self) -> None:
         self.registry = CollectorRegistry()
         self.speed = Throughput()
-        self.build = Info("build", "What this replica is", registry=self.registry, namespace=_NAMESPACE)
-        self.jobs = Counter(
-            "jobs", "Records that got their outcome, by outcome (done, retried, dead_lettered) and dead-letter code",
-            ["outcome", "code"], registry=self.registry, namespace=_NAMESPACE,
-        )  # fmt: skip
+        self.build = Info(table.BUILD.family, table.BUILD.meaning, registry=self.registry)
+        self.jobs = self._counter(table.JOBS)
         self.stage_seconds = Histogram(
-            "stage_seconds",
-            "Time a record spent in a stage",
-            ["stage"],
-            buckets=_STAGE_BUCKETS_S,
+            table.STAGE_SECONDS.family,
+            table.STAGE_SECONDS.meaning,
+            table.STAGE_SECONDS.labels,
+            buckets=table.STAGE_SECONDS.buckets,
             registry=self.registry,
-            namespace=_NAMESPACE,
         )
-        self.audio_seconds = Counter(
-            "audio_seconds", "Audio that was separated", ["model"], registry=self.registry, namespace=_NAMESPACE
-        )
-        self.retries = Counter(
-            "retries",
-            "Steps tried again, in place or through a retry topic, and looks whether what they need is back",
-            ["stage"],
-            registry=self.registry,
-            namespace=_NAMESPACE,
-        )
-        self.dead_letters = Counter(
-            "dead_letters", "Dead letters published", ["code"], registry=self.registry, namespace=_NAMESPACE
-        )
+        self.audio_seconds = self._counter(table.AUDIO_SECONDS)
+        self.retries = self._counter(table.RETRIES)
+        self.outage_checks = self._counter(table.OUTAGE_CHECKS)
+        self.dead_letters = self._counter(table.DEAD_LETTERS)
         # From 0 on, so that the first one is an increase too.
         for code in Code:
             self.dead_letters.labels(code)
@@ -53,12 +39,14 @@ class Metrics:
         for outcome in ("done", "retried"):
             self.jobs.labels(outcome, "")
         self.realtime_factor = Gauge(
-            "realtime_factor",
-            "Seconds of audio separated a second of work, recently",
-            ["model"],
+            table.REALTIME_FACTOR.family,
+            table.REALTIME_FACTOR.meaning,
+            table.REALTIME_FACTOR.labels,
             registry=self.registry,
-            namespace=_NAMESPACE,
         )
+
+    def _counter(self, spec: MetricSpec) -> Counter:
+        return Counter(spec.family, spec.meaning, spec.labels, registry=self.registry)
 
     def passed(self, stage: str, seconds: float, trace: TraceContext | None) -> None:
         """A record spent that time in a stage; a trace that is kept stands beside it as its example."""

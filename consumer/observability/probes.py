@@ -1,72 +1,45 @@
-"""What can be seen of a replica from outside: its probes, and its outcomes as they are published."""
+"""What probes find out about a replica: whether it is stuck, can work, has begun; and what is worth knowing of it."""
 
 import time
-from collections.abc import Callable
-from typing import assert_never
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 
-import structlog
-
-from consumer.app.replica import Replica
 from consumer.core.errors import Rejected, Transient
-from consumer.core.model import DeadLettered, Done, Retry
-from consumer.delivery.assignment import PendingCommit
-from consumer.observability.http import Health
-from consumer.observability.metrics import Metrics
-from consumer.pipeline.retry import Check
+from consumer.core.limits import MAX_SILENCE_S
+from consumer.core.ports import Check, SeparatorStatus
+from consumer.observability.health import Health
 
-SILENCE_S = 40.0  # of the poll loop: rebalances and requests may take some of that, nothing takes all of it
 OVERDUE_S = 300.0  # of a job: stopping it takes a second or three, but what is being stored may be large
 _FRESH_S = 2.0
 
 
-class CommitObserver:
-    """Counts and logs outcomes once they are committed, and so each exactly once."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReplicaView:
+    """What probes look at, each asked for whenever a probe asks. Times are time.monotonic().
 
-    def __init__(self, metrics: Metrics) -> None:
-        self._metrics = metrics
-        self._log = structlog.get_logger()
+    state: what the replica is busy with instead of its work, "" while it works. has_begun: whether it ever worked.
+    last_poll: when Kafka was last polled. has_joined: whether the group took it in. overdue_s: how long the oldest job
+    has been at work beyond its time, 0 or less where none is. source_error, publish_trouble: what is wrong with Kafka
+    for reading and for publishing, "" if nothing is.
+    """
 
-    def __call__(self, pending: PendingCommit) -> None:
-        for settled in pending.settled:
-            record, outcome = settled.attempt.record, settled.outcome
-            log = self._log.bind(topic=record.topic, partition=record.partition, offset=record.offset)
-            if context := settled.attempt.trace.context:
-                log = log.bind(trace_id=context.trace_id)
-            settled.attempt.trace.published()
-            match outcome:
-                case Done():
-                    self._metrics.jobs.labels("done", "").inc()
-                    log.info("separation.published", deduplicated=outcome.deduplicated, request_id=_text(record.key))
-                case Retry():
-                    self._metrics.jobs.labels("retried", "").inc()
-                    self._metrics.retries.labels(outcome.stage).inc()
-                    log.warning("separation.retry_scheduled", stage=outcome.stage, to=outcome.message.topic)
-                case DeadLettered():
-                    self._metrics.jobs.labels("dead_lettered", outcome.code).inc()
-                    self._metrics.dead_letters.labels(outcome.code).inc()
-                    log.warning("separation.dead_lettered", code=outcome.code)
-                case _:
-                    assert_never(outcome)
-
-
-def _text(key: bytes | None) -> str | None:
-    return None if key is None else key[:64].decode("utf-8", "replace")
+    state: Callable[[], str]
+    has_begun: Callable[[], bool]
+    last_poll: Callable[[], float]
+    has_joined: Callable[[], bool]
+    overdue_s: Callable[[], float]
+    source_error: Callable[[], str]
+    publish_trouble: Callable[[], str]
+    separators: Callable[[], Sequence[SeparatorStatus]]
 
 
 class Probes:
-    """Looks at the parts of a replica whenever a probe asks."""
+    """Looks at a replica whenever a probe asks. dependencies: each thing outside that it needs, by name."""
 
     def __init__(
-        self,
-        replica: Replica,
-        *,
-        source_error: Callable[[], str],
-        check_store: Check,
-        check_registry: Check | None = None,
-        check_scanner: Check | None = None,
+        self, view: ReplicaView, dependencies: Mapping[str, Check], *, clock: Callable[[], float] = time.monotonic
     ) -> None:
-        self._replica = replica
-        self._source_error = source_error
+        self._view, self._clock = view, clock
         self.health = Health(
             live={
                 "poll_loop": self._poll_loop,
@@ -74,61 +47,61 @@ class Probes:
                 "oldest_job": self._oldest_job,
             },
             ready={
-                "replica": lambda: self._replica.state,
+                "replica": view.state,
                 "model": self._model,
                 "group": self._group,
-                "store": _Dependency(check_store),
-                **({"registry": _Dependency(check_registry)} if check_registry else {}),
-                **({"scanner": _Dependency(check_scanner)} if check_scanner else {}),
+                **{name: _Dependency(check, clock) for name, check in dependencies.items()},
             },
-            started={"replica": lambda: "" if replica.has_begun else replica.state},
+            started={"replica": lambda: "" if view.has_begun() else view.state()},
             notes={"sandbox": self._sandbox},
         )
 
     def _poll_loop(self) -> str:
-        silent_s = time.monotonic() - self._replica.loop.last_poll
-        is_polling = self._replica.state == ""
-        return f"silent for {silent_s:.0f} s" if is_polling and silent_s > SILENCE_S else ""
+        silent_s = self._clock() - self._view.last_poll()
+        is_polling = self._view.state() == ""
+        return f"silent for {silent_s:.0f} s" if is_polling and silent_s > MAX_SILENCE_S else ""
 
     def _heartbeat(self) -> str:
         """Of those that should be warm: one that died is started again by the next job."""
-        now, separators = time.monotonic(), self._replica.separators
-        silent_s = max((now - s.status.last_heartbeat for s in separators if s.status.ready), default=0.0)
-        return f"silent for {silent_s:.0f} s" if self._replica.state == "" and silent_s > SILENCE_S else ""
+        now, separators = self._clock(), self._view.separators()
+        silent_s = max((now - separator.last_heartbeat for separator in separators if separator.ready), default=0.0)
+        return f"silent for {silent_s:.0f} s" if self._view.state() == "" and silent_s > MAX_SILENCE_S else ""
 
     def _oldest_job(self) -> str:
         """One that does not stop although its time is over; waiting for a dependency that is away costs no time."""
-        overdue_s = self._replica.dispatcher.overdue_s()
+        overdue_s = self._view.overdue_s()
         return f"{overdue_s:.0f} s past MAX_JOB_S" if overdue_s > OVERDUE_S else ""
 
     def _model(self) -> str:
-        return "; ".join(s.status.reason or "not ready" for s in self._replica.separators if not s.status.ready)
+        separators = self._view.separators()
+        return "; ".join(separator.reason or "not ready" for separator in separators if not separator.ready)
 
     def _sandbox(self) -> str:
         """What holds the separators, which read strangers' bytes, in; where that is little it is said, not refused."""
-        return "; ".join(sorted({s.status.sandbox for s in self._replica.separators} - {""})) or "not known yet"
+        held = {separator.sandbox for separator in self._view.separators()}
+        return "; ".join(sorted(held - {""})) or "not known yet"
 
     def _group(self) -> str:
-        if trouble := self._source_error():
+        if trouble := self._view.source_error():
             return trouble
-        if trouble := self._replica.committer.trouble:
+        if trouble := self._view.publish_trouble():
             return f"outcomes can't be published: {trouble}"
-        return "" if self._replica.loop.has_joined else "no partitions were assigned yet"
+        return "" if self._view.has_joined() else "no partitions were assigned yet"
 
 
 class _Dependency:
     """Whether something outside answers; it is asked now and then, however often we are."""
 
-    def __init__(self, check: Check) -> None:
-        self._check = check
+    def __init__(self, check: Check, clock: Callable[[], float]) -> None:
+        self._check, self._clock = check, clock
         self._checked_at, self._reason = float("-inf"), ""
 
     def __call__(self) -> str:
-        if time.monotonic() - self._checked_at > _FRESH_S:
+        if self._clock() - self._checked_at > _FRESH_S:
             try:
                 self._check()
                 self._reason = ""
             except (Transient, Rejected) as error:
                 self._reason = str(error)
-            self._checked_at = time.monotonic()
+            self._checked_at = self._clock()
         return self._reason

@@ -1,58 +1,64 @@
-"""Processor time and memory of this process and of others, as Linux tells them."""
+"""Processor time and memory of this process and of others, by psutil."""
 
+import errno
 import os
-import resource
-from dataclasses import dataclass
+from collections.abc import Iterator
 from pathlib import Path
 
-_TICKS_A_SECOND = os.sysconf("SC_CLK_TCK")
-_PAGE_BYTES = os.sysconf("SC_PAGE_SIZE")
+import psutil
 
-
-@dataclass(frozen=True, slots=True)
-class Usage:
-    """Processor time since the start, memory now."""
-
-    cpu_s: float
-    memory_bytes: int
-
-
-NO_USAGE = Usage(0.0, 0)
+from consumer.core.model import Usage
 
 
 def own_usage() -> Usage:
-    spent = resource.getrusage(resource.RUSAGE_SELF)
-    return Usage(spent.ru_utime + spent.ru_stime, int(Path("/proc/self/statm").read_text().split()[1]) * _PAGE_BYTES)
+    """This process's own, without its children."""
+    return _own(psutil.Process())
 
 
 def usage_of(pid: int) -> tuple[Usage, Usage]:
-    """A process's, and that of all its children so far: those that it has waited for, and those that are at work.
+    """A process's own usage, and that of all its children so far: those it has waited for, and those at work.
 
-    Raises OSError where it has ended.
+    Raises ProcessLookupError where it has ended.
     """
-    while True:
-        own, waited_for_s = _told(pid)
-        children = _at_work(pid)
-        if _told(pid)[1] == waited_for_s:  # else a child ended meanwhile, and would count not at all or twice
-            return own, Usage(waited_for_s + children.cpu_s, children.memory_bytes)
+    try:
+        process = psutil.Process(pid)
+        while True:
+            waited_for_s = _waited_for_s(process)
+            children = _at_work(pid)
+            if _waited_for_s(process) == waited_for_s:  # else one ended meanwhile, and would count not at all or twice
+                return _own(process), Usage(waited_for_s + children.cpu_s, children.memory_bytes)
+    except psutil.NoSuchProcess as gone:
+        raise ProcessLookupError(errno.ESRCH, os.strerror(errno.ESRCH)) from gone
+
+
+def _own(process: psutil.Process) -> Usage:
+    spent = process.cpu_times()
+    return Usage(spent.user + spent.system, process.memory_info().rss)
+
+
+def _waited_for_s(process: psutil.Process) -> float:
+    """Processor time of those of its children that it has waited for."""
+    spent = process.cpu_times()
+    return float(spent.children_user + spent.children_system)
 
 
 def _at_work(pid: int) -> Usage:
     """That of its living children together."""
     cpu_s, memory_bytes = 0.0, 0
-    for listed in Path(f"/proc/{pid}/task").glob("*/children"):
+    for child in _children(pid):
         try:
-            for child in listed.read_text().split():
-                at_work, _ = _told(int(child))
-                cpu_s += at_work.cpu_s
-                memory_bytes += at_work.memory_bytes
-        except OSError:
+            usage = _own(psutil.Process(child))
+        except psutil.NoSuchProcess:
             continue  # it has ended meanwhile
+        cpu_s += usage.cpu_s
+        memory_bytes += usage.memory_bytes
     return Usage(cpu_s, memory_bytes)
 
 
-def _told(pid: int) -> tuple[Usage, float]:
-    """A process's usage, and the processor time of those of its children that it has waited for."""
-    fields = [int(field) for field in Path(f"/proc/{pid}/stat").read_text().rpartition(") ")[2].split()[1:]]
-    own_ticks, waited_for_ticks = sum(fields[10:12]), sum(fields[12:14])
-    return Usage(own_ticks / _TICKS_A_SECOND, fields[20] * _PAGE_BYTES), waited_for_ticks / _TICKS_A_SECOND
+def _children(pid: int) -> Iterator[int]:
+    """By the kernel's own list: psutil would look at every process of the machine, once a second and separator."""
+    for listed in Path(f"/proc/{pid}/task").glob("*/children"):
+        try:
+            yield from map(int, listed.read_text().split())
+        except OSError:
+            continue  # that thread has ended meanwhile

@@ -4,6 +4,7 @@ import threading
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from consumer.core.catalog import STEM_MODELS
 from consumer.observability.lag import Demand
 
 # Until something was measured: a song, and a small machine.
@@ -65,4 +66,5 @@ def _factor(model: str, measured: Mapping[str, float]) -> float:
 
 def _nets(model: str) -> int:
     """Networks of a model, of whatever name someone sent."""
-    return int(model[0]) if model[:1] in "245" and model else _ASSUMED_NETS
+    known = STEM_MODELS.get(model)
+    return known.stems if known else _ASSUMED_NETS

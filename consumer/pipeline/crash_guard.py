@@ -1,78 +1,68 @@
-"""Has a track separated. A record may kill its separator, or us: starts are counted where the count survives that."""
+"""Guards against records that kill what separates them: the separator, or the whole replica with it.
 
-import threading
+Each start of a separator over a record is counted where the count survives this replica, before the separator hears of
+the record. A crash leaves it counted, any other end takes it back; a record with too many is given up. One that has
+starts behind it is separated alone in its replica, so that others are not charged for its next crash.
+"""
+
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
-from datetime import UTC, datetime
-from typing import Any
+from typing import Protocol
 
-from consumer.core.cancellation import Cancellation
 from consumer.core.errors import Code, Rejected, WorkerCrashed
-from consumer.core.model import LocalTrack, Separation
-from consumer.core.ports import Separator
 from consumer.delivery.assignment import Attempt
-from consumer.delivery.dispatcher import Dispatcher
 from consumer.pipeline.fair_lock import FairLock
-from consumer.pipeline.progress import ProgressReporter
-from consumer.pipeline.stages.validate import deadline_exceeded
 
 MAX_STARTS = 3  # of a record that kills its separator, or its whole replica
 FORGET_WITHIN_S = 0.3  # small stems are stored by then, and a transaction is saved
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+class DurableCounter(Protocol):
+    """Counts starts by record, beyond the end of this process."""
+
+    def count(self, attempt: Attempt) -> int:
+        """Starts of this record that came to no end, here or elsewhere."""
+        ...
+
+    def increment(self, attempt: Attempt) -> None:
+        """One more; returns once it would survive us. Raises OwnershipLost, Cancelled; then nothing was counted."""
+        ...
+
+    def decrement(self, attempt: Attempt, *, within_s: float = 0.0) -> None:
+        """One fewer; to be made durable within so many seconds, together with the record's outcome if that comes."""
+        ...
+
+
 class CrashGuard:
-    dispatcher: Dispatcher
-    progress: ProgressReporter
-    max_job_s: float
-    fair_lock: FairLock = field(default_factory=FairLock)
+    """Thread-safe."""
 
-    def separate(self, attempt: Attempt, track: LocalTrack, separator: Separator, log: Any) -> Separation:
-        """Raises what the separator raises, OwnershipLost, and Rejected(WORKER_CRASHED) where it died too often."""
-        while True:
-            starts = self.dispatcher.starts(attempt)
-            if starts >= MAX_STARTS:
-                raise Rejected(Code.WORKER_CRASHED, f"the separator died over it {starts} times")
-            attempt.cancellation.stop_clock()  # until it begins; loading models and waiting are not the job's time
-            separator.prepare(attempt.cancellation)
-            # If it dies again, and we with it, nobody else's record shall be charged for that.
+    def __init__(self, counter: DurableCounter) -> None:
+        self._counter = counter
+        self.gate = FairLock()
+
+    def starts(self, attempt: Attempt) -> int:
+        """How often a separator began this record and died over it, here or elsewhere."""
+        return self._counter.count(attempt)
+
+    def check(self, attempt: Attempt) -> None:
+        """Raises Rejected(WORKER_CRASHED) if no further start is left."""
+        if (starts := self.starts(attempt)) >= MAX_STARTS:
+            raise Rejected(Code.WORKER_CRASHED, f"the separator died over it {starts} times")
+
+    @contextmanager
+    def start(self, attempt: Attempt) -> Iterator[None]:
+        """One start, as long as this lasts: of a record with earlier ones alone, of others side by side.
+
+        Counted before it begins. WorkerCrashed leaves it counted, everything else takes it back.
+        Raises OwnershipLost, Cancelled.
+        """
+        with self.gate.entered(attempt.cancellation, is_alone=self.starts(attempt) > 0):
+            self._counter.increment(attempt)
             try:
-                with self.fair_lock.entered(attempt.cancellation, is_alone=starts > 0):
-                    return self._start(attempt, track, separator)
-            except WorkerCrashed as crash:
-                log.warning("separator.crashed", reason=str(crash), starts=starts + 1)
-
-    def _start(self, attempt: Attempt, track: LocalTrack, separator: Separator) -> Separation:
-        """One start, which is counted first. A crash leaves it counted; any other end takes it back."""
-        cancel = attempt.cancellation
-        self.dispatcher.note_start(attempt)
-        cancel.start_clock(self.max_job_s)
-        try:
-            report = self.progress.reporter(track.job.request.request_id, attempt.retry_state.attempt)
-            with _until(track.job.request.deadline, cancel):
-                separation = separator.separate(track.job, track.path, cancel=cancel, on_progress=report)
-        except WorkerCrashed:
-            raise
-        except BaseException:
-            self.dispatcher.forget_start(attempt)
-            raise
-        self.dispatcher.forget_start(attempt, within_s=FORGET_WITHIN_S)
-        return separation
-
-
-@contextmanager
-def _until(deadline: datetime | None, cancel: Cancellation) -> Iterator[None]:
-    """What goes on within this is cancelled at the request's deadline."""
-    if deadline is None:
-        yield
-        return
-    left_s = (deadline - datetime.now(UTC)).total_seconds()
-    reason = ("deadline", deadline_exceeded(deadline))
-    timer = threading.Timer(min(left_s, threading.TIMEOUT_MAX), cancel.cancel, reason)
-    timer.daemon = True
-    timer.start()
-    try:
-        yield
-    finally:
-        timer.cancel()
+                yield
+            except WorkerCrashed:
+                raise
+            except BaseException:
+                self._counter.decrement(attempt)
+                raise
+            self._counter.decrement(attempt, within_s=FORGET_WITHIN_S)

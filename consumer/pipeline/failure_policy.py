@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import structlog
 
 from consumer.core.errors import UNEXPECTED, Cancelled, Code, Fatal, OwnershipLost, Rejected, Transient
-from consumer.core.model import DeadLettered, Outcome
+from consumer.core.model import Abandoned, DeadLettered, Outcome, Stage
 from consumer.delivery.assignment import Attempt
 from consumer.pipeline.stages.encode_outcome import EncodeOutcome
 
@@ -20,7 +20,7 @@ class Failure:
 
     error: BaseException
     attempt: Attempt
-    stage: str
+    stage: Stage
     request_id: str | None
     starts: int = 0
 
@@ -34,11 +34,11 @@ class FailurePolicy:
         self._lock = threading.Lock()
         self._log = structlog.get_logger()
 
-    def on(self, failure: Failure) -> Outcome | None:
-        """The record's outcome; None if it has none here. Raises Fatal, RegistryUnavailable."""
+    def on(self, failure: Failure) -> Outcome | Abandoned:
+        """The record's outcome, or that it has none here. Raises Fatal, RegistryUnavailable."""
         match failure.error:
             case Cancelled(rejection=None) | OwnershipLost():
-                return None
+                return Abandoned()
             case Cancelled(rejection=Rejected() as rejected) | (Rejected() as rejected):
                 return self._dead_letter(failure, rejected)
             case Transient() as error:
@@ -54,7 +54,7 @@ class FailurePolicy:
                 told = f"{type(error).__name__}: {error}"
                 return self._dead_letter(failure, Rejected(Code.SEPARATION_FAILED, told))
 
-    def note_success(self) -> None:
+    def record_success(self) -> None:
         """A job went through: the deployment is not what is wrong."""
         with self._lock:
             self._unexpected_in_a_row = 0

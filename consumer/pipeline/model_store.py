@@ -5,7 +5,6 @@ A source holds `checksum.json` (model -> sha256 of its archive) and `<model>.tar
 
 import contextlib
 import gzip
-import hashlib
 import json
 import shutil
 import tarfile
@@ -14,13 +13,14 @@ import threading
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Protocol
 
 import structlog
 
 from consumer.core.catalog import MODELS
+from consumer.core.checkpoints import checkpoint_files, unavailable, weights_sha256
+from consumer.core.digest import sha256_of
 from consumer.core.errors import ModelSourceUnavailable, Rejected
-from consumer.separator.models.spec import checkpoint_files, unavailable, weights_sha256
+from consumer.core.ports import ModelSource
 
 CHECKSUMS = "checksum.json"
 _FORGET_FAILURE_S = 60.0
@@ -29,16 +29,6 @@ _ABANDONED_S = 86400.0  # whoever fetches is done long before, or dead
 
 
 Prepare = Callable[[str, Path, str], None]
-
-
-class ModelSource(Protocol):
-    """A place that holds model archives."""
-
-    name: str
-
-    def fetch(self, file: str, path: Path) -> bool:
-        """Write a file to path; False where the source has no such file. Raises ModelSourceUnavailable."""
-        ...
 
 
 class ModelStore:
@@ -121,7 +111,7 @@ def _fetch(source: ModelSource, folder: Path, work: Path) -> None:
     if not source.fetch(CHECKSUMS, work / CHECKSUMS) or not source.fetch(f"{folder.name}.tar.gz", archive):
         raise unavailable(folder.name, "not in this source")
     wanted = _published_checksum(work / CHECKSUMS, folder.name)
-    if _sha256(archive) != wanted:
+    if sha256_of(archive) != wanted:
         raise unavailable(folder.name, "its archive does not have the published checksum")
     _extract(archive, work / "model")
     checkpoint_files(folder.name, work / "model")
@@ -139,11 +129,6 @@ def _published_checksum(path: Path, name: str) -> str:
     except (ValueError, KeyError, TypeError) as error:
         raise unavailable(name, f"no checksum in {CHECKSUMS}") from error
     return str(checksum)
-
-
-def _sha256(path: Path) -> str:
-    with path.open("rb") as stream:
-        return hashlib.file_digest(stream, "sha256").hexdigest()
 
 
 def _extract(archive: Path, folder: Path) -> None:

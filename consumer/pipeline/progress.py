@@ -3,20 +3,13 @@
 import time
 from collections.abc import Callable
 from datetime import UTC, datetime
-from typing import Protocol
 
 from consumer.core.errors import RegistryUnavailable
 from consumer.core.events import SeparationProgress
-from consumer.core.model import Message
-from consumer.core.ports import Codec, OnProgress
+from consumer.core.model import Message, Stage
+from consumer.core.ports import Codec, Notices, OnProgress
 
 INTERVAL_S = 1.0
-
-
-class Notices(Protocol):
-    """Where messages go that may be lost."""
-
-    def send(self, message: Message) -> None: ...
 
 
 class ProgressReporter:
@@ -36,7 +29,7 @@ class ProgressReporter:
             last = now
             event = SeparationProgress(
                 request_id=request_id,
-                stage="separate",
+                stage=Stage.SEPARATE,
                 segments_done=done,
                 segments_total=total,
                 attempt=attempt,

@@ -1,5 +1,6 @@
 """What the consumer and its separator process say to each other: JSON, one message a line, over the child's pipes."""
 
+from collections.abc import Callable
 from pathlib import Path
 
 import msgspec
@@ -81,6 +82,7 @@ class Alive(msgspec.Struct, frozen=True, tag=True):
 
 Command = Configure | Separate | Stop
 Reply = Confined | Loaded | Progress | Finished | Failed | Stopped | Alive
+Send = Callable[[Reply], None]
 
 
 def _from_text(kind: type, text: str) -> object:

@@ -50,6 +50,20 @@ class Reach:
     writes: tuple[Path, ...]
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Landlock:
+    """The kernel's Landlock, as it is unless a test wants another.
+
+    create_ruleset: the number of that system call. version: of the interface; None asks the kernel.
+    """
+
+    create_ruleset: int = _CREATE_RULESET
+    version: int | None = None
+
+
+_OF_THIS_KERNEL = Landlock()
+
+
 def reach_of_programs() -> tuple[Path, ...]:
     """What any program of the system needs to be started."""
     return tuple(map(Path, _SYSTEM))
@@ -69,22 +83,22 @@ def reach_of_models(model_path: Path) -> tuple[Path, ...]:
     return (model_path, *(path.resolve() for path in found if path.is_symlink()))
 
 
-def limit() -> str:
-    """Limits of this process and its children, beside those that each ffmpeg gets; returns their name."""
+def set_limits() -> str:
+    """Limit this process and its children, besides what each ffmpeg is limited to; returns what to report of it."""
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))  # a core file would hold someone's music
     return "limits"
 
 
-def confine(reach: Reach) -> str:
+def confine(reach: Reach, landlock: Landlock = _OF_THIS_KERNEL) -> str:
     """Confine this thread, and all that it starts; returns what holds, or why it does not, in a few words."""
     libc = _libc()
     try:
-        version = _version(libc)
+        version = _version(libc, landlock)
         kinds = (1 << max(count for since, count in _FILE_KINDS if version >= since)) - 1
         tcp = _BIND_AND_CONNECT_TCP if version >= _TCP_SINCE else 0
         scopes = _ABSTRACT_SOCKETS_AND_SIGNALS if version >= _SCOPES_SINCE else 0
         handled = struct.pack("=QQQ", kinds, tcp, scopes)
-        rules = _called(libc.syscall(_CREATE_RULESET, handled, ctypes.c_size_t(len(handled)), 0))
+        rules = _called(libc.syscall(landlock.create_ruleset, handled, ctypes.c_size_t(len(handled)), 0))
         try:
             _allow(libc, rules, reach.reads, _READ & kinds)
             _allow(libc, rules, (*reach.writes, _NULL), _WRITE & kinds)
@@ -98,11 +112,14 @@ def confine(reach: Reach) -> str:
     return "landlock" if tcp else "landlock (files only, for want of a newer kernel)"
 
 
-def start_confined(reach: Reach | None, start: Callable[[], T]) -> T:
-    """What `start` returns, called by a thread that is confined to this, and so is what it starts. None: as we are."""
+def start_confined(reach: Reach | None, start: Callable[[], T], landlock: Landlock = _OF_THIS_KERNEL) -> T:
+    """What `start` returns, called by a thread of its own that is confined to this, as all is that it starts.
+
+    None confines it no more than this thread is. Raises what `start` raises.
+    """
     if reach is None:
         return start()
-    with ThreadPoolExecutor(1, initializer=confine, initargs=(reach,)) as thread:
+    with ThreadPoolExecutor(1, initializer=confine, initargs=(reach, landlock)) as thread:
         return thread.submit(start).result()
 
 
@@ -113,8 +130,11 @@ def _libc() -> ctypes.CDLL:
     return libc
 
 
-def _version(libc: ctypes.CDLL) -> int:
-    return _called(libc.syscall(_CREATE_RULESET, None, ctypes.c_size_t(0), _ASK_VERSION))
+def _version(libc: ctypes.CDLL, landlock: Landlock) -> int:
+    """What the kernel has of Landlock. Raises OSError(ENOSYS or EOPNOTSUPP) where it has none."""
+    if landlock.version is not None:
+        return landlock.version
+    return _called(libc.syscall(landlock.create_ruleset, None, ctypes.c_size_t(0), _ASK_VERSION))
 
 
 def _allow(libc: ctypes.CDLL, rules: int, paths: Iterable[Path], access: int) -> None:

@@ -2,7 +2,6 @@
 
 import threading
 import time
-from collections.abc import Callable
 from contextlib import ExitStack, closing
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,11 +9,12 @@ from pathlib import Path
 from consumer.core.catalog import FORMATS
 from consumer.core.errors import Cancelled
 from consumer.core.model import Separation, StemFile
+from consumer.core.ports import OnProgress
 from consumer.separator.audio.decode import Decoder, too_long
-from consumer.separator.audio.encode import Encoder
+from consumer.separator.audio.encode import Encoder, Encoding
 from consumer.separator.audio.ffmpeg import FFmpeg
 from consumer.separator.audio.meter import Meter
-from consumer.separator.audio.tags import Cover, Tags, cover_of
+from consumer.separator.audio.tags import cover_of
 from consumer.separator.dsp.concurrency import Sink
 from consumer.separator.dsp.engine import separate
 from consumer.separator.dsp.spectral import Samples
@@ -23,13 +23,15 @@ from consumer.separator.runtimes.runtime import Network
 # Samples that are measured and encoded at a time: what is made of them on the way stays in a core's cache.
 _BLOCK_SAMPLES = 1 << 15
 
-# Called with the segments done and the segments expected, None where the file does not say how long it is.
-OnProgress = Callable[[int, int | None], None]
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TrackOrder:
-    """What to do with one file. Stems are written to `folder`/<stem>.<extension>."""
+    """What to do with one file.
+
+    path: the file. folder: where the stems are written, as <stem>.<extension of the format>. format, bitrate: as in
+    Encoding. start_s, duration_s: the span to separate, None for all. high_frequencies: zeros or average, above the
+    model's band; None for what the model's configuration says. max_audio_s: longer audio is refused.
+    """
 
     path: Path
     folder: Path
@@ -71,8 +73,12 @@ def separate_track(
         total = None if expected_s is None else -(-int(expected_s * spec.sample_rate_hz) // spec.segment_samples)
         tags = decoder.probe.tags
         cover = stack.enter_context(cover_of(ffmpeg, order.path, tags, order.folder))
+        encoding = Encoding(
+            format=order.format, rate_hz=spec.sample_rate_hz, bitrate=order.bitrate, tags=tags, cover=cover
+        )
+        extension = FORMATS[order.format].extension
         outputs = [
-            stack.enter_context(_Output(order, ffmpeg, name, spec.sample_rate_hz, tags=tags, cover=cover))
+            stack.enter_context(_StemOutput(ffmpeg, order.folder / f"{name}.{extension}", encoding))
             for name in spec.stems
         ]
         segments = stack.enter_context(
@@ -105,18 +111,13 @@ def _expected_s(order: TrackOrder, decoder: Decoder) -> float | None:
     return expected_s
 
 
-class _Output:
+class _StemOutput:
     """One stem on its way to a file: measured and encoded in a thread of its own, so that encoders run side by side."""
 
-    def __init__(
-        self, order: TrackOrder, ffmpeg: FFmpeg, name: str, rate_hz: int, *, tags: Tags, cover: Cover | None
-    ) -> None:
-        self._name, self._rate_hz = name, rate_hz
-        self._path = order.folder / f"{name}.{FORMATS[order.format].extension}"
-        self._meter = Meter(rate_hz)
-        self._encoder = Encoder(
-            ffmpeg, self._path, rate_hz=rate_hz, format=order.format, bitrate=order.bitrate, tags=tags, cover=cover
-        )
+    def __init__(self, ffmpeg: FFmpeg, path: Path, encoding: Encoding) -> None:
+        self._path, self._rate_hz = path, encoding.rate_hz
+        self._meter = Meter(encoding.rate_hz)
+        self._encoder = Encoder(ffmpeg, path, encoding)
         self._sink = Sink(self._take)
 
     def _take(self, samples: Samples) -> None:
@@ -132,7 +133,7 @@ class _Output:
         self._sink.finish()
         self._encoder.finish()
         return StemFile(
-            name=self._name,
+            name=self._path.stem,
             path=self._path,
             duration_s=self._meter.samples / self._rate_hz,
             peak=self._meter.peak,
@@ -141,7 +142,7 @@ class _Output:
             overview=self._meter.overview,
         )
 
-    def __enter__(self) -> "_Output":
+    def __enter__(self) -> "_StemOutput":
         return self
 
     def __exit__(self, kind: object, *rest: object) -> None:

@@ -10,7 +10,7 @@ from consumer.settings.kafka import KafkaSettings, variable_of
 from consumer.settings.scanner import ScannerSettings
 from consumer.settings.separator import SeparatorSettings
 from consumer.settings.service import ServiceSettings
-from consumer.settings.store import StoreSettings
+from consumer.settings.store import MinioSettings, ObjectStoreSettings
 from consumer.settings.telemetry import LogSettings, TracingSettings
 from consumer.settings.topics import SchemaSettings, TopicSettings
 from consumer.settings.variables import Group
@@ -19,7 +19,8 @@ GROUPS: tuple[type[Group], ...] = (
     KafkaSettings,
     TopicSettings,
     SchemaSettings,
-    StoreSettings,
+    ObjectStoreSettings,
+    MinioSettings,
     JobSettings,
     ScannerSettings,
     SeparatorSettings,
@@ -34,11 +35,12 @@ __all__ = [
     "JobSettings",
     "KafkaSettings",
     "LogSettings",
+    "MinioSettings",
+    "ObjectStoreSettings",
     "ScannerSettings",
     "SchemaSettings",
     "SeparatorSettings",
     "ServiceSettings",
-    "StoreSettings",
     "TopicSettings",
     "TracingSettings",
     "environment_without_secrets",

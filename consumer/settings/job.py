@@ -3,17 +3,19 @@
 from pydantic import ByteSize, Field, field_validator
 
 from consumer.core.catalog import SOURCE_FORMATS
-from consumer.settings.variables import DurationS, Group, Words
+from consumer.settings.variables import DurationS, Group, Strings
 
 
 class JobSettings(Group):
-    allowed_source_buckets: Words = Field(description="buckets that requests may read from")
+    """What requests may ask for. Sizes are bytes, times seconds."""
+
+    allowed_source_buckets: Strings = Field(description="buckets that requests may read from")
     output_bucket: str = Field(description="bucket for the stems")
     output_prefix: str = Field("stems/", description="prefix for the stems")
-    allowed_output_buckets: Words = Field((), description="further buckets that a request may name for its stems")
+    allowed_output_buckets: Strings = Field((), description="further buckets that a request may name for its stems")
     max_object_bytes: ByteSize = Field(ByteSize(512 * 1024**2), description="largest object that is fetched")
     max_audio_seconds: float = Field(7200.0, gt=0, description="longest audio that is separated")
-    allowed_formats: Words = Field(
+    allowed_formats: Strings = Field(
         SOURCE_FORMATS,
         description="containers that are opened, by ffmpeg's demuxer names (`mov` is mp4 and m4a too)",
     )

@@ -7,10 +7,12 @@ from typing import Annotated, Any, ClassVar, Literal, Self
 from pydantic import Field, field_validator, model_validator
 from pydantic_settings import NoDecode
 
-from consumer.settings.variables import Group, config
+from consumer.settings.variables import Group, WrongVariable, config
 
 
 class KafkaSettings(Group):
+    """How the brokers are reached. `properties` holds every other KAFKA_<PROPERTY> by librdkafka's name for it."""
+
     model_config = config(env_prefix="KAFKA_")
 
     bootstrap_servers: str = Field(description="brokers, as host:port,host:port")
@@ -51,7 +53,7 @@ class KafkaSettings(Group):
             if name.startswith("KAFKA_") and value and name not in own and not self._NOT_PROPERTIES.match(name)
         }
         for name in sorted(found.keys() & self._OURS):
-            raise ValueError(f"{variable_of(name)}: is set by the consumer itself and can't be changed")
+            raise WrongVariable(variable_of(name), "is set by the consumer itself and can't be changed")
         self.properties.update(found)
         return self
 

@@ -8,6 +8,8 @@ from consumer.settings.variables import Group, config, parse_place
 
 
 class ScannerSettings(Group):
+    """Where the malware scanner listens, if there is one."""
+
     model_config = config(env_prefix="CLAMD_")
 
     address: str | None = Field(
@@ -24,4 +26,5 @@ class ScannerSettings(Group):
 
     @property
     def place(self) -> tuple[str, int] | Path | None:
+        """The address as host and port or as a socket's path; None where no scanner is used."""
         return None if self.address is None else parse_place(self.address)

@@ -2,17 +2,23 @@
 
 import tempfile
 from pathlib import Path
-from typing import Literal
 
 from pydantic import Field
 
-from consumer.settings.variables import Group, Words
+from consumer.core.catalog import MODELS
+from consumer.core.runtimes import SeparatorRuntime
+from consumer.settings.variables import Group, Strings
 
 
 class SeparatorSettings(Group):
-    model_path: Path = Field(Path("pretrained_models"), description="folder that holds `2stems/`, `4stems/`, `5stems/`")
-    models: Words = Field(("2stems",), description="models that must be loadable before work begins")
-    model_sources: Words = Field(
+    """What separates, with which models, and where."""
+
+    model_path: Path = Field(
+        Path("pretrained_models"),
+        description=f"folder that holds {', '.join(f'`{folder}/`' for folder in dict.fromkeys(MODELS.values()))}",
+    )
+    models: Strings = Field(("2stems",), description="models that must be loadable before work begins")
+    model_sources: Strings = Field(
         ("https://github.com/deezer/spleeter/releases/download/v1.4.0",),
         description="where a missing model is fetched from, in this order: release URLs, `s3://bucket/prefix`; `none`",
     )
@@ -20,8 +26,8 @@ class SeparatorSettings(Group):
         default_factory=lambda: Path(tempfile.gettempdir()), description="where tracks lie while they are worked on"
     )
     separator_processes: int = Field(1, ge=1, le=64, description="separators a replica")
-    separator_runtime: Literal["tensorflow", "openvino", "native"] = Field(
-        "tensorflow",
+    separator_runtime: SeparatorRuntime = Field(
+        SeparatorRuntime.TENSORFLOW,
         description="what computes the networks; of the extras, `openvino` takes least memory and `native` least time",
     )
     ffmpeg_path: str | None = Field(None, description="ffmpeg to use; unset: the one that is installed with us")

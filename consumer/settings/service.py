@@ -1,4 +1,4 @@
-"""This replica: its name, its HTTP port, its patience."""
+"""This replica: its name, its HTTP port, its retries and how long it may take to stop."""
 
 import re
 import socket
@@ -9,6 +9,8 @@ from consumer.settings.variables import DurationS, DurationsS, Group
 
 
 class ServiceSettings(Group):
+    """This replica. Times are seconds."""
+
     instance_id: str = Field(
         default_factory=socket.gethostname,
         description="this replica: transactional id, logs, and, where it is set, static membership",

@@ -9,6 +9,8 @@ from consumer.settings.variables import Group, config, split
 
 
 class LogSettings(Group):
+    """What is logged, and how."""
+
     model_config = config(env_prefix="LOG_")
 
     level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field("INFO", description="least level that is logged")
@@ -44,4 +46,5 @@ class TracingSettings(Group):
 
     @property
     def otlp_protocol(self) -> str:
+        """How spans are sent: the one for traces where it is set, else the one for all signals."""
         return self.exporter_otlp_traces_protocol or self.exporter_otlp_protocol

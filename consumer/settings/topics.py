@@ -6,6 +6,8 @@ from consumer.settings.variables import Group, check_url, config
 
 
 class TopicSettings(Group):
+    """The topics' names."""
+
     model_config = config(env_prefix="TOPIC_")
 
     requests: str = Field(
@@ -18,11 +20,13 @@ class TopicSettings(Group):
     audit: str = Field("separation.audit", description="audit events")
 
     def retry(self, attempt: int) -> str:
-        """Topic of the attempt-th retry, from 1."""
+        """The topic of retry number `attempt`, from 1."""
         return f"{self.requests}.retry-{attempt}"
 
 
 class SchemaSettings(Group):
+    """Where the events' schemas are registered, if anywhere."""
+
     schema_registry_url: str | None = Field(
         None,
         repr=False,  # may hold a password

@@ -1,12 +1,13 @@
 """How a variable becomes a value: durations, addresses, lists, and groups that name the variable that is wrong."""
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Annotated, Any, Self
+from typing import Annotated, Any, Self, TypeVar
 from urllib.parse import urlsplit
 
-from pydantic import BeforeValidator, ValidationError
+from pydantic import BeforeValidator, Field, ValidationError, create_model
+from pydantic_core import ErrorDetails
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from consumer.core.errors import SettingsError
@@ -33,13 +34,13 @@ def parse_place(text: str) -> tuple[str, int] | Path:
 
 
 def check_endpoint(text: str) -> None:
-    """A host, with or without a port. What is wrong is told without the text, which may hold a password."""
+    """A host, with or without a port. The error leaves out the text, which may hold a password."""
     if "/" in text or "@" in text or not _is_address(f"//{text}"):
         raise ValueError("must be host:port without a scheme or path, its port from 1 to 65535")
 
 
 def check_url(text: str) -> None:
-    """An address on the web. What is wrong is told without the text, which may hold a password."""
+    """An address on the web. The error leaves out the text, which may hold a password."""
     if not re.match(r"https?://", text) or not _is_address(text):
         raise ValueError("must begin with http:// or https:// and a host, as in http://host:8081")
 
@@ -48,7 +49,7 @@ def _is_address(text: str) -> bool:
     try:
         parts = urlsplit(text)
         return bool(parts.hostname) and parts.port != 0 and not re.search(r"\s", text)
-    except ValueError:  # its words may hold what we keep to ourselves
+    except ValueError:  # its message may hold the text
         return False
 
 
@@ -61,19 +62,21 @@ def split(convert: Callable[[str], Any]) -> Callable[[Any], Any]:
     return parse
 
 
-Words = Annotated[tuple[str, ...], NoDecode, BeforeValidator(split(str))]
+Strings = Annotated[tuple[str, ...], NoDecode, BeforeValidator(split(str))]
 DurationsS = Annotated[tuple[float, ...], NoDecode, BeforeValidator(split(parse_duration_s))]
 DurationS = Annotated[float, BeforeValidator(lambda v: parse_duration_s(v) if isinstance(v, str) else v)]
 
 
 def config(env_prefix: str = "") -> SettingsConfigDict:
-    # Names such as model_path are ours, not pydantic's.
+    # Without this pydantic would take names such as model_path for its own.
     return SettingsConfigDict(
         frozen=True, env_ignore_empty=True, extra="ignore", protected_namespaces=(), env_prefix=env_prefix
     )
 
 
 class Group(BaseSettings):
+    """Settings that belong together, each read from one environment variable; frozen once they are loaded."""
+
     model_config = config()
 
     @classmethod
@@ -82,18 +85,81 @@ class Group(BaseSettings):
         try:
             return cls()
         except ValidationError as error:
-            raise SettingsError("; ".join(_line(cls, e["loc"], e["type"], e["msg"]) for e in error.errors())) from None
+            raise _settings_error(cls, error) from None
+
+    @classmethod
+    def load_usable(cls) -> tuple[Self, SettingsError | None]:
+        """What can be read of this group, and what is wrong with the rest of it, None where nothing is.
+
+        Whoever reads a setting that is wrong, or a property that rests on it, gets a SettingsError that names it.
+        """
+        wrong: dict[str, tuple[str, ...]] = {}  # field -> variables to blame
+        problems: list[SettingsError] = []
+        while True:
+            try:
+                return _without_fields(cls, wrong), SettingsError.of(problems)
+            except ValidationError as error:
+                problems.append(problem := _settings_error(cls, error))
+                fields = [str(each["loc"][0]) for each in error.errors() if each["loc"]]
+                wrong |= {name: (cls.variable(name),) for name in fields}
+                if not fields:  # the group as a whole: none of it can be used
+                    wrong = dict.fromkeys(cls.model_fields, problem.variables)
 
     @classmethod
     def variables(cls) -> dict[str, str]:
-        """Each environment variable of this group and what it means."""
-        prefix = cls.model_config.get("env_prefix", "")
-        return {f"{prefix}{name}".upper(): field.description or "" for name, field in cls.model_fields.items()}
+        """Each environment variable of this group, and what it means."""
+        return {cls.variable(name): field.description or "" for name, field in cls.model_fields.items()}
+
+    @classmethod
+    def variable(cls, field: str) -> str:
+        """The environment variable of one of this group's fields."""
+        return f"{cls.model_config.get('env_prefix', '')}{field}".upper()
 
 
-def _line(group: type[Group], loc: tuple[int | str, ...], kind: str, message: str) -> str:
-    name = f"{group.model_config.get('env_prefix', '')}{loc[0]}".upper() if loc else group.__name__
-    if kind == "missing":
-        return f"{name} must be set"
-    said = message.removeprefix("Value error, ")
-    return said if not loc else f"{name}: {said[:1].lower()}{said[1:]}"
+class WrongVariable(ValueError):
+    """What a validator of a whole group raises: the variable that is to blame, and why."""
+
+    def __init__(self, variable: str, reason: str) -> None:
+        super().__init__(f"{variable}: {reason}")
+        self.variable = variable
+
+
+def _settings_error(group: type[Group], error: ValidationError) -> SettingsError:
+    problems = error.errors()
+    variables = [_blamed(group, each) for each in problems]
+    lines = [_line(variable, each) for variable, each in zip(variables, problems, strict=True)]
+    return SettingsError("; ".join(lines), variables=variables)
+
+
+def _blamed(group: type[Group], problem: ErrorDetails) -> str:
+    cause = problem.get("ctx", {}).get("error")
+    return cause.variable if isinstance(cause, WrongVariable) else group.variable(str(problem["loc"][0]))
+
+
+def _line(variable: str, problem: ErrorDetails) -> str:
+    if problem["type"] == "missing":
+        return f"{variable} must be set"
+    reason = problem["msg"].removeprefix("Value error, ")
+    return f"{variable}: {reason[:1].lower()}{reason[1:]}" if problem["loc"] else reason
+
+
+GroupT = TypeVar("GroupT", bound=Group)
+
+
+def _without_fields(group: type[GroupT], wrong: Mapping[str, tuple[str, ...]]) -> GroupT:
+    """The group from the environment, but for these fields: reading one of them raises SettingsError."""
+
+    class Usable(group):  # type: ignore[valid-type, misc]
+        def __getattr__(self, name: str) -> Any:  # called for what is not there
+            if name in wrong:
+                raise SettingsError(f"{', '.join(wrong[name])} can't be used", variables=wrong[name])
+            return super().__getattr__(name)
+
+    # No variable is called like this, so that what is wrong is not read; what is there instead is taken out again.
+    nowhere = {name: (Any, Field(None, validate_default=False, validation_alias=f" {name}")) for name in wrong}
+    create: Any = create_model  # whose overloads know no fields of computed names
+    usable = create(group.__name__, __base__=Usable, **nowhere)
+    loaded: GroupT = usable.model_construct() if len(wrong) == len(group.model_fields) else usable()
+    for name in wrong:
+        loaded.__dict__.pop(name, None)
+    return loaded

@@ -12,7 +12,7 @@ from typing import Any
 
 from consumer.core.errors import OwnershipLost
 from consumer.core.model import Message, Record, TopicPartition
-from consumer.core.ports import Assignments, Commit, EndOfPartition, Membership, Position
+from consumer.core.ports import Commit, EndOfPartition, Membership, Position, RebalanceListener, Traffic
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,17 +144,17 @@ class MemorySource:
     topics: Sequence[str] = ()
     paused: set[TopicPartition] = field(default_factory=set)
     positions: dict[TopicPartition, int] = field(default_factory=dict)
-    _assignments: Assignments | None = None
+    _listener: RebalanceListener | None = None
     _ends_told: dict[TopicPartition, int] = field(default_factory=dict)
     _membership: MemoryMembership | None = None
 
-    def subscribe(self, topics: Sequence[str], assignments: Assignments) -> None:
-        self.topics, self._assignments = topics, assignments
+    def subscribe(self, topics: Sequence[str], listener: RebalanceListener) -> None:
+        self.topics, self._listener = topics, listener
         self.broker.join(self)
 
     def assign(self, partitions: Sequence[TopicPartition]) -> None:
         """As the group does: these are ours from now on, from their committed positions."""
-        assert self._assignments
+        assert self._listener
         with self.broker.changed:
             taken = self.broker.take(self, partitions)
             for place in taken:
@@ -163,12 +163,12 @@ class MemorySource:
                 self._ends_told.pop(place, None)
             self._membership = MemoryMembership(self, self.broker.epoch)
         if taken:
-            self._assignments.assigned(taken)
+            self._listener.assigned(taken)
 
     def revoke(self, partitions: Sequence[TopicPartition]) -> None:
         """As the group does: these are given back, and are free once the callback has returned."""
-        assert self._assignments
-        self._assignments.revoked(partitions)
+        assert self._listener
+        self._listener.revoked(partitions)
         with self.broker.changed:
             for place in partitions:
                 self.positions.pop(place, None)
@@ -186,12 +186,12 @@ class MemorySource:
 
     def _be_told_of_loss(self) -> None:
         """Others have it all for a while; join again."""
-        if self._assignments is None:
+        if self._listener is None:
             return
         lost = list(self.positions)
         self.positions.clear()
         if lost:
-            self._assignments.lost(lost)
+            self._listener.lost(lost)
         self.broker.join(self)
 
     def poll(self, timeout_s: float) -> Record | EndOfPartition | None:
@@ -242,11 +242,19 @@ class MemorySource:
     def is_member(self) -> bool:
         return self.broker.is_member(self)
 
+    @property
+    def last_error(self) -> str:
+        return ""
+
+    @property
+    def traffic(self) -> Traffic:
+        return Traffic()
+
     def close(self) -> None:
-        if self._assignments and self.positions:
+        if self._listener and self.positions:
             self.revoke(list(self.positions))
         self.broker.remove(self)
-        self._assignments = None
+        self._listener = None
 
 
 class MemoryOutbox:
@@ -255,6 +263,9 @@ class MemoryOutbox:
     def __init__(self, broker: MemoryBroker) -> None:
         self.broker = broker
         self.calls, self.waits_for = 0, ""
+
+    def open(self, timeout_s: float) -> None:
+        pass
 
     def publish(self, commits: Sequence[Commit]) -> None:
         self.calls += 1

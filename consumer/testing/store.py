@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from consumer.core.cancellation import Cancellation
-from consumer.core.errors import Code, Rejected, StoreMisconfigured, StoreUnavailable
+from consumer.core.errors import BucketUnusable, Code, Rejected, StoreUnavailable
 from consumer.core.model import ObjectFacts
 
 
@@ -70,7 +70,7 @@ class MemoryStore:
 
     def check(self, bucket: str) -> None:
         if bucket not in self._objects:
-            raise StoreMisconfigured(f"OUTPUT_BUCKET: there is no bucket {bucket}")
+            raise BucketUnusable(f"there is no bucket {bucket}")
 
     def _find(self, bucket: str, key: str) -> _Stored | None:
         with self._lock:

@@ -26,12 +26,15 @@ from consumer.adapters.avro.codec import AvroCodec
 from consumer.adapters.kafka import outbox as kafka_outbox
 from consumer.adapters.kafka.outbox import KafkaOutbox
 from consumer.adapters.s3.minio import MinioStore
+from consumer.app.adapters import Adapters
 from consumer.app.parts import VERSION, Settings
-from consumer.app.replica import Replica
+from consumer.app.signals import stopped_by_signals
+from consumer.app.vendors import make_adapters
 from consumer.app.wiring import make_replica
 from consumer.core.model import Job, ObjectFacts
 from consumer.core.ports import Commit
-from consumer.delivery.dispatcher import Dispatcher
+from consumer.delivery.commit_queue import CommitQueue
+from consumer.delivery.start_counter import StartCounter
 from consumer.observability import logging as logs
 from consumer.separator.client import SeparatorClient
 from consumer.settings import LogSettings
@@ -127,7 +130,7 @@ def set_points() -> None:
     around(MinioStore, "fetch", lambda *_: "download")
     around(MinioStore, "create", lambda bucket, key, *_, **__: "manifest" if key.endswith(".json") else "upload")
     around(SeparatorClient, "separate", lambda *_, **__: "separate")
-    around(Dispatcher, "note_start", lambda attempt: "start")
+    around(StartCounter, "increment", lambda attempt: "start")
     around(KafkaOutbox, "publish", lambda commits: "publish" if any(c.messages for c in commits) else "note")
     separate = SeparatorClient.separate
 
@@ -148,21 +151,21 @@ def set_points() -> None:
 
 
 def gather(count: int) -> None:
-    pending_commits = Dispatcher.pending_commits
+    pending = CommitQueue.pending
 
-    def gathered(self: Dispatcher, timeout_s: float) -> Any:
-        while len(found := pending_commits(self, timeout_s)) < count:
+    def gathered(self: CommitQueue, timeout_s: float) -> Any:
+        while len(found := pending(self, timeout_s)) < count:
             time.sleep(0.02)
-        Dispatcher.pending_commits = pending_commits  # type: ignore[method-assign]
+        CommitQueue.pending = pending  # type: ignore[method-assign]
         return found
 
-    Dispatcher.pending_commits = gathered  # type: ignore[method-assign]
+    CommitQueue.pending = gathered  # type: ignore[method-assign]
 
 
 # --- what may be wrong ---
 
 
-def commit_before_publish(_: Replica) -> None:
+def commit_before_publish(_: Adapters) -> None:
     """The offset is committed, and then the outcome is published."""
     publish = KafkaOutbox.publish
 
@@ -175,7 +178,7 @@ def commit_before_publish(_: Replica) -> None:
     KafkaOutbox.publish = wrong  # type: ignore[method-assign]
 
 
-def manifest_before_stems(_: Replica) -> None:
+def manifest_before_stems(_: Adapters) -> None:
     """The manifest is stored, and then the stems that it names."""
     create = MinioStore.create
     waiting: dict[str, list[Callable[[], Any]]] = {}
@@ -193,17 +196,17 @@ def manifest_before_stems(_: Replica) -> None:
     MinioStore.create = wrong  # type: ignore[method-assign]
 
 
-def fresh_membership(replica: Replica) -> None:
+def fresh_membership(adapters: Adapters) -> None:
     """Offsets are committed with the membership of that moment, not of the moment when the work began."""
     send = KafkaOutbox._send_offset
 
     def wrong(self: KafkaOutbox, producer: Producer, commit: Commit) -> None:
-        send(self, producer, replace(commit, membership=replica.loop._source.membership()))
+        send(self, producer, replace(commit, membership=adapters.source.membership()))
 
     KafkaOutbox._send_offset = wrong  # type: ignore[method-assign]
 
 
-def dropped_dead_letter(_: Replica) -> None:
+def dropped_dead_letter(_: Adapters) -> None:
     """Dead letters are not published; their offsets are committed."""
     publish, topic = KafkaOutbox.publish, os.environ["TOPIC_DEAD_LETTER"]
 
@@ -217,7 +220,7 @@ def dropped_dead_letter(_: Replica) -> None:
     KafkaOutbox.publish = wrong  # type: ignore[method-assign]
 
 
-MUTANTS: dict[str, Callable[[Replica], None]] = {
+MUTANTS: dict[str, Callable[[Adapters], None]] = {
     function.__name__: function
     for function in (commit_before_publish, manifest_before_stems, fresh_membership, dropped_dead_letter)
 }
@@ -229,10 +232,12 @@ def run() -> None:
     set_points()
     if count := int(os.environ.get("CHAOS_GATHER", "0")):
         gather(count)
-    replica = make_replica(settings, separator_command=SEPARATOR)
+    adapters = make_adapters(settings, separator_command=SEPARATOR)
     if mutant := os.environ.get("CHAOS_MUTANT"):
-        MUTANTS[mutant](replica)
-    replica.run()
+        MUTANTS[mutant](adapters)
+    replica = make_replica(settings, adapters)
+    with stopped_by_signals(replica):
+        replica.run()
     os._exit(0)
 
 

@@ -16,7 +16,7 @@ from pathlib import Path
 
 from consumer.core.errors import Cancelled
 from consumer.core.model import AudioFacts, Separation, StemFile
-from consumer.separator.process import Work, main
+from consumer.separator.process import Handler, main
 from consumer.separator.protocol import Configure, Finished, Loaded, Progress, Reply, Separate
 
 STEMS = ("vocals", "accompaniment")
@@ -39,7 +39,7 @@ def stem_wav(source: bytes, name: str) -> bytes:
     return out.getvalue()
 
 
-def make_work(configuration: Configure, send: Callable[[Reply], None]) -> Work:
+def make_handler(configuration: Configure, send: Callable[[Reply], None]) -> Handler:
     segment_s = float(os.environ.get("CHAOS_SEGMENT_S", "0.003"))
     for model in configuration.models:
         send(Loaded(model, 0.0))
@@ -76,4 +76,4 @@ def _follow(source: bytes, stop: threading.Event) -> None:
 
 
 if __name__ == "__main__":
-    main(make_work)
+    main(make_handler)

@@ -86,12 +86,12 @@ def test_a_bad_deployment_stops_instead_of_emptying_the_topic(traffic: Traffic) 
     assert platform.lag() == 2 * MAX_UNEXPECTED_IN_A_ROW - len(letters)
 
 
-def held(traffic: Traffic, *, retrier: timedelta | None = None, **environment: str) -> ReplicaProcess:
+def held(traffic: Traffic, *, due_in: timedelta | None = None, **environment: str) -> ReplicaProcess:
     """A replica at work on a job that does not end by itself, and whose deadline, if it has one, is that far off."""
     traffic.add_source("endless.wav", WAITS)
     replica = traffic.platform.start_replica(CHAOS_RELEASE=str(traffic.platform.folder / "never"), **environment)
     replica.wait_ready()
-    traffic.send_request(partition=0, source="endless.wav", deadline=retrier and datetime.now(UTC) + retrier)
+    traffic.send_request(partition=0, source="endless.wav", deadline=due_in and datetime.now(UTC) + due_in)
     traffic.flush()
     wait_for(lambda: replica.said("separation.fetch"))
     return replica
@@ -101,7 +101,7 @@ def held(traffic: Traffic, *, retrier: timedelta | None = None, **environment: s
     ("limit", "why"),
     [
         ({"MAX_JOB_S": "1s"}, "MAX_JOB_S"),
-        ({"patience": timedelta(seconds=8)}, "its deadline was"),  # by far enough for it to begin
+        ({"due_in": timedelta(seconds=8)}, "its deadline was"),  # by far enough for it to begin
     ],
     ids=["overtime", "deadline"],
 )

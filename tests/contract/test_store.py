@@ -3,70 +3,22 @@
 import hashlib
 import socket
 import threading
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
-from minio import Minio
-from moto.server import ThreadedMotoServer
 
-from consumer.adapters.s3 import minio as minio_module
 from consumer.adapters.s3.minio import MinioStore
+from consumer.app.parts import check_bucket
 from consumer.core.cancellation import Cancellation
-from consumer.core.errors import Cancelled, Code, Rejected, StoreMisconfigured, StoreUnavailable
+from consumer.core.errors import BucketUnusable, Cancelled, Code, Rejected, StoreMisconfigured, StoreUnavailable
 from consumer.core.model import ObjectFacts
 from consumer.core.ports import ObjectStore
-from consumer.testing.store import MemoryStore
+from tests.contract.conftest import BUCKET, close
 
-BUCKET = "stems"
 KEYS = ("plain", "a/b/größe und mehr (1)+&=%20.wav", "a/b/.hidden")
 # The first in one request, the second in parts.
 SIZES = (0, 5_000, (16 << 20) + 1)
-
-
-def make_bucket(endpoint: str, access_key: str, secret_key: str) -> None:
-    client = Minio(endpoint, access_key, secret_key, secure=False)
-    if not client.bucket_exists(BUCKET):
-        client.make_bucket(BUCKET)
-    client._http.clear()
-
-
-def close(store: MinioStore) -> None:
-    for client in (store._client, store._creator, store._prober):
-        client._http.clear()
-
-
-@pytest.fixture(scope="module")
-def moto() -> Iterator[tuple[str, str, str]]:
-    """An S3 server in this process."""
-    server = ThreadedMotoServer("127.0.0.1", 0, verbose=False)
-    server.start()
-    host, port = server.get_host_and_port()
-    make_bucket(f"{host}:{port}", "any", "anything")
-    yield f"{host}:{port}", "any", "anything"
-    server.stop()
-    assert server._server
-    server._server.server_close()
-
-
-@pytest.fixture(scope="module")
-def real(minio: object) -> tuple[str, str, str]:
-    """A MinIO server."""
-    found = (minio.endpoint, minio.access_key, minio.secret_key)  # type: ignore[attr-defined]
-    make_bucket(*found)
-    return found
-
-
-@pytest.fixture(params=["memory", "moto", "minio"])
-def store(request: pytest.FixtureRequest) -> Iterator[ObjectStore]:
-    if request.param == "memory":
-        yield MemoryStore(BUCKET)
-        return
-    server = request.getfixturevalue("moto" if request.param == "moto" else "real")
-    store = MinioStore(*server, secure=False)
-    yield store
-    close(store)
 
 
 @pytest.fixture
@@ -164,7 +116,7 @@ def test_replacing_overwrites(store: ObjectStore, key: str) -> None:
     assert store.read(BUCKET, key) == b"second"
 
 
-@pytest.mark.parametrize("store", ["memory", "minio"], indirect=True)
+@pytest.mark.parametrize("store", ["memory", "minio", "folder"], indirect=True)
 def test_of_many_creators_one_wins(store: ObjectStore, key: str) -> None:
     """However many create an object at once, exactly one does, and its bytes stand."""
     together = threading.Barrier(8)
@@ -192,9 +144,8 @@ def test_a_copy_is_the_same_under_its_own_name(store: ObjectStore, key: str, siz
     assert store.stat(BUCKET, f"{key}-{size}") == store.stat(BUCKET, source.key)
 
 
-def test_a_copy_in_several_parts_is_whole(store: ObjectStore, key: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_copy_in_several_parts_is_whole(store: ObjectStore, key: str) -> None:
     """An object that is copied part by part comes out in order."""
-    monkeypatch.setattr(minio_module, "_COPIED_PART_BYTES", 5 << 20)
     content = b"".join(bytes([number]) * (1 << 20) for number in range(13)) + b"end"
     assert store.copy(put(store, key, content), BUCKET, f"{key}-copy", media_type="audio/wav", metadata={})
     assert store.read(BUCKET, f"{key}-copy") == content
@@ -210,7 +161,7 @@ def test_copying_does_not_overwrite(store: ObjectStore, key: str) -> None:
     assert found.etag == standing.etag
 
 
-@pytest.mark.parametrize("store", ["memory", "minio"], indirect=True)
+@pytest.mark.parametrize("store", ["memory", "minio", "folder"], indirect=True)
 def test_copying_is_pinned_to_an_etag(store: ObjectStore, key: str) -> None:
     """A source that was replaced is OBJECT_CHANGED, one that was removed OBJECT_NOT_FOUND, and nothing is stored."""
     before = put(store, key, b"first")
@@ -234,7 +185,7 @@ def test_fetching_is_pinned_to_an_etag(store: ObjectStore, key: str, tmp_path: P
     assert rejection(store, gone, tmp_path / "b") == Code.OBJECT_NOT_FOUND
 
 
-@pytest.mark.parametrize("store", ["memory", "minio"], indirect=True)
+@pytest.mark.parametrize("store", ["memory", "minio", "folder"], indirect=True)
 def test_a_version_that_is_not_there_is_not_found(store: ObjectStore, key: str) -> None:
     """Asking for a version that the object does not have finds nothing."""
     put(store, key, b"first")
@@ -259,10 +210,15 @@ def test_a_cancelled_fetch_ends(store: ObjectStore, key: str, tmp_path: Path) ->
 
 
 def test_a_bucket_can_be_checked(store: ObjectStore, key: str) -> None:
-    """`check` is silent where the bucket is there, and names the variable where it is not; writing there fails too."""
+    """`check` is silent where the bucket is there, and names it where it is not; writing there fails too.
+
+    Whoever knows which setting named the bucket puts that before the reason.
+    """
     store.check(BUCKET)
-    with pytest.raises(StoreMisconfigured, match=r"OUTPUT_BUCKET: .*no-such-bucket"):
+    with pytest.raises(BucketUnusable, match=r"no-such-bucket"):
         store.check("no-such-bucket")
+    with pytest.raises(StoreMisconfigured, match=r"OUTPUT_BUCKET: .*no-such-bucket"):
+        check_bucket(store, "no-such-bucket", setting="OUTPUT_BUCKET")
     with pytest.raises(StoreUnavailable, match="no-such-bucket"):
         store.create("no-such-bucket", key, b"x", media_type="", metadata={})
 

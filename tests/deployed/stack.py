@@ -12,7 +12,7 @@ from typing import Any
 from minio import Minio
 
 from consumer.adapters.avro.codec import AvroCodec
-from consumer.adapters.registry import SchemaRegistry
+from consumer.adapters.registry import ConfluentRegistry
 from consumer.core.events import SCHEMA_FILES
 from consumer.settings import TopicSettings
 from devstack import build
@@ -90,7 +90,7 @@ class ComposeStack:
             "ALLOWED_SOURCE_BUCKETS": "music",
             "OUTPUT_BUCKET": "stems",
         }
-        registry = SchemaRegistry(f"http://127.0.0.1:{self.registry_port}/apis/ccompat/v7", _subjects(topics))
+        registry = ConfluentRegistry(f"http://127.0.0.1:{self.registry_port}/apis/ccompat/v7", _subjects(topics))
         minio = Minio(f"127.0.0.1:{self.minio_port}", "minioadmin", "minioadmin", secure=False)
         try:
             yield Platform(

@@ -7,7 +7,6 @@ import pytest
 from confluent_kafka import Producer
 from confluent_kafka.admin import AdminClient, NewPartitions, NewTopic
 
-from consumer.adapters.kafka import control_feed as module
 from consumer.adapters.kafka.control_feed import KafkaControlFeed
 from consumer.adapters.kafka.retrying import retried
 from consumer.core.errors import BrokerUnavailable
@@ -36,9 +35,9 @@ class Topic:
             producer.produce(self.name, value, partition=partition, timestamp=at_ms)
         assert producer.flush(30) == 0
 
-    def feed(self, *, max_records: int = 100) -> KafkaControlFeed:
+    def feed(self, *, max_records: int = 100, **looks: float) -> KafkaControlFeed:
         settings = KafkaSettings(bootstrap_servers=self.servers)
-        return KafkaControlFeed(settings, self.name, max_age_s=DAY_S, max_records=max_records)
+        return KafkaControlFeed(settings, self.name, max_age_s=DAY_S, max_records=max_records, **looks)
 
 
 @pytest.fixture
@@ -84,11 +83,9 @@ def test_only_so_much_is_read_of_a_full_topic(topic: Topic) -> None:
     assert read(topic.feed(max_records=3)) == [b"6", b"7", b"8"]
 
 
-def test_a_topic_that_comes_later_is_read_from_its_beginning(topic: Topic, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_topic_that_comes_later_is_read_from_its_beginning(topic: Topic) -> None:
     """Where there is no topic there is nothing to read; once there is one, or more partitions of it, they are read."""
-    monkeypatch.setattr(module, "_LOOK_FOR_TOPIC_S", 0.0)
-    monkeypatch.setattr(module, "_LOOK_FOR_PARTITIONS_S", 0.0)
-    feed = topic.feed()
+    feed = topic.feed(look_for_topic_s=0.0, look_for_partitions_s=0.0)
     assert read(feed) == []
     assert feed.is_caught_up
     topic.create(1)

@@ -71,6 +71,8 @@ def test_letters_are_listed_and_shown(letters: Platform) -> None:
     assert lines[4].split("  ")[3] == "-"
     assert listed.stderr.splitlines() == ["0:4 is no dead letter that can be read"]
     assert len(letters.run("dlq", "list", "--code", "OBJECT_NOT_FOUND").stdout.splitlines()) == 2
+    # A property that only a member of the group may be made with.
+    assert letters.run("dlq", "list", KAFKA_MAX_POLL_INTERVAL_MS="6500").stdout == listed.stdout
 
     for which in ("0:3", "r3"):
         shown = json.loads(letters.run("dlq", "show", which).stdout)

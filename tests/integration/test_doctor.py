@@ -1,13 +1,15 @@
 """`doctor` on real servers: what is well is said to be, and each thing that is not is named."""
 
+import os
 import socket
+import subprocess
 from pathlib import Path
 
 import pytest
 
 from devstack.clamd import clamd
 from devstack.service import free_port
-from harness.platform import Platform
+from harness.platform import COMMAND, PATIENCE_S, Platform
 
 CHECKS = [
     "settings", "kafka", "schema registry", "source buckets", "output buckets", "models", "ffmpeg", "scanner",
@@ -67,11 +69,56 @@ def test_each_thing_that_is_wrong_is_named(platform: Platform, tmp_path: Path) -
     assert "hunter2" not in done.stdout + done.stderr
 
 
-def test_settings_that_are_wrong_end_the_examination(platform: Platform) -> None:
-    """Where it is not known what to look at, that is said, with the variable's name."""
-    done = platform.run("doctor", RETRY_DELAYS="soon")
+def test_settings_that_are_wrong_are_all_named_and_end_nothing_else(platform: Platform) -> None:
+    """Each group says what is wrong with it; checks that need one of these variables name it, all others are made."""
+    done = platform.run(
+        "doctor", RETRY_DELAYS="soon", OUTPUT_BUCKET="", MAX_JOB_S="long", CLAMD_ADDRESS="nowhere",
+        MAX_OBJECT_BYTES="1000000", LOG_LEVEL="loud",
+    )  # fmt: skip
     assert done.returncode == 1
-    assert done.stdout.startswith("settings: RETRY_DELAYS: ")
+    lines = done.stdout.splitlines()
+    settings = sorted(line.removeprefix("settings: ") for line in lines if line.startswith("settings: "))
+    assert [line.split(" ")[0] for line in settings] == [
+        "CLAMD_ADDRESS:",
+        "LOG_LEVEL:",
+        "OUTPUT_BUCKET",
+        "RETRY_DELAYS:",
+    ]
+    assert "MAX_JOB_S: not a duration" in settings[2]
+    found = told(done.stdout)
+    assert list(found) == CHECKS
+    assert {name: words for name, words in found.items() if not words.startswith("OK") and name != "settings"} == {
+        "kafka": "not checked: needs RETRY_DELAYS",
+        "output buckets": "not checked: needs OUTPUT_BUCKET",
+        "scanner": "not checked: needs CLAMD_ADDRESS",
+    }
+    assert done.stderr.splitlines()[-1] == "spleeter-consumer: 4 of 10 checks failed"
+
+
+def test_without_any_setting_all_that_is_missing_is_named() -> None:
+    """A machine where nothing is set learns at once what must be, and what is there already."""
+    environment = {name: os.environ[name] for name in ("PATH", "HOME") if name in os.environ}
+    done = subprocess.run(
+        [*COMMAND, "doctor"], env=environment, capture_output=True, text=True, timeout=PATIENCE_S, check=False
+    )
+    assert done.returncode == 1
+    must_be_set = {word for word in done.stdout.split() if word.isupper() and "_" in word}
+    assert {
+        "KAFKA_BOOTSTRAP_SERVERS", "MINIO_ENDPOINT", "MINIO_ACCESS_KEY", "MINIO_SECRET_KEY",
+        "ALLOWED_SOURCE_BUCKETS", "OUTPUT_BUCKET",
+    } <= must_be_set  # fmt: skip
+    assert list(told(done.stdout)) == CHECKS
+    assert told(done.stdout)["kafka"] == "not checked: needs KAFKA_BOOTSTRAP_SERVERS"
+    assert told(done.stdout)["ffmpeg"].startswith("OK")
+
+
+def test_a_property_that_librdkafka_refuses_is_told_by_the_check(platform: Platform) -> None:
+    """What only the client finds wrong with a setting is said whole, where it was found."""
+    done = platform.run("doctor", KAFKA_NO_SUCH_THING="1", MAX_OBJECT_BYTES="1000000")
+    assert done.returncode == 1
+    found = told(done.stdout)
+    assert found["settings"] == "OK"
+    assert found["kafka"].startswith("KAFKA_NO_SUCH_THING: ")
 
 
 @pytest.mark.parametrize("wrong", ["source", "bucket", "further", "space"])

@@ -10,11 +10,10 @@ from confluent_kafka import Consumer, Producer
 from confluent_kafka import TopicPartition as KafkaPartition
 from confluent_kafka.admin import AdminClient
 
-from consumer.adapters.kafka.lag import KafkaLag
+from consumer.adapters.kafka.lag import KafkaLagReader
 from consumer.adapters.kafka.retrying import retried
 from consumer.core.model import TopicPartition
-from consumer.observability import lag as lag_module
-from consumer.observability.lag import PartitionLag, RequestEstimator
+from consumer.observability.lag import READ_AHEAD, PartitionLag, ReadAhead, RequestEstimator
 from consumer.settings import KafkaSettings
 from harness.clips import write_clip
 from harness.fakes import a_request
@@ -26,12 +25,14 @@ CLOSE_S = 1.0  # the issue's own bound for an age
 class Group:
     """A group without members: its committed positions, what is sent to it, and how its lag is read."""
 
-    def __init__(self, platform: Platform) -> None:
+    def __init__(self, platform: Platform, read_ahead: ReadAhead = READ_AHEAD) -> None:
         self.platform, self.topic = platform, platform.topic("REQUESTS")
         settings = KafkaSettings(
             bootstrap_servers=platform.bootstrap_servers, group_id=platform.environment["KAFKA_GROUP_ID"]
         )
-        self.kafka_lag = KafkaLag(settings, [self.topic, f"{self.topic}.retry-1"], RequestEstimator(platform.codec))
+        self.kafka_lag = KafkaLagReader(
+            settings, [self.topic, f"{self.topic}.retry-1"], RequestEstimator(platform.codec), read_ahead=read_ahead
+        )
         self.value = platform.codec.encode(a_request(duration_s=30.0))
         self._consumer = Consumer({
             "bootstrap.servers": platform.bootstrap_servers, "group.id": settings.group_id, "enable.auto.commit": False,
@@ -145,9 +146,17 @@ def test_positions_that_are_set_back_and_records_that_are_deleted(group: Group) 
     assert group.lag().messages == 2
 
 
-def test_a_deep_backlog_is_not_read_to_its_end(group: Group, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.fixture
+def shallow_group(platform: Platform) -> Iterator[Group]:
+    """One whose partitions are read only a little way ahead."""
+    group = Group(platform, ReadAhead(records=20))
+    yield group
+    group.close()
+
+
+def test_a_deep_backlog_is_not_read_to_its_end(shallow_group: Group) -> None:
     """Beyond the bound the count comes from offsets; once the group is near the end it is exact again."""
-    monkeypatch.setattr(lag_module, "KNOWN_RECORDS", 20)
+    group = shallow_group
     group.send(100)
     assert group.lag().messages == 100
     group.commit(15)  # roomy again: read on

@@ -17,15 +17,15 @@ def scanner_check(replica: ReplicaProcess) -> str:
     return "" if page is None else str(page.json()["checks"].get("scanner", ""))
 
 
-def retries(replica: ReplicaProcess) -> float:
+def outage_checks(replica: ReplicaProcess) -> float:
     page = httpx.get(f"http://127.0.0.1:{replica.port}/metrics", timeout=30).text
-    told = [line for line in page.splitlines() if line.startswith('separation_retries_total{stage="scan"}')]
+    told = [line for line in page.splitlines() if line.startswith('separation_outage_checks_total{stage="scan"}')]
     return float(told[0].split()[-1]) if told else 0.0
 
 
 def test_nothing_is_opened_that_was_not_scanned(platform: Platform, tmp_path: Path) -> None:
     """Malware ends as MALWARE_FOUND and clean songs as results; while the scanner is away requests wait for it,
-    /ready and the retries say why, and no attempt is used up."""
+    /ready and the outage's checks say why, and no attempt is used up."""
     service = clamd(tmp_path / "clamd", free_port())
     scanner = service.start()
     replica = platform.start_replica(CLAMD_ADDRESS=str(tmp_path / "clamd" / "socket"))
@@ -44,7 +44,7 @@ def test_nothing_is_opened_that_was_not_scanned(platform: Platform, tmp_path: Pa
     scanner.stop()
     waiting = [platform.request(key).request_id for key in (clean, bad)]
     wait_for(lambda: "can't be reached" in scanner_check(replica))
-    wait_for(lambda: retries(replica) > 10)
+    wait_for(lambda: outage_checks(replica) > 10)
     assert len(platform.read_outcomes()) == 2
     scanner = service.start()
     wait_for(lambda: scanner_check(replica) == "ok")

@@ -11,12 +11,14 @@ from prometheus_client import generate_latest
 from prometheus_client.openmetrics.exposition import generate_latest as generate_openmetrics
 from prometheus_client.openmetrics.parser import text_string_to_metric_families as parse_openmetrics
 
+from consumer.observability.metric_table import METRICS
 from harness.exported import exported_names, full_metrics
 from tests.monitoring.conftest import Promtool
 
 ROOT = Path(__file__).parents[2]
 ALERTS, ALERTS_TEST = ROOT / "deploy/prometheus/alerts.yml", ROOT / "deploy/prometheus/alerts_test.yml"
 DASHBOARD, RUNBOOK = ROOT / "deploy/grafana/dashboard.json", ROOT / "docs/runbook.md"
+PAGE = ROOT / "docs/observability.md"
 PROMISED = {
     "jobs_total", "stage_seconds_bucket", "audio_seconds_total", "in_flight", "retries_total", "dead_letters_total",
     "lag_messages", "lag_seconds", "backlog_work_seconds", "desired_replicas", "realtime_factor", "rebalances_total",
@@ -56,6 +58,20 @@ def test_every_metric_that_is_named_is_exported(path: Path) -> None:
     named = set(re.findall(r"\bseparation_[a-z_]+", path.read_text()))
     assert named
     assert named <= exported_names()
+
+
+def test_every_metric_of_the_page_is_one() -> None:
+    """The page for operators names metrics as the table or a scrape does."""
+    named = set(re.findall(r"\bseparation_[a-z_]+", PAGE.read_text()))
+    assert named <= exported_names() | {spec.name for spec in METRICS}
+
+
+def test_every_metric_is_looked_at() -> None:
+    """Each metric of the table stands on the dashboard or in an alert, but for those that only describe."""
+    looked_at = re.findall(r"\bseparation_[a-z_]+", " ".join([*queries(), *(alert["expr"] for alert in alerts())]))
+    families = {re.sub(r"_(bucket|sum|count)$", "", name) for name in looked_at}
+    assert {spec.name for spec in METRICS} - families == {"separation_build_info"}
+    assert families <= {spec.name for spec in METRICS}
 
 
 def test_rules_are_valid_and_fire_as_they_should(promtool: Promtool) -> None:

@@ -27,7 +27,9 @@ def test_every_panel_is_drawn_into_a_small_picture(tmp_path: Path) -> None:
     draw(json.loads(DASHBOARD.read_text()), some, 60.0, "a title", tmp_path / "picture.png")
     assert (tmp_path / "picture.png").stat().st_size < 200_000
     with Image.open(tmp_path / "picture.png") as picture:
-        assert len(picture.convert("RGB").getcolors(1 << 24)) > 20, "it is nearly empty"
+        colors = picture.convert("RGB").getcolors(1 << 24)
+    assert colors is not None
+    assert len(colors) > 20, "it is nearly empty"
 
 
 @pytest.mark.parametrize(

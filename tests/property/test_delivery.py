@@ -3,33 +3,38 @@
 All of it is the product's own but Kafka, which is the one in memory, and time: nothing here waits.
 """
 
+import threading
 from collections import Counter
-from collections.abc import Callable
-from dataclasses import dataclass, field
+from collections.abc import Callable, Sequence
+from pathlib import Path
 
-import pytest
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 from structlog.testing import capture_logs
 
 from consumer.adapters.avro.codec import AvroCodec
+from consumer.app.wiring import Policies, make_replica
 from consumer.core.errors import BrokerUnavailable, ProducerFenced, StoreUnavailable
 from consumer.core.events import DeadLetter
-from consumer.core.model import Done, Message, Outcome
+from consumer.core.model import Abandoned, Done, Message, Outcome, Stage
 from consumer.core.ports import Commit
-from consumer.delivery import committer as committer_module
 from consumer.delivery.assignment import Attempt, PendingCommit
-from consumer.delivery.committer import Committer
-from consumer.delivery.dispatcher import Dispatcher
-from consumer.delivery.poll_loop import PollLoop
+from consumer.delivery.assignments import Assignments
+from consumer.delivery.delivery import DeliveryPolicy
+from consumer.delivery.poll_loop import PollPolicy
 from consumer.pipeline.failure_policy import Failure, FailurePolicy
 from consumer.pipeline.stages.encode_outcome import EncodeOutcome
 from consumer.testing.broker import MemoryBroker, MemoryOutbox, MemorySource
+from consumer.testing.replica import memory_adapters
+from consumer.testing.store import MemoryStore
+from harness.delivery import UNTRACED
+from harness.replica import harness_settings
 
 REQUESTS, RETRIES = "requests", ["requests.retry-1", "requests.retry-2"]
 PARTITIONS = 3
 CODEC = AvroCodec()
+SETTINGS = harness_settings(Path("nowhere"))  # nothing is fetched
 # What a transaction may meet: nothing, or a trouble, of which nobody knows whether it came before or after the commit.
 TROUBLES: list[Callable[[], Exception] | None] = [
     None,
@@ -40,17 +45,10 @@ TROUBLES: list[Callable[[], Exception] | None] = [
 ]
 
 
-class Hasty(Dispatcher):
-    """Waits for nothing: in one thread nothing would come of it."""
-
-    def _wait(self, condition: Callable[[], bool], timeout_s: float) -> None:
-        condition()
-
-
 class Outbox(MemoryOutbox):
     trouble: Exception | None = None
 
-    def publish(self, commits: list[Commit]) -> None:  # type: ignore[override]
+    def publish(self, commits: Sequence[Commit]) -> None:
         trouble, self.trouble = self.trouble, None
         if trouble is None or str(trouble) == "after":
             super().publish(commits)
@@ -58,26 +56,26 @@ class Outbox(MemoryOutbox):
             raise trouble
 
 
-@dataclass(eq=False)
+def waits_for_nothing(changed: threading.Condition, condition: Callable[[], object], timeout_s: float) -> object:
+    """In one thread nothing would come of it."""
+    return condition()
+
+
 class Replica:
-    """The parts of one that deliver, as `app` wires them; its work is done by hand."""
+    """One as the product wires it, on the group's broker; it polls, works and commits when it is told to."""
 
-    broker: MemoryBroker
-    attempts: list[Attempt] = field(default_factory=list)
-    taken: list[PendingCommit] = field(default_factory=list)  # by a committer that is slow
-
-    def __post_init__(self) -> None:
-        self.source, self.outbox = MemorySource(self.broker), Outbox(self.broker)
-        self.dispatcher = Hasty(self.source.membership)
-        self.loop = PollLoop(
-            self.source,
-            self.dispatcher,
-            topics=[REQUESTS],
-            retry_topics=RETRIES,
-            max_retry_delay_s=0.0,
-            revoke_grace_s=0.0,
+    def __init__(self, broker: MemoryBroker) -> None:
+        self.attempts: list[Attempt] = []
+        self.taken: Sequence[PendingCommit] = []  # by a committer that is slow
+        self.source, self.outbox = MemorySource(broker), Outbox(broker)
+        adapters = memory_adapters(source=self.source, outbox=self.outbox, store=MemoryStore(), separators=[])
+        policies = Policies(
+            delivery=DeliveryPolicy(poll=PollPolicy(revoke_grace_s=0.0), commit_retry_s=0.0),
+            assignments=Assignments(wait=waits_for_nothing),
         )
-        self.committer = Committer(self.dispatcher, self.outbox, self.source, lambda _: None)
+        delivery = make_replica(SETTINGS, adapters, policies).parts.delivery
+        self.dispatcher, self.loop, self.committer = delivery.dispatcher, delivery.poll_loop, delivery.committer
+        self.queue = delivery.commit_queue
         self.source.subscribe([REQUESTS, *RETRIES], self.loop)
 
     def step(self) -> None:
@@ -95,16 +93,16 @@ class Replica:
 
     def settle(self, attempt: Attempt, outcome: Outcome) -> None:
         self.attempts.remove(attempt)
-        self.dispatcher.settle(attempt, outcome)
+        self.dispatcher.complete(attempt, outcome, UNTRACED)
 
-    def take_offers(self) -> None:
-        self.taken = self.taken or self.dispatcher.pending_commits(0)
+    def take_pending(self) -> None:
+        self.taken = self.taken or self.queue.pending(0)
 
     def publish(self, trouble: Exception | None) -> None:
-        pending_commits, self.taken = self.taken or self.dispatcher.pending_commits(0), []
-        if pending_commits:
+        pending, self.taken = self.taken or self.queue.pending(0), []
+        if pending:
             self.outbox.trouble = trouble
-            self.committer.publish(pending_commits)
+            self.committer.publish(pending)
             self.outbox.trouble = None
 
 
@@ -115,8 +113,6 @@ class Group(RuleBasedStateMachine):
     def begin(self, is_classic: bool) -> None:
         self.logs = capture_logs()
         self.logs.__enter__()
-        self.patch = pytest.MonkeyPatch()
-        self.patch.setattr(committer_module, "_RETRY_S", 0.0)
         self.broker = MemoryBroker(REQUESTS, *RETRIES, partitions=PARTITIONS, is_classic=is_classic)
         publish = EncodeOutcome(
             codec=CODEC, results_topic="results", dead_letter_topic="letters", retry_topics=RETRIES,
@@ -197,15 +193,15 @@ class Group(RuleBasedStateMachine):
         if ends_well:
             value = b"%d %d" % (origin.partition, origin.offset)
             return Done(result=Message(topic="results", key=attempt.record.key, value=value))
-        self.failure_policy.note_success()  # how many may fail in a row is not what this is about
-        failure = Failure(error=StoreUnavailable("away"), attempt=attempt, stage="fetch", request_id=None)
+        self.failure_policy.record_success()  # how many may fail in a row is not what this is about
+        failure = Failure(error=StoreUnavailable("away"), attempt=attempt, stage=Stage.FETCH, request_id=None)
         outcome = self.failure_policy.on(failure)
-        assert outcome
+        assert not isinstance(outcome, Abandoned)
         return outcome
 
     @rule(data=st.data())
-    def take_offers(self, data: st.DataObject) -> None:
-        self.a_replica(data).take_offers()
+    def take_pending(self, data: st.DataObject) -> None:
+        self.a_replica(data).take_pending()
 
     @rule(data=st.data(), trouble=st.sampled_from(TROUBLES))
     def publish(self, data: st.DataObject, trouble: Callable[[], Exception] | None) -> None:
@@ -246,7 +242,6 @@ class Group(RuleBasedStateMachine):
         self.nothing_twice()
         assert self.outcomes() == Counter(self.sent)
         assert self.broker.all_committed()
-        self.patch.undo()
         self.logs.__exit__(None, None, None)
 
 

@@ -9,7 +9,10 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 from consumer.core.model import Done, Message, Record, TopicPartition
 from consumer.core.ports import EndOfPartition, Position
 from consumer.delivery.assignment import Attempt, PendingCommit
+from consumer.delivery.assignments import Assignments
+from consumer.delivery.commit_queue import CommitQueue
 from consumer.delivery.dispatcher import Dispatcher
+from harness.delivery import UNTRACED
 from harness.fakes import a_record, a_retry_state
 
 PARTITIONS = (TopicPartition("t", 0), TopicPartition("t", 1))
@@ -27,7 +30,9 @@ class Group(RuleBasedStateMachine):
     def __init__(self) -> None:
         super().__init__()
         self.generation = 0
-        self.dispatcher = Dispatcher(lambda: Membership(self.generation))
+        self.assignments = Assignments()
+        self.dispatcher = Dispatcher(self.assignments, lambda: Membership(self.generation))
+        self.queue = CommitQueue(self.assignments)
         self.owned_since: dict[TopicPartition, int] = {}
         self.reading_at: dict[TopicPartition, int] = {}
         self.committed: dict[TopicPartition, Position] = {}
@@ -57,20 +62,20 @@ class Group(RuleBasedStateMachine):
     def _read_from_committed(self, partition: TopicPartition) -> None:
         position = self.committed.get(partition)
         self.reading_at[partition] = position.offset if position else 0
-        self.dispatcher.open([partition])
+        self.assignments.open([partition])
 
     @rule(partition=partitions)
     def revoke(self, partition: TopicPartition) -> None:
         if self.owned_since.pop(partition, None) is not None:
             self.generation += 1
-            self.dispatcher.close([partition], "revoked")
+            self.assignments.close([partition], "revoked")
 
     @rule(partition=partitions)
     def read(self, partition: TopicPartition) -> None:
         if partition not in self.owned_since:
             return
-        if self.dispatcher.needs_position(partition):
-            self.dispatcher.begin(partition, self.committed.get(partition))
+        if self.assignments.needs_position(partition):
+            self.assignments.begin(partition, self.committed.get(partition))
         coming = [r for r in self.log[partition] if r.offset >= self.reading_at[partition]]
         if coming:
             self.reading_at[partition] = coming[0].offset + 1
@@ -98,22 +103,24 @@ class Group(RuleBasedStateMachine):
             self.dispatcher.abandon(attempt)
             return
         record = attempt.record
-        self.dispatcher.settle(
-            attempt, Done(result=Message(topic="results", key=record.key, value=b"%d" % record.offset))
-        )
+        self.complete(attempt, key=record.key)
+
+    def complete(self, attempt: Attempt, *, key: bytes | None) -> None:
+        message = Message(topic="results", key=key, value=b"%d" % attempt.record.offset)
+        self.dispatcher.complete(attempt, Done(result=message), UNTRACED)
 
     @rule()
-    def take_offers(self) -> None:
+    def take_pending(self) -> None:
         if not self.pending_commits:
-            self.pending_commits = self.dispatcher.pending_commits(0)
+            self.pending_commits = self.queue.pending(0)
 
     @rule()
     def publish(self) -> None:
         for pending in self.pending_commits:
             if self._broker_takes(pending):
-                self.dispatcher.confirm(pending)
+                self.queue.confirm(pending)
             else:
-                self.dispatcher.refuse(pending)
+                self.queue.refuse(pending)
         self.pending_commits = []
 
     def _broker_takes(self, pending: PendingCommit) -> bool:
@@ -131,14 +138,14 @@ class Group(RuleBasedStateMachine):
 
     @rule()
     def follow_refusals(self) -> None:
-        for partition in self.dispatcher.take_refused():
+        for partition in self.assignments.take_refused():
             if partition in self.owned_since:
                 self._read_from_committed(partition)
 
     @invariant()
     def counts(self) -> None:
         assert self.dispatcher.in_flight() == sum(attempt.assignment.is_open for attempt in self.attempts)
-        assert set(self.dispatcher.partitions()) <= set(self.owned_since)
+        assert set(self.assignments.partitions()) <= set(self.owned_since)
 
     def teardown(self) -> None:
         """Left alone with all partitions, the replica settles each record, and each exactly once."""
@@ -151,10 +158,9 @@ class Group(RuleBasedStateMachine):
                 self.read(partition)
             self.dispatch()
             for attempt in self.attempts:
-                self.dispatcher.settle(attempt, Done(result=Message(
-                    topic="results", key=None, value=b"%d" % attempt.record.offset)))  # fmt: skip
+                self.complete(attempt, key=None)
             self.attempts.clear()
-            self.take_offers()
+            self.take_pending()
             self.publish()
             self.follow_refusals()
         for partition in PARTITIONS:

@@ -1,5 +1,4 @@
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping
 
 import pytest
 from hypothesis import given
@@ -7,8 +6,9 @@ from hypothesis import strategies as st
 
 from consumer.core.cancellation import Cancellation
 from consumer.core.errors import Cancelled, StoreUnavailable, Transient
-from consumer.pipeline import retry
-from consumer.pipeline.retry import RULES, Retrier, Rule
+from consumer.core.model import Stage
+from consumer.core.ports import Check
+from consumer.pipeline.retry import RULES, Retrier, RetryPolicy, Rule
 
 RULE = st.builds(
     lambda attempts, first_s, factor: Rule(attempts=attempts, first_wait_s=first_s, max_wait_s=first_s * factor),
@@ -43,11 +43,9 @@ def failing(times: int, error: type[Transient] = StoreUnavailable) -> tuple[Call
     return step, calls
 
 
-@contextmanager
-def the_only_rule(rule: Rule) -> Iterator[None]:
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(retry, "RULES", {StoreUnavailable: rule})
-        yield
+def retrier_by(rule: Rule, checks: Mapping[type[Transient], Check] | None = None) -> Retrier:
+    """One that knows this rule alone."""
+    return Retrier(checks or {}, RetryPolicy(rules={StoreUnavailable: rule}))
 
 
 @given(rule=RULE)
@@ -55,8 +53,8 @@ def test_patience_is_bounded_and_grows(rule: Rule) -> None:
     """A step is tried as often as its rule says; waits double up to the rule's limit, within one jitter."""
     step, calls = failing(10**9)
     clock = Clock()
-    with the_only_rule(rule), pytest.raises(StoreUnavailable):
-        Retrier({}).run("fetch", step, clock)
+    with pytest.raises(StoreUnavailable):
+        retrier_by(rule).run(Stage.FETCH, step, clock)
     assert len(calls) == rule.attempts
     assert len(clock.slept_s) == rule.attempts - 1
     for number, slept_s in enumerate(clock.slept_s):
@@ -68,12 +66,11 @@ def test_patience_is_bounded_and_grows(rule: Rule) -> None:
 def test_a_step_that_recovers_in_time_succeeds(rule: Rule, failures: int) -> None:
     """The value comes through exactly if the step fails less often than its rule has attempts."""
     step, calls = failing(failures)
-    with the_only_rule(rule):
-        if failures < rule.attempts:
-            assert Retrier({}).run("fetch", step, Clock()) == "done"
-        else:
-            with pytest.raises(StoreUnavailable):
-                Retrier({}).run("fetch", step, Clock())
+    if failures < rule.attempts:
+        assert retrier_by(rule).run(Stage.FETCH, step, Clock()) == "done"
+    else:
+        with pytest.raises(StoreUnavailable):
+            retrier_by(rule).run(Stage.FETCH, step, Clock())
     assert len(calls) == min(failures + 1, rule.attempts)
 
 
@@ -81,8 +78,8 @@ def test_a_step_that_recovers_in_time_succeeds(rule: Rule, failures: int) -> Non
 def test_a_cancelled_job_is_not_tried_again(rule: Rule, cancelled_after: int) -> None:
     """Once the job is cancelled, no further attempt is made."""
     step, calls = failing(10**9)
-    with the_only_rule(rule), pytest.raises((Cancelled, StoreUnavailable)) as caught:
-        Retrier({}).run("fetch", step, Clock(cancelled_after))
+    with pytest.raises((Cancelled, StoreUnavailable)) as caught:
+        retrier_by(rule).run(Stage.FETCH, step, Clock(cancelled_after))
     assert len(calls) == min(cancelled_after, rule.attempts)
     assert caught.type is (Cancelled if cancelled_after < rule.attempts else StoreUnavailable)
 
@@ -99,7 +96,7 @@ def test_an_outage_uses_up_no_attempt(away: int, failures: int) -> None:
 
     clock = Clock()
     clock.start_clock(1000.0)
-    assert Retrier({StoreUnavailable: check}).run("fetch", step, clock) == "done"
+    assert Retrier({StoreUnavailable: check}).run(Stage.FETCH, step, clock) == "done"
     assert len(calls) == failures + 1
     # It never really slept: what is given back is what passed, not what was to be slept.
     assert 995 < (clock.remaining_s() or 0) <= 1000.1

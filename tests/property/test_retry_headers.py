@@ -6,8 +6,9 @@ from hypothesis import strategies as st
 
 from consumer.adapters.avro.codec import AvroCodec
 from consumer.core.errors import Code
-from consumer.delivery.assignment import format_note, parse_note
-from consumer.delivery.retry_headers import MAX_BYTES, PREFIX, RetryState, headers, parse, senders_headers
+from consumer.core.model import OUR_HEADER_PREFIX as PREFIX
+from consumer.delivery.retry_headers import MAX_BYTES, RetryState, headers, parse, senders_headers
+from consumer.delivery.start_counts import StartCounts, format_offset_metadata, parse_offset_metadata
 from consumer.pipeline.stages.encode_outcome import EncodeOutcome
 from harness.fakes import a_record, a_retry_state
 
@@ -123,7 +124,9 @@ def test_a_strangers_header_means_nothing(raw: bytes) -> None:
 @given(st.dictionaries(st.integers(0, 2**40), st.integers(-3, 9)), st.integers(0, 2**40))
 def test_notes_carry_the_starts_that_still_matter(starts: dict[int, int], position: int) -> None:
     """A note brings back each count above 0 of a record that is not committed, and no other."""
-    assert parse_note(format_note(starts, position)) == {o: n for o, n in starts.items() if n > 0 and o >= position}
+    counts = StartCounts(format_offset_metadata(starts))
+    matter = {offset: count for offset, count in starts.items() if count > 0 and offset >= position}
+    assert parse_offset_metadata(counts.offset_metadata(position)) == matter
 
 
 @given(st.text(max_size=30) | JSON.map(json.dumps) | JSON.map(lambda value: json.dumps({"starts": value})))
@@ -131,4 +134,4 @@ def test_notes_carry_the_starts_that_still_matter(starts: dict[int, int], positi
 @example('{"starts": {"1": Infinity}}')
 def test_a_strange_note_tells_nothing(note: str) -> None:
     """Metadata that somebody else committed is no note of ours, and no error."""
-    assert isinstance(parse_note(note), dict)
+    assert isinstance(parse_offset_metadata(note), dict)

@@ -1,4 +1,5 @@
 import io
+import json
 import types
 import typing
 from dataclasses import MISSING, Field, asdict, fields, is_dataclass
@@ -10,7 +11,6 @@ from typing import Any
 import fastavro
 import pytest
 
-from consumer.adapters.avro import codec as avro
 from consumer.adapters.avro.codec import SINGLE_OBJECT_MARKER, AvroCodec, fingerprint, load_earlier, load_schema
 from consumer.core.errors import Code, Rejected
 from consumer.core.events import SCHEMA_FILES, Event, SeparationRequest, SourceObject
@@ -138,7 +138,7 @@ def test_what_an_old_writer_left_out_gets_its_default(kind: type[Event]) -> None
 
 
 @EVENTS
-def test_records_of_an_earlier_schema_are_still_read(kind: type[Event], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_records_of_an_earlier_schema_are_still_read(kind: type[Event], tmp_path: Path) -> None:
     """What lies in topics since before a field was added is read without a registry too, with the field's default."""
     schema = load_schema(SCHEMA_FILES[kind])
     earlier = {**schema, "fields": schema["fields"][:-1]}
@@ -149,16 +149,16 @@ def test_records_of_an_earlier_schema_are_still_read(kind: type[Event], monkeypa
     with pytest.raises(Rejected) as unknown:
         AvroCodec().decode(kind, value)
     assert unknown.value.code is Code.SCHEMA_UNKNOWN
-    monkeypatch.setattr(avro, "load_earlier", lambda name: [earlier] if name == SCHEMA_FILES[kind] else [])
-    assert AvroCodec().decode(kind, value) == event
+    (tmp_path / "earlier").mkdir()
+    (tmp_path / "earlier" / f"{SCHEMA_FILES[kind]}.1.avsc").write_text(json.dumps(earlier))
+    assert AvroCodec(schemas=tmp_path).decode(kind, value) == event
 
 
-def test_earlier_schemas_are_found_by_their_events_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_earlier_schemas_are_found_by_their_events_name(tmp_path: Path) -> None:
     """Files of schemas/earlier belong to the event that their name begins with; without the folder there are none."""
-    monkeypatch.setattr(avro, "_schemas", lambda: tmp_path)
-    assert load_earlier("separation_result") == []
+    assert load_earlier("separation_result", tmp_path) == []
     (tmp_path / "earlier").mkdir()
     for name in ("separation_result.1", "separation_result.2", "separation_request.1"):
         (tmp_path / "earlier" / f"{name}.avsc").write_text(f'{{"name": "{name}"}}')
-    found = {schema["name"] for schema in load_earlier("separation_result")}
+    found = {schema["name"] for schema in load_earlier("separation_result", tmp_path)}
     assert found == {"separation_result.1", "separation_result.2"}

@@ -8,7 +8,7 @@ import pytest
 from consumer.separator.models.spec import load_spec
 from consumer.separator.runtimes.factory import make_runtime
 from consumer.separator.runtimes.runtime import Network
-from tests.separator.jobs import Bench, bench
+from tests.separator.jobs import Harness, make_harness
 
 NARROW = (4, 8, 8, 8, 8, 8)  # filters of a network that loads and runs fast
 MAX_AUDIO_S = 60.0  # of the shared process
@@ -42,9 +42,9 @@ def network(narrow_models: Path) -> Network:
 
 
 @pytest.fixture(scope="session")
-def separator(narrow_models: Path) -> Iterator[Bench]:
+def separator(narrow_models: Path) -> Iterator[Harness]:
     """A warm separator process with the narrow model; it refuses more than MAX_AUDIO_S."""
-    ready = bench(narrow_models, max_audio_s=MAX_AUDIO_S)
+    ready = make_harness(narrow_models, max_audio_s=MAX_AUDIO_S)
     try:
         ready.prepare()
         yield ready

@@ -14,7 +14,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from consumer.core.model import AudioFacts, Separation
-from consumer.separator.process import Work, main
+from consumer.separator.process import Handler, main
 from consumer.separator.protocol import Configure, Finished, Loaded, Reply, Separate
 
 REPORT = "report.json"
@@ -39,7 +39,7 @@ def attempt(what: str, argument: str) -> str:
     return ""
 
 
-def make_work(configuration: Configure, send: Callable[[Reply], None]) -> Work:
+def make_handler(configuration: Configure, send: Callable[[Reply], None]) -> Handler:
     for model in configuration.models:
         send(Loaded(model, 0.0))
 
@@ -55,4 +55,4 @@ def make_work(configuration: Configure, send: Callable[[Reply], None]) -> Work:
 
 
 if __name__ == "__main__":
-    main(make_work)
+    main(make_handler)

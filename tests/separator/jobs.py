@@ -14,7 +14,7 @@ from consumer.core.events import SeparationRequest, SourceObject
 from consumer.core.model import Job, Separation
 from consumer.core.ports import OnProgress
 from consumer.separator.audio.ffmpeg import FFmpeg
-from consumer.separator.client import SeparatorClient
+from consumer.separator.client import RESTART_DELAY_S, SeparatorClient
 from consumer.separator.protocol import Configure
 from consumer.settings import environment_without_secrets
 
@@ -33,7 +33,7 @@ def configuration(model_path: Path, models: tuple[str, ...] = ("2stems",)) -> Co
 
 
 @dataclass(frozen=True, slots=True)
-class Bench:
+class Harness:
     """A client and the mark that its process bears on its command line."""
 
     client: SeparatorClient
@@ -58,7 +58,13 @@ class Bench:
         return self.client.separate(job(**options), path, cancel=cancel or patience(), on_progress=on_progress)
 
 
-def bench(model_path: Path, *, models: tuple[str, ...] = ("2stems",), max_audio_s: float = 7200.0) -> Bench:
+def make_harness(
+    model_path: Path,
+    *,
+    models: tuple[str, ...] = ("2stems",),
+    max_audio_s: float = 7200.0,
+    restart_delay_s: float = RESTART_DELAY_S,
+) -> Harness:
     """A client whose process is started by `prepare` or by the first job. Kill the client in the end."""
     mark = f"separator-test-{uuid.uuid4().hex}"
     client = SeparatorClient(
@@ -66,8 +72,9 @@ def bench(model_path: Path, *, models: tuple[str, ...] = ("2stems",), max_audio_
         max_audio_s=max_audio_s,
         environment=environment_without_secrets(),
         command=(sys.executable, "-m", "consumer.separator.process", mark),
+        restart_delay_s=restart_delay_s,
     )
-    return Bench(client, mark)
+    return Harness(client, mark)
 
 
 def patience() -> Cancellation:

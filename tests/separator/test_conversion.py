@@ -11,17 +11,18 @@ import msgspec
 import numpy as np
 import pytest
 
+from consumer.core.checkpoints import checkpoint_files, weights_sha256
 from consumer.core.errors import Code, Rejected
 from consumer.separator.client import SeparatorClient
 from consumer.separator.models import convert as convert_module
 from consumer.separator.models.checkpoint import read_tensors
 from consumer.separator.models.convert import load_tensors
-from consumer.separator.models.spec import checkpoint_files, load_spec, weights_sha256
+from consumer.separator.models.spec import load_spec
 from consumer.separator.runtimes.factory import make_runtime
 from consumer.settings import environment_without_secrets
 from harness.audio import error_db, music
 from harness.files import decode_file, encode_file
-from tests.separator.jobs import Bench, configuration
+from tests.separator.jobs import Harness, configuration
 
 RUNTIMES = {"openvino": "openvino", "native": "spleeter_kernels"}  # and the package that each needs
 
@@ -175,7 +176,7 @@ def test_without_conversion_and_tensorflow_the_model_is_unavailable(model_path: 
 
 
 def test_a_damaged_checkpoint_is_unavailable(model_path: Path) -> None:
-    """As with TensorFlow: the reason is told, and nothing is kept."""
+    """As with TensorFlow: the reason is reported, and nothing is kept."""
     data = model_path / "2stems" / "model.data-00000-of-00001"
     data.write_bytes(data.read_bytes()[:1000])
     with pytest.raises(Rejected, match=r"model 2stems: damaged or unreadable checkpoint \("):
@@ -195,9 +196,9 @@ def test_a_checkpoint_of_another_architecture_is_unavailable(model_path: Path) -
 
 
 @pytest.mark.parametrize("runtime", RUNTIMES)
-def test_a_runtime_that_is_not_installed_is_told(runtime: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_runtime_that_is_not_installed_is_reported(runtime: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """Asking for one without its extra is refused in one line that names it."""
-    monkeypatch.delitem(sys.modules, f"consumer.separator.{runtime}_runtime", raising=False)
+    monkeypatch.delitem(sys.modules, f"consumer.separator.runtimes.{runtime}", raising=False)
     monkeypatch.setitem(sys.modules, RUNTIMES[runtime], None)
     with pytest.raises(Rejected, match=f"the runtime {runtime} is not installed") as refusal:
         make_runtime(runtime)
@@ -209,7 +210,7 @@ def test_a_separator_process_works_without_tensorflow(
     runtime: str,
     converted: bytes,
     narrow_models: Path,
-    separator: Bench,
+    separator: Harness,
     tmp_path: Path,
     request: pytest.FixtureRequest,
 ) -> None:
@@ -217,7 +218,7 @@ def test_a_separator_process_works_without_tensorflow(
     wanted = separator.separate(encode_file(tmp_path / "one" / "song.wav", music(seconds=3)))
     request.getfixturevalue("no_tensorflow")
     orders = msgspec.structs.replace(configuration(narrow_models), runtime=runtime)
-    own = Bench(SeparatorClient(orders, max_audio_s=60.0, environment=environment_without_secrets()), "")
+    own = Harness(SeparatorClient(orders, max_audio_s=60.0, environment=environment_without_secrets()), "")
     try:
         own.prepare()
         got = own.separate(encode_file(tmp_path / "other" / "song.wav", music(seconds=3)))

@@ -12,7 +12,7 @@ from consumer.core.catalog import FORMATS
 from consumer.core.errors import Rejected
 from harness.audio import music
 from harness.files import decode_file, encode_file
-from tests.separator.jobs import Bench, bench, job
+from tests.separator.jobs import Harness, job, make_harness
 
 JOBS, WARM_JOBS = 500, 50
 LONG_S = 60.0  # segments enough for all stages to be at work at once, which takes the most memory
@@ -21,7 +21,7 @@ SECONDS = 0.6
 RATE_HZ = 8000  # for comparing: well within what every format keeps
 
 
-def resident_bytes(running: Bench) -> int:
+def resident_bytes(running: Harness) -> int:
     """Of the process and of what it has started."""
     [pid] = running.pids
     process = psutil.Process(pid)
@@ -42,7 +42,7 @@ def test_five_hundred_jobs(narrow_models: Path, tmp_path: Path) -> None:
     truths = [decode_file(path, rate_hz=RATE_HZ).sum(axis=1) for path in sources]
     broken = tmp_path / "in" / "broken.mp3"
     broken.write_bytes(b"no audio at all" * 1000)
-    running = bench(narrow_models)
+    running = make_harness(narrow_models)
     formats, resident = list(FORMATS), []
     try:
         for number in range(3):
@@ -90,10 +90,10 @@ def test_three_hours_take_the_memory_of_three_minutes(narrow_models: Path, tmp_p
     for seconds in (180, 3 * 3600):
         track = tmp_path / "track.flac"
         encode_file(track, music(seconds=5.0), args=("-af", f"aloop=loop=-1:size=200000,atrim=duration={seconds}"))
-        running = bench(narrow_models, max_audio_s=4 * 3600)
+        running = make_harness(narrow_models, max_audio_s=4 * 3600)
         peak = 0
 
-        def look(done: int, total: int | None, running: Bench = running) -> None:
+        def look(done: int, total: int | None, running: Harness = running) -> None:
             nonlocal peak
             peak = max(peak, resident_bytes(running))
 

@@ -7,13 +7,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from consumer.core.runtimes import SeparatorRuntime
 from consumer.separator.dsp.engine import separate
 from consumer.separator.models.spec import load_spec
 from consumer.separator.runtimes.factory import make_runtime
 from consumer.separator.runtimes.runtime import Network
 from harness.audio import error_db, music_samples, pcm16
 from harness.files import decode_file, encode_file
-from tests.separator.jobs import Bench
+from tests.separator.jobs import Harness
 from tests.separator.reference import KeptSeparator, Reference, Samples, Separator, write_configuration
 
 LEAST_IDENTICAL = 0.995  # share of 16-bit samples
@@ -58,7 +59,7 @@ def make_signal(signal: object) -> Samples:
     return SIGNALS[signal]() if isinstance(signal, str) else music_samples(int(str(signal)))
 
 
-@pytest.fixture(scope="module", params=["tensorflow", "openvino", "native"])
+@pytest.fixture(scope="module", params=[str(runtime) for runtime in SeparatorRuntime])
 def runtime_name(request: pytest.FixtureRequest) -> str:
     return request.param
 
@@ -146,7 +147,7 @@ def test_the_kept_graph_is_spleeter_unchanged(narrow_configuration: Path) -> Non
     assert all(np.array_equal(got[name], wanted[name]) for name in wanted)
 
 
-def test_files_are_those_of_spleeter(separator: Bench, narrow_configuration: Path, tmp_path: Path) -> None:
+def test_files_are_those_of_spleeter(separator: Harness, narrow_configuration: Path, tmp_path: Path) -> None:
     """From an MP3 file to WAV files, through the separator process, the samples are Spleeter's."""
     path = encode_file(tmp_path / "song.mp3", music_samples(2 * SEGMENT))
     spleeter = KeptSeparator(narrow_configuration)

@@ -10,7 +10,7 @@ import pytest
 from consumer.core.model import Separation
 from harness.audio import RATE_HZ, error_db, music, pcm16, similarity
 from harness.files import Samples, decode_file, describe, encode_file, write_float_wav
-from tests.separator.jobs import Bench
+from tests.separator.jobs import Harness
 
 SONG_S = 3.0
 # Masks sum to one, so with a share of the high frequencies the stems sum to what was decoded.
@@ -56,13 +56,13 @@ def sum_of_stems(separation: Separation) -> Samples:
     return sum(decode_file(stem.path) for stem in separation.stems)
 
 
-def mix_of(separator: Bench, path: Path, **options: object) -> Samples:
+def mix_of(separator: Harness, path: Path, **options: object) -> Samples:
     """What the separator decoded: the sum of what it made of it."""
     return sum_of_stems(separator.separate(path, format="wav-f32", high_frequencies="average", **options))
 
 
 @pytest.mark.parametrize("kind", KINDS.values(), ids=KINDS)
-def test_input_is_decoded_whole(kind: Kind, separator: Bench, song: Samples, tmp_path: Path) -> None:
+def test_input_is_decoded_whole(kind: Kind, separator: Harness, song: Samples, tmp_path: Path) -> None:
     """The stems sum to just what the file holds, at 44.1 kHz, and the file is described as it is."""
     path = encode_file(tmp_path / f"song.{kind.extension}", song, args=kind.args)
     separation = separator.separate(path, format="wav-f32", high_frequencies="average")
@@ -79,7 +79,7 @@ def separation_samples(separation: Separation) -> int:
 
 
 @pytest.mark.parametrize("extension", ["wav", "flac", "m4a", "ac3"])
-def test_the_centre_of_surround_sound_survives(extension: str, separator: Bench, tmp_path: Path) -> None:
+def test_the_centre_of_surround_sound_survives(extension: str, separator: Harness, tmp_path: Path) -> None:
     """A voice that is on the centre channel of 5.1 alone is heard on both sides."""
     voice = music(seconds=2, seed=3).mean(axis=1)
     channels = np.zeros((len(voice), 6), np.float32)
@@ -91,7 +91,7 @@ def test_the_centre_of_surround_sound_survives(extension: str, separator: Bench,
         assert np.linalg.norm(heard) > 0.25 * np.linalg.norm(voice)
 
 
-def test_thirty_two_channels_are_all_heard(separator: Bench, tmp_path: Path) -> None:
+def test_thirty_two_channels_are_all_heard(separator: Harness, tmp_path: Path) -> None:
     """Of channels without a layout, even ones go left and odd ones right, and none is lost."""
     frequencies_hz = 200 + 100 * np.arange(32)
     t = np.arange(RATE_HZ)[:, None] / RATE_HZ
@@ -105,7 +105,7 @@ def test_thirty_two_channels_are_all_heard(separator: Bench, tmp_path: Path) -> 
 
 
 @pytest.fixture(scope="module")
-def exact(separator: Bench, song: Samples, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Samples]:
+def exact(separator: Harness, song: Samples, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Samples]:
     """The song's stems as floats, by name."""
     path = write_float_wav(tmp_path_factory.mktemp("exact") / "song.wav", song)
     return {stem.name: decode_file(stem.path) for stem in separator.separate(path, format="wav-f32").stems}
@@ -125,7 +125,7 @@ def test_lossless_output_is_exact(
     extension: str,
     codec: str,
     largest_error: float,
-    separator: Bench,
+    separator: Harness,
     exact: dict[str, Samples],
     song: Samples,
     tmp_path: Path,
@@ -154,7 +154,7 @@ def test_lossless_output_is_exact(
     ],
 )
 def test_lossy_output_keeps_to_its_bitrate(
-    format: str, codec: str, rate_hz: int, separator: Bench, exact: dict[str, Samples], song: Samples, tmp_path: Path
+    format: str, codec: str, rate_hz: int, separator: Harness, exact: dict[str, Samples], song: Samples, tmp_path: Path
 ) -> None:
     """Each stem sounds as it should, in the right codec; four times the bitrate takes at least twice the bytes."""
     path = write_float_wav(tmp_path / "song.wav", song)
@@ -174,15 +174,15 @@ def test_lossy_output_keeps_to_its_bitrate(
 
 @pytest.mark.parametrize(("bitrate", "kbps"), [(None, 128), ("256k", 256), ("96000", 96)])
 def test_mp3_has_the_bitrate_asked_for(
-    bitrate: str | None, kbps: int, separator: Bench, song: Samples, tmp_path: Path
+    bitrate: str | None, kbps: int, separator: Harness, song: Samples, tmp_path: Path
 ) -> None:
     """A bitrate may be written 256k or 96000; without one it is Spleeter's 128k."""
     separation = separator.separate(write_float_wav(tmp_path / "song.wav", song), format="mp3", bitrate=bitrate)
     assert [describe(stem.path).bitrate_kbps for stem in separation.stems] == [kbps] * 2
 
 
-def test_clipping_is_counted(separator: Bench, song: Samples, tmp_path: Path) -> None:
-    """A stem's peak and its samples beyond full scale are told as they were before a 16-bit file cut them off."""
+def test_clipping_is_counted(separator: Harness, song: Samples, tmp_path: Path) -> None:
+    """A stem's peak and its samples beyond full scale are reported as they were before a 16-bit file cut them off."""
     path = write_float_wav(tmp_path / "loud.wav", 20 * song)
     floats = {stem.name: decode_file(stem.path) for stem in separator.separate(path, format="wav-f32").stems}
     for stem in separator.separate(path, format="wav").stems:
@@ -197,7 +197,7 @@ def test_clipping_is_counted(separator: Bench, song: Samples, tmp_path: Path) ->
     ("start_s", "duration_s"), [(1.25, 0.5), (None, 0.75), (2.5, None), (2.5, 60.0), (0.0, 1 / RATE_HZ)]
 )
 def test_a_span_is_cut_to_the_sample(
-    extension: str, start_s: float | None, duration_s: float | None, separator: Bench, song: Samples, tmp_path: Path
+    extension: str, start_s: float | None, duration_s: float | None, separator: Harness, song: Samples, tmp_path: Path
 ) -> None:
     """start_s and duration_s choose the very samples that they name, in every format."""
     path = encode_file(tmp_path / f"song.{extension}", song)

@@ -12,7 +12,7 @@ from consumer.core.errors import Code, Rejected
 from harness.audio import RATE_HZ, music
 from harness.files import decode_file, encode_file, ffmpeg, write_float_wav, write_wav
 from tests.separator.conftest import MAX_AUDIO_S
-from tests.separator.jobs import Bench
+from tests.separator.jobs import Harness
 
 SONG_S = 4.0
 MOST_MEMORY_BYTES = 2 << 30
@@ -167,7 +167,7 @@ REFUSED: dict[str, tuple[Make, Code]] = {
 
 
 @pytest.fixture
-def hardened(separator: Bench, tmp_path_factory: pytest.TempPathFactory):
+def hardened(separator: Harness, tmp_path_factory: pytest.TempPathFactory):
     """The shared process; afterwards it must be the same one, lean, and able to do a good job."""
     [pid] = separator.pids
     yield separator
@@ -181,7 +181,7 @@ def hardened(separator: Bench, tmp_path_factory: pytest.TempPathFactory):
 
 
 @pytest.mark.parametrize(("make", "seconds"), USABLE.values(), ids=USABLE)
-def test_what_can_be_decoded_is_separated(make: Make, seconds: float, hardened: Bench, tmp_path: Path) -> None:
+def test_what_can_be_decoded_is_separated(make: Make, seconds: float, hardened: Harness, tmp_path: Path) -> None:
     """As much as the file really holds becomes stems of finite numbers, whatever its name and header say."""
     separation = hardened.separate(make(tmp_path), format="wav-f32")
     assert separation.audio.duration_s == pytest.approx(seconds, rel=0.1)
@@ -193,7 +193,7 @@ def test_what_can_be_decoded_is_separated(make: Make, seconds: float, hardened: 
 
 
 @pytest.mark.parametrize(("make", "code"), REFUSED.values(), ids=REFUSED)
-def test_what_can_not_be_separated_is_refused(make: Make, code: Code, hardened: Bench, tmp_path: Path) -> None:
+def test_what_can_not_be_separated_is_refused(make: Make, code: Code, hardened: Harness, tmp_path: Path) -> None:
     """The file ends with its code, one line that names no path, and no stem file."""
     path = make(tmp_path)
     before = set(tmp_path.iterdir())
@@ -215,8 +215,8 @@ def test_what_can_not_be_separated_is_refused(make: Make, code: Code, hardened: 
     ],
     ids=["at-the-end", "far-past-the-end", "of-nothing", "within-what-the-header-claims"],
 )
-def test_an_offset_past_the_end_is_told(
-    make: Make, start_s: float, code: Code, hardened: Bench, tmp_path: Path
+def test_an_offset_past_the_end_is_reported(
+    make: Make, start_s: float, code: Code, hardened: Harness, tmp_path: Path
 ) -> None:
     """A span that begins where the audio has ended is the request's fault, unless there is no audio at all."""
     with pytest.raises(Rejected) as refusal:
@@ -224,13 +224,13 @@ def test_an_offset_past_the_end_is_told(
     assert refusal.value.code == code
 
 
-def test_a_span_of_something_too_long_is_separated(hardened: Bench, tmp_path: Path) -> None:
+def test_a_span_of_something_too_long_is_separated(hardened: Harness, tmp_path: Path) -> None:
     """The limit counts what is separated, not what the file holds besides."""
     separation = hardened.separate(flac_that_claims(900, silence_s=900)(tmp_path), start_s=100.0, duration_s=2.0)
     assert separation.audio.duration_s == pytest.approx(2.0)
 
 
-def test_the_longest_audio_allowed_is_separated(hardened: Bench, tmp_path: Path) -> None:
+def test_the_longest_audio_allowed_is_separated(hardened: Harness, tmp_path: Path) -> None:
     """Audio of just the greatest length is not too long."""
     separation = hardened.separate(wav("x.wav", int(MAX_AUDIO_S * 44100))(tmp_path))
     assert separation.audio.duration_s == pytest.approx(MAX_AUDIO_S)

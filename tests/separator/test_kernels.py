@@ -169,19 +169,19 @@ def test_frames_are_masked_and_added(instruction_set: str, length: int, bins_of:
 
 
 @pytest.mark.parametrize(
-    ("sizes", "words"),
+    ("sizes", "reason"),
     [
         ({"F": 1000}, "F of 128, not 512 and 1000"),
         ({"frame_length": 4000, "frame_step": 1000}, "a power of two and at least 128, not 4000"),
     ],
 )
-def test_sizes_that_the_kernels_cant_do_are_told(
-    narrow_models: Path, tmp_path: Path, sizes: dict[str, int], words: str
+def test_sizes_that_the_kernels_cant_do_are_refused(
+    narrow_models: Path, tmp_path: Path, sizes: dict[str, int], reason: str
 ) -> None:
     """A configuration of other sizes is refused by its name, not computed wrongly."""
     shutil.copytree(narrow_models / "2stems", tmp_path / "2stems")
     own = tmp_path / "2stems" / "2stems.json"
     own.write_text(json.dumps(json.loads(own.read_text()) | sizes))
-    with pytest.raises(Rejected, match=rf"model 2stems: the runtime native .* {words}") as refusal:
+    with pytest.raises(Rejected, match=rf"model 2stems: the runtime native .* {reason}") as refusal:
         make_runtime("native").load(load_spec("2stems", tmp_path))
     assert refusal.value.code == Code.MODEL_UNAVAILABLE

@@ -6,20 +6,20 @@ import signal
 import sys
 import time
 from pathlib import Path
+from typing import NoReturn
 
 import pytest
 
 from consumer.core.errors import Code, Rejected, WorkerCrashed
 from consumer.separator.audio.decode import Decoder
-from consumer.separator.audio.encode import Encoder
-from consumer.separator.audio.ffmpeg import FFmpeg, Running
+from consumer.separator.audio.encode import Encoder, Encoding
+from consumer.separator.audio.ffmpeg import FFmpeg, FFmpegProcess
 from consumer.separator.audio.probe import probe
-from consumer.separator.audio.tags import Tags
 from consumer.separator.process import Process
 from consumer.separator.protocol import Separate
 from harness.audio import RATE_HZ, music
 from harness.files import encode_file
-from tests.separator.jobs import bench, pids_with
+from tests.separator.jobs import make_harness, pids_with
 
 FFMPEG = FFmpeg(allowed_formats=("wav",))
 ENDED = pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM, signal.SIGINT], ids=lambda s: s.name)
@@ -31,7 +31,7 @@ def song(tmp_path: Path) -> Path:
     return encode_file(tmp_path / "song.wav", music(seconds=20))
 
 
-def catches(running: Running) -> None:
+def catches(running: FFmpegProcess) -> None:
     """Wait until it is ready for signals: it sets its handlers up before it opens anything."""
     deadline = time.monotonic() + 20
     while not int(_status(running.process.pid)["SigCgt"], 16) >> (signal.SIGTERM - 1) & 1:
@@ -58,7 +58,7 @@ def test_a_decoder_that_is_killed_blames_nobody(song: Path, number: signal.Signa
 def test_an_encoder_that_is_killed_blames_nobody(tmp_path: Path, number: signal.Signals) -> None:
     """Whether it is noticed while samples are written or at the end."""
     target, second = tmp_path / "stem.wav", music(seconds=1)
-    with Encoder(FFMPEG, target, rate_hz=RATE_HZ, format="wav", tags=Tags(texts={}, cover=None), cover=None) as encoder:
+    with Encoder(FFMPEG, target, Encoding(format="wav", rate_hz=RATE_HZ)) as encoder:
         catches(encoder._running)
         os.kill(encoder._running.process.pid, number)
 
@@ -101,7 +101,7 @@ def test_a_file_that_ends_ffmpeg_is_to_blame(song: Path, tmp_path: Path, body: s
 def test_a_job_whose_ffmpeg_is_killed_is_a_crash(narrow_models: Path, tmp_path: Path) -> None:
     """In mid job, as the consumer sees it: not an answer about the file, but the process's end."""
     path = encode_file(tmp_path / "song.wav", music(seconds=60))
-    running = bench(narrow_models)
+    running = make_harness(narrow_models)
 
     def kill(done: int, total: int | None) -> None:
         for pid in pids_with(str(tmp_path)):
@@ -116,23 +116,8 @@ def test_a_job_whose_ffmpeg_is_killed_is_a_crash(narrow_models: Path, tmp_path: 
     assert list(tmp_path.iterdir()) == [path]
 
 
-@pytest.fixture
-def ended(monkeypatch: pytest.MonkeyPatch) -> list[int]:
-    """The exit codes of a process that is not really ended."""
-    codes: list[int] = []
-
-    def end(code: int) -> None:
-        codes.append(code)
-        raise SystemExit(code)
-
-    monkeypatch.setattr(os, "_exit", end)
-    return codes
-
-
-def test_a_separator_whose_ffmpeg_was_killed_ends(
-    ended: list[int], capsys: pytest.CaptureFixture[str], tmp_path: Path
-) -> None:
-    """The consumer counts it as one of the record's starts, and finds out why in the last words."""
+def test_a_separator_whose_ffmpeg_was_killed_ends(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    """The consumer counts it as one of the record's starts, and finds the reason in its standard error."""
     order = Separate(
         job=1, model="2stems", path=tmp_path, folder=tmp_path, format="wav", bitrate=None, start_s=None,
         duration_s=None, high_frequencies=None, max_audio_s=60.0,
@@ -141,8 +126,14 @@ def test_a_separator_whose_ffmpeg_was_killed_ends(
     def work(*_: object) -> None:
         raise WorkerCrashed("ffmpeg was ended from outside by signal 9")
 
-    process = Process(sys.stdin.buffer, sys.stdout.buffer)
+    ended: list[int] = []
+
+    def end(code: int) -> NoReturn:
+        ended.append(code)
+        raise SystemExit(code)
+
+    process = Process(sys.stdin.buffer, sys.stdout.buffer, end=end)
     with pytest.raises(SystemExit):
-        process._answer(work, order)  # type: ignore[arg-type]
+        process._handle(work, order)  # type: ignore[arg-type]
     assert ended == [1]
     assert capsys.readouterr().err == "ffmpeg was ended from outside by signal 9\n"

@@ -1,5 +1,6 @@
 """The separator process as its parent sees it: killed, cancelled, left alone, or without a usable model."""
 
+import gc
 import os
 import shutil
 import signal
@@ -15,11 +16,22 @@ import pytest
 from consumer.app import parts
 from consumer.core.cancellation import Cancellation
 from consumer.core.errors import Cancelled, Code, Rejected, WorkerCrashed
+from consumer.separator.child_process import ChildProcess
 from consumer.separator.client import SeparatorClient
-from consumer.separator.protocol import Finished, Loaded, Progress, Separate, Stop, Stopped, decode_reply, encode
+from consumer.separator.protocol import (
+    Failed,
+    Finished,
+    Loaded,
+    Progress,
+    Separate,
+    Stop,
+    Stopped,
+    decode_reply,
+    encode,
+)
 from harness.audio import RATE_HZ, music
 from harness.files import decode_file, encode_file, ffmpeg
-from tests.separator.jobs import PATIENCE_S, Bench, bench, configuration, patience, pids_with, wait_until_none
+from tests.separator.jobs import PATIENCE_S, Harness, configuration, make_harness, patience, pids_with, wait_until_none
 
 SEGMENT_S = 512 * 1024 / RATE_HZ
 LONG_S = 1800.0
@@ -43,9 +55,9 @@ def long_job(long_song: Path, tmp_path: Path) -> Path:
 
 
 @pytest.fixture(scope="module")
-def own(narrow_models: Path) -> Iterator[Bench]:
+def own(narrow_models: Path) -> Iterator[Harness]:
     """A process that these tests may end; each leaves a living one behind."""
-    ready = bench(narrow_models)
+    ready = make_harness(narrow_models)
     try:
         ready.prepare()
         yield ready
@@ -53,14 +65,14 @@ def own(narrow_models: Path) -> Iterator[Bench]:
         ready.client.kill()
 
 
-def assert_works(separator: Bench, folder: Path) -> None:
+def assert_works(separator: Harness, folder: Path) -> None:
     """A good job succeeds."""
     folder.mkdir()
     stems = separator.separate(encode_file(folder / "good.wav", music(seconds=1))).stems
     assert [decode_file(stem.path).shape for stem in stems] == [(RATE_HZ, 2)] * 2
 
 
-def test_a_killed_process_is_a_crash_and_is_replaced(own: Bench, long_job: Path, tmp_path: Path) -> None:
+def test_a_killed_process_is_a_crash_and_is_replaced(own: Harness, long_job: Path, tmp_path: Path) -> None:
     """Killed in mid job it is reported as crashed, its ffmpegs end with it, and the next job finds another one."""
     [victim] = own.pids
     restarts = own.client.status.restarts
@@ -79,7 +91,7 @@ def test_a_killed_process_is_a_crash_and_is_replaced(own: Bench, long_job: Path,
     assert own.client.status.restarts == restarts + 1
 
 
-def test_a_cancelled_job_ends_and_makes_way(own: Bench, long_job: Path, tmp_path: Path) -> None:
+def test_a_cancelled_job_ends_and_makes_way(own: Harness, long_job: Path, tmp_path: Path) -> None:
     """A job cancelled while it separates ends as cancelled, its ffmpegs end with it, and the next one works."""
     cancel = patience()
     ffmpegs: set[int] = set()
@@ -96,7 +108,7 @@ def test_a_cancelled_job_ends_and_makes_way(own: Bench, long_job: Path, tmp_path
     assert_works(own, tmp_path / "next")
 
 
-def test_a_job_cancelled_beforehand_is_not_begun(own: Bench, long_job: Path) -> None:
+def test_a_job_cancelled_beforehand_is_not_begun(own: Harness, long_job: Path) -> None:
     """A job whose cancellation came first fails at once, and says nothing to the process."""
     cancel = Cancellation()
     cancel.cancel("too late")
@@ -104,7 +116,7 @@ def test_a_job_cancelled_beforehand_is_not_begun(own: Bench, long_job: Path) -> 
         own.separate(long_job, cancel=cancel, on_progress=lambda done, total: pytest.fail("it was begun"))
 
 
-def test_progress_counts_the_segments(own: Bench, tmp_path: Path) -> None:
+def test_progress_counts_the_segments(own: Harness, tmp_path: Path) -> None:
     """Progress rises by one from 1 to the number of segments that the file's length gives."""
     path = encode_file(tmp_path / "song.flac", music(seconds=2.5 * SEGMENT_S))
     seen: list[tuple[int, int | None]] = []
@@ -175,7 +187,7 @@ def test_an_unreadable_reply_is_a_crash(tmp_path: Path) -> None:
         configuration(tmp_path), max_audio_s=60, environment=os.environ, command=(sys.executable, "-c", talk)
     )
     with pytest.raises(WorkerCrashed, match="signal 9"):
-        Bench(client, "").separate(tmp_path / "song.wav")
+        Harness(client, "").separate(tmp_path / "song.wav")
     client.kill()
 
 
@@ -230,19 +242,19 @@ DAMAGES: dict[str, Callable[[Path], object]] = {
 
 
 @pytest.fixture(scope="module")
-def modelless(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Bench, Path]]:
+def modelless(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Harness, Path]]:
     """A process that loads models when jobs ask for them, and its MODEL_PATH, which is empty."""
     root = tmp_path_factory.mktemp("models")
-    ready = bench(root, models=())
+    ready = make_harness(root, models=())
     yield ready, root
     ready.client.kill()
 
 
 @pytest.mark.parametrize("damage", DAMAGES.values(), ids=DAMAGES)
 def test_a_job_without_a_usable_model_is_refused(
-    damage: Callable[[Path], object], modelless: tuple[Bench, Path], narrow_models: Path, tmp_path: Path
+    damage: Callable[[Path], object], modelless: tuple[Harness, Path], narrow_models: Path, tmp_path: Path
 ) -> None:
-    """A model that is missing or damaged in any part is told as such, by its name; no stem file is made."""
+    """A model that is missing or damaged in any part is reported as such, by its name; no stem file is made."""
     separator, root = modelless
     shutil.rmtree(root / "2stems", ignore_errors=True)
     shutil.copytree(narrow_models / "2stems", root / "2stems")
@@ -255,7 +267,7 @@ def test_a_job_without_a_usable_model_is_refused(
     assert list(tmp_path.iterdir()) == [path]
 
 
-def test_a_repaired_model_is_used(modelless: tuple[Bench, Path], narrow_models: Path, tmp_path: Path) -> None:
+def test_a_repaired_model_is_used(modelless: tuple[Harness, Path], narrow_models: Path, tmp_path: Path) -> None:
     """A process that had to refuse a model loads it once it is whole."""
     separator, root = modelless
     shutil.rmtree(root / "2stems", ignore_errors=True)
@@ -267,7 +279,7 @@ def test_a_repaired_model_is_used(modelless: tuple[Bench, Path], narrow_models: 
 
 def test_a_process_without_its_models_never_gets_ready(tmp_path: Path) -> None:
     """Preparing goes on until it is cancelled, and meanwhile the status says which model is missing."""
-    unready, cancel = bench(tmp_path), patience()
+    unready, cancel = make_harness(tmp_path), patience()
 
     def prepare() -> None:
         with pytest.raises(Cancelled, match="enough"):
@@ -284,10 +296,50 @@ def test_a_process_without_its_models_never_gets_ready(tmp_path: Path) -> None:
     unready.client.kill()
 
 
-def test_a_process_that_died_while_idle_is_revived(narrow_models: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+NOT_READY_TWENTY_TIMES = """
+import pathlib, sys
+sys.stdin.readline()
+starts, failed, loaded = pathlib.Path(sys.argv[1]), *sys.argv[2:]
+with starts.open("a") as file:
+    file.write(".")
+print(failed if starts.stat().st_size <= 20 else loaded, end="", flush=True)
+sys.stdin.read()
+"""
+
+
+def test_processes_that_did_not_get_ready_leave_nothing_behind(tmp_path: Path) -> None:
+    """However often one was started in vain, neither the cancellation nor this process holds anything of them."""
+    replies = [Failed(None, Code.MODEL_UNAVAILABLE, "no such model"), Loaded("2stems", 0.1)]
+    arguments = (str(tmp_path / "starts"), *(encode(reply).decode() for reply in replies))
+    client = SeparatorClient(
+        configuration(tmp_path),
+        max_audio_s=60,
+        environment=os.environ,
+        command=(sys.executable, "-c", NOT_READY_TWENTY_TIMES, *arguments),
+        restart_delay_s=0.0,
+    )
+    before, cancel = len(children_held()), patience()
+    try:
+        client.prepare(cancel)
+        assert client.status.restarts == 20
+        assert not cancel._listeners
+        deadline = time.monotonic() + PATIENCE_S
+        while len(children_held()) > before + 1:  # those whose threads are just ending
+            assert time.monotonic() < deadline
+            time.sleep(0.05)
+    finally:
+        client.kill()
+
+
+def children_held() -> list[ChildProcess]:
+    """The processes' handles that this process has in memory, without those that only await the collector."""
+    gc.collect()
+    return [thing for thing in gc.get_objects() if isinstance(thing, ChildProcess)]
+
+
+def test_a_process_that_died_while_idle_is_revived(narrow_models: Path) -> None:
     """What died with nothing to do is started again without a job, and is ready again; what lives is left alone."""
-    monkeypatch.setattr("consumer.separator.client.RESTART_DELAY_S", 0.0)
-    running = bench(narrow_models)
+    running = make_harness(narrow_models, restart_delay_s=0.0)
     try:
         running.prepare()
         [first] = running.pids

@@ -15,18 +15,18 @@ import msgspec
 import pytest
 
 from consumer.core.catalog import FORMATS
+from consumer.core.checkpoints import checkpoint_files, weights_sha256
 from consumer.separator import sandbox
 from consumer.separator.audio.ffmpeg import bundled_binary
 from consumer.separator.client import SeparatorClient
-from consumer.separator.models.conversion_cache import cache_path, fill_cache
+from consumer.separator.models.conversion_cache import conversion_path, ensure_converted
 from consumer.separator.models.convert import load_tensors
-from consumer.separator.models.spec import checkpoint_files, weights_sha256
-from consumer.separator.sandbox import Reach, confine, reach_of_programs, start_confined
+from consumer.separator.sandbox import Landlock, Reach, confine, reach_of_programs, start_confined
 from consumer.settings import environment_without_secrets
 from harness.audio import RATE_HZ, music
 from harness.files import decode_file, encode_file
 from tests.separator.intruder import REPORT
-from tests.separator.jobs import FFMPEG, Bench, configuration, job, patience
+from tests.separator.jobs import FFMPEG, Harness, configuration, job, patience
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,10 +116,10 @@ def test_a_process_that_was_taken_over_can_do_little(place: Place, server: str) 
         client.kill()
     assert client.status.sandbox == "landlock, limits"
     report = json.loads((folder / REPORT).read_text())
-    assert {name: said for name, said in report.items() if name.startswith("may") and said} == {}
-    assert {name for name, said in report.items() if name.startswith("not") and not said} == set()
-    for name, said in report.items():
-        assert not said or name == "not run on it" or said.startswith("PermissionError"), f"{name}: {said}"
+    assert {name: error for name, error in report.items() if name.startswith("may") and error} == {}
+    assert {name for name, error in report.items() if name.startswith("not") and not error} == set()
+    for name, error in report.items():
+        assert not error or name == "not run on it" or error.startswith("PermissionError"), f"{name}: {error}"
     assert secret.read_text() == "secret"
 
 
@@ -130,16 +130,16 @@ def test_every_format_is_written_from_inside(place: Place) -> None:
     """
     ffmpeg = place.outside / "ffmpeg"
     shutil.copy(bundled_binary(), ffmpeg)
-    bench = Bench(place.client(ffmpeg_path=str(ffmpeg)), "")
+    harness = Harness(place.client(ffmpeg_path=str(ffmpeg)), "")
     try:
-        bench.prepare()
+        harness.prepare()
         for name in FORMATS:
             song = encode_file(place.new_job() / "song.flac", music(seconds=1))
-            stems = bench.separate(song, format=name, bitrate="128k").stems
+            stems = harness.separate(song, format=name, bitrate="128k").stems
             assert [decode_file(stem.path).shape[0] >= RATE_HZ * 0.9 for stem in stems] == [True, True]
     finally:
-        bench.client.kill()
-    assert bench.client.status.sandbox == "landlock, limits"
+        harness.client.kill()
+    assert harness.client.status.sandbox == "landlock, limits"
 
 
 @pytest.mark.parametrize(("runtime", "is_kept"), [("openvino", True), ("openvino", False), ("native", True)])
@@ -147,16 +147,16 @@ def test_runtimes_that_convert_work_from_inside(place: Place, runtime: str, is_k
     """A conversion that was made outside is used; without one the separator converts for itself, and keeps nothing."""
     folder = place.models / "2stems"
     if is_kept:
-        fill_cache("2stems", folder, weights_sha256(checkpoint_files("2stems", folder)[1]))
+        ensure_converted("2stems", folder, weights_sha256(checkpoint_files("2stems", folder)[1]))
     before = {path: path.stat().st_mtime_ns for path in folder.iterdir()}
-    assert (cache_path("2stems", folder) in before) == is_kept
-    bench = Bench(place.client(runtime=runtime), "")
+    assert (conversion_path("2stems", folder) in before) == is_kept
+    harness = Harness(place.client(runtime=runtime), "")
     try:
-        bench.prepare()
-        stems = bench.separate(encode_file(place.new_job() / "song.flac", music(seconds=1))).stems
+        harness.prepare()
+        stems = harness.separate(encode_file(place.new_job() / "song.flac", music(seconds=1))).stems
         assert [decode_file(stem.path).shape for stem in stems] == [(RATE_HZ, 2)] * 2
     finally:
-        bench.client.kill()
+        harness.client.kill()
     assert {path: path.stat().st_mtime_ns for path in folder.iterdir()} == before
 
 
@@ -164,15 +164,15 @@ def test_a_conversion_is_kept_once(place: Place, monkeypatch: pytest.MonkeyPatch
     """What is kept is the checkpoint's; it is left alone while that is the same, and made anew for another."""
     folder = place.models / "2stems"
     digest = weights_sha256(checkpoint_files("2stems", folder)[1])
-    fill_cache("2stems", folder, digest)
-    kept = cache_path("2stems", folder).read_bytes()
+    ensure_converted("2stems", folder, digest)
+    kept = conversion_path("2stems", folder).read_bytes()
     started: list[list[str]] = []
     monkeypatch.setattr(subprocess, "run", lambda command, **_: started.append(command))
-    fill_cache("2stems", folder, digest)
+    ensure_converted("2stems", folder, digest)
     assert started == []
     assert load_tensors("2stems", folder, digest)
-    assert cache_path("2stems", folder).read_bytes() == kept
-    fill_cache("2stems", folder, "0" * 64)
+    assert conversion_path("2stems", folder).read_bytes() == kept
+    ensure_converted("2stems", folder, "0" * 64)
     assert len(started) == 1
 
 
@@ -187,7 +187,7 @@ def test_ffmpeg_reaches_its_job_alone(tmp_path: Path, server: str) -> None:
     def run(source: str, target: str) -> tuple[int, str]:
         running = ffmpeg.start(["-y", "-i", source, "-f", "wav", target])
         try:
-            return running.wait(), "\n".join(running.words)
+            return running.wait(), "\n".join(running.stderr_lines)
         finally:
             running.stop()
 
@@ -201,40 +201,40 @@ def test_ffmpeg_reaches_its_job_alone(tmp_path: Path, server: str) -> None:
         (f"tcp://127.0.0.1:{server}", f"file:{song.parent / 'stem.wav'}"),
         (f"file:{song}", f"tcp://127.0.0.1:{server}"),
     ):
-        code, words = run(source, target)
+        code, stderr = run(source, target)
         assert code != 0, (source, target)
-        assert "Permission denied" in words, words
+        assert "Permission denied" in stderr, stderr
     assert {path.name for path in other.parent.iterdir()} == {"song.wav"}
     assert other.read_bytes() == song.read_bytes()
 
 
-def test_a_kernel_without_landlock_is_told_of(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    """Everything works there, without that wall, and the words say so."""
-    monkeypatch.setattr(sandbox, "_CREATE_RULESET", 100_000)
+def test_a_kernel_without_landlock_is_reported(tmp_path: Path) -> None:
+    """Everything works there, without that wall, and the report says so."""
+    absent = Landlock(create_ruleset=100_000)
     reach = Reach(reads=(), writes=(tmp_path,))
-    assert confine(reach) == "no landlock (not in this kernel)"
-    assert start_confined(reach, lambda: Path("/etc/passwd").read_bytes())
+    assert confine(reach, absent) == "no landlock (not in this kernel)"
+    assert start_confined(reach, lambda: Path("/etc/passwd").read_bytes(), absent)
 
 
-@pytest.mark.parametrize(("version", "words"), [(1, "files only"), (3, "files only"), (4, "landlock"), (6, "landlock")])
-def test_an_older_kernel_holds_what_it_can(
-    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, version: int, words: str
-) -> None:
-    """With each version of Landlock files are out of reach; that TCP is not, is said."""
-    monkeypatch.setattr(sandbox, "_version", lambda libc: version)
+@pytest.mark.parametrize(
+    ("version", "report"), [(1, "files only"), (3, "files only"), (4, "landlock"), (6, "landlock")]
+)
+def test_an_older_kernel_holds_what_it_can(tmp_path: Path, version: int, held: str) -> None:
+    """With each version of Landlock files are out of reach; that TCP is not, is reported."""
+    older = Landlock(version=version)
     (tmp_path / "in").mkdir()
     reach = Reach(reads=reach_of_programs(), writes=(tmp_path / "in", tmp_path / "missing"))
-    said: list[str] = []
+    reported: list[str] = []
 
     def intrude() -> None:
-        said.append(confine(reach))
+        reported.append(confine(reach, older))
         (tmp_path / "in" / "file").write_text("x")
         for act in (lambda: Path("/etc/passwd").read_bytes(), lambda: (tmp_path / "out").write_text("x")):
             with pytest.raises(PermissionError):
                 act()
 
-    start_confined(reach, intrude)
-    assert words in said[0]
+    start_confined(reach, intrude, older)
+    assert held in reported[0]
 
 
 def test_only_what_was_started_there_is_confined(tmp_path: Path) -> None:

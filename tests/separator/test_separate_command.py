@@ -19,8 +19,8 @@ COMMAND = Path(sys.executable).with_name("spleeter-consumer")
 def run(folder: Path, *args: object, **variables: str) -> subprocess.CompletedProcess[str]:
     """Run the command in `folder`, with nothing of the consumer's settings but `variables`."""
     environment = {"PATH": os.environ["PATH"], "HOME": str(folder), "MODEL_SOURCES": "none"} | variables
-    words = [COMMAND, "separate", *map(str, args)]
-    return subprocess.run(words, cwd=folder, env=environment, capture_output=True, text=True, check=False)
+    command = [COMMAND, "separate", *map(str, args)]
+    return subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, check=False)
 
 
 @pytest.fixture(scope="module")
@@ -89,7 +89,7 @@ def test_flags_mean_what_they_mean_to_spleeter(model_path: Path, tmp_path: Path)
     ],
     ids=["noise", "empty", "offset", "missing-model", "damaged-model", "unknown-model", "no-config", "out-is-a-file"],
 )
-def test_what_can_not_be_done_is_said_in_a_line(
+def test_what_can_not_be_done_is_reported_in_a_line(
     name: str, content: bytes | None, flags: tuple[str, ...], words: tuple[str, ...], model_path: Path, tmp_path: Path
 ) -> None:
     """The exit code is 1, standard error holds one line that tells why, and there are no stems."""
@@ -102,7 +102,7 @@ def test_what_can_not_be_done_is_said_in_a_line(
     assert not [path for path in tmp_path.rglob("*.wav") if path.name != name]
 
 
-def test_an_ffmpeg_that_is_killed_is_said_in_a_line(model_path: Path, tmp_path: Path) -> None:
+def test_an_ffmpeg_that_is_killed_is_reported_in_a_line(model_path: Path, tmp_path: Path) -> None:
     """The file is not blamed for what somebody else did."""
     killed = tmp_path / "ffmpeg"
     killed.write_text("#!/bin/sh\nkill -9 $$\n")
@@ -126,7 +126,7 @@ def test_an_ffmpeg_that_is_killed_is_said_in_a_line(model_path: Path, tmp_path: 
     ],
     ids=["no-file", "no-such-file", "codec", "bitrate", "offset", "duration", "no-such-flag", "folder"],
 )
-def test_wrong_usage_is_told(args: tuple[str, ...], word: str, tmp_path: Path) -> None:
+def test_wrong_usage_is_reported(args: tuple[str, ...], word: str, tmp_path: Path) -> None:
     """The exit code is 2, and standard error names what is wrong, without a traceback."""
     encode_file(tmp_path / "song.wav", music(seconds=0.1))
     done = run(tmp_path, *args)

@@ -73,8 +73,8 @@ def test_untagged_file_gets_the_stems_name_alone(network: Network, tmp_path: Pat
 
 def test_tags_of_chapters_are_not_the_files() -> None:
     """A chapter's title is not taken for the song's."""
-    words = ["  Chapters:", "    Chapter #0:0: start 0.0, end 1.0", "      Metadata:", "        title           : One"]
-    assert parse_tags(words).texts == {}
+    lines = ["  Chapters:", "    Chapter #0:0: start 0.0, end 1.0", "      Metadata:", "        title           : One"]
+    assert parse_tags(lines).texts == {}
 
 
 def test_loudness_is_ffmpegs(tmp_path: Path) -> None:
@@ -85,8 +85,8 @@ def test_loudness_is_ffmpegs(tmp_path: Path) -> None:
         meter.add(samples[start : start + 50_001])
     raw = tmp_path / "samples.f32"
     raw.write_bytes(samples.tobytes())
-    said = run("-f", "f32le", "-ar", str(RATE_HZ), "-ac", "2", "-i", str(raw), "-af", "ebur128", "-f", "null", "-")
-    theirs = re.findall(r"I:\s+(-?[\d.]+) LUFS", said)[-1]
+    printed = run("-f", "f32le", "-ar", str(RATE_HZ), "-ac", "2", "-i", str(raw), "-af", "ebur128", "-f", "null", "-")
+    theirs = re.findall(r"I:\s+(-?[\d.]+) LUFS", printed)[-1]
     assert meter.loudness_lufs == pytest.approx(float(theirs), abs=0.05)  # it says one digit
 
 

@@ -39,21 +39,22 @@ class Registry(Protocol):
         ...
 
 
+def packaged_schemas() -> Traversable:
+    """The folder of the schemas that this version writes with, as it is installed."""
+    return resources.files("consumer") / "schemas"
+
+
 def load_schema(name: str) -> Schema:
     """The schema in schemas/<name>.avsc, as it was written."""
-    schema: Schema = json.loads((_schemas() / f"{name}.avsc").read_text("utf-8"))
+    schema: Schema = json.loads((packaged_schemas() / f"{name}.avsc").read_text("utf-8"))
     return schema
 
 
-def load_earlier(name: str) -> list[Schema]:
-    """What schemas/<name>.avsc was before, from schemas/earlier/<name>.*.avsc: records of it still lie in topics."""
-    folder = _schemas() / "earlier"
-    found = folder.iterdir() if folder.is_dir() else ()
+def load_earlier(name: str, folder: Traversable) -> list[Schema]:
+    """What <folder>/<name>.avsc was before, from earlier/<name>.*.avsc in it: records of it still lie in topics."""
+    earlier = folder / "earlier"
+    found = earlier.iterdir() if earlier.is_dir() else ()
     return [json.loads(file.read_text("utf-8")) for file in found if file.name.startswith(f"{name}.")]
-
-
-def _schemas() -> Traversable:
-    return resources.files("consumer") / "schemas"
 
 
 def fingerprint(schema: Schema) -> bytes:
@@ -63,15 +64,19 @@ def fingerprint(schema: Schema) -> bytes:
 
 
 class AvroCodec:
-    """See ports.Codec. With a registry, what is written is in Confluent's format; both formats are read."""
+    """See ports.Codec. With a registry, what is written is in Confluent's format; both formats are read.
 
-    def __init__(self, registry: Registry | None = None) -> None:
+    `schemas` is the folder whose earlier/ holds what the schemas were before; by default the installed one.
+    """
+
+    def __init__(self, registry: Registry | None = None, *, schemas: Traversable | None = None) -> None:
         self._registry = registry
+        schemas = schemas or packaged_schemas()
         self._raw = {kind: load_schema(name) for kind, name in SCHEMA_FILES.items()}
         self._parsed = {kind: fastavro.parse_schema(raw) for kind, raw in self._raw.items()}
         self._fingerprints = {kind: fingerprint(raw) for kind, raw in self._raw.items()}
         self._writers = {
-            kind: {fingerprint(earlier): parse_writers(earlier) for earlier in load_earlier(name)}
+            kind: {fingerprint(earlier): parse_writers(earlier) for earlier in load_earlier(name, schemas)}
             | {self._fingerprints[kind]: self._parsed[kind]}
             for kind, name in SCHEMA_FILES.items()
         }

@@ -10,14 +10,14 @@ from consumer.adapters.avro.codec import Schema
 
 
 def obstacles(reader: Schema, writer: Schema) -> list[str]:
-    """What keeps the reader from reading what the writer wrote, a few words each; empty where nothing does."""
+    """What keeps the reader from reading what the writer wrote, a short phrase each; empty where nothing does."""
     try:
-        ours, theirs = (avro.schema.parse(json.dumps(schema)) for schema in (reader, writer))
+        read_by, written_by = (avro.schema.parse(json.dumps(schema)) for schema in (reader, writer))
     except avro.errors.AvroException as error:
         return [f"not an Avro schema ({error})"]
     checker = ReaderWriterCompatibilityChecker()  # type: ignore[no-untyped-call]
-    found = checker.get_compatibility(ours, theirs)
+    found = checker.get_compatibility(read_by, written_by)
     if found.compatibility is SchemaCompatibilityType.compatible:
         return []
     places = ", ".join(sorted(found.locations))
-    return [f"{words} at {places}" for words in sorted(found.messages)]
+    return [f"{reason} at {places}" for reason in sorted(found.messages)]

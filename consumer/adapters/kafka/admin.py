@@ -1,6 +1,6 @@
 """What is set up in Kafka once: topics, and how soon the group notices that a replica is gone."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 from confluent_kafka import KafkaError, KafkaException
 from confluent_kafka.admin import (  # type: ignore[attr-defined]
@@ -13,29 +13,34 @@ from confluent_kafka.admin import (  # type: ignore[attr-defined]
 )
 
 from consumer.adapters.kafka.config import connect, producer_config
-from consumer.adapters.kafka.retrying import is_transient, retried
-from consumer.core.errors import BrokerUnavailable, Fatal
+from consumer.adapters.kafka.retrying import RETRY_EVERY_S, broker_away, is_transient, reason_of, retried
+from consumer.core.errors import Fatal
 from consumer.settings import KafkaSettings, TopicSettings
 
 _REQUEST_S = 15.0
-_PATIENCE_S = 30.0  # with a cluster that is only getting ready
 HEARTBEAT_MS, SESSION_MS = 1_000, 6_000
 _HOUR_MS = 3_600_000
-_THERE = "is there already"
+_EXISTS = "is there already"
 
 
 class KafkaAdmin:
-    """Raises Fatal with one line where the broker refuses, BrokerUnavailable where none answers."""
+    """What an operator sets up in a cluster.
 
-    def __init__(self, settings: KafkaSettings) -> None:
-        self._settings = settings
+    A cluster that is only getting ready is asked again every `retry_every_s` seconds for `patience_s` seconds. Every
+    method raises Fatal with one line where the broker refuses, and BrokerUnavailable where none answers.
+    """
+
+    def __init__(
+        self, settings: KafkaSettings, *, patience_s: float = 30.0, retry_every_s: float = RETRY_EVERY_S
+    ) -> None:
+        self._settings, self._patience_s, self._retry_every_s = settings, patience_s, retry_every_s
         self._client = connect(AdminClient, producer_config(settings), "admin")
 
     def create_topics(
         self, topics: TopicSettings, retry_topics: Sequence[str], *, partitions: int, replication: int
     ) -> list[str]:
         """Create what is missing; returns a line a topic, which tells where one that is there has other partitions."""
-        # A letter or a retry holds a whole record and some words beside it.
+        # A dead letter or a retry holds a whole record and headers or fields beside it.
         roomy = {"max.message.bytes": str(2 << 20)}
         wanted: dict[str, tuple[int, Mapping[str, str]]] = {
             topics.requests: (partitions, {}),
@@ -50,7 +55,7 @@ class KafkaAdmin:
             NewTopic(name, num_partitions=count, replication_factor=replication, config=dict(config))
             for name, (count, config) in wanted.items()
         ]
-        left, told = {topic.topic: topic for topic in new}, dict[str, str]()
+        left, reports = {topic.topic: topic for topic in new}, dict[str, str]()
 
         def create() -> None:
             asked = self._client.create_topics(
@@ -59,20 +64,20 @@ class KafkaAdmin:
             answers = {name: future.exception() for name, future in asked.items()}
             for name, answer in answers.items():
                 if answer is None or _code(answer) == KafkaError.TOPIC_ALREADY_EXISTS:
-                    told[name] = _THERE if answer else "created"
+                    reports[name] = _EXISTS if answer else "created"
                     del left[name]
                 elif not is_transient(answer):
-                    raise Fatal(f"topic {name}: {_told(answer)}") from answer
+                    raise Fatal(f"topic {name}: {reason_of(answer)}") from answer
             if passing := next((answer for name, answer in answers.items() if name in left), None):
                 raise passing
 
         try:
-            retried(create, _PATIENCE_S)
+            self._retried(create)
         except KafkaException as error:
-            raise _away(error) from error
-        there = self.partitions() if _THERE in told.values() else {}
+            raise broker_away(error) from error
+        existing = self.partitions() if _EXISTS in reports.values() else {}
         return [
-            f"{name}: {told[name]}{_difference(there[name], count) if name in there else ''}"
+            f"{name}: {reports[name]}{_difference(existing[name], count) if name in existing else ''}"
             for name, (count, _) in wanted.items()
         ]
 
@@ -81,7 +86,7 @@ class KafkaAdmin:
         try:
             found = self._client.list_topics(timeout=_REQUEST_S).topics
         except KafkaException as error:
-            raise _away(error) from error
+            raise broker_away(error) from error
         return {name: len(topic.partitions) for name, topic in found.items()}
 
     def set_group_timing(self) -> str:
@@ -96,19 +101,22 @@ class KafkaAdmin:
             ],
         )
 
-        def set_it() -> None:
+        def set_timing() -> None:
             self._client.incremental_alter_configs([resource], request_timeout=_REQUEST_S)[resource].result()
 
         try:
-            retried(set_it, _PATIENCE_S)
+            self._retried(set_timing)
         except KafkaException as error:
             if is_transient(error):
-                raise _away(error) from error
+                raise broker_away(error) from error
             return (
-                f"group {self._settings.group_id}: left at the broker's timing ({_told(error)});"
+                f"group {self._settings.group_id}: left at the broker's timing ({reason_of(error)});"
                 f" group.consumer.min.session.timeout.ms on the broker must allow {SESSION_MS}"
             )
         return f"group {self._settings.group_id}: heartbeat {HEARTBEAT_MS} ms, session {SESSION_MS} ms"
+
+    def _retried(self, ask: Callable[[], None]) -> None:
+        retried(ask, self._patience_s, every_s=self._retry_every_s)
 
 
 def _difference(partitions: int, asked: int) -> str:
@@ -116,13 +124,5 @@ def _difference(partitions: int, asked: int) -> str:
     return "" if partitions == asked else f" (partitions: {partitions}; asked for: {asked})"
 
 
-def _away(error: KafkaException) -> BrokerUnavailable:
-    return BrokerUnavailable(f"KAFKA_BOOTSTRAP_SERVERS: no broker answers ({_told(error)})")
-
-
 def _code(error: BaseException) -> int | None:
     return int(error.args[0].code()) if isinstance(error, KafkaException) else None
-
-
-def _told(error: BaseException) -> str:
-    return str(error.args[0].str()) if isinstance(error, KafkaException) else str(error)

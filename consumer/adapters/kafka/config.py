@@ -2,19 +2,22 @@
 
 import logging
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any, TypeVar
 
-from confluent_kafka import KafkaException
+from confluent_kafka import Consumer, KafkaException
 
 from consumer.core.errors import SettingsError
 from consumer.settings import KafkaSettings, variable_of
 
 TRANSACTION_TIMEOUT_MS = 10_000  # a transaction here takes milliseconds; one that is left behind blocks its partitions
 
-# Properties that only say something about a member of a group; one that is none may not even be made with them.
-_MEMBERS = ("group.", "heartbeat.", "max.poll", "partition.assignment", "session.")
-_CONSUMERS = (*_MEMBERS, "auto.offset", "fetch.", "max.partition", "queued.")  # librdkafka warns of them on a producer
+# Properties that only say something about a member of a group; a client that is none may not even be made with them.
+MEMBER_PREFIXES = ("group.", "heartbeat.", "max.poll", "partition.assignment", "session.")
+# librdkafka warns of these on a producer.
+_CONSUMER_PREFIXES = (*MEMBER_PREFIXES, "auto.offset", "fetch.", "max.partition", "queued.")
+
+NO_GROUP = "unused"  # librdkafka wants a group's name of every consumer
 
 ClientT = TypeVar("ClientT")
 
@@ -24,9 +27,10 @@ def connect(client: Callable[..., ClientT], config: dict[str, Any], role: str) -
     try:
         return client(config, logger=logging.getLogger(f"librdkafka.{role}"))
     except KafkaException as error:
-        told = str(error.args[0].str())
-        named = next((n for n in re.findall(r"[a-z]+(?:\.[a-z]+)+", told) if n in config), None)
-        raise SettingsError(f"{variable_of(named) if named else 'KAFKA_...'}: {told}") from error
+        reason = str(error.args[0].str())
+        named = next((n for n in re.findall(r"[a-z]+(?:\.[a-z]+)+", reason) if n in config), None)
+        variable = variable_of(named) if named else "KAFKA_..."
+        raise SettingsError(f"{variable}: {reason}", variables=(variable,)) from error
 
 
 def common_config(settings: KafkaSettings) -> dict[str, Any]:
@@ -75,10 +79,24 @@ def consumer_config(settings: KafkaSettings, group_instance_id: str | None) -> d
     return config | settings.properties | ours
 
 
-def reader_config(settings: KafkaSettings) -> dict[str, Any]:
-    """For a reader of committed records that is a member of no group: what is set for members is not for it."""
-    ours = {"group.id": "unused", "enable.auto.commit": False, "isolation.level": "read_committed"}
-    return common_config(settings) | _without(settings.properties, _MEMBERS) | ours
+def connect_reader(
+    settings: KafkaSettings, role: str, *, group_id: str = NO_GROUP, properties: Mapping[str, Any] | None = None
+) -> Consumer:
+    """A consumer of committed records that joins no group; the one place where such clients are made.
+
+    `group_id` is the group whose commits it asks for, if it does. `properties` are this reader's own and outdo
+    KAFKA_<PROPERTY>. Raises SettingsError, which names the variable, for a wrong property.
+    """
+    return connect(Consumer, reader_config(settings, group_id=group_id, properties=properties), role)
+
+
+def reader_config(
+    settings: KafkaSettings, *, group_id: str = NO_GROUP, properties: Mapping[str, Any] | None = None
+) -> dict[str, Any]:
+    """What `connect_reader` makes its client with: what is set for members of a group is left out."""
+    given = _without(settings.properties, MEMBER_PREFIXES)
+    ours = {"group.id": group_id, "enable.auto.commit": False, "isolation.level": "read_committed"}
+    return common_config(settings) | given | dict(properties or {}) | ours
 
 
 def producer_config(settings: KafkaSettings) -> dict[str, Any]:
@@ -87,7 +105,7 @@ def producer_config(settings: KafkaSettings) -> dict[str, Any]:
         "compression.type": "lz4",
         # A dead letter holds the record that failed, which may be as large as a record can be.
         "message.max.bytes": 2 << 20,
-    } | _without(settings.properties, _CONSUMERS)  # fmt: skip
+    } | _without(settings.properties, _CONSUMER_PREFIXES)  # fmt: skip
 
 
 def transactional_config(settings: KafkaSettings, transactional_id: str) -> dict[str, Any]:

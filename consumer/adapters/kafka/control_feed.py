@@ -3,29 +3,39 @@
 import time
 from datetime import UTC, datetime
 
-from confluent_kafka import Consumer, KafkaError, KafkaException
+from confluent_kafka import KafkaError, KafkaException
 from confluent_kafka import TopicPartition as KafkaPartition
 
-from consumer.adapters.kafka.config import connect, reader_config
+from consumer.adapters.kafka.config import connect_reader
+from consumer.adapters.kafka.retrying import reason_of
 from consumer.adapters.kafka.source import record_of
 from consumer.core.errors import BrokerUnavailable
 from consumer.core.model import Record
 from consumer.settings import KafkaSettings
 
 _REQUEST_S = 5.0
-_LOOK_FOR_TOPIC_S, _LOOK_FOR_PARTITIONS_S = 5.0, 60.0
 
 
 class KafkaControlFeed:
-    """See ports.ControlFeed. Of what was said before, the last max_age_s and max_records a partition are read."""
+    """See ports.ControlFeed. Of what was said before, the last max_age_s and max_records a partition are read.
 
-    def __init__(self, settings: KafkaSettings, topic: str, *, max_age_s: float, max_records: int) -> None:
-        config = reader_config(settings) | {
-            "enable.partition.eof": True,
-            "auto.offset.reset": "earliest",
-            "fetch.wait.max.ms": 100,
-        }
-        self._consumer = connect(Consumer, config, "control")
+    Every `look_for_topic_s` seconds it looks whether the topic is there, and once it is, every
+    `look_for_partitions_s` seconds whether it has got more partitions.
+    """
+
+    def __init__(
+        self,
+        settings: KafkaSettings,
+        topic: str,
+        *,
+        max_age_s: float,
+        max_records: int,
+        look_for_topic_s: float = 5.0,
+        look_for_partitions_s: float = 60.0,
+    ) -> None:
+        properties = {"enable.partition.eof": True, "auto.offset.reset": "earliest", "fetch.wait.max.ms": 100}
+        self._consumer = connect_reader(settings, "control", properties=properties)
+        self._look_for_topic_s, self._look_for_partitions_s = look_for_topic_s, look_for_partitions_s
         self._topic, self._max_age_s, self._max_records = topic, max_age_s, max_records
         self._known: set[int] = set()
         self._behind: set[int] = set()
@@ -42,16 +52,16 @@ class KafkaControlFeed:
                 self._look()
             message = self._consumer.poll(timeout_s)
         except KafkaException as error:
-            raise BrokerUnavailable(error.args[0].str()) from error
+            raise BrokerUnavailable(reason_of(error)) from error
         if message is None:
             return None
-        trouble = message.error()
-        if trouble is None:
+        failure = message.error()
+        if failure is None:
             return record_of(message)
-        if trouble.code() == KafkaError._PARTITION_EOF:
+        if failure.code() == KafkaError._PARTITION_EOF:
             self._behind.discard(message.partition() or 0)
             return None
-        raise BrokerUnavailable(trouble.str())
+        raise BrokerUnavailable(failure.str())
 
     def _look(self) -> None:
         """Take up the partitions that are new to us: all of them at first, or once the topic is created."""
@@ -64,7 +74,7 @@ class KafkaControlFeed:
             self._known.update(partition.partition for partition in begun)
             self._behind.update(partition.partition for partition in begun)
         self._has_looked = True
-        self._look_at = time.monotonic() + (_LOOK_FOR_PARTITIONS_S if self._known else _LOOK_FOR_TOPIC_S)
+        self._look_at = time.monotonic() + (self._look_for_partitions_s if self._known else self._look_for_topic_s)
 
     def _beginning(self, number: int) -> KafkaPartition:
         since_ms = round((datetime.now(UTC).timestamp() - self._max_age_s) * 1000)

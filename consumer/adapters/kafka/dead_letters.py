@@ -9,71 +9,76 @@ from confluent_kafka import Consumer, KafkaError, KafkaException, Producer
 from confluent_kafka import TopicPartition as KafkaPartition
 
 from consumer.adapters.avro.codec import AvroCodec
-from consumer.adapters.kafka.config import common_config, connect, producer_config
+from consumer.adapters.kafka.config import connect, connect_reader, producer_config
+from consumer.adapters.kafka.retrying import broker_away
 from consumer.adapters.kafka.source import record_of
-from consumer.core.errors import BrokerUnavailable, Rejected
+from consumer.core.errors import Rejected
 from consumer.core.events import DeadLetter
 from consumer.core.model import Message
 from consumer.settings import KafkaSettings
 
-_REQUEST_S = 10.0
 _SILENCE_S = 30.0
 _DELIVERY_S = 60.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DeadLetterEntry:
-    """A record of the dead-letter topic, at its partition and offset there; `letter` is None where it is no letter."""
+    """One record of the dead-letter topic.
+
+    `partition` and `offset` are its own place there, `at` its timestamp, None where it has none. `dead_letter` is what
+    it holds, None where its bytes are no dead letter.
+    """
 
     partition: int
     offset: int
     at: datetime | None
-    letter: DeadLetter | None
+    dead_letter: DeadLetter | None
 
     @property
     def place(self) -> str:
+        """PARTITION:OFFSET, as the commands name it."""
         return f"{self.partition}:{self.offset}"
 
 
 class KafkaDeadLetters:
-    """Every method raises BrokerUnavailable where no broker answers as it should."""
+    """The records of the dead-letter topic.
 
-    def __init__(self, settings: KafkaSettings, topic: str, codec: AvroCodec) -> None:
-        self._settings, self._topic, self._codec = settings, topic, codec
+    Every method raises BrokerUnavailable where no broker answers as it should, each question within `request_s`
+    seconds, and SettingsError for a KAFKA_<PROPERTY> that librdkafka refuses.
+    """
+
+    def __init__(self, settings: KafkaSettings, topic: str, codec: AvroCodec, *, request_s: float = 10.0) -> None:
+        self._settings, self._topic, self._codec, self._request_s = settings, topic, codec, request_s
         self._producer: Producer | None = None
 
     def read(self) -> Iterator[DeadLetterEntry]:
         """All that are there now, partition by partition in their order; committed ones only. No group is joined."""
-        config = common_config(self._settings) | self._settings.properties | {
-            "group.id": "unused",
-            "enable.auto.commit": False,
-            "isolation.level": "read_committed",
-            "enable.partition.eof": True,
-        }  # fmt: skip
-        consumer = connect(Consumer, config, "letters")
+        consumer = connect_reader(self._settings, "dead_letters", properties={"enable.partition.eof": True})
         with closing(consumer):
             try:
                 # All ends first: what is sent again meanwhile, and comes back, is not of these.
                 for partition, begin, end in [self._span(consumer, number) for number in self._partitions(consumer)]:
                     yield from self._read(consumer, partition, begin, end)
             except KafkaException as error:
-                raise _unavailable(error.args[0].str()) from error
+                raise broker_away(error) from error
 
     def _partitions(self, consumer: Consumer) -> Sequence[int]:
-        found = consumer.list_topics(self._topic, timeout=_REQUEST_S).topics[self._topic]
+        found = consumer.list_topics(self._topic, timeout=self._request_s).topics[self._topic]
         if found.error:
             raise KafkaException(found.error)
         return sorted(found.partitions)
 
     def _span(self, consumer: Consumer, partition: int) -> tuple[int, int, int]:
-        return partition, *consumer.get_watermark_offsets(KafkaPartition(self._topic, partition), timeout=_REQUEST_S)
+        return partition, *consumer.get_watermark_offsets(
+            KafkaPartition(self._topic, partition), timeout=self._request_s
+        )
 
     def _read(self, consumer: Consumer, partition: int, begin: int, end: int) -> Iterator[DeadLetterEntry]:
         consumer.assign([KafkaPartition(self._topic, partition, begin)])
         while begin < end:
             message = consumer.poll(_SILENCE_S)
             if message is None:
-                raise _unavailable("timed out")
+                raise broker_away("timed out")
             if error := message.error():
                 if error.code() == KafkaError._PARTITION_EOF:
                     return
@@ -81,31 +86,29 @@ class KafkaDeadLetters:
             record = record_of(message)
             begin = record.offset + 1
             try:
-                letter = self._codec.decode(DeadLetter, record.value)
+                dead_letter = self._codec.decode(DeadLetter, record.value)
             except Rejected:
-                letter = None
-            yield DeadLetterEntry(partition=partition, offset=record.offset, at=record.timestamp, letter=letter)
+                dead_letter = None
+            yield DeadLetterEntry(
+                partition=partition, offset=record.offset, at=record.timestamp, dead_letter=dead_letter
+            )
 
     def send(self, message: Message) -> None:
-        """Returns once the brokers have it, once, however often that had to be tried."""
+        """Send a record; returns when the brokers have it exactly once, however often that had to be tried."""
         self._producer = self._producer or connect(
             Producer, producer_config(self._settings) | {"enable.idempotence": True}, "replay"
         )
-        told: list[KafkaError | None] = []
+        reported: list[KafkaError | None] = []
         try:
             self._producer.produce(
                 message.topic,
                 message.value,
                 message.key,
                 headers=list(message.headers),
-                on_delivery=lambda error, _: told.append(error),
+                on_delivery=lambda error, _: reported.append(error),
             )
         except KafkaException as error:
-            raise _unavailable(error.args[0].str()) from error
+            raise broker_away(error) from error
         self._producer.flush(_DELIVERY_S)
-        if told != [None]:
-            raise _unavailable(told[0].str() if told and told[0] else "timed out")
-
-
-def _unavailable(reason: str) -> BrokerUnavailable:
-    return BrokerUnavailable(f"KAFKA_BOOTSTRAP_SERVERS: no broker answers as it should ({reason})")
+        if reported != [None]:
+            raise broker_away(reported[0].str() if reported and reported[0] else "timed out")

@@ -22,15 +22,15 @@ from confluent_kafka import Message as KafkaMessage
 from confluent_kafka import TopicPartition as KafkaPartition
 from confluent_kafka.admin import AdminClient, OffsetSpec  # type: ignore[attr-defined]
 
-from consumer.adapters.kafka.config import connect, producer_config, reader_config
-from consumer.adapters.kafka.retrying import retried
+from consumer.adapters.kafka.config import connect, connect_reader, producer_config
+from consumer.adapters.kafka.retrying import broker_away, retried
 from consumer.core.errors import BrokerUnavailable
 from consumer.core.model import TopicPartition
-from consumer.observability.lag import Backlog, PendingRecord, UnfinishedLog
+from consumer.observability.lag import READ_AHEAD, Backlog, PendingRecord, ReadAhead, UnfinishedLog
 from consumer.settings import KafkaSettings
 
 INTERVAL_S = 0.5
-FRESH_S = 10.0  # what is older is not told: no figure is better than a wrong one
+FRESH_S = 10.0  # older figures are not reported: none is better than a wrong one
 _REQUEST_S = 5.0
 _CATCH_UP_S = 10.0
 _METADATA_S = 5.0
@@ -53,20 +53,20 @@ class _Offsets:
         return max(self.begin, self.committed or 0)
 
 
-class KafkaLag:
+class KafkaLagReader:
     """`start` it, and ask for `backlog` as often as you like; or `read` once."""
 
-    def __init__(self, settings: KafkaSettings, topics: Collection[str], describe: RequestEstimator) -> None:
-        self._group, self._topics, self._describe = settings.group_id, frozenset(topics), describe
-        self._config = reader_config(settings) | {
-            "group.id": settings.group_id,  # nothing is subscribed or committed: it is never a member
-            "enable.auto.offset.store": False,
-            "enable.partition.eof": True,
-            "auto.offset.reset": "earliest",
-            "fetch.wait.max.ms": 100,
-            "queued.max.messages.kbytes": 4096,
-        }  # fmt: skip
-        self._consumer = connect(Consumer, self._config, "lag")
+    def __init__(
+        self,
+        settings: KafkaSettings,
+        topics: Collection[str],
+        estimate: RequestEstimator,
+        *,
+        read_ahead: ReadAhead = READ_AHEAD,
+    ) -> None:
+        self._settings, self._topics, self._estimate = settings, frozenset(topics), estimate
+        self._read_ahead = read_ahead
+        self._consumer = self._connect()
         self._admin = connect(AdminClient, producer_config(settings), "lag")
         self._logs: dict[TopicPartition, UnfinishedLog] = {}
         self._reading: set[TopicPartition] = set()
@@ -75,6 +75,17 @@ class KafkaLag:
         self._backlog: Backlog | None = None
         self._stopped = threading.Event()
         self._log = structlog.get_logger()
+
+    def _connect(self) -> Consumer:
+        """In the group's name, and never a member of it: nothing is subscribed or committed."""
+        properties = {
+            "enable.auto.offset.store": False,
+            "enable.partition.eof": True,
+            "auto.offset.reset": "earliest",
+            "fetch.wait.max.ms": 100,
+            "queued.max.messages.kbytes": 4096,
+        }
+        return connect_reader(self._settings, "lag", group_id=self._settings.group_id, properties=properties)
 
     def start(self) -> None:
         threading.Thread(target=self._run, daemon=True).start()
@@ -92,8 +103,7 @@ class KafkaLag:
         try:
             return retried(self._read, patience_s)
         except KafkaException as error:
-            told = str(error.args[0].str())
-            raise BrokerUnavailable(f"KAFKA_BOOTSTRAP_SERVERS: no broker answers as it should ({told})") from error
+            raise broker_away(error) from error
 
     def _run(self) -> None:
         while not self._stopped.is_set():
@@ -114,7 +124,7 @@ class KafkaLag:
     def _renew(self) -> None:
         """By another client: one that met a partition without a leader may never read it again (librdkafka #5430)."""
         self._consumer.close()
-        self._consumer = connect(Consumer, self._config, "lag")
+        self._consumer = self._connect()
         self._logs.clear()
         self._reading.clear()
 
@@ -168,16 +178,16 @@ class KafkaLag:
         return {TopicPartition(p.topic, p.partition): p.offset for p in found if p.offset >= 0}
 
     def _follow(self, partition: TopicPartition, offsets: _Offsets) -> None:
-        """Bring a partition's tail to where the group stands, and have the rest read."""
-        tail = self._logs.get(partition)
-        went_back = tail is not None and (offsets.floor < tail.start or offsets.end < tail.read_to)
-        is_left_behind = tail is not None and partition not in self._reading and offsets.floor > tail.read_to
-        if tail is None or went_back or is_left_behind:
+        """Bring a partition's log to where the group stands, and have the rest read."""
+        log = self._logs.get(partition)
+        went_back = log is not None and (offsets.floor < log.start or offsets.end < log.read_to)
+        is_left_behind = log is not None and partition not in self._reading and offsets.floor > log.read_to
+        if log is None or went_back or is_left_behind:
             self._forget(partition)
-            tail = self._logs[partition] = UnfinishedLog(offsets.floor)
-        tail.settle(offsets.floor)
-        if partition not in self._reading and tail.is_roomy:
-            self._consumer.incremental_assign([KafkaPartition(*partition, tail.read_to)])
+            log = self._logs[partition] = UnfinishedLog(offsets.floor, self._read_ahead)
+        log.settle(offsets.floor)
+        if partition not in self._reading and log.is_roomy:
+            self._consumer.incremental_assign([KafkaPartition(*partition, log.read_to)])
             self._reading.add(partition)
 
     def _forget(self, partition: TopicPartition) -> None:
@@ -185,33 +195,33 @@ class KafkaLag:
         self._stop_reading(partition)
 
     def _stop_reading(self, partition: TopicPartition) -> None:
-        # Not by a pause: a partition can't be told where to go on while it is paused.
+        # Not by a pause: a position can't be set for a partition that is paused.
         if partition in self._reading:
             self._reading.discard(partition)
             self._consumer.incremental_unassign([KafkaPartition(*partition)])
 
     def _has_read(self, partition: TopicPartition, offsets: _Offsets) -> bool:
-        tail = self._logs[partition]
-        return tail.read_to >= offsets.end or partition not in self._reading
+        log = self._logs[partition]
+        return log.read_to >= offsets.end or partition not in self._reading
 
     def _listen(self, timeout_s: float) -> None:
         for message in self._consumer.consume(_BATCH, timeout_s):
             partition = TopicPartition(message.topic() or "", message.partition() or 0)
-            tail = self._logs.get(partition)
-            if tail is None or partition not in self._reading:
+            log = self._logs.get(partition)
+            if log is None or partition not in self._reading:
                 continue
             error = message.error()
             if error is None:
-                tail.add(self._waiting(message))
+                log.add(self._pending(message))
             elif error.code() == KafkaError._PARTITION_EOF:
-                tail.reach(message.offset() or 0)
-            if tail.is_full:
+                log.reach(message.offset() or 0)
+            if log.is_full:
                 self._stop_reading(partition)
 
-    def _waiting(self, message: KafkaMessage) -> PendingRecord:
+    def _pending(self, message: KafkaMessage) -> PendingRecord:
         kind, millis = message.timestamp()
         value = message.value()
-        model, audio_s = self._describe(value if isinstance(value, bytes) else None)
+        model, audio_s = self._estimate(value if isinstance(value, bytes) else None)
         return PendingRecord(
             offset=message.offset() or 0,
             at_s=time.time() if kind == TIMESTAMP_NOT_AVAILABLE else millis / 1000,

@@ -126,7 +126,7 @@ class KafkaOutbox:
     def _send_offset(self, producer: Producer, commit: Commit) -> None:
         """Each with the membership that its work began under; one transaction may carry several."""
         position = commit.position
-        offset = KafkaPartition(*commit.partition, offset=position.offset, metadata=position.note)
+        offset = KafkaPartition(*commit.partition, offset=position.offset, metadata=position.offset_metadata)
         self._insist(lambda: producer.send_offsets_to_transaction([offset], commit.membership, _REQUEST_S))
 
     def _insist(self, call: Callable[[], None]) -> None:
@@ -198,7 +198,7 @@ class KafkaNotices:
 
 
 def _too_large(message: Message) -> str:
-    """In words. It would be refused again and again, and nothing of any partition be published with it."""
+    """What to do about it. It would be refused again and again, and nothing of any partition be published with it."""
     sent = message.smaller or message
     size_bytes = len(sent.key or b"") + len(sent.value or b"") + sum(len(k) + len(v or b"") for k, v in sent.headers)
     return f"{sent.topic}: takes no message of {size_bytes} bytes: raise the topic's max.message.bytes"

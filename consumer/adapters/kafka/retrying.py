@@ -2,7 +2,7 @@
 
 A topic that was just created has no leader yet, a group that is new has no coordinator, a broker that was just started
 still loads what it coordinates. librdkafka asks again by itself inside transactions and for members of a group, and
-leaves it to us elsewhere. (`KafkaError.retriable` is only told of transactions.)
+leaves it to us elsewhere. (`KafkaError.retriable` is only set by transactions.)
 """
 
 from collections.abc import Callable
@@ -11,7 +11,9 @@ from typing import TypeVar
 from confluent_kafka import KafkaError, KafkaException
 from tenacity import Retrying, retry_if_exception, stop_after_delay, wait_fixed
 
-AGAIN_S = 0.2
+from consumer.core.errors import BrokerUnavailable
+
+RETRY_EVERY_S = 0.2
 TRANSIENT = frozenset(
     {
         KafkaError._ALL_BROKERS_DOWN,
@@ -50,11 +52,25 @@ def is_transient(error: BaseException) -> bool:
     return isinstance(error, KafkaException) and error.args[0].code() in TRANSIENT
 
 
-def retried(ask: Callable[[], T], patience_s: float) -> T:
-    """The answer. Raises KafkaException with what does not pass, or has not passed within patience_s."""
+def reason_of(error: BaseException) -> str:
+    """What went wrong, in librdkafka's words where they are its own."""
+    return str(error.args[0].str()) if isinstance(error, KafkaException) else str(error)
+
+
+def broker_away(error: BaseException | str) -> BrokerUnavailable:
+    """What to raise where the cluster does not do what it was asked for: one line that names the variable."""
+    reason = error if isinstance(error, str) else reason_of(error)
+    return BrokerUnavailable(f"KAFKA_BOOTSTRAP_SERVERS: no broker answers as it should ({reason})")
+
+
+def retried(ask: Callable[[], T], patience_s: float, *, every_s: float = RETRY_EVERY_S) -> T:
+    """The answer, asked for every `every_s` seconds for as long as `is_transient` says that this may help.
+
+    Raises KafkaException with what does not pass, or has not passed within `patience_s` seconds.
+    """
     return Retrying(
         retry=retry_if_exception(is_transient),
         stop=stop_after_delay(patience_s),
-        wait=wait_fixed(AGAIN_S),
+        wait=wait_fixed(every_s),
         reraise=True,
     )(ask)

@@ -20,10 +20,11 @@ from confluent_kafka import (
 from confluent_kafka import Message as KafkaMessage
 from confluent_kafka import TopicPartition as KafkaPartition
 
-from consumer.adapters.kafka.config import connect, consumer_config
+from consumer.adapters.kafka.config import connect, connect_reader, consumer_config
+from consumer.adapters.kafka.retrying import reason_of
 from consumer.core.errors import BrokerUnavailable, Fatal
 from consumer.core.model import Headers, Record, TopicPartition
-from consumer.core.ports import Assignments, EndOfPartition, Membership, Position, Traffic
+from consumer.core.ports import EndOfPartition, Membership, Position, RebalanceListener, Traffic
 from consumer.settings import KafkaSettings
 
 _REQUEST_S = 5.0
@@ -48,17 +49,17 @@ class KafkaSource:
         self._log = structlog.get_logger()
         self._consumer = connect(Consumer, self._config, "consumer")
         # Asked for what is committed, from any thread: a member that is being polled keeps others waiting for long.
-        self._clerk = connect(Consumer, consumer_config(settings, None), "clerk")
+        self._commit_reader = connect_reader(settings, "commit_reader", group_id=settings.group_id)
         self._topics: Sequence[str] = ()
-        self._assignments: Assignments | None = None
+        self._listener: RebalanceListener | None = None
         self._membership: Membership = None
         self._blocked_since: float | None = None
         self._error = ""
         self._no_connection = ""
         self.traffic = Traffic()
 
-    def subscribe(self, topics: Sequence[str], assignments: Assignments) -> None:
-        self._topics, self._assignments = topics, assignments
+    def subscribe(self, topics: Sequence[str], listener: RebalanceListener) -> None:
+        self._topics, self._listener = topics, listener
         self._consumer.subscribe(
             list(topics), on_assign=self._on_assign, on_revoke=self._on_revoke, on_lost=self._on_lost
         )
@@ -66,17 +67,17 @@ class KafkaSource:
     # None of these assigns anything: the client then does so itself, as the group's protocol wants it.
 
     def _on_assign(self, _: Consumer, partitions: list[KafkaPartition]) -> None:
-        assert self._assignments
+        assert self._listener
         self._blocked_since, self._error = None, ""
-        self._assignments.assigned([_ours(p) for p in partitions])
+        self._listener.assigned([_topic_partition(p) for p in partitions])
 
     def _on_revoke(self, _: Consumer, partitions: list[KafkaPartition]) -> None:
-        assert self._assignments
-        self._assignments.revoked([_ours(p) for p in partitions])
+        assert self._listener
+        self._listener.revoked([_topic_partition(p) for p in partitions])
 
     def _on_lost(self, _: Consumer, partitions: list[KafkaPartition]) -> None:
-        assert self._assignments
-        self._assignments.lost([_ours(p) for p in partitions])
+        assert self._listener
+        self._listener.lost([_topic_partition(p) for p in partitions])
 
     @property
     def last_error(self) -> str:
@@ -84,14 +85,16 @@ class KafkaSource:
         return self._no_connection or self._error
 
     def _on_statistics(self, text: str) -> None:
-        said = json.loads(text)
-        # Of brokers that are all away the client tells nobody who polls; those it was only told of have no number.
-        is_connected = any(broker["state"] == "UP" and broker["nodeid"] >= 0 for broker in said["brokers"].values())
+        statistics = json.loads(text)
+        # Polling does not report that all brokers are away; brokers of the bootstrap list have no id.
+        is_connected = any(
+            broker["state"] == "UP" and broker["nodeid"] >= 0 for broker in statistics["brokers"].values()
+        )
         self._no_connection = "" if is_connected else "no broker can be reached"
         self.traffic = Traffic(
-            received_bytes=said["rx_bytes"],
-            sent_bytes=said["tx_bytes"],
-            round_trip_s=max((broker["rtt"]["avg"] for broker in said["brokers"].values()), default=0) / 1e6,
+            received_bytes=statistics["rx_bytes"],
+            sent_bytes=statistics["tx_bytes"],
+            round_trip_s=max((broker["rtt"]["avg"] for broker in statistics["brokers"].values()), default=0) / 1e6,
         )
 
     def poll(self, timeout_s: float) -> Record | EndOfPartition | None:
@@ -127,8 +130,8 @@ class KafkaSource:
         self._consumer.close()
         time.sleep(1.0)
         self._consumer = connect(Consumer, self._config, "consumer")
-        assert self._assignments
-        self.subscribe(self._topics, self._assignments)
+        assert self._listener
+        self.subscribe(self._topics, self._listener)
 
     def pause(self, partitions: Sequence[TopicPartition]) -> None:
         self._consumer.pause([KafkaPartition(*p) for p in partitions])
@@ -137,59 +140,62 @@ class KafkaSource:
         self._consumer.resume([KafkaPartition(*p) for p in partitions])
 
     def rewind(self, partition: TopicPartition, offset: int | None) -> bool:
-        if partition not in [_ours(p) for p in self._consumer.assignment()]:
+        if partition not in [_topic_partition(p) for p in self._consumer.assignment()]:
             return False
         self._consumer.seek(KafkaPartition(*partition, OFFSET_BEGINNING if offset is None else offset))
         return True
 
     def committed(self, partitions: Sequence[TopicPartition]) -> Mapping[TopicPartition, Position | None]:
         try:
-            found = self._clerk.committed([KafkaPartition(*p) for p in partitions], timeout=_REQUEST_S)
+            found = self._commit_reader.committed([KafkaPartition(*p) for p in partitions], timeout=_REQUEST_S)
         except KafkaException as error:
-            raise BrokerUnavailable(error.args[0].str()) from error
+            raise BrokerUnavailable(reason_of(error)) from error
         for each in found:
             if each.error:
                 raise BrokerUnavailable(each.error.str())
-        return {
-            _ours(p): None if p.offset == OFFSET_INVALID else Position(offset=p.offset, note=p.metadata or "")
-            for p in found
-        }
+        return {_topic_partition(p): _position(p) for p in found}
 
     def end(self, partition: TopicPartition) -> int:
         try:
             found = self._consumer.get_watermark_offsets(KafkaPartition(*partition), timeout=_REQUEST_S)
         except KafkaException as error:
-            raise BrokerUnavailable(error.args[0].str()) from error
+            raise BrokerUnavailable(reason_of(error)) from error
         if found is None:
             raise BrokerUnavailable("timed out")
         return int(found[1])
 
     def membership(self) -> Membership:
-        # As of the latest poll, and so never ahead of what the callbacks were told. The client itself must not be asked
+        # As of the latest poll, and so never ahead of what the callbacks saw. The client itself must not be asked
         # here: while a callback runs it keeps other threads waiting, and they may hold what that callback waits for.
         return self._membership
 
     def is_member(self) -> bool:
         # Where there are more members than partitions, KIP-848 calls nobody back for the ones without; that they have
-        # joined is told by their epoch alone, which the client hands out in this form only.
+        # joined shows in their epoch alone, which the client hands out in this form only.
         serialized = bytes(self._consumer.consumer_group_metadata() or b"")
         epoch = serialized.removeprefix(_METADATA_MAGIC)[:4]
         return serialized.startswith(_METADATA_MAGIC) and int.from_bytes(epoch, sys.byteorder, signed=True) > 0
 
     def close(self) -> None:
         # Known to hang (confluent-kafka-python #1667): it must not keep the process from ending.
-        for client in (self._consumer, self._clerk):
+        for client in (self._consumer, self._commit_reader):
             closing = threading.Thread(target=client.close, daemon=True)
             closing.start()
             closing.join(10.0)
 
 
-def _ours(partition: KafkaPartition) -> TopicPartition:
+def _position(found: KafkaPartition) -> Position | None:
+    if found.offset == OFFSET_INVALID:
+        return None
+    return Position(offset=found.offset, offset_metadata=found.metadata or "")
+
+
+def _topic_partition(partition: KafkaPartition) -> TopicPartition:
     return TopicPartition(partition.topic, partition.partition)
 
 
 def record_of(message: KafkaMessage) -> Record:
-    """A message that is no error, as ours. Whatever a stranger wrote into it, it becomes a record."""
+    """The client's message, which is no error, as a Record, whatever bytes a stranger wrote into it."""
     return Record(
         topic=message.topic() or "",
         partition=message.partition() or 0,
@@ -213,7 +219,7 @@ def _timestamp(message: KafkaMessage) -> datetime | None:
 
 
 def _headers(message: KafkaMessage) -> Headers:
-    """None of them where the client can't tell them, as it is with a name that is not UTF-8."""
+    """None of them where the client can't read them, as it is with a name that is not UTF-8."""
     try:
         return tuple((name, _bytes(value)) for name, value in _ask_for_headers(message) or ())
     except (SystemError, UnicodeError) as error:

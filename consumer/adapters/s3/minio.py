@@ -12,14 +12,16 @@ from minio.commonconfig import ComposeSource
 from minio.error import InvalidResponseError, MinioException, S3Error, ServerError
 
 from consumer.core.cancellation import Cancellation
-from consumer.core.errors import Code, Rejected, StoreMisconfigured, StoreUnavailable
+from consumer.core.errors import BucketUnusable, Code, Rejected, StoreMisconfigured, StoreUnavailable
 from consumer.core.model import ObjectFacts
+from consumer.settings import MinioSettings
 
 CONNECT_S, READ_S = 3.0, 20.0
 _CHECK_S = 3.0  # a probe wants to know soon
 _PART_BYTES = 16 << 20  # objects up to this size are one request
 _CHUNK_BYTES = 1 << 20
-_COPIED_PART_BYTES = 256 << 20  # the server copies so much well within READ_S
+COPIED_PART_BYTES = 256 << 20  # the server copies so much well within READ_S
+_CREDENTIALS = ("MINIO_ACCESS_KEY", "MINIO_SECRET_KEY")
 _MISSING = frozenset({"NoSuchKey", "NoSuchBucket", "NoSuchVersion", "NoSuchObject"})
 _UNKNOWN_CREDENTIALS = frozenset(
     {"InvalidAccessKeyId", "SignatureDoesNotMatch", "ExpiredToken", "InvalidToken", "InvalidTokenId",
@@ -28,7 +30,7 @@ _UNKNOWN_CREDENTIALS = frozenset(
 # Requests name only buckets that settings allow, so that what is refused is these credentials' right to them.
 _DENIED = frozenset({"AccessDenied", "AllAccessDisabled", "AccountProblem"})
 _UNMET = frozenset({"PreconditionFailed", "ConditionalRequestConflict"})
-# What a key or a version id can be that no store understands; BadRequest is all that a HEAD request is told.
+# What a key or a version id can be that no store understands; a HEAD request gets BadRequest for all of it.
 _IMPROPER = frozenset({"BadRequest", "InvalidArgument", "KeyTooLongError", "XMinioInvalidObjectName"})
 # Answers that say "not now"; anything else that is an error is an answer, and final.
 _PASSING = frozenset(
@@ -41,9 +43,20 @@ T = TypeVar("T")
 
 
 class MinioStore:
-    """See ports.ObjectStore. Thread-safe. No retries of its own: those are the caller's, by rule."""
+    """See ports.ObjectStore. Thread-safe. No retries of its own: those are the caller's, by rule.
 
-    def __init__(self, endpoint: str, access_key: str, secret_key: str, *, secure: bool) -> None:
+    `copied_part_bytes`: so much of an object is copied by one request, 5 MiB at least.
+    """
+
+    def __init__(
+        self,
+        endpoint: str,
+        access_key: str,
+        secret_key: str,
+        *,
+        secure: bool,
+        copied_part_bytes: int = COPIED_PART_BYTES,
+    ) -> None:
         def client(pool: urllib3.PoolManager) -> Minio:
             # A region that is given is not asked for: one request less for every bucket.
             return Minio(endpoint, access_key, secret_key, secure=secure, region="us-east-1", http_client=pool)
@@ -54,6 +67,7 @@ class MinioStore:
             "maxsize": 32,
         }
         quick = urllib3.Timeout(connect=_CHECK_S, read=_CHECK_S)
+        self._copied_part_bytes = copied_part_bytes
         self._client = client(urllib3.PoolManager(**options))
         self._creator = client(_CreateOnly(**options))
         self._prober = client(urllib3.PoolManager(**(options | {"timeout": quick})))
@@ -163,14 +177,14 @@ class MinioStore:
                 version_id=source.version_id,
                 match_etag=source.etag,
                 offset=offset,
-                length=min(_COPIED_PART_BYTES, source.size_bytes - offset),
+                length=min(self._copied_part_bytes, source.size_bytes - offset),
             )
-            for offset in range(0, source.size_bytes, _COPIED_PART_BYTES)
+            for offset in range(0, source.size_bytes, self._copied_part_bytes)
         ]
         described: dict[str, Any] = {**metadata, "Content-Type": media_type}
         try:
             written = _ask(lambda: self._creator.compose_object(bucket, key, parts, metadata=described))
-        except _Unmet as unmet:  # which of the two conditions it was is not told
+        except _Unmet as unmet:  # the answer does not say which of the two conditions it was
             if self.stat(bucket, key) is None:
                 raise Rejected(Code.OBJECT_CHANGED, f"{source.key} no longer has etag {source.etag}") from unmet
             return None
@@ -181,18 +195,25 @@ class MinioStore:
         etag = (written.etag or "").strip('"')
         return ObjectFacts(bucket=bucket, key=key, etag=etag, size_bytes=source.size_bytes, metadata=metadata)
 
-    def check(self, bucket: str, *, setting: str = "OUTPUT_BUCKET") -> None:
+    def check(self, bucket: str) -> None:
         try:
             is_there = _ask(lambda: self._prober.bucket_exists(bucket))
         except Rejected as refused:
-            raise StoreMisconfigured(f"{setting}: {refused}") from refused
+            raise BucketUnusable(str(refused)) from refused
         except _Denied as denied:
-            # A HEAD request is not told why.
-            raise StoreMisconfigured(
-                f"MINIO_ACCESS_KEY, MINIO_SECRET_KEY, {setting}: object storage refuses access to {bucket}"
-            ) from denied
+            # The answer to a HEAD request holds no reason.
+            reason = f"object storage refuses access to {bucket}"
+            raise BucketUnusable(reason, variables=_CREDENTIALS) from denied
         if not is_there:
-            raise StoreMisconfigured(f"{setting}: there is no bucket {bucket}")
+            raise BucketUnusable(f"there is no bucket {bucket}")
+
+
+def make_minio_store() -> MinioStore:
+    """The store that MINIO_* describe; what OBJECT_STORE names by default. Raises SettingsError."""
+    settings = MinioSettings.load()
+    return MinioStore(
+        settings.endpoint, settings.access_key, settings.secret_key.get_secret_value(), secure=settings.secure
+    )
 
 
 class _CreateOnly(urllib3.PoolManager):
@@ -217,7 +238,7 @@ class _Denied(StoreMisconfigured):
 
 
 def _ask(request: Callable[[], T]) -> T | None:
-    """The answer, or None for "there is no such thing"; vendors' errors become ours."""
+    """The answer, or None for "there is no such thing"; the vendor's errors become those of core.errors."""
     try:
         return request()
     except S3Error as error:
@@ -226,13 +247,10 @@ def _ask(request: Callable[[], T]) -> T | None:
         if error.code in _UNMET:
             raise _Unmet from error
         if error.code in _UNKNOWN_CREDENTIALS:
-            raise StoreMisconfigured(
-                f"MINIO_ACCESS_KEY, MINIO_SECRET_KEY: object storage answered {error.code}"
-            ) from error
+            raise StoreMisconfigured(f"{', '.join(_CREDENTIALS)}: object storage answered {error.code}") from error
         if error.code in _DENIED:
-            raise _Denied(
-                f"MINIO_ACCESS_KEY, MINIO_SECRET_KEY: object storage answered {error.code} for {error.bucket_name}"
-            ) from error
+            reason = f"object storage answered {error.code} for {error.bucket_name}"
+            raise _Denied(f"{', '.join(_CREDENTIALS)}: {reason}") from error
         if error.code in _PASSING or error.response.status >= 500:
             raise StoreUnavailable(f"object storage answered {error.code}") from error
         if error.code in _IMPROPER:

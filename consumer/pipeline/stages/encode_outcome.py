@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 
 from consumer.core.errors import Code, Rejected
 from consumer.core.events import DeadLetter, Header, SeparationResult
-from consumer.core.model import DeadLettered, Done, Message, Record, Retry, StoredStems
+from consumer.core.model import DeadLettered, Done, Message, Record, Retry, Stage, StoredStems
 from consumer.core.ports import Codec
 from consumer.delivery.retry_headers import RetryState, headers, senders_headers
 
@@ -44,7 +44,7 @@ class EncodeOutcome:
         audio_s = 0.0 if stored.deduplicated else manifest.source.duration_s
         return Done(result=message, audio_s=audio_s, deduplicated=stored.deduplicated)
 
-    def retry(self, record: Record, retry_state: RetryState, error: str, stage: str) -> Retry | None:
+    def retry(self, record: Record, retry_state: RetryState, error: str, stage: Stage) -> Retry | None:
         """To the next retry topic; None after the last one."""
         index = retry_state.attempt - 1
         if index >= len(self.retry_topics):
@@ -56,7 +56,7 @@ class EncodeOutcome:
         )
         return Retry(message=message, stage=stage)
 
-    def exhausted(self, retry_state: RetryState, error: str, stage: str) -> Rejected:
+    def exhausted(self, retry_state: RetryState, error: str, stage: Stage) -> Rejected:
         """What a record that no retry topic is left for is rejected with: the whole history."""
         told = [*retry_state.history, f"{stage}: {error}"]
         numbers = [*range(retry_state.attempt - len(told) + 1, retry_state.attempt + 1)]
@@ -71,7 +71,7 @@ class EncodeOutcome:
         retry_state: RetryState,
         rejected: Rejected,
         *,
-        stage: str,
+        stage: Stage,
         attempts: int,
         request_id: str | None,
     ) -> DeadLettered:

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from consumer.core.errors import Code, Rejected
+from consumer.core.errors import request_id_used_before
 from consumer.core.manifest import parse_manifest
 from consumer.core.model import Job, StoredStems
 from consumer.core.ports import ObjectStore
@@ -19,7 +19,7 @@ class Recall:
         if manifest is None:
             return None
         if manifest.fingerprint != job.fingerprint:
-            raise Rejected(Code.REQUEST_INVALID, "request_id was used before, for another request")
+            raise request_id_used_before()
         for stem in manifest.stems:
             facts = self.store.stat(stem.bucket, stem.key)
             if facts is None or facts.size_bytes != stem.size_bytes:

@@ -42,7 +42,7 @@ class Reuse:
         except Rejected:  # what may not be read any more is as good as gone
             return None
 
-    def note(self, track: LocalTrack, stored: StoredStems) -> None:
+    def add_to_index(self, track: LocalTrack, stored: StoredStems) -> None:
         """Let these stems be found. Raises StoreUnavailable, Rejected; either does no harm."""
         entry = _Entry(bucket=stored.job.output_bucket, manifest_key=stored.job.manifest_key)
         key = self._key(track, stored.manifest.weights_sha256)

@@ -13,12 +13,12 @@ from collections.abc import Mapping
 from concurrent.futures import Executor
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from pathlib import Path
 
 import msgspec
 
 from consumer.core.catalog import FORMATS
-from consumer.core.errors import Code, Rejected, StoreUnavailable
+from consumer.core.digest import sha256_of
+from consumer.core.errors import Rejected, StoreUnavailable, request_id_used_before
 from consumer.core.events import SourceUsed, Stem
 from consumer.core.manifest import Manifest, carried_stem, parse_manifest
 from consumer.core.model import Job, LocalTrack, ObjectFacts, ReusableResult, StemFile, Stems, StoredStems
@@ -124,7 +124,7 @@ class Store:
             bucket=job.output_bucket,
             key=f"{job.output_prefix}{file.name}.{output.extension}",
             size_bytes=file.path.stat().st_size,
-            sha256=_sha256(file.path),
+            sha256=sha256_of(file.path),
             duration_s=file.duration_s,
             peak=file.peak,
             loudness_lufs=file.loudness_lufs,
@@ -146,12 +146,12 @@ class Store:
     def _claim(self, job: Job, standing: ObjectFacts) -> None:
         """Return if the stem that stands may be replaced. Raises Rejected(REQUEST_INVALID), _AnsweredBefore."""
         if standing.metadata.get("fingerprint", job.fingerprint) != job.fingerprint:
-            raise _used_before()
+            raise request_id_used_before()
         manifest = parse_manifest(self.store.read(job.output_bucket, job.manifest_key) or b"")
         if manifest is None:
             return
         if manifest.fingerprint != job.fingerprint:
-            raise _used_before()
+            raise request_id_used_before()
         if self._holds(manifest):
             raise _AnsweredBefore(manifest)
 
@@ -161,7 +161,7 @@ class Store:
         if not self.store.create(*where, data, media_type="application/json", metadata={}):
             standing = parse_manifest(self.store.read(*where) or b"")
             if standing is not None and standing.fingerprint != job.fingerprint:
-                raise _used_before()
+                raise request_id_used_before()
             if standing is not None and self._holds(standing):
                 return StoredStems(job=job, manifest=standing, deduplicated=False)
             self.store.replace(*where, data, media_type="application/json", metadata={})
@@ -190,16 +190,7 @@ class _AnsweredBefore(Exception):
         self.manifest = manifest
 
 
-def _used_before() -> Rejected:
-    return Rejected(Code.REQUEST_INVALID, "request_id was used before, for another request")
-
-
 def _metadata(job: Job, stem: Stem, attempt: str) -> dict[str, str]:
     """What a stem's object tells of itself to whoever finds it in the way."""
     told = msgspec.json.encode(stem).decode("ascii")
     return {"attempt": attempt, "fingerprint": job.fingerprint, "stem": told}
-
-
-def _sha256(path: Path) -> str:
-    with path.open("rb") as stream:
-        return hashlib.file_digest(stream, "sha256").hexdigest()

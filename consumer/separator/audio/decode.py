@@ -9,7 +9,7 @@ import numpy as np
 
 from consumer.core.errors import Code, Rejected
 from consumer.core.model import AudioFacts
-from consumer.separator.audio.ffmpeg import PIPE_BYTES, FFmpeg, Running
+from consumer.separator.audio.ffmpeg import PIPE_BYTES, FFmpeg, FFmpegProcess
 from consumer.separator.audio.probe import Probe, probe
 from consumer.separator.dsp.spectral import Samples
 
@@ -17,10 +17,11 @@ _LOUDEST = 1e6  # 120 dB over full scale: no music, but its square is still a nu
 
 
 class Decoder:
-    """One file being decoded. Not thread-safe; use as a context manager.
+    """One file being decoded. Not thread-safe; use it as a context manager.
 
-    start_s, duration_s: the span to decode, None for all. max_s: longer audio is refused, as soon as that is known.
-    Opening raises Rejected(AUDIO_EMPTY, AUDIO_UNDECODABLE, FORMAT_NOT_ALLOWED).
+    rate_hz: of the samples that `read` gives. start_s, duration_s: the span to decode, None for all. max_s: longer
+    audio is refused, as soon as that is known.
+    Opening raises Rejected(AUDIO_EMPTY, AUDIO_UNDECODABLE, FORMAT_NOT_ALLOWED), WorkerCrashed.
     """
 
     def __init__(
@@ -41,7 +42,7 @@ class Decoder:
         self._source_channels = 1 if self.probe.channels == 1 else 2
         self._running = self._start(start_s, duration_s)
 
-    def _start(self, start_s: float | None, duration_s: float | None) -> Running:
+    def _start(self, start_s: float | None, duration_s: float | None) -> FFmpegProcess:
         args = [*self._ffmpeg.open_args(self._path), "-loglevel", "error", "-map", "0:a:0"]
         # Behind the input, so that the cut is exact to the sample in every format, as in Spleeter.
         args += ["-ss", f"{start_s:.6f}"] if start_s else []
@@ -73,10 +74,8 @@ class Decoder:
     def _end(self) -> None:
         code = self._running.wait()
         if code != 0:
-            words = [line for line in self._running.words if line]
-            raise Rejected(
-                Code.AUDIO_UNDECODABLE, f"ffmpeg gave up with code {code}: {(words or ['killed'])[-1][:200]}"
-            )
+            reason = ([line for line in self._running.stderr_lines if line] or ["killed"])[-1][:200]
+            raise Rejected(Code.AUDIO_UNDECODABLE, f"ffmpeg gave up with code {code}: {reason}")
         if self.samples == 0:
             if self._start_s and self._has_audio_before_start():
                 raise Rejected(Code.OFFSET_PAST_END, f"the audio ends before start_s = {self._start_s:g}")
@@ -122,6 +121,7 @@ class Decoder:
 
 
 def too_long(max_s: float) -> Rejected:
+    """What a file is refused with that is longer than max_s seconds."""
     return Rejected(Code.AUDIO_TOO_LONG, f"the audio is longer than MAX_AUDIO_SECONDS = {max_s:g}")
 
 
@@ -141,7 +141,7 @@ def _mixdown(found: Probe) -> list[str]:
     return ["-af", f"pan=stereo|{'|'.join(sides)}"]
 
 
-def _fill(running: Running, buffer: memoryview) -> int:
+def _fill(running: FFmpegProcess, buffer: memoryview) -> int:
     """Read until the buffer is full or the stream ends; returns the bytes read."""
     assert running.process.stdout
     filled = 0

@@ -1,9 +1,7 @@
-"""Encodes one stem through an ffmpeg pipe.
-
-The output formats are rows in `catalog`.
-"""
+"""Encodes one stem through an ffmpeg pipe. The output formats are rows in `consumer.core.catalog`."""
 
 import fcntl
+from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -18,24 +16,34 @@ from consumer.separator.audio.tags import Cover, Tags, input_args, output_args
 from consumer.separator.dsp.spectral import Samples
 
 
-class Encoder:
-    """One stem file being written. Not thread-safe; use as a context manager, and `finish` before leaving it."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Encoding:
+    """How a track's stems are written.
 
-    def __init__(
-        self,
-        ffmpeg: FFmpeg,
-        path: Path,
-        *,
-        rate_hz: int,
-        format: str,
-        bitrate: str | None = None,
-        tags: Tags,
-        cover: Cover | None,
-    ) -> None:
-        row = FORMATS[format]
+    format: a name in FORMATS. rate_hz: of the samples that come. bitrate: as ffmpeg takes it, such as 192k; None for
+    the format's own. tags, cover: the track's, for those formats that hold them.
+    """
+
+    format: str
+    rate_hz: int
+    bitrate: str | None = None
+    tags: Tags = field(default_factory=Tags)
+    cover: Cover | None = None
+
+
+class Encoder:
+    """One stem file being written; its name without the ending is the stem's.
+
+    Not thread-safe. Use it as a context manager, and `finish` before leaving it.
+    """
+
+    def __init__(self, ffmpeg: FFmpeg, path: Path, encoding: Encoding) -> None:
+        row = FORMATS[encoding.format]
         self._takes = row.takes
-        args = ["-loglevel", "error", "-f", row.takes, "-ar", str(rate_hz), "-ac", "2", "-i", "pipe:0"]
-        args += [*input_args(row, cover), *output_args(row, tags, cover, path.stem), *row.encoder_args(bitrate)]
+        args = ["-loglevel", "error", "-f", row.takes, "-ar", str(encoding.rate_hz), "-ac", "2", "-i", "pipe:0"]
+        args += input_args(row, encoding.cover)
+        args += output_args(row, encoding.tags, encoding.cover, path.stem)
+        args += row.encoder_args(encoding.bitrate)
         self._running = ffmpeg.start([*args, "-y", f"file:{path}"], feeds=True)
         assert self._running.process.stdin
         fcntl.fcntl(self._running.process.stdin, fcntl.F_SETPIPE_SZ, PIPE_BYTES)
@@ -59,8 +67,8 @@ class Encoder:
 
     def _fail(self) -> None:
         code = self._running.wait()
-        words = (self._running.words or ["no reason given"])[-1][:200]
-        raise Rejected(Code.SEPARATION_FAILED, f"the encoder ended with code {code}: {words}")
+        reason = (self._running.stderr_lines or ["no reason given"])[-1][:200]
+        raise Rejected(Code.SEPARATION_FAILED, f"the encoder ended with code {code}: {reason}")
 
     def __enter__(self) -> Self:
         return self
@@ -72,7 +80,7 @@ class Encoder:
 
 
 def as_s16(samples: Samples) -> NDArray[np.int16]:
-    """-1..1 as 16-bit integers, clipped: the ones that ffmpeg, and so Spleeter, makes of them."""
+    """Float32 samples, -1..1, as 16-bit integers, clipped: the ones that ffmpeg, and so Spleeter, makes of them."""
     scaled = samples * np.float32(1 << 15)
     np.rint(scaled, out=scaled)
     return scaled.clip(-(1 << 15), (1 << 15) - 1, out=scaled).astype(np.int16)

@@ -18,7 +18,7 @@ from consumer.separator.sandbox import Reach, reach_of_programs, start_confined
 
 # A decoder needs far less; a damaged or hostile file must not take more.
 _MEMORY_BYTES = 2 << 30
-_FIRST_WORDS, _LAST_WORDS = 500, 200  # lines that are kept of what it says
+_FIRST_LINES, _LAST_LINES, _LINE_CHARS = 500, 200, 1000  # of its standard error that are kept
 # How it ends when somebody else ends it: the kernel for want of memory, a machine that is shut down, an operator. What
 # it can catch of that it answers with 255. A crash, or too much memory for its own limit, is the file's doing.
 _ENDED_BY_OTHERS = frozenset({-signal.SIGKILL, -signal.SIGTERM, -signal.SIGINT, -signal.SIGHUP, 255})
@@ -35,15 +35,19 @@ def bundled_binary() -> str:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FFmpeg:
-    """Which binary, which demuxers, how much processor time one call may use."""
+    """How ffmpeg is run.
+
+    binary: its path, or a name on PATH. allowed_formats: the demuxers that may open a file. cpu_s: seconds of processor
+    time that one run may use. reach: the files that it may touch; None for as many as this process itself.
+    """
 
     binary: str = field(default_factory=bundled_binary)
     allowed_formats: tuple[str, ...]
     cpu_s: int = 3600
-    reach: Reach | None = None  # None: as far as this process's own
+    reach: Reach | None = None
 
     def confined_to(self, path: Path, folder: Path) -> Self:
-        """One that can touch, beside itself, this file and this folder alone."""
+        """The same ffmpeg, but one that can touch, beside itself, this file and this folder alone."""
         binary = Path(shutil.which(self.binary) or self.binary)
         reads = (*reach_of_programs(), binary, path)
         return replace(self, reach=Reach(reads=reads, writes=(folder,)))
@@ -57,7 +61,7 @@ class FFmpeg:
         formats = ",".join(self.allowed_formats)
         return ["-protocol_whitelist", "file,pipe", "-format_whitelist", formats, "-i", f"file:{path}"]
 
-    def start(self, args: Sequence[str], *, feeds: bool = False, reads: bool = False) -> "Running":
+    def start(self, args: Sequence[str], *, feeds: bool = False, reads: bool = False) -> "FFmpegProcess":
         """Start ffmpeg; `feeds` gives it a standard input to write to, `reads` a standard output to read from."""
         process = start_confined(
             self.reach,
@@ -76,36 +80,37 @@ class FFmpeg:
         # which saves a third of the kernel's share of its time. Where a container forbids it, that is all that is lost.
         with contextlib.suppress(OSError):
             os.sched_setscheduler(process.pid, os.SCHED_BATCH, os.sched_param(0))
-        return Running(process, self.cpu_s)
+        return FFmpegProcess(process, self.cpu_s)
 
 
-class Running:
-    """An ffmpeg at work. Its first and last words are kept, bounded, however much it complains."""
+class FFmpegProcess:
+    """An ffmpeg at work. The first and the last lines of its standard error are kept, however much it writes there."""
 
     def __init__(self, process: subprocess.Popen[bytes], cpu_s: float) -> None:
         self.process = process
         self._cpu_s = cpu_s
         # The headers come first, what went wrong comes last; lyrics of any length may lie between them.
-        self._first_words: list[str] = []
-        self._last_words: deque[str] = deque(maxlen=_LAST_WORDS)
-        self._listener = threading.Thread(target=self._listen, daemon=True)
-        self._listener.start()
+        self._first_lines: list[str] = []
+        self._last_lines: deque[str] = deque(maxlen=_LAST_LINES)
+        self._reader = threading.Thread(target=self._read_stderr, daemon=True)
+        self._reader.start()
 
-    def _listen(self) -> None:
+    def _read_stderr(self) -> None:
+        """Until it ends, in a thread of its own: a full pipe would stop ffmpeg."""
         assert self.process.stderr
-        for line in self.process.stderr:
-            words = line.decode("utf-8", "replace")[:1000].rstrip()
-            (self._first_words if len(self._first_words) < _FIRST_WORDS else self._last_words).append(words)
+        for data in self.process.stderr:
+            line = data.decode("utf-8", "replace")[:_LINE_CHARS].rstrip()
+            (self._first_lines if len(self._first_lines) < _FIRST_LINES else self._last_lines).append(line)
 
     def wait(self) -> int:
         """Exit code, once it has ended by itself. Raises WorkerCrashed if it was ended from outside."""
         if self.process.returncode is not None:  # it was waited for before, or is ended by `stop`
-            self._listener.join()
+            self._reader.join()
             return self.process.returncode
         before_s = _children_cpu_s()
         code = self.process.wait()
         used_s = _children_cpu_s() - before_s  # which counts a child once it was waited for
-        self._listener.join()
+        self._reader.join()
         # The kernel's answer to too much processor time, which is the file's doing, is SIGKILL too. It counts that time
         # by its clock's ticks, and so may strike well before what it tells afterwards.
         is_over_limit = code == -signal.SIGKILL and used_s > 0.5 * self._cpu_s
@@ -119,16 +124,16 @@ class Running:
         if self.process.poll() is None:
             self.process.kill()
         self.process.wait()
-        self._listener.join()
+        self._reader.join()
         for pipe in (self.process.stdin, self.process.stdout, self.process.stderr):
             if pipe:
                 with contextlib.suppress(BrokenPipeError):  # closing flushes
                     pipe.close()
 
     @property
-    def words(self) -> list[str]:
-        """What it said, line by line."""
-        return [*self._first_words, *self._last_words]
+    def stderr_lines(self) -> list[str]:
+        """What it wrote to standard error, without the middle where that is long."""
+        return [*self._first_lines, *self._last_lines]
 
 
 def _children_cpu_s() -> float:

@@ -46,8 +46,8 @@ class Loudness:
         loud = blocks[blocks >= _power(_ABSOLUTE_GATE_LUFS)]
         if not len(loud):
             return None
-        fair_lock = loud.mean() * 10 ** (_RELATIVE_GATE_LU / 10)
-        return 10 * math.log10(loud[loud >= fair_lock].mean()) + _OFFSET_LU
+        relative_gate = loud.mean() * 10 ** (_RELATIVE_GATE_LU / 10)
+        return 10 * math.log10(loud[loud >= relative_gate].mean()) + _OFFSET_LU
 
 
 def _power(lufs: float) -> float:

@@ -1,4 +1,4 @@
-"""What is in an audio file, as ffmpeg itself reports it: its own words are parsed, so that no ffprobe is needed."""
+"""What is in an audio file, parsed from what ffmpeg itself prints of it: no ffprobe is needed."""
 
 import re
 from dataclasses import dataclass
@@ -20,18 +20,22 @@ _AUDIO = re.compile(r"\s+Stream #0:\d+.*?: Audio: .*?, (\d+) Hz, ([^,]+)")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Probe:
-    """What the headers say. `duration_s` may be absent, and may be a lie."""
+    """What a file's headers say.
+
+    format: ffmpeg's first name for its container. has_layout: whether it names its channels. duration_s: None where the
+    headers have none; they may lie. tags: of the file, or of its first audio stream.
+    """
 
     format: str
     channels: int
-    has_layout: bool  # whether the file says which channel is which
+    has_layout: bool
     sample_rate_hz: int
     duration_s: float | None
     tags: Tags
 
 
 def probe(ffmpeg: FFmpeg, path: Path) -> Probe:
-    """Read the headers. Raises Rejected(AUDIO_EMPTY, AUDIO_UNDECODABLE or FORMAT_NOT_ALLOWED), WorkerCrashed."""
+    """Read a file's headers. Raises Rejected(AUDIO_EMPTY, AUDIO_UNDECODABLE, FORMAT_NOT_ALLOWED), WorkerCrashed."""
     if path.stat().st_size == 0:
         raise Rejected(Code.AUDIO_EMPTY, "the object is empty")
     running = ffmpeg.start(ffmpeg.open_args(path))
@@ -39,19 +43,19 @@ def probe(ffmpeg: FFmpeg, path: Path) -> Probe:
         running.wait()  # always an error: no output was asked for
     finally:
         running.stop()
-    return _parse(running.words)
+    return _parse(running.stderr_lines)
 
 
-def _parse(words: list[str]) -> Probe:
-    name = _first(_INPUT, words)
+def _parse(lines: list[str]) -> Probe:
+    name = _first(_INPUT, lines)
     if name is None:
-        if any("not on whitelist" in line for line in words):
+        if any("not on whitelist" in line for line in lines):
             raise Rejected(Code.FORMAT_NOT_ALLOWED, "the file's container is not one that is opened here")
-        raise Rejected(Code.AUDIO_UNDECODABLE, f"ffmpeg does not recognise the file: {_reason(words)}")
-    audio = _first(_AUDIO, words)
+        raise Rejected(Code.AUDIO_UNDECODABLE, f"ffmpeg does not recognise the file: {_reason(lines)}")
+    audio = _first(_AUDIO, lines)
     if audio is None:
         raise Rejected(Code.AUDIO_UNDECODABLE, "the file holds no audio stream that can be decoded")
-    duration = _first(_DURATION, words)
+    duration = _first(_DURATION, lines)
     layout = audio[2].strip()
     return Probe(
         format=name[1].partition(",")[0],
@@ -59,12 +63,12 @@ def _parse(words: list[str]) -> Probe:
         has_layout=not re.fullmatch(r"\d+ channels", layout),
         sample_rate_hz=int(audio[1]),
         duration_s=int(duration[1]) * 3600 + int(duration[2]) * 60 + float(duration[3]) if duration else None,
-        tags=parse_tags(words),
+        tags=parse_tags(lines),
     )
 
 
-def _first(pattern: re.Pattern[str], words: list[str]) -> re.Match[str] | None:
-    return next((match for line in words if (match := pattern.match(line))), None)
+def _first(pattern: re.Pattern[str], lines: list[str]) -> re.Match[str] | None:
+    return next((match for line in lines if (match := pattern.match(line))), None)
 
 
 def _channels(layout: str) -> int:
@@ -80,7 +84,7 @@ def _channels(layout: str) -> int:
     raise Rejected(Code.AUDIO_UNDECODABLE, f"unknown channel layout {layout[:40]!r}")
 
 
-def _reason(words: list[str]) -> str:
-    """ffmpeg's last words without its addresses and the file's name."""
-    said = [re.sub(r"^\[[^\]]*\] ", "", line) for line in words if "file:" not in line]
-    return said[-1][:200] if said else "no reason given"
+def _reason(lines: list[str]) -> str:
+    """ffmpeg's last line, without its addresses and the file's name."""
+    reasons = [re.sub(r"^\[[^\]]*\] ", "", line) for line in lines if "file:" not in line]
+    return reasons[-1][:200] if reasons else "no reason given"

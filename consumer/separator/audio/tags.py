@@ -1,4 +1,4 @@
-"""What a file says of itself: read from ffmpeg's own words, handed on to its stems with the stem's name added."""
+"""A file's tags and picture: parsed from what ffmpeg prints, and written to its stems with the stem's name added."""
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
@@ -21,7 +21,7 @@ _MAX_COVER_BYTES = 16 << 20
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CoverStream:
-    """An attached picture: its stream's number and its codec, mjpeg or png."""
+    """A picture within a file. index: its stream's number. codec: mjpeg or png."""
 
     index: int
     codec: str
@@ -29,7 +29,9 @@ class CoverStream:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Tags:
-    """`texts` holds what there is of title, artist, album, album_artist, track, date and genre."""
+    """texts: what there is of title, artist, album, album_artist, track, date and genre; none is empty. cover: the
+    file's picture, None where it has none that can be copied.
+    """
 
     texts: Mapping[str, str] = field(default_factory=dict)
     cover: CoverStream | None = None
@@ -37,17 +39,17 @@ class Tags:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Cover:
-    """A picture in a file of its own."""
+    """A picture in a file of its own. codec: mjpeg or png."""
 
     path: Path
     codec: str
 
 
-def parse_tags(words: Sequence[str]) -> Tags:
-    """The tags of the file as a whole, or of its audio stream; those of chapters are others."""
+def parse_tags(lines: Sequence[str]) -> Tags:
+    """The tags of the file as a whole, or else of its audio stream, from ffmpeg's lines; not those of chapters."""
     texts: dict[str, str] = {}
     cover, is_chapter = None, False
-    for line in words:
+    for line in lines:
         if _CHAPTER.match(line) or _STREAM.match(line):
             is_chapter = bool(_CHAPTER.match(line))
         if (picture := _COVER.match(line)) and cover is None:
@@ -59,7 +61,10 @@ def parse_tags(words: Sequence[str]) -> Tags:
 
 @contextmanager
 def cover_of(ffmpeg: FFmpeg, path: Path, tags: Tags, folder: Path) -> Iterator[Cover | None]:
-    """The file's picture, copied as it is, for as long as it is needed; None where there is none that can be had."""
+    """The file's picture as a file in `folder`, removed when the context is left; None where there is none to be had.
+
+    path: the file that `tags` are of. Raises WorkerCrashed.
+    """
     target = folder / ".cover"
     try:
         is_there = tags.cover is not None and _copy_cover(ffmpeg, path, tags.cover, target)

@@ -17,7 +17,7 @@ S = TypeVar("S")
 T = TypeVar("T")
 
 
-def ahead(items: Iterable[T]) -> Generator[T]:
+def prefetch(items: Iterable[T]) -> Generator[T]:
     """Iterate over `items` in another thread, which computes an item while the one before is being worked on.
 
     It begins with an item when the one before is taken, so at most one lies waiting: memory hardly depends on who is

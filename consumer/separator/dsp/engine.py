@@ -8,7 +8,7 @@ from functools import partial
 
 import numpy as np
 
-from consumer.separator.dsp.concurrency import ahead, parallel_map
+from consumer.separator.dsp.concurrency import parallel_map, prefetch
 from consumer.separator.dsp.spectral import Read, Samples, SegmentSpectrum, Synthesis, analyse
 from consumer.separator.runtimes.runtime import Array, Network
 
@@ -25,9 +25,9 @@ def separate(network: Network, read: Read, *, high_frequencies: str | None = Non
     spec = network.spec
     averages = (high_frequencies or spec.mask_extension) == "average"
     bins = spec.frame_length // 2 + 1 if averages else spec.frequency_bins  # nobody needs those that become zeros
-    spectra = ahead(analyse(spec, read, bins=bins))
-    masked = ahead(parallel_map(partial(_masked, network), spectra, network.segments_at_once))
-    return ahead(_synthesised(network, masked))
+    spectra = prefetch(analyse(spec, read, bins=bins))
+    masked = prefetch(parallel_map(partial(_masked, network), spectra, network.segments_at_once))
+    return prefetch(_synthesised(network, masked))
 
 
 def _masked(network: Network, segment: SegmentSpectrum) -> tuple[SegmentSpectrum, Array]:

@@ -114,9 +114,9 @@ class Synthesis:
     """
 
     def __init__(self, spec: ModelSpec, overlap_add: OverlapAdd) -> None:
-        self._spec, self._add_frames = spec, overlap_add
+        self._spec, self._overlap_add = spec, overlap_add
         carried = spec.frame_length - spec.frame_step
-        self._logs = np.zeros((len(spec.stems), 2, carried), np.float32)
+        self._tails = np.zeros((len(spec.stems), 2, carried), np.float32)
         self._samples = np.empty(_BLOCK_FRAMES * spec.frame_step + carried, np.float32)
 
     def stem(self, index: int, segment: SegmentSpectrum, mask: Samples) -> Samples:
@@ -125,7 +125,7 @@ class Synthesis:
         mask: float32 (2, segment.frames, frequency_bins). Call once a stem and segment.
         """
         stem = np.empty((segment.frames * self._spec.frame_step, 2), np.float32)
-        for channel, tail in enumerate(self._logs[index]):
+        for channel, tail in enumerate(self._tails[index]):
             for block in _blocks(segment.frames):
                 span = slice(block.start * self._spec.frame_step, block.stop * self._spec.frame_step)
                 stem[span, channel] = self._final(segment.stft[channel, block], mask[channel, block], tail)
@@ -144,6 +144,6 @@ class Synthesis:
         missing = stft.shape[1] - mask.shape[1]
         if missing:
             mask = np.hstack([mask, np.repeat(mask.mean(-1, keepdims=True), missing, axis=1)])
-        self._add_frames(stft, mask, samples)
+        self._overlap_add(stft, mask, samples)
         tail[:] = samples[final:]
         return samples[:final]

@@ -8,7 +8,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from consumer.separator.models.spec import ModelSpec, checkpoint_files, unavailable
+from consumer.core.checkpoints import checkpoint_files, unavailable
+from consumer.separator.models.spec import ModelSpec
 
 BATCH_NORM_EPSILON = 1e-3  # Keras' default, which Spleeter keeps
 

@@ -22,10 +22,10 @@ from pathlib import Path
 
 import numpy as np
 
+from consumer.core.checkpoints import checkpoint_files, unavailable, weights_sha256
 from consumer.core.errors import Rejected
 from consumer.separator.models.checkpoint import Array, read_tensors
-from consumer.separator.models.conversion_cache import cache_path, mark
-from consumer.separator.models.spec import checkpoint_files, unavailable, weights_sha256
+from consumer.separator.models.conversion_cache import conversion_path, conversion_prefix
 
 _STORED, _READ = {1: (0,), 4: (3, 2, 0, 1)}, {1: (0,), 4: (2, 3, 1, 0)}  # orders of axes, and back
 
@@ -35,7 +35,7 @@ def load_tensors(name: str, folder: Path, sha256: str) -> dict[str, Array]:
 
     Where the folder can't be written to they are converted each time. Raises Rejected(MODEL_UNAVAILABLE).
     """
-    kept = cache_path(name, folder)
+    kept = conversion_path(name, folder)
     with contextlib.suppress(OSError, ValueError):
         return _unpack(kept.read_bytes(), sha256)
     converted = _convert(name, folder)
@@ -52,8 +52,8 @@ def _convert(name: str, folder: Path) -> bytes:
     command = [sys.executable, "-m", "consumer.separator.models.convert", name, str(folder)]
     done = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, check=False)
     if done.returncode:
-        words = done.stderr.decode("utf-8", "replace").strip().splitlines() or [f"exit code {done.returncode}"]
-        raise unavailable(name, words[-1][:500])
+        lines = done.stderr.decode("utf-8", "replace").strip().splitlines() or [f"exit code {done.returncode}"]
+        raise unavailable(name, lines[-1][:500])
     return done.stdout
 
 
@@ -89,7 +89,7 @@ def _unpack(data: bytes, sha256: str) -> dict[str, Array]:
 
 
 def _first_line(sha256: str, rest: memoryview) -> bytes:
-    return mark(sha256) + f"{zlib.crc32(rest):08x}\n".encode()
+    return conversion_prefix(sha256) + f"{zlib.crc32(rest):08x}\n".encode()
 
 
 def main() -> None:

@@ -1,6 +1,5 @@
-"""What Spleeter's configuration files say of a model, and where its checkpoint is."""
+"""What Spleeter's configuration files say of a model."""
 
-import hashlib
 import json
 from dataclasses import dataclass
 from importlib import resources
@@ -8,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from consumer.core.catalog import MODELS
-from consumer.core.errors import Code, Rejected
+from consumer.core.checkpoints import unavailable
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -93,31 +92,3 @@ def _parse(name: str, folder: Path, params: dict[str, Any]) -> ModelSpec:
 def _relu(options: dict[str, Any], side: str, default: str) -> str:
     named = options.get(f"{side}_activation")
     return named if named in ("ReLU", "LeakyReLU") else default
-
-
-def checkpoint_files(model: str, folder: Path) -> tuple[str, list[Path]]:
-    """The checkpoint's prefix, as TensorFlow wants it, and its files. Raises Rejected(MODEL_UNAVAILABLE)."""
-    state = folder / "checkpoint"
-    prefix = "model"
-    if state.is_file():
-        first = state.read_text(errors="replace").partition("\n")[0]
-        prefix = first.partition('"')[2].rpartition('"')[0] or prefix
-    path = folder / Path(prefix).name
-    files = [Path(f"{path}.index"), *sorted(folder.glob(f"{path.name}.data-*"))]
-    if not files[0].is_file() or len(files) < 2:
-        raise unavailable(model, f"no checkpoint in {folder.name}/ under MODEL_PATH")
-    return str(path), files
-
-
-def weights_sha256(files: list[Path]) -> str:
-    """Digest of a checkpoint: its index and data files one after the other, lower-case hex."""
-    digest = hashlib.sha256()
-    for path in files:
-        with path.open("rb") as stream:
-            while chunk := stream.read(1 << 20):
-                digest.update(chunk)
-    return digest.hexdigest()
-
-
-def unavailable(name: str, why: str) -> Rejected:
-    return Rejected(Code.MODEL_UNAVAILABLE, f"model {name}: {why}")

@@ -11,11 +11,12 @@ import numpy as np
 from spleeter_kernels import BORDER, Layers, UNet, Workspace
 from spleeter_kernels import OverlapAdd as KernelOverlapAdd
 
+from consumer.core.checkpoints import checkpoint_files, unavailable, weights_sha256
 from consumer.separator.dsp.spectral import OverlapAdd, synthesis_window
 from consumer.separator.malloc import give_back_memory
 from consumer.separator.models.checkpoint import Array, UNetWeights, build_weights
 from consumer.separator.models.convert import load_tensors
-from consumer.separator.models.spec import ModelSpec, checkpoint_files, unavailable, weights_sha256
+from consumer.separator.models.spec import ModelSpec
 from consumer.separator.runtimes.runtime import MASK_EPSILON
 
 

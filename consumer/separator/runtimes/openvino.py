@@ -6,12 +6,13 @@ from typing import Any
 
 import numpy as np
 
+from consumer.core.checkpoints import checkpoint_files, weights_sha256
 from consumer.separator.dsp.spectral import overlap_add_by_scipy
 from consumer.separator.malloc import give_back_memory
 from consumer.separator.models.checkpoint import Array, Layer, UNetWeights, build_weights, subpixel_kernel
 from consumer.separator.models.convert import load_tensors
-from consumer.separator.models.spec import ModelSpec, checkpoint_files, weights_sha256
-from consumer.separator.runtimes.runtime import MASK_EPSILON, filled_up
+from consumer.separator.models.spec import ModelSpec
+from consumer.separator.runtimes.runtime import MASK_EPSILON, padded_to_segment
 
 # The package imports its converter of other frameworks' models, which takes most of its import's time and reports each
 # import to its vendor over the network. It does without, where there is none.
@@ -39,7 +40,7 @@ class OpenVINONetwork:
         give_back_memory()
 
     def masks(self, magnitudes: Array) -> Array:
-        segment = filled_up(magnitudes, self.spec.segment_frames)
+        segment = padded_to_segment(magnitudes, self.spec.segment_frames)
         result: Array = self._request.infer([segment], share_inputs=True)[0]
         return result[:, :, : magnitudes.shape[1]]
 

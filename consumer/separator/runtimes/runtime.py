@@ -31,7 +31,7 @@ class Network(Protocol):
         ...
 
 
-def filled_up(magnitudes: Array, segment_frames: int) -> Array:
+def padded_to_segment(magnitudes: Array, segment_frames: int) -> Array:
     """(channels, segment_frames, bins), with zeros behind the frames that there are."""
     missing = segment_frames - magnitudes.shape[1]
     return np.pad(magnitudes, ((0, 0), (0, missing), (0, 0))) if missing else magnitudes

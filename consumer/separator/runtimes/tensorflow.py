@@ -14,11 +14,12 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 import numpy as np
 import tensorflow as tf
 
+from consumer.core.checkpoints import checkpoint_files, weights_sha256
 from consumer.separator.dsp.spectral import overlap_add_by_scipy
 from consumer.separator.malloc import give_back_memory
 from consumer.separator.models.checkpoint import Layer, UNetWeights, load_weights, subpixel_kernel
-from consumer.separator.models.spec import ModelSpec, checkpoint_files, weights_sha256
-from consumer.separator.runtimes.runtime import MASK_EPSILON, Array, filled_up
+from consumer.separator.models.spec import ModelSpec
+from consumer.separator.runtimes.runtime import MASK_EPSILON, Array, padded_to_segment
 
 _ACTIVATIONS = {"ReLU": tf.nn.relu, "LeakyReLU": lambda x: tf.nn.leaky_relu(x, 0.2), "ELU": tf.nn.elu}
 
@@ -49,7 +50,7 @@ class TensorFlowNetwork:
         give_back_memory()
 
     def masks(self, magnitudes: Array) -> Array:
-        segment = filled_up(magnitudes, self.spec.segment_frames)
+        segment = padded_to_segment(magnitudes, self.spec.segment_frames)
         result: Array = self._session.run(self._masks, {self._magnitudes: segment})
         return result[:, :, : magnitudes.shape[1]]
 

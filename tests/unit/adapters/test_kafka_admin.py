@@ -10,8 +10,6 @@ import pytest
 from confluent_kafka import KafkaError, KafkaException
 from confluent_kafka.admin import NewTopic  # type: ignore[attr-defined]
 
-from consumer.adapters.kafka import admin as kafka_admin
-from consumer.adapters.kafka import retrying as kafka_patience
 from consumer.adapters.kafka.admin import KafkaAdmin
 from consumer.adapters.kafka.retrying import retried
 from consumer.core.errors import BrokerUnavailable, Fatal
@@ -47,25 +45,21 @@ class Cluster:
         return SimpleNamespace(topics=named)
 
 
-@pytest.fixture(autouse=True)
-def no_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(kafka_patience, "AGAIN_S", 0.001)
-
-
-def an_admin(cluster: Cluster) -> KafkaAdmin:
-    admin = KafkaAdmin(KafkaSettings(bootstrap_servers="127.0.0.1:1"))
+def an_admin(cluster: Cluster, patience_s: float = 60.0) -> KafkaAdmin:
+    settings = KafkaSettings(bootstrap_servers="127.0.0.1:1")
+    admin = KafkaAdmin(settings, patience_s=patience_s, retry_every_s=0.001)
     admin._client = cluster  # type: ignore[assignment]
     return admin
 
 
-def create(cluster: Cluster) -> list[str]:
-    return an_admin(cluster).create_topics(TopicSettings(), [], partitions=1, replication=1)
+def create(admin: KafkaAdmin) -> list[str]:
+    return admin.create_topics(TopicSettings(), [], partitions=1, replication=1)
 
 
 def test_what_passes_is_asked_again_and_only_that() -> None:
     """A topic whose controller is just moving is created in the end; those that are done are not asked for again."""
     cluster = Cluster(KafkaError.NOT_CONTROLLER, None, KafkaError.TOPIC_ALREADY_EXISTS, None, None, None)
-    lines = create(cluster)
+    lines = create(an_admin(cluster))
     assert lines == [
         "separation.requests: created",
         "separation.results: created",
@@ -82,16 +76,15 @@ def test_what_is_refused_is_told_of_at_once() -> None:
     """A refusal names its topic, and is not asked about again."""
     cluster = Cluster(KafkaError.NOT_CONTROLLER, KafkaError.TOPIC_AUTHORIZATION_FAILED)
     with pytest.raises(Fatal, match=r"^topic separation\.results: "):
-        create(cluster)
+        create(an_admin(cluster))
     assert len(cluster.asked) == 1
 
 
-def test_patience_has_an_end(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_patience_has_an_end() -> None:
     """A cluster that stays unready is named, for topics and for the group's timing."""
-    monkeypatch.setattr(kafka_admin, "_PATIENCE_S", 0.01)
-    for call in (create, lambda cluster: an_admin(cluster).set_group_timing()):
+    for call in (create, KafkaAdmin.set_group_timing):
         with pytest.raises(BrokerUnavailable, match=r"^KAFKA_BOOTSTRAP_SERVERS: no broker answers"):
-            call(Cluster(*[KafkaError._TIMED_OUT] * 10_000))
+            call(an_admin(Cluster(*[KafkaError._TIMED_OUT] * 10_000), patience_s=0.01))
 
 
 def test_the_groups_timing_is_set_in_the_end() -> None:

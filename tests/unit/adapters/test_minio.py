@@ -5,6 +5,7 @@ import pytest
 from minio.error import S3Error
 
 from consumer.adapters.s3.minio import MinioStore
+from consumer.app.parts import check_bucket
 from consumer.core.errors import Code, Rejected, StoreMisconfigured, StoreUnavailable
 
 
@@ -35,7 +36,7 @@ def test_a_bucket_that_is_refused_is_named_with_its_settings(setting: str) -> No
     """At the start that is one line which names all that may be wrong."""
     told = f"^MINIO_ACCESS_KEY, MINIO_SECRET_KEY, {setting}: object storage refuses access to songs$"
     with pytest.raises(StoreMisconfigured, match=told):
-        a_store(403, "AccessDenied").check("songs", setting=setting)
+        check_bucket(a_store(403, "AccessDenied"), "songs", setting=setting)
 
 
 @pytest.mark.parametrize(

@@ -3,7 +3,7 @@ import json
 import pytest
 
 from consumer.adapters.avro.codec import AvroCodec, load_schema
-from consumer.adapters.registry import SchemaRegistry
+from consumer.adapters.registry import ConfluentRegistry
 from consumer.core.errors import Code, RegistryUnavailable, Rejected
 from harness.fakes import a_request, serve
 
@@ -20,7 +20,7 @@ def test_a_request_travels_with_a_registered_schema() -> None:
     """Our schema is registered under its subject, its id goes before the bytes, and by that id they are read."""
     pages = {REGISTER: page(200, id=300), "/schemas/ids/300": page(200, schema=json.dumps(SCHEMA))}
     with serve(pages) as (url, asked):
-        codec = AvroCodec(SchemaRegistry(url, SUBJECTS))
+        codec = AvroCodec(ConfluentRegistry(url, SUBJECTS))
         value = codec.encode(a_request())
         assert value[:5] == b"\x00\x00\x00\x01\x2c"
         assert codec.decode_request(value) == codec.decode_request(codec.encode(a_request())) == a_request()
@@ -42,7 +42,7 @@ def test_a_request_travels_with_a_registered_schema() -> None:
 def test_a_schema_that_can_not_be_had(answer: tuple[int, bytes], error: type[Exception], told: str) -> None:
     """What a registry knows not to be there is the message's fault; that it can't answer is the world's."""
     with serve({"/schemas/ids/7": answer}) as (url, _), pytest.raises(error, match=told) as caught:
-        AvroCodec(SchemaRegistry(url, SUBJECTS)).decode_request(b"\x00\x00\x00\x00\x07rest")
+        AvroCodec(ConfluentRegistry(url, SUBJECTS)).decode_request(b"\x00\x00\x00\x00\x07rest")
     if isinstance(caught.value, Rejected):
         assert caught.value.code == Code.SCHEMA_UNKNOWN
 
@@ -50,7 +50,7 @@ def test_a_schema_that_can_not_be_had(answer: tuple[int, bytes], error: type[Exc
 def test_a_registry_that_refuses_our_schema_or_is_away_is_unavailable() -> None:
     """Whether it answers with an error or not at all, encoding says so and does not name its address."""
     with serve({REGISTER: page(409, error_code=409, message="incompatible")}) as (url, _):
-        registry = SchemaRegistry(url, SUBJECTS)
+        registry = ConfluentRegistry(url, SUBJECTS)
         with pytest.raises(RegistryUnavailable, match="refused separation_request: incompatible"):
             AvroCodec(registry).encode(a_request())
     for call in (lambda: registry.schema(1), lambda: AvroCodec(registry).encode(a_request())):
@@ -65,7 +65,7 @@ def test_a_registry_that_refuses_our_schema_or_is_away_is_unavailable() -> None:
 def test_a_registry_that_answers_is_there(answer: tuple[int, bytes]) -> None:
     """Whether or not it holds our schemas yet."""
     with serve({REGISTER: answer}) as (url, asked):
-        SchemaRegistry(url, SUBJECTS).check()
+        ConfluentRegistry(url, SUBJECTS).check()
     assert len(asked) == 1
 
 
@@ -81,7 +81,7 @@ def test_a_registry_that_answers_is_there(answer: tuple[int, bytes]) -> None:
 def test_a_registry_that_is_away_is_told_of(answer: tuple[int, bytes], told: str) -> None:
     """Whatever keeps everybody from using it, and without its address."""
     with serve({REGISTER: answer}) as (url, _):
-        registry = SchemaRegistry(url, SUBJECTS)
+        registry = ConfluentRegistry(url, SUBJECTS)
         with pytest.raises(RegistryUnavailable, match=told):
             registry.check()
     with pytest.raises(RegistryUnavailable, match="can't be reached") as caught:

@@ -7,25 +7,29 @@ from pathlib import Path
 
 import pytest
 
-from consumer.app.watchdog import LIMIT_S, TICK_S, Watchdog
+from consumer.app.watchdog import TICK_S, Watchdog
+from consumer.core.limits import MAX_SILENCE_S
 
 ROOT = Path(__file__).parents[3]
 _HANGS = """
 import threading
+from consumer.delivery.assignments import Assignments
 from consumer.delivery.dispatcher import Dispatcher
-from consumer.delivery.poll_loop import PollLoop
+from consumer.delivery.poll_loop import PollLoop, PollPolicy, Subscription
 from consumer.app.watchdog import Watchdog
 from harness.fakes import FakeBroker, FakeSource
 
 class Hanging(FakeSource):
-    def subscribe(self, topics, assignments):
+    def subscribe(self, topics, listener):
         pass
 
     def poll(self, timeout_s):
         threading.Event().wait()
 
 source = Hanging(FakeBroker())
-loop = PollLoop(source, Dispatcher(object), topics=[], retry_topics=[], max_retry_delay_s=0.0, revoke_grace_s=0.0)
+assignments = Assignments()
+nothing = Subscription(topics=[], retry_topics=[], max_retry_delay_s=0.0)
+loop = PollLoop(source, assignments, Dispatcher(assignments, object), nothing, PollPolicy())
 with Watchdog("poll loop", lambda: loop.last_poll, tick_s=0.01, limit_s=0.1):
     loop.run()
 """
@@ -47,10 +51,10 @@ class Watched:
 def test_a_loop_that_is_silent_too_long_is_ended() -> None:
     """So many ticks without a poll end the process; not one less."""
     watched = Watched()
-    watched.ticks(LIMIT_S / TICK_S)
+    watched.ticks(MAX_SILENCE_S / TICK_S)
     assert watched.ended == []
     watched.ticks(1)
-    assert watched.ended == [f"the poll loop has been silent for {LIMIT_S:g} s"]
+    assert watched.ended == [f"the poll loop has been silent for {MAX_SILENCE_S:g} s"]
 
 
 def test_every_poll_gives_new_patience() -> None:
@@ -58,16 +62,16 @@ def test_every_poll_gives_new_patience() -> None:
     watched = Watched()
     for number in range(10):
         watched.polled = number
-        watched.ticks(LIMIT_S / TICK_S)
+        watched.ticks(MAX_SILENCE_S / TICK_S)
     assert watched.ended == []
 
 
 def test_a_stopped_process_has_not_hung() -> None:
     """Time in which the watchdog was not running either does not count, however late the clock says it is."""
     watched = Watched()
-    watched.ticks(LIMIT_S / TICK_S - 1)
+    watched.ticks(MAX_SILENCE_S / TICK_S - 1)
     watched.polled = 1e9  # the first poll after an hour's stop
-    watched.ticks(LIMIT_S / TICK_S)
+    watched.ticks(MAX_SILENCE_S / TICK_S)
     assert watched.ended == []
 
 

@@ -2,6 +2,7 @@
 
 import logging
 import os
+import re
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -15,6 +16,7 @@ import structlog
 import typer
 
 from consumer.cli import app, main
+from consumer.core.catalog import FORMATS, HIGH_FREQUENCIES, STEM_MODELS
 
 COMMAND = Path(sys.executable).with_name("spleeter-consumer")
 SETTINGS = {
@@ -92,6 +94,13 @@ def test_each_command_explains_itself(call: Call, command: tuple[str, ...]) -> N
     assert (done.code, done.err) == (0, "")
     assert done.out.strip().startswith("Usage: spleeter-consumer")
     assert done.out.count("\n") > 5
+
+
+def test_help_lists_what_the_catalog_holds(call: Call) -> None:
+    """A format or model that is new in the catalog can be asked for, and is told of, without another change."""
+    words = set(re.split(r"[\s,.:]+", call("request", "--help").out))
+    assert words >= {*FORMATS, *HIGH_FREQUENCIES, *(str(model.stems) for model in STEM_MODELS.values())}
+    assert set(re.split(r"[\s,.:]+", call("separate", "--help").out)) >= {*FORMATS}
 
 
 def test_the_installed_command_tells_its_version() -> None:

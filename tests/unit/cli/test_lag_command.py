@@ -1,6 +1,7 @@
 """`lag`: what it prints, and what it says where nobody answers."""
 
 import json
+from dataclasses import replace
 from types import SimpleNamespace
 from typing import Any
 
@@ -9,7 +10,7 @@ from typer.testing import CliRunner
 
 from consumer.app import parts
 from consumer.cli import app
-from consumer.cli import lag as module
+from consumer.cli.lag import report
 from consumer.core.errors import BrokerUnavailable
 from consumer.core.model import TopicPartition
 from consumer.observability.lag import Backlog, PartitionLag
@@ -26,39 +27,45 @@ BACKLOG = Backlog(
 @pytest.fixture(autouse=True)
 def _environment(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("KAFKA_BOOTSTRAP_SERVERS", "127.0.0.1:1")
-    monkeypatch.setattr(module, "time", SimpleNamespace(time=lambda: 1000.0))
 
 
-def show(monkeypatch: pytest.MonkeyPatch, *arguments: str) -> str:
-    """What the command prints of BACKLOG."""
-    reader = SimpleNamespace(read=lambda **_: BACKLOG)
-    monkeypatch.setattr(parts, "make_lag", lambda *_: reader)
-    ran = CliRunner().invoke(app, ["lag", *arguments])
-    assert ran.exit_code == 0, ran.output
-    return ran.stdout
-
-
-def test_a_table_for_people(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_table_for_people() -> None:
     """A line a partition, in columns."""
-    assert show(monkeypatch) == (
+    assert report(BACKLOG, now_s=1000.0, as_json=False) == (
         "topic             partition  messages  seconds\n"
         "requests                  0        12     60.0\n"
-        "requests.retry-1         11         0      0.0\n"
+        "requests.retry-1         11         0      0.0"
     )
 
 
-def test_json_for_programs(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_json_for_programs() -> None:
     """The same figures, an object a partition."""
-    rows: list[dict[str, Any]] = json.loads(show(monkeypatch, "--json"))
+    rows: list[dict[str, Any]] = json.loads(report(BACKLOG, now_s=1000.0, as_json=True))
     assert rows == [
         {"topic": "requests", "partition": 0, "messages": 12, "seconds": 60.0},
         {"topic": "requests.retry-1", "partition": 11, "messages": 0, "seconds": 0.0},
     ]
 
 
-def test_a_broker_that_is_away_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("arguments", [[], ["--json"]], ids=["table", "json"])
+def test_the_command_prints_what_it_reads(monkeypatch: pytest.MonkeyPatch, arguments: list[str]) -> None:
+    """One report of the figures as they are now, and the end of the line."""
+    nothing_waits = Backlog(lags=[replace(lag, oldest_at_s=None) for lag in BACKLOG.lags], taken_at=0.0)
+    asked: list[float] = []
+
+    def read(*, patience_s: float) -> Backlog:
+        asked.append(patience_s)
+        return nothing_waits
+
+    monkeypatch.setattr(parts, "make_lag", lambda *_: SimpleNamespace(read=read))
+    ran = CliRunner().invoke(app, ["lag", "--timeout-s", "7", *arguments])
+    assert ran.exit_code == 0, ran.output
+    assert ran.stdout == report(nothing_waits, now_s=0.0, as_json=bool(arguments)) + "\n"
+    assert asked == [7.0]
+
+
+def test_a_broker_that_is_away_is_named() -> None:
     """Without an answer there are no figures, but an error that names the variable."""
-    monkeypatch.setattr(module, "_PATIENCE_S", 0.0)
-    ran = CliRunner().invoke(app, ["lag"])
+    ran = CliRunner().invoke(app, ["lag", "--timeout-s", "0"])
     assert isinstance(ran.exception, BrokerUnavailable)
     assert str(ran.exception).startswith("KAFKA_BOOTSTRAP_SERVERS: no broker answers")

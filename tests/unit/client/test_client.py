@@ -6,7 +6,6 @@ import pytest
 from confluent_kafka import Producer
 
 from consumer.adapters.avro.codec import AvroCodec
-from consumer.client import kafka as module
 from consumer.client.kafka import Client, Watch
 from consumer.core.errors import BrokerUnavailable, ConsumerError
 from consumer.core.events import (
@@ -155,10 +154,9 @@ def test_a_strangers_record_is_passed_over(
 
 
 @pytest.mark.parametrize("call", ["send", "watch"])
-def test_no_broker_is_told_of_in_one_line(monkeypatch: pytest.MonkeyPatch, call: str) -> None:
+def test_no_broker_is_told_of_in_one_line(call: str) -> None:
     """Where nobody answers, each call ends with one line that names the variable."""
-    monkeypatch.setattr(module, "_REQUEST_S", 0.3)
-    client = Client(settings("127.0.0.1:1"), TopicSettings(), CODEC)
+    client = Client(settings("127.0.0.1:1"), TopicSettings(), CODEC, request_s=0.3)
     with pytest.raises(BrokerUnavailable, match=r"^KAFKA_BOOTSTRAP_SERVERS: ") as caught:
         client.send(a_request()) if call == "send" else client.watch()
     assert "\n" not in str(caught.value)

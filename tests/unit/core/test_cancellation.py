@@ -1,26 +1,26 @@
+"""How a job hears that it is no longer wanted, and how its time is counted."""
+
 import threading
-from collections.abc import Iterator
 from itertools import count
 
 import pytest
 
-from consumer.core import cancellation as module
 from consumer.core.cancellation import Cancellation
 from consumer.core.errors import Cancelled, Code, Rejected
 
 
+class Clock:
+    """Stands still until it is set."""
+
+    now_s = 100.0
+
+    def __call__(self) -> float:
+        return self.now_s
+
+
 @pytest.fixture
-def clock(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[float]]:
-    """A clock that stands still until its one entry is changed."""
-    now = [100.0]
-
-    class Time:
-        @staticmethod
-        def monotonic() -> float:
-            return now[0]
-
-    monkeypatch.setattr(module, "time", Time)
-    return now
+def clock() -> Clock:
+    return Clock()
 
 
 def caught(cancellation: Cancellation) -> Cancelled:
@@ -58,6 +58,47 @@ def test_a_listener_may_cancel_and_listen() -> None:
     assert heard == [1]
 
 
+def test_a_listener_can_be_taken_off() -> None:
+    """What was closed, or whose block was left, hears nothing and is held no longer; the others still hear of it."""
+    cancellation, heard = Cancellation(), []
+    closed = cancellation.listen(lambda: heard.append("closed"))
+    cancellation.listen(lambda: heard.append("stays"))
+    with cancellation.listen(lambda: heard.append("left")):
+        pass
+    with pytest.raises(ZeroDivisionError), cancellation.listen(lambda: heard.append("left by an error")):
+        raise ZeroDivisionError
+    closed.close()
+    closed.close()
+    assert len(cancellation._listeners) == 1
+    cancellation.cancel("test")
+    assert heard == ["stays"]
+    assert not cancellation._listeners
+
+
+def test_a_listener_hears_within_its_block() -> None:
+    """Inside the block it is told, once, and leaving the block afterwards changes nothing."""
+    cancellation, heard = Cancellation(), []
+    with cancellation.listen(lambda: heard.append("inside")):
+        cancellation.cancel("test")
+        assert heard == ["inside"]
+    with cancellation.listen(lambda: heard.append("too late")):
+        assert heard == ["inside", "too late"]
+
+
+def test_a_cancellation_while_a_listener_is_added_is_not_missed() -> None:
+    """As by a signal's handler, which interrupts the very thread that listens."""
+    cancellation, heard = Cancellation(), []
+
+    class Interrupted(dict):
+        def __setitem__(self, key: object, value: object) -> None:
+            cancellation.cancel("signal")
+            super().__setitem__(key, value)
+
+    cancellation._listeners = Interrupted()
+    cancellation.listen(lambda: heard.append("told"))
+    assert heard == ["told"]
+
+
 def test_sleep_ends_at_once() -> None:
     """Whoever sleeps is woken by the cancellation, however long was left to sleep."""
     cancellation, woken, asleep = Cancellation(), threading.Event(), threading.Event()
@@ -78,15 +119,15 @@ def test_sleep_ends_at_once() -> None:
         cancellation.sleep(3600)
 
 
-def test_time_runs_out(clock: list[float]) -> None:
+def test_time_runs_out(clock: Clock) -> None:
     """A job that has used up its time ends as DEADLINE_EXCEEDED; without a clock it has all the time there is."""
-    cancellation = Cancellation()
+    cancellation = Cancellation(clock=clock)
     assert cancellation.remaining_s() is None
     cancellation.start_clock(60.0)
-    clock[0] += 60.0
+    clock.now_s += 60.0
     cancellation.check()
     assert cancellation.remaining_s() == 0.0
-    clock[0] += 0.1
+    clock.now_s += 0.1
     rejection = caught(cancellation).rejection
     assert rejection
     assert rejection.code == Code.DEADLINE_EXCEEDED
@@ -94,32 +135,32 @@ def test_time_runs_out(clock: list[float]) -> None:
     assert cancellation.remaining_s() == 0.0
 
 
-def test_waiting_for_others_is_given_back(clock: list[float]) -> None:
+def test_waiting_for_others_is_given_back(clock: Clock) -> None:
     """Time spent waiting for someone else is not the job's."""
-    cancellation = Cancellation()
+    cancellation = Cancellation(clock=clock)
     cancellation.extend(5.0)
     assert cancellation.remaining_s() is None
     cancellation.start_clock(10.0)
     for _ in zip(range(20), count()):
-        clock[0] += 1.0
+        clock.now_s += 1.0
         cancellation.extend(1.0)
         cancellation.check()
     assert cancellation.remaining_s() == 10.0
 
 
-def test_a_clock_that_is_stopped_goes_on_where_it_was(clock: list[float]) -> None:
+def test_a_clock_that_is_stopped_goes_on_where_it_was(clock: Clock) -> None:
     """What passes while the clock is stopped is not the job's time, and a second start gives it no more of it."""
-    cancellation = Cancellation()
+    cancellation = Cancellation(clock=clock)
     cancellation.stop_clock()
     cancellation.start_clock(10.0)
-    clock[0] += 4.0
+    clock.now_s += 4.0
     cancellation.stop_clock()
-    clock[0] += 100.0
+    clock.now_s += 100.0
     cancellation.check()
     assert (cancellation.remaining_s(), cancellation.overdue_s()) == (None, 0.0)
     cancellation.start_clock(10.0)
     assert cancellation.remaining_s() == 6.0
-    clock[0] += 6.5
+    clock.now_s += 6.5
     assert caught(cancellation).rejection
     assert cancellation.overdue_s() == 0.5
 
@@ -143,12 +184,12 @@ def test_many_threads_may_cancel() -> None:
     assert caught(cancellation).reason in map(str, range(8))
 
 
-def test_a_job_that_outlives_its_time_is_overdue(clock: list[float]) -> None:
+def test_a_job_that_outlives_its_time_is_overdue(clock: Clock) -> None:
     """Without a clock nothing is overdue; with one, whatever goes on past its end is, by as much."""
-    cancellation = Cancellation()
+    cancellation = Cancellation(clock=clock)
     assert cancellation.overdue_s() == 0.0
     cancellation.start_clock(10.0)
-    clock[0] += 10.0
+    clock.now_s += 10.0
     assert cancellation.overdue_s() == 0.0
-    clock[0] += 5.0
+    clock.now_s += 5.0
     assert cancellation.overdue_s() == 5.0

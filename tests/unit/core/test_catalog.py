@@ -1,8 +1,11 @@
 import re
+from collections.abc import Collection
+from pathlib import Path
 
 import pytest
 
-from consumer.core.catalog import FORMATS, MODELS, is_bitrate
+import consumer
+from consumer.core.catalog import FORMATS, MODELS, STEM_MODELS, is_bitrate
 
 
 def test_models_and_formats_are_the_documented_ones() -> None:
@@ -15,6 +18,26 @@ def test_models_and_formats_are_the_documented_ones() -> None:
 def test_both_bands_of_a_model_share_its_weights(model: str) -> None:
     """A 16kHz variant uses the checkpoint of its plain model."""
     assert MODELS[model] == model.removesuffix("-16kHz")
+
+
+@pytest.mark.parametrize("model", MODELS)
+def test_a_model_knows_how_many_stems_it_makes(model: str) -> None:
+    """The number that its name begins with."""
+    assert STEM_MODELS[model].stems == int(model[0])
+
+
+@pytest.mark.parametrize("rows", [FORMATS, MODELS, dict.fromkeys(MODELS.values())], ids=str)
+def test_a_list_stands_nowhere_else(rows: Collection[str]) -> None:
+    """A new format or model is one row here: no other module names half of what there is in one statement."""
+    names = re.compile("|".join(rf"(?<![\w-]){re.escape(name)}(?![\w-])" for name in rows))
+    wrong = [
+        f"{path.name}: {line}"
+        for path in Path(consumer.__file__).parent.rglob("*.py")
+        if path.name != "catalog.py"
+        for line in path.read_text().splitlines()
+        if len({*names.findall(line)}) > len(rows) / 3
+    ]
+    assert not wrong
 
 
 @pytest.mark.parametrize("name", FORMATS)

@@ -6,10 +6,9 @@ from structlog.testing import capture_logs
 from consumer.core.errors import BrokerUnavailable, OwnershipLost, ProducerFenced
 from consumer.core.model import Done, Message, TopicPartition
 from consumer.core.ports import Position
-from consumer.delivery import committer as module
 from consumer.delivery.assignment import PendingCommit
 from consumer.delivery.committer import Committer
-from consumer.delivery.dispatcher import Dispatcher
+from harness.delivery import UNTRACED, Parts
 from harness.fakes import FakeBroker, FakeOutbox, FakeSource, a_record, a_retry_state
 
 TOPICS = ("t0", "t1")
@@ -22,22 +21,27 @@ class Harness:
         self.broker = FakeBroker(*TOPICS)
         self.source = FakeSource(self.broker)
         self.outbox = FakeOutbox(self.broker, *script, applies_first=applies_first)
-        self.dispatcher = Dispatcher(object)
+        delivery = Parts()
+        self.dispatcher, self.assignments, self.queue = (
+            delivery.dispatcher,
+            delivery.assignments,
+            delivery.commit_queue,
+        )
         self.observed: list[PendingCommit] = []
-        self.committer = Committer(self.dispatcher, self.outbox, self.source, self.observed.append)
+        self.committer = Committer(self.queue, self.outbox, self.source, self.observed.append, retry_s=0.001)
         for topic in TOPICS:
             record = a_record(topic=topic)
-            self.dispatcher.open([record.topic_partition])
-            self.dispatcher.begin(record.topic_partition, None)
+            self.assignments.open([record.topic_partition])
+            self.assignments.begin(record.topic_partition, None)
             self.dispatcher.admit(record, a_retry_state(record))
         for _ in TOPICS:
             attempt = self.dispatcher.next(0)
             assert attempt
-            self.dispatcher.settle(attempt, Done(result=Message(topic="results", key=None, value=b"v")))
+            self.dispatcher.complete(attempt, Done(result=Message(topic="results", key=None, value=b"v")), UNTRACED)
 
     def publish(self) -> None:
         with capture_logs():
-            self.committer.publish(self.dispatcher.pending_commits(0))
+            self.committer.publish(self.queue.pending(0))
 
     @property
     def committed(self) -> dict[str, int]:
@@ -48,11 +52,6 @@ class Harness:
         return sorted(pending.assignment.partition.topic for pending in self.observed)
 
 
-@pytest.fixture(autouse=True)
-def no_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "_RETRY_S", 0.001)
-
-
 def test_all_that_is_ready_goes_into_one_transaction() -> None:
     """Several partitions' outcomes are published and committed together, and each is told of once."""
     harness = Harness()
@@ -60,7 +59,7 @@ def test_all_that_is_ready_goes_into_one_transaction() -> None:
     assert len(harness.broker.transactions) == 1
     assert harness.committed == {"t0": 1, "t1": 1}
     assert harness.counted == ["t0", "t1"]
-    assert harness.dispatcher.pending_commits(0) == []
+    assert harness.queue.pending(0) == []
 
 
 def test_a_lost_partition_does_not_hold_up_the_others() -> None:
@@ -69,8 +68,8 @@ def test_a_lost_partition_does_not_hold_up_the_others() -> None:
     harness.publish()
     assert harness.committed == {"t1": 1}
     assert harness.counted == ["t1"]
-    assert list(harness.dispatcher.take_refused()) == [TopicPartition("t0", 0)]
-    assert harness.dispatcher.pending_commits(0) == []
+    assert list(harness.assignments.take_refused()) == [TopicPartition("t0", 0)]
+    assert harness.queue.pending(0) == []
 
 
 def test_a_broker_that_is_away_is_asked_again() -> None:
@@ -96,7 +95,9 @@ def test_what_the_outbox_waits_for_is_told_while_it_waits() -> None:
 def test_a_fenced_producer_learns_what_became_of_its_transaction(went_through: bool) -> None:
     """After a fence the committed positions decide: what went through is not published again, what did not is."""
     harness = Harness(ProducerFenced("fenced"), applies_first=went_through)
-    harness.broker.committed = {TopicPartition(topic, 0): Position(offset=0, note="earlier") for topic in TOPICS}
+    harness.broker.committed = {
+        TopicPartition(topic, 0): Position(offset=0, offset_metadata="earlier") for topic in TOPICS
+    }
     harness.publish()
     assert harness.counted == (["t0", "t1"] if went_through else [])
     harness.publish()

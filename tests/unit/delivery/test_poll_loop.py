@@ -1,3 +1,4 @@
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -5,12 +6,14 @@ import pytest
 from structlog.testing import capture_logs
 
 from consumer.core.errors import BrokerUnavailable, Cancelled
+from consumer.core.model import OUR_HEADER_PREFIX as PREFIX
 from consumer.core.model import Done, Message, TopicPartition
 from consumer.core.ports import Position
-from consumer.delivery import poll_loop as module
+from consumer.delivery.assignments import Assignments
+from consumer.delivery.commit_queue import CommitQueue
 from consumer.delivery.dispatcher import Dispatcher
-from consumer.delivery.poll_loop import PAUSE_ABOVE, RESUME_BELOW, PollLoop
-from consumer.delivery.retry_headers import PREFIX
+from consumer.delivery.poll_loop import PollLoop, PollPolicy, Subscription
+from harness.delivery import UNTRACED
 from harness.fakes import FakeBroker, FakeOutbox, FakeSource
 
 REQUESTS, RETRY = TopicPartition("requests", 0), TopicPartition("requests.retry-1", 0)
@@ -21,18 +24,21 @@ SAID = (
 )
 
 
+POLICY = PollPolicy(revoke_grace_s=0.0)
+
+
 class Harness:
     """A loop over a source with one partition each of requests and their retry topic."""
 
-    def __init__(self) -> None:
+    def __init__(self, policy: PollPolicy = POLICY) -> None:
         self.broker = FakeBroker(REQUESTS.topic, RETRY.topic)
         self.source = FakeSource(self.broker)
-        self.dispatcher = Dispatcher(self.source.membership)
+        self.assignments = Assignments()
+        self.dispatcher = Dispatcher(self.assignments, self.source.membership)
+        self.queue = CommitQueue(self.assignments)
         self.outbox = FakeOutbox(self.broker)
-        self.loop = PollLoop(
-            self.source, self.dispatcher, topics=[REQUESTS.topic], retry_topics=[RETRY.topic], max_retry_delay_s=60.0,
-            revoke_grace_s=0.0,
-        )  # fmt: skip
+        subscription = Subscription(topics=[REQUESTS.topic], retry_topics=[RETRY.topic], max_retry_delay_s=60.0)
+        self.loop = PollLoop(self.source, self.assignments, self.dispatcher, subscription, policy)
 
     def join(self) -> None:
         self.source.subscribe([REQUESTS.topic, RETRY.topic], self.loop)
@@ -45,13 +51,13 @@ class Harness:
     def work(self) -> Any:
         attempt = self.dispatcher.next(0)
         assert attempt
-        self.dispatcher.settle(attempt, DONE)
+        self.dispatcher.complete(attempt, DONE, UNTRACED)
         return attempt
 
     def publish(self) -> None:
-        for pending in self.dispatcher.pending_commits(0):
+        for pending in self.queue.pending(0):
             self.outbox.publish([pending.commit])
-            self.dispatcher.confirm(pending)
+            self.queue.confirm(pending)
 
 
 @pytest.fixture
@@ -90,17 +96,17 @@ def test_a_retry_is_due_within_the_longest_delay(harness: Harness) -> None:
     harness.join()
     harness.steps(6)
     assert harness.work().retry_state.not_before == hour_ago + timedelta(seconds=60)
-    [second, third] = harness.dispatcher._assignments[RETRY].waiting
-    for attempt in (second, third):
-        assert attempt.retry_state.not_before is not None
-        assert attempt.retry_state.not_before <= datetime.now(UTC) + timedelta(seconds=60)
+    [second, third] = harness.assignments.held[RETRY].queued
+    for queued in (second, third):
+        assert queued.retry_state.not_before is not None
+        assert queued.retry_state.not_before <= datetime.now(UTC) + timedelta(seconds=60)
 
 
 def test_a_log_that_was_replaced_is_read_from_its_beginning(harness: Harness) -> None:
     """Where the log ends before the committed position, its records are new, and positions begin anew with them."""
-    harness.broker.committed[REQUESTS] = Position(offset=100, note="x")
+    harness.broker.committed[REQUESTS] = Position(offset=100, offset_metadata="x")
     harness.broker.send(REQUESTS.topic, b"v")
-    harness.source._assignments = harness.loop
+    harness.source._listener = harness.loop
     harness.source.assign([REQUESTS])
     harness.source.positions[REQUESTS] = 0  # as the client does, out of range
     harness.steps()
@@ -154,12 +160,14 @@ def test_a_broker_that_is_away_is_asked_once_a_step(harness: Harness) -> None:
     assert len(asked) == 1
 
 
-def test_a_member_without_partitions_has_joined(harness: Harness, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_member_without_partitions_has_joined() -> None:
     """Where there are more replicas than partitions, one that stands by counts as joined, after a while as a member."""
-    harness.source._assignments = harness.loop
+    harness = Harness()
+    harness.source._listener = harness.loop
     harness.steps()
     assert not harness.loop.has_joined
-    monkeypatch.setattr(module, "SETTLED_S", 0.0)
+    harness = Harness(replace(POLICY, standby_after_s=0.0))
+    harness.source._listener = harness.loop
     harness.broker.is_up = False
     harness.steps()
     assert not harness.loop.has_joined
@@ -194,15 +202,15 @@ def test_a_position_that_can_not_be_learnt_is_asked_for_again(harness: Harness) 
 
 def test_reading_stops_where_work_piles_up_and_goes_on_where_it_is_done(harness: Harness) -> None:
     """A partition is paused while much of it waits, and resumed, but never one that is not paused."""
-    for _ in range(PAUSE_ABOVE + 5):
+    for _ in range(POLICY.pause_above + 5):
         harness.broker.send(REQUESTS.topic, b"v")
     resumed: list[TopicPartition] = []
     harness.source.resume = lambda found: (resumed.extend(found), FakeSource.resume(harness.source, found))  # type: ignore[method-assign,assignment]
     harness.join()
-    harness.steps(PAUSE_ABOVE + 10)
+    harness.steps(POLICY.pause_above + 10)
     assert harness.source.paused == {REQUESTS}
     assert resumed == []
-    while len(harness.dispatcher.waiting()) and harness.dispatcher.waiting()[REQUESTS] >= RESUME_BELOW:
+    while len(harness.dispatcher.queued()) and harness.dispatcher.queued()[REQUESTS] >= POLICY.resume_below:
         harness.work()
     harness.steps(1)
     assert harness.source.paused == set()
@@ -211,10 +219,10 @@ def test_reading_stops_where_work_piles_up_and_goes_on_where_it_is_done(harness:
 
 def test_a_partition_that_was_paused_when_it_went_is_read_when_it_comes_back(harness: Harness) -> None:
     """A pause outlives the assignment in the client, so coming back means being resumed."""
-    for _ in range(PAUSE_ABOVE + 5):
+    for _ in range(POLICY.pause_above + 5):
         harness.broker.send(REQUESTS.topic, b"v")
     harness.join()
-    harness.steps(PAUSE_ABOVE + 10)
+    harness.steps(POLICY.pause_above + 10)
     with capture_logs():
         harness.source.revoke([REQUESTS])
         harness.source.assign([REQUESTS])
@@ -230,10 +238,10 @@ def test_a_refused_commit_is_followed_by_reading_again(harness: Harness) -> None
     harness.join()
     harness.steps()
     harness.work()
-    harness.dispatcher.refuse(harness.dispatcher.pending_commits(0)[0])
+    harness.queue.refuse(harness.queue.pending(0)[0])
     harness.source.away = BrokerUnavailable("away")
     harness.steps(1)
-    assert REQUESTS not in harness.dispatcher.partitions()
+    assert REQUESTS not in harness.assignments.partitions()
     harness.source.away = None
     harness.steps()
     assert harness.work().record.offset == 0
@@ -247,10 +255,10 @@ def test_a_refused_partition_that_is_gone_stays_gone(harness: Harness) -> None:
     harness.join()
     harness.steps()
     harness.work()
-    harness.dispatcher.refuse(harness.dispatcher.pending_commits(0)[0])
+    harness.queue.refuse(harness.queue.pending(0)[0])
     harness.source.positions.pop(REQUESTS)
     harness.steps()
-    assert list(harness.dispatcher.partitions()) == [RETRY]
+    assert list(harness.assignments.partitions()) == [RETRY]
 
 
 def test_a_lost_partition_is_let_go_at_once(harness: Harness) -> None:
@@ -261,7 +269,7 @@ def test_a_lost_partition_is_let_go_at_once(harness: Harness) -> None:
     harness.work()
     with capture_logs():
         harness.loop.lost([REQUESTS])
-    assert harness.dispatcher.pending_commits(0) == []
+    assert harness.queue.pending(0) == []
     assert harness.loop.rebalances == 2
 
 
@@ -273,5 +281,5 @@ def test_stopping_leaves_what_waits_to_others(harness: Harness) -> None:
         harness.loop.run()
         assert harness.dispatcher.next(0) is None
         harness.loop.leave()
-    assert list(harness.dispatcher.partitions()) == []
+    assert list(harness.assignments.partitions()) == []
     assert harness.broker.committed == {}

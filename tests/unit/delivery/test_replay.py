@@ -4,8 +4,8 @@ import pytest
 
 from consumer.core.errors import Rejected
 from consumer.core.events import DeadLetter, Header
+from consumer.core.model import OUR_HEADER_PREFIX as PREFIX
 from consumer.delivery.replay import REPLAYS, Selection, replayed, replays
-from consumer.delivery.retry_headers import PREFIX
 
 TOPICS = ("requests", "requests.retry-1")
 

@@ -5,7 +5,8 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
-from consumer.separator.models.spec import checkpoint_files, load_spec
+from consumer.core.checkpoints import checkpoint_files
+from consumer.separator.models.spec import load_spec
 from demo.__main__ import _model_path
 from devstack.service import free_port
 

@@ -1,22 +1,16 @@
 """What is computed at each scrape."""
 
-import math
-import os
-import subprocess
-import sys
+import tempfile
 from pathlib import Path
-from types import SimpleNamespace
 
 import pytest
 
-from consumer.core.model import TopicPartition
+from consumer.core.model import TopicPartition, Usage
 from consumer.core.ports import Traffic
-from consumer.observability import collectors as module
 from consumer.observability.collectors import GroupLagCollector, ReplicaCollector, Spent
 from consumer.observability.lag import Backlog, Demand, PartitionLag
 from consumer.observability.metrics import Metrics
-from consumer.observability.process_usage import Usage, own_usage, usage_of
-from consumer.pipeline.scratch import Scratch
+from consumer.separator.status import SeparatorStatus
 
 
 class Scene:
@@ -26,7 +20,12 @@ class Scene:
         self.backlog: Backlog | None = None
         self.metrics = Metrics()
         group_lag = GroupLagCollector(
-            lambda: self.backlog, self.metrics.speed, requests_topic="requests", target_wait_s=10.0, separators=1
+            lambda: self.backlog,
+            self.metrics.speed,
+            requests_topic="requests",
+            target_wait_s=10.0,
+            separators=1,
+            clock=lambda: 1000.0,
         )
         self.metrics.add_collector(group_lag.collect)
 
@@ -35,8 +34,7 @@ class Scene:
 
 
 @pytest.fixture
-def scene(monkeypatch: pytest.MonkeyPatch) -> Scene:
-    monkeypatch.setattr(module, "time", SimpleNamespace(time=lambda: 1000.0))
+def scene() -> Scene:
     return Scene()
 
 
@@ -81,40 +79,40 @@ def test_processor_time_never_goes_back() -> None:
 
 def test_scratch_space_that_is_not_there_yet_is_not_told(tmp_path: Path) -> None:
     """Before SCRATCH_DIR was made, the page is served without that figure."""
-    parts = SimpleNamespace(
-        loop=SimpleNamespace(rebalances=0), separators=[], dispatcher=SimpleNamespace(in_flight=lambda: 0),
-        scratch=Scratch(tmp_path / "not-yet" / "ours"),
-    )  # fmt: skip
+    collector = ReplicaCollector(
+        in_flight=lambda: 0,
+        rebalances=lambda: 0,
+        separators=list,
+        scratch_folder=tmp_path / "not-yet",
+        traffic=Traffic,
+    )
     metrics = Metrics()
-    metrics.add_collector(ReplicaCollector(parts, Traffic).collect)  # type: ignore[arg-type]
+    metrics.add_collector(collector.collect)
     assert metrics.registry.get_sample_value("separation_scratch_free_bytes") is None
     (tmp_path / "not-yet").mkdir()
     assert metrics.registry.get_sample_value("separation_scratch_free_bytes")
 
 
-def test_own_usage_is_told() -> None:
-    """This process has used time and memory, its children none that is negative; of one that is gone none is told."""
-    assert own_usage().cpu_s > 0
-    assert own_usage().memory_bytes > 1 << 20
-    own, children = usage_of(os.getpid())
-    assert abs(own.cpu_s - own_usage().cpu_s) < 1
-    assert own.memory_bytes > 1 << 20
-    assert math.isfinite(children.cpu_s)
-    assert children.memory_bytes >= 0
-    with pytest.raises(OSError, match="No such"):
-        usage_of(1 << 30)
-
-
-def test_children_s_memory_is_told_while_they_live() -> None:
-    """A child at work counts with its memory, one that has ended with its processor time."""
-
-    def children() -> Usage:
-        return usage_of(os.getpid())[1]
-
-    before, work = children(), "sum(range(10_000_000)); input()"
-    with subprocess.Popen([sys.executable, "-c", work], stdin=subprocess.PIPE, stdout=subprocess.PIPE) as child:
-        assert child.stdin
-        while children().memory_bytes <= before.memory_bytes + (1 << 20):  # until it has become another program
-            assert child.poll() is None
-        child.communicate(b"\n")
-    assert children().cpu_s > before.cpu_s
+def test_a_replica_tells_what_its_parts_are_at() -> None:
+    """Each figure is the part's own; of several separators restarts and memory are summed."""
+    status = SeparatorStatus(restarts=2, own=Usage(1.5, 100), ffmpeg=Usage(0.5, 10))
+    separators = [status, status]
+    collector = ReplicaCollector(
+        in_flight=lambda: 2,
+        rebalances=lambda: 3,
+        separators=lambda: separators,
+        scratch_folder=Path(tempfile.gettempdir()),
+        traffic=lambda: Traffic(received_bytes=7, sent_bytes=5, round_trip_s=0.1),
+    )
+    metrics = Metrics()
+    metrics.add_collector(collector.collect)
+    sample = metrics.registry.get_sample_value
+    assert sample("separation_in_flight") == 2
+    assert sample("separation_rebalances_total") == 3
+    assert sample("separation_separator_restarts_total") == 4
+    assert sample("separation_kafka_received_bytes_total") == 7
+    assert sample("separation_kafka_sent_bytes_total") == 5
+    assert sample("separation_kafka_round_trip_seconds") == 0.1
+    assert sample("separation_process_cpu_seconds_total", {"process": "separator"}) == 3.0
+    assert sample("separation_process_memory_bytes", {"process": "ffmpeg"}) == 20
+    assert sample("separation_process_memory_bytes", {"process": "consumer"}) > 1 << 20  # type: ignore[operator]

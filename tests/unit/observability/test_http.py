@@ -13,8 +13,9 @@ from prometheus_client.parser import text_string_to_metric_families as parse_tex
 from structlog.testing import capture_logs
 
 from consumer.core.errors import Fatal
-from consumer.observability import http as module
-from consumer.observability.http import Health, ProbeServer
+from consumer.observability.connections import LIMITS, ClientLimits
+from consumer.observability.health import Health
+from consumer.observability.http import ProbeServer
 from consumer.observability.metrics import Metrics
 
 Reply = tuple[int, str, bytes]
@@ -23,7 +24,7 @@ Reply = tuple[int, str, bytes]
 class Site:
     """A server on a free port; `stuck`, `busy` and `begins` are what its probes say."""
 
-    def __init__(self) -> None:
+    def __init__(self, limits: ClientLimits = LIMITS) -> None:
         self.stuck = self.busy = self.begins = ""
         self.metrics = Metrics()
         health = Health(
@@ -31,7 +32,7 @@ class Site:
             ready={"separator": lambda: self.busy, "store": lambda: ""},
             started={"replica": lambda: self.begins},
         )
-        self.server = ProbeServer("127.0.0.1", 0, health, self.metrics.registry)
+        self.server = ProbeServer("127.0.0.1", 0, health, self.metrics.registry, limits=limits)
 
     def get(self, path: str, method: str = "GET", **headers: str) -> Reply:
         connection = http.client.HTTPConnection("127.0.0.1", self.server.port, timeout=10)
@@ -102,7 +103,7 @@ def test_metrics_in_both_formats(site: Site) -> None:
     assert list(parse_text(body.decode()))
     status, kind, body = site.get("/metrics", Accept="application/openmetrics-text; version=1.0.0")
     assert (status, kind.partition(";")[0]) == (200, "application/openmetrics-text")
-    assert list(parse_openmetrics(body.decode()))
+    assert list(parse_openmetrics(body.decode()))  # type: ignore[no-untyped-call]
 
 
 @pytest.mark.parametrize(
@@ -132,19 +133,19 @@ def stuck(site: Site, sent: bytes) -> socket.socket:
 def test_clients_that_never_finish_keep_nobody_out(site: Site, sent: bytes) -> None:
     """However many connections ask half a question, probes are answered, and threads and connections stay few."""
     before = threading.active_count()
-    clients = [stuck(site, sent) for _ in range(4 * module._CLIENTS)]
+    clients = [stuck(site, sent) for _ in range(4 * LIMITS.clients)]
     for _ in range(3):
         assert site.get("/health")[0] == 200
-    until(lambda: threading.active_count() <= before + module._CLIENTS + 2)
+    until(lambda: threading.active_count() <= before + LIMITS.clients + 2)
     assert clients[0].recv(1) == b"", "whoever was there longest had to go"
     for client in clients:
         client.close()
-    until(lambda: not site.server._server._since)
+    until(lambda: site.server.connections == 0)
 
 
-def test_a_client_that_trickles_is_dropped(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_client_that_trickles_is_dropped() -> None:
     """A byte now and then does not make a request last for ever."""
-    monkeypatch.setattr(module, "_CLIENT_S", 0.2)
+    site = Site(ClientLimits(ask_s=0.2))
     client = stuck(site, b"GET /metrics HTTP/1.1\r\n")
     client.settimeout(0.05)
 
@@ -160,6 +161,7 @@ def test_a_client_that_trickles_is_dropped(site: Site, monkeypatch: pytest.Monke
     until(is_dropped)
     client.close()
     assert site.get("/health")[0] == 200
+    site.server.close()
 
 
 def test_a_client_that_does_not_listen_is_dropped(site: Site) -> None:
@@ -174,7 +176,7 @@ def test_a_client_that_does_not_listen_is_dropped(site: Site) -> None:
     client.close()
 
 
-def test_an_error_of_ours_is_in_the_log(site: Site) -> None:
+def test_an_error_of_ours_is_in_the_log(caplog: pytest.LogCaptureFixture) -> None:
     """A probe that fails ends its own connection with a line in the log, and no other."""
 
     def fail() -> str:
@@ -190,7 +192,153 @@ def test_an_error_of_ours_is_in_the_log(site: Site) -> None:
         connection.close()
         until(lambda: bool(lines))
     assert [line["event"] for line in lines] == ["http.failed"]
+    assert caplog.records == []
+    assert httpx.get(f"http://127.0.0.1:{server.port}/ready").status_code == 200
     server.close()
+
+
+def test_head_is_answered_as_get_is_without_the_body(site: Site) -> None:
+    """A prober that wants no page gets its status, its type and its length, and may ask on."""
+    connection = http.client.HTTPConnection("127.0.0.1", site.server.port, timeout=10)
+    for path, status in (("/ready", 200), ("/metrics", 200), ("/nothing", 404)):
+        length = len(site.get(path)[2])
+        connection.request("HEAD", path)
+        response = connection.getresponse()
+        assert (response.status, response.read()) == (status, b"")
+        assert abs(int(response.headers["Content-Length"]) - length) < 100
+    connection.close()
+
+
+@pytest.mark.parametrize("address", ["::1", "127.0.0.1"])
+def test_ipv6_can_be_listened_on(address: str) -> None:
+    """HTTP_HOST=:: means every address of this machine, IPv4's too."""
+    server = ProbeServer("::", 0, Health({}, {}), CollectorRegistry())
+    connection = http.client.HTTPConnection(address, server.port, timeout=10)
+    connection.request("GET", "/health")
+    assert connection.getresponse().status == 200
+    connection.close()
+    server.close()
+
+
+class Slow:
+    """A server whose /ready does not come until it is released; `asked` counts how often it was looked for."""
+
+    def __init__(self, limits: ClientLimits = LIMITS) -> None:
+        self.asked, self.begun, self.released = 0, threading.Event(), threading.Event()
+        health = Health({"poll_loop": lambda: ""}, {"store": self._store})
+        self.server = ProbeServer("127.0.0.1", 0, health, CollectorRegistry(), limits=limits)
+
+    def _store(self) -> str:
+        self.asked += 1
+        self.begun.set()
+        assert self.released.wait(60)
+        return ""
+
+    def connect(self, path: str) -> http.client.HTTPConnection:
+        connection = http.client.HTTPConnection("127.0.0.1", self.server.port, timeout=20)
+        connection.request("GET", path)
+        return connection
+
+
+@pytest.fixture
+def slow() -> Iterator[Slow]:
+    slow = Slow()
+    yield slow
+    slow.released.set()
+    slow.server.close()
+
+
+def test_a_check_that_is_slow_holds_up_nothing_else(slow: Slow) -> None:
+    """While /ready waits for the store /health is answered; all who ask for /ready meanwhile get one answer."""
+    waiting = [slow.connect("/ready") for _ in range(LIMITS.clients // 2)]
+    assert slow.begun.wait(20)
+    for _ in range(3):
+        health = slow.connect("/health")
+        assert health.getresponse().status == 200
+        health.close()
+    until(lambda: slow.server.connections == len(waiting))
+    slow.released.set()
+    for connection in waiting:
+        response = connection.getresponse()
+        assert (response.status, json.loads(response.read())["checks"]) == (200, {"store": "ok"})
+        connection.close()
+    assert slow.asked == 1
+
+
+def test_who_asks_after_an_answer_gets_a_new_one(slow: Slow) -> None:
+    """What one client was told is not told to the next one as news."""
+    slow.released.set()
+    for asked in (1, 2):
+        connection = slow.connect("/ready")
+        assert connection.getresponse().status == 200
+        connection.close()
+        assert slow.asked == asked
+
+
+def test_an_answer_that_does_not_come_ends_the_connection(caplog: pytest.LogCaptureFixture) -> None:
+    """A client waits so long and no longer; the check that hangs is not asked once more by each further client."""
+    slow = Slow(ClientLimits(answer_s=0.1))
+    for _ in range(3):
+        connection = slow.connect("/ready")
+        with pytest.raises(http.client.RemoteDisconnected):
+            connection.getresponse()
+        connection.close()
+    assert slow.asked == 1
+    until(lambda: slow.server.connections == 0)
+    until(lambda: not slow.server._server.server_state.tasks)  # nobody waits for it on their behalf
+    slow.released.set()
+    slow.server.close()
+    assert caplog.records == []
+
+
+def test_as_many_as_may_be_there_are_served_at_once(site: Site) -> None:
+    """So many kept connections are all answered, and stay."""
+    until(lambda: site.server.connections == 0)
+    connections = [http.client.HTTPConnection("127.0.0.1", site.server.port, timeout=10) for _ in range(LIMITS.clients)]
+    for _ in range(2):
+        for connection in connections:
+            connection.request("GET", "/ready")
+        assert [connection.getresponse().read()[:1] for connection in connections] == [b"{"] * LIMITS.clients
+    assert site.server.connections == LIMITS.clients
+    for connection in connections:
+        connection.close()
+
+
+def test_who_goes_on_asking_is_not_the_one_that_has_to_go(site: Site) -> None:
+    """Of those that are there, the one whose latest question or answer is longest ago goes first."""
+    until(lambda: site.server.connections == 0)
+    kept = http.client.HTTPConnection("127.0.0.1", site.server.port, timeout=10)
+    kept.request("GET", "/ready")
+    assert kept.getresponse().read()
+    others = [stuck(site, b"GET") for _ in range(LIMITS.clients - 1)]
+    until(lambda: site.server.connections == LIMITS.clients)
+    kept.request("GET", "/ready")
+    assert kept.getresponse().read()
+    others.append(stuck(site, b"GET"))
+    assert others[0].recv(1) == b""
+    kept.request("GET", "/ready")
+    assert kept.getresponse().read()
+    for connection in (kept, *others):
+        connection.close()
+
+
+def test_a_connection_that_is_kept_for_nothing_is_dropped() -> None:
+    """Who has been answered and asks nothing more is waited for as long as for a first question."""
+    site = Site(ClientLimits(ask_s=0.1))
+    connection = http.client.HTTPConnection("127.0.0.1", site.server.port, timeout=10)
+    connection.request("GET", "/ready")
+    assert connection.getresponse().read()
+    assert connection.sock.recv(1) == b""
+    connection.close()
+    site.server.close()
+
+
+def test_nonsense_is_refused_and_no_line_in_the_log(site: Site, caplog: pytest.LogCaptureFixture) -> None:
+    """What is no HTTP gets 400; what strangers send does not fill the log."""
+    client = stuck(site, b"\x16\x03\x01nonsense\r\n\r\n")
+    assert client.recv(12) == b"HTTP/1.1 400"
+    client.close()
+    assert caplog.records == []
 
 
 def until(condition: Callable[[], bool]) -> None:

@@ -7,12 +7,12 @@ import pytest
 from consumer.adapters.avro.codec import AvroCodec
 from consumer.core.errors import RegistryUnavailable
 from consumer.core.model import TopicPartition
-from consumer.observability import lag as module
 from consumer.observability.lag import (
     Backlog,
     Demand,
     PartitionLag,
     PendingRecord,
+    ReadAhead,
     RequestEstimator,
     UnfinishedLog,
     desired_replicas,
@@ -23,8 +23,8 @@ HERE = TopicPartition("requests", 0)
 CODEC = AvroCodec()
 
 
-def a_tail(*offsets: int, start: int = 0, audio_s: float | None = None) -> UnfinishedLog:
-    tail = UnfinishedLog(start)
+def a_tail(*offsets: int, start: int = 0, audio_s: float | None = None, records: int = 2000) -> UnfinishedLog:
+    tail = UnfinishedLog(start, ReadAhead(records=records))
     for offset in offsets:
         tail.add(PendingRecord(offset=offset, at_s=100.0 + offset, model="2stems", audio_s=audio_s))
     return tail
@@ -71,13 +71,12 @@ def test_a_clock_that_is_ahead_makes_no_negative_age() -> None:
     assert a_tail(0).lag(HERE, 1).waited_s(50.0) == 0.0
 
 
-def test_what_was_not_read_is_estimated_by_what_was(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_was_not_read_is_estimated_by_what_was() -> None:
     """Past the bound, offsets count in the proportion of records among those that were read."""
-    monkeypatch.setattr(module, "KNOWN_RECORDS", 4)
-    tail = a_tail(0, 2, 4)
-    assert not tail.is_full
+    tail = a_tail(0, 2, 4, records=4)
+    is_full = [tail.is_full]
     tail.add(PendingRecord(offset=6, at_s=0.0, model="2stems"))
-    assert tail.is_full
+    assert [*is_full, tail.is_full] == [False, True]
     lag = tail.lag(HERE, 107)
     assert lag.messages == 4 + 58  # 100 offsets, 4 records in 7
     assert lag.demand == {"2stems": Demand(unknown_duration_count=62)}
@@ -85,10 +84,9 @@ def test_what_was_not_read_is_estimated_by_what_was(monkeypatch: pytest.MonkeyPa
     assert tail.is_roomy
 
 
-def test_large_records_fill_a_tail_too(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_large_records_fill_a_tail_too() -> None:
     """Reading ahead is bounded in bytes as well."""
-    monkeypatch.setattr(module, "KNOWN_BYTES", 100)
-    tail = UnfinishedLog(0)
+    tail = UnfinishedLog(0, ReadAhead(size_bytes=100))
     tail.add(PendingRecord(offset=0, at_s=0.0, size_bytes=100))
     assert tail.is_full
     tail.settle(1)
@@ -122,14 +120,17 @@ def test_garbage_is_no_work() -> None:
 
 
 def test_a_registry_that_is_away_is_not_asked_for_each_record() -> None:
-    """Without the registry a record's work is unknown, and the next ones don't wait for it again."""
-    registry = FakeRegistry()
+    """Without the registry a record's work is unknown, and for a while the next ones don't wait for it again."""
+    registry, now_s = FakeRegistry(), 1000.0
     value = AvroCodec(registry).encode(a_request())
     registry.away = RegistryUnavailable("away")
-    describe = RequestEstimator(AvroCodec(registry))
+    describe = RequestEstimator(AvroCodec(registry), clock=lambda: now_s)
     assert describe(value) == ("", None)
     registry.away = AssertionError("asked again")
     assert describe(value) == ("", None)
+    registry.away = None
+    now_s += 60.0
+    assert describe(value) == ("2stems", None)
 
 
 @pytest.mark.parametrize(

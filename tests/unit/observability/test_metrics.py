@@ -2,12 +2,13 @@
 
 import json
 from collections.abc import Callable
+from typing import Any
 
+from consumer.app.parts import VERSION
 from consumer.core.catalog import MODELS
 from consumer.core.errors import Code
 from consumer.core.events import OutputOptions, SourceObject
-from consumer.core.model import TopicPartition
-from consumer.delivery.retry_headers import PREFIX
+from consumer.core.model import OUR_HEADER_PREFIX, TopicPartition
 from consumer.observability.lag import Backlog, PartitionLag, PendingRecord, RequestEstimator, UnfinishedLog
 from consumer.observability.metrics import Metrics
 from harness.fakes import a_request
@@ -22,6 +23,9 @@ KNOWN = {
     "code": {"", *Code},
     "stage": STAGES,
     "model": set(MODELS),
+    "process": {"consumer", "separator", "ffmpeg"},
+    "version": {VERSION},
+    "runtime": {"tensorflow"},
 }
 
 
@@ -40,16 +44,19 @@ def test_no_stranger_s_word_becomes_a_label(make: Callable[..., Harness]) -> Non
     """Requests with strange models, formats, ids, buckets, keys and headers leave no trace in any label."""
     harness = make()
     good = SourceObject(bucket="in", key="a.mp3")
-    for number, fields in enumerate((
+    strange: tuple[dict[str, Any], ...] = (
         {"model": STRANGE}, {"model": "2stems\n"}, {"output": OutputOptions(format=STRANGE)}, {"request_id": STRANGE},
         {"source": SourceObject(bucket=STRANGE, key="a")}, {"source": SourceObject(bucket="in", key=STRANGE)},
         {"source": good, "tenant": STRANGE, "metadata": {STRANGE: STRANGE}}, {"model": "4stems"},
-    )):  # fmt: skip
+    )  # fmt: skip
+    for number, fields in enumerate(strange):
         harness.send(**({"request_id": f"r{number}"} | fields))
     told = {"attempt": 2, "not_before_ms": 0, "history": [STRANGE], "topic": "strange", "partition": 7, "offset": 1}
     header = json.dumps(told | {"timestamp_ms": 0}).encode()
     for value in (CODEC.encode(a_request(model=STRANGE)), STRANGE.encode(), None):
-        harness.broker.send(RETRIES[0], value, headers=((f"{PREFIX}redelivery", header), (STRANGE, STRANGE.encode())))
+        harness.broker.send(
+            RETRIES[0], value, headers=((f"{OUR_HEADER_PREFIX}redelivery", header), (STRANGE, STRANGE.encode()))
+        )
     harness.start()
     assert len(harness.outcomes()) == 11
     found = labels(harness.metrics)

@@ -6,9 +6,10 @@ import pytest
 
 from consumer.core.errors import Code
 from consumer.core.model import DeadLettered, Done, Headers, Message, Retry
+from consumer.core.tracing import TraceContext
 from consumer.delivery.retry_headers import headers as redelivery_headers
 from consumer.delivery.retry_headers import senders_headers
-from consumer.observability.tracing import OUR_TRACEPARENT, NoTracer, TraceContext, context_of, handed_on
+from consumer.observability.tracing import OUR_TRACEPARENT, NoTracer, context_of, handed_on
 from harness.fakes import NOON, a_record, a_retry_state
 from harness.otlp import PARENT, SPAN, TRACE
 

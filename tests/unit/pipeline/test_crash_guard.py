@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import structlog
 from structlog.testing import capture_logs
 
 from consumer.adapters.avro.codec import AvroCodec
@@ -15,47 +14,56 @@ from consumer.core.cancellation import Cancellation
 from consumer.core.errors import Cancelled, Code, Rejected, WorkerCrashed
 from consumer.core.model import LocalTrack, ObjectFacts, Separation
 from consumer.delivery.assignment import Attempt
-from consumer.delivery.dispatcher import Dispatcher
+from consumer.delivery.start_counter import StartCounter
+from consumer.observability.metrics import Metrics
 from consumer.pipeline.crash_guard import MAX_STARTS, CrashGuard
 from consumer.pipeline.fair_lock import FairLock
+from consumer.pipeline.job_run import JobRun
 from consumer.pipeline.progress import ProgressReporter
+from consumer.pipeline.retry import Retrier
+from consumer.pipeline.separation import SeparateTrack
+from consumer.pipeline.stage_runner import StageRunner
+from harness.delivery import UNTRACED, admit, delivery_of, take
 from harness.fakes import FakeNotices, FakeSeparator, a_job, a_request
 from harness.platform import wait_for
-from tests.unit.delivery.test_dispatcher import T0, admit, take
+from tests.unit.delivery.test_dispatcher import T0
 
 BUDGET_S = 3600.0
 
 
-class Noted(Dispatcher):
-    """A dispatcher whose notes are committed as soon as they are written; `meanwhile` is called before."""
+class Counted(StartCounter):
+    """Starts that are durable as soon as they are counted; `meanwhile` is called before."""
 
     meanwhile: Callable[[Attempt], None] = staticmethod(lambda attempt: None)
 
-    def note_start(self, attempt: Attempt) -> None:
+    def increment(self, attempt: Attempt) -> None:
         self.meanwhile(attempt)
-        attempt.assignment.starts[attempt.record.offset] = self.starts(attempt) + 1
+        attempt.assignment.starts.increment(attempt.record.offset)
 
 
 class Harness:
-    """Counted starts over a dispatcher of one partition."""
+    """Guarded separations of records of one partition."""
 
     def __init__(self, folder: Path, *script: Exception | None) -> None:
         self.folder, self.separator = folder, FakeSeparator(*script)
-        self.dispatcher = Noted(object)
-        self.dispatcher.open([T0])
-        self.dispatcher.begin(T0, None)
+        self.delivery = delivery_of(T0)
+        self.counter = Counted(self.delivery.assignments)
+        self.guard = CrashGuard(self.counter)
+        metrics = Metrics()
         progress = ProgressReporter(FakeNotices(), AvroCodec(), topic="progress", instance_id="i")
-        self.starts = CrashGuard(dispatcher=self.dispatcher, progress=progress, max_job_s=BUDGET_S)
+        runner = StageRunner(Retrier({}), metrics)
+        self.separate_track = SeparateTrack(runner, self.guard, progress, metrics, max_job_s=BUDGET_S)
 
     def attempt(self, offset: int = 0) -> Attempt:
-        admit(self.dispatcher, T0, offset)
-        return take(self.dispatcher)
+        admit(self.delivery, T0, offset)
+        return take(self.delivery)
 
     def separate(self, attempt: Attempt, separator: Any = None, **request: Any) -> Separation:
         source = ObjectFacts(bucket="in", key="a.mp3", etag="e", size_bytes=1)
         track = LocalTrack(job=a_job(a_request(**request)), source=source, path=self.folder / "a.mp3", sha256="0" * 64)
         with capture_logs():
-            return self.starts.separate(attempt, track, separator or self.separator, structlog.get_logger())
+            run = JobRun.begin(attempt, UNTRACED)
+            return self.separate_track(run, track, separator or self.separator).separation
 
 
 def test_waiting_to_begin_is_not_the_jobs_time(tmp_path: Path) -> None:
@@ -70,7 +78,7 @@ def test_waiting_to_begin_is_not_the_jobs_time(tmp_path: Path) -> None:
         return separate(*arguments, cancel=cancel, **rest)
 
     harness.separator.prepare = lambda cancel: waiting.append(cancel.remaining_s())  # type: ignore[method-assign]
-    harness.dispatcher.meanwhile = lambda attempt: waiting.append(attempt.cancellation.remaining_s())
+    harness.counter.meanwhile = lambda attempt: waiting.append(attempt.cancellation.remaining_s())
     harness.separator.separate = slow  # type: ignore[method-assign]
     harness.separate(attempt)
     assert waiting == [None] * 4
@@ -85,11 +93,11 @@ def test_a_start_that_is_no_crash_is_taken_back(tmp_path: Path) -> None:
     harness.separate(first)
     with pytest.raises(Rejected):
         harness.separate(second)
-    assert (harness.dispatcher.starts(first), harness.dispatcher.starts(second)) == (0, 0)
+    assert (harness.counter.count(first), harness.counter.count(second)) == (0, 0)
     harness.separator.script.extend([WorkerCrashed("signal 9")] * MAX_STARTS)
     with pytest.raises(Rejected, match="died over it 3 times"):
         harness.separate(third)
-    assert harness.dispatcher.starts(third) == MAX_STARTS
+    assert harness.counter.count(third) == MAX_STARTS
 
 
 def test_a_separation_ends_at_its_deadline(tmp_path: Path) -> None:
@@ -106,7 +114,7 @@ def test_a_separation_ends_at_its_deadline(tmp_path: Path) -> None:
         harness.separate(attempt, deadline=datetime.now(UTC) + timedelta(milliseconds=50))
     assert ended.value.rejection
     assert (ended.value.rejection.code, ended.value.reason) == (Code.DEADLINE_EXCEEDED, "deadline")
-    assert harness.dispatcher.starts(attempt) == 0
+    assert harness.counter.count(attempt) == 0
 
 
 @pytest.mark.parametrize("deadline", [datetime.now(UTC) + timedelta(hours=1), datetime.max.replace(tzinfo=UTC)])
@@ -121,9 +129,9 @@ def test_a_track_that_killed_before_is_separated_alone(tmp_path: Path) -> None:
     """A record with earlier starts begins once no other is at work, and the next one once it has ended."""
     harness = Harness(tmp_path)
     attempts = [harness.attempt(offset) for offset in range(3)]
-    attempts[1].assignment.starts[1] = 1
+    attempts[1].assignment.starts.increment(1)
     entered, leave = [threading.Event() for _ in attempts], [threading.Event() for _ in attempts]
-    harness.dispatcher.meanwhile = lambda attempt: entered[attempt.record.offset].set()
+    harness.counter.meanwhile = lambda attempt: entered[attempt.record.offset].set()
 
     def at_work(offset: int) -> Any:
         separator = FakeSeparator()
@@ -142,7 +150,7 @@ def test_a_track_that_killed_before_is_separated_alone(tmp_path: Path) -> None:
         if number == 0:
             assert entered[0].wait(20)
         else:
-            wait_for(lambda number=number: len(harness.starts.fair_lock._queue) == number)
+            wait_for(lambda number=number: len(harness.guard.gate._queue) == number)
     for number in range(3):
         assert [event.is_set() for event in entered] == [other <= number for other in range(3)]
         leave[number].set()
@@ -158,7 +166,7 @@ def test_tracks_without_a_past_are_separated_side_by_side(tmp_path: Path) -> Non
     harness = Harness(tmp_path, WorkerCrashed("signal 9"), WorkerCrashed("signal 9"), None)
     harness.separate(harness.attempt(0))
     together = threading.Barrier(2)
-    harness.dispatcher.meanwhile = lambda attempt: together.wait(20)
+    harness.counter.meanwhile = lambda attempt: together.wait(20)
     attempts = [harness.attempt(1), harness.attempt(2)]
     threads = [threading.Thread(target=harness.separate, args=(attempt, FakeSeparator())) for attempt in attempts]
     for thread in threads:
@@ -166,7 +174,7 @@ def test_tracks_without_a_past_are_separated_side_by_side(tmp_path: Path) -> Non
     for thread in threads:
         thread.join(20)
     assert not together.broken
-    assert harness.starts.fair_lock._inside == 0
+    assert harness.guard.gate._inside == 0
 
 
 def test_a_track_that_waits_to_be_alone_can_be_cancelled() -> None:

@@ -15,7 +15,7 @@ from consumer.core.errors import (
     StoreUnavailable,
 )
 from consumer.core.events import DeadLetter
-from consumer.core.model import DeadLettered, Outcome, Retry
+from consumer.core.model import Abandoned, DeadLettered, Outcome, Retry, Stage
 from consumer.pipeline.failure_policy import MAX_UNEXPECTED_IN_A_ROW, Failure, FailurePolicy
 from consumer.pipeline.stages.encode_outcome import EncodeOutcome
 from harness.fakes import FakeRegistry, an_attempt
@@ -29,7 +29,7 @@ def logs() -> Iterator[list]:
         yield found
 
 
-def a_verdict(codec: AvroCodec = CODEC) -> FailurePolicy:
+def a_policy(codec: AvroCodec = CODEC) -> FailurePolicy:
     return FailurePolicy(
         EncodeOutcome(
             codec=codec,
@@ -42,12 +42,15 @@ def a_verdict(codec: AvroCodec = CODEC) -> FailurePolicy:
     )
 
 
-def on(failure_policy: FailurePolicy, error: BaseException, *, attempt: int = 1, starts: int = 0) -> Outcome | None:
-    attempt = an_attempt(attempt=attempt, history=("fetch: away",) * (attempt - 1))
-    return failure_policy.on(Failure(error=error, attempt=attempt, stage="separate", request_id="r1", starts=starts))
+def on(
+    failure_policy: FailurePolicy, error: BaseException, *, attempt: int = 1, starts: int = 0
+) -> Outcome | Abandoned:
+    at_work = an_attempt(attempt=attempt, history=("fetch: away",) * (attempt - 1))
+    failure = Failure(error=error, attempt=at_work, stage=Stage.SEPARATE, request_id="r1", starts=starts)
+    return failure_policy.on(failure)
 
 
-def letter_in(outcome: Outcome | None) -> DeadLetter:
+def letter_in(outcome: Outcome | Abandoned) -> DeadLetter:
     assert isinstance(outcome, DeadLettered)
     letter = CODEC.decode(DeadLetter, outcome.letter.value)
     assert letter.code == outcome.code
@@ -57,27 +60,27 @@ def letter_in(outcome: Outcome | None) -> DeadLetter:
 @pytest.mark.parametrize("error", [Cancelled("partition revoked"), OwnershipLost("t [0]")])
 def test_a_job_that_is_anothers_has_no_outcome(error: Exception) -> None:
     """What ended because somebody else will do it ends without an outcome here."""
-    assert on(a_verdict(), error) is None
+    assert on(a_policy(), error) == Abandoned()
 
 
 @pytest.mark.parametrize("code", [code for code in Code if code not in UNEXPECTED])
 def test_a_rejection_is_a_dead_letter(code: Code) -> None:
     """A rejection, and a cancellation that names one, becomes a dead letter with its code, stage and request id."""
     for error in (Rejected(code, "because"), Cancelled("user", Rejected(code, "because"))):
-        letter = letter_in(on(a_verdict(), error, attempt=2))
+        letter = letter_in(on(a_policy(), error, attempt=2))
         assert (letter.code, letter.message, letter.stage) == (code, "because", "separate")
         assert (letter.request_id, letter.attempts) == ("r1", 2)
 
 
 def test_starts_count_as_attempts() -> None:
     """A record that killed its separator three times was attempted three times."""
-    assert letter_in(on(a_verdict(), Rejected(Code.WORKER_CRASHED, "died"), starts=3)).attempts == 3
+    assert letter_in(on(a_policy(), Rejected(Code.WORKER_CRASHED, "died"), starts=3)).attempts == 3
 
 
 def test_the_worlds_fault_is_retried_and_then_given_up() -> None:
     """A transient error goes to the next retry topic; after the last one it is a dead letter with its history."""
-    assert isinstance(on(a_verdict(), StoreUnavailable("away")), Retry)
-    letter = letter_in(on(a_verdict(), StoreUnavailable("still away"), attempt=2))
+    assert isinstance(on(a_policy(), StoreUnavailable("away")), Retry)
+    letter = letter_in(on(a_policy(), StoreUnavailable("still away"), attempt=2))
     assert letter.code == Code.RETRIES_EXHAUSTED
     assert letter.message == "attempt 1: fetch: away; attempt 2: separate: still away"
 
@@ -85,13 +88,13 @@ def test_the_worlds_fault_is_retried_and_then_given_up() -> None:
 def test_our_fault_is_raised() -> None:
     """A Fatal is no record's outcome."""
     with pytest.raises(Fatal, match="ours"):
-        on(a_verdict(), Fatal("ours"))
+        on(a_policy(), Fatal("ours"))
 
 
 @pytest.mark.parametrize("error", [ValueError("odd"), KeyError("x"), MemoryError(), RecursionError("deep")])
 def test_an_unexpected_error_is_a_dead_letter_and_logged(error: Exception, logs: list) -> None:
     """A bug is told of by its kind, in the letter and, with its traceback, in the log."""
-    letter = letter_in(on(a_verdict(), error))
+    letter = letter_in(on(a_policy(), error))
     assert letter.code == Code.SEPARATION_FAILED
     assert letter.message.startswith(type(error).__name__)
     assert logs[-1]["event"] == "separation.unexpected"
@@ -104,7 +107,7 @@ def unexpected(number: int) -> Exception:
 
 def test_too_many_unexpected_errors_in_a_row_stop_the_consumer() -> None:
     """One more than the limit, of whichever unexpected kind, is Fatal instead of a dead letter."""
-    failure_policy = a_verdict()
+    failure_policy = a_policy()
     for number in range(MAX_UNEXPECTED_IN_A_ROW):
         assert isinstance(on(failure_policy, unexpected(number)), DeadLettered)
     with pytest.raises(Fatal, match="in a row"):
@@ -113,11 +116,11 @@ def test_too_many_unexpected_errors_in_a_row_stop_the_consumer() -> None:
 
 def test_a_success_ends_the_row_and_a_bad_message_does_not() -> None:
     """What is a message's own fault neither counts nor excuses; a job that went through shows that all is well."""
-    failure_policy = a_verdict()
+    failure_policy = a_policy()
     for number in range(MAX_UNEXPECTED_IN_A_ROW):
         on(failure_policy, unexpected(number))
         on(failure_policy, Rejected(Code.REQUEST_INVALID, "bad"))
-    failure_policy.note_success()
+    failure_policy.record_success()
     for number in range(MAX_UNEXPECTED_IN_A_ROW):
         on(failure_policy, unexpected(number))
     with pytest.raises(Fatal):
@@ -126,13 +129,13 @@ def test_a_success_ends_the_row_and_a_bad_message_does_not() -> None:
 
 def test_a_world_that_fails_at_everything_stops_the_consumer_too() -> None:
     """Records that used up their retries one after the other, as where a store takes no writes, empty no topic."""
-    failure_policy = a_verdict()
+    failure_policy = a_policy()
     for _ in range(MAX_UNEXPECTED_IN_A_ROW):
         assert isinstance(on(failure_policy, StoreUnavailable("full"), attempt=2), DeadLettered)
         assert isinstance(on(failure_policy, StoreUnavailable("full")), Retry)  # which is no dead letter yet
     with pytest.raises(Fatal, match=r"in a row, the next would be RETRIES_EXHAUSTED: .*full"):
         on(failure_policy, StoreUnavailable("full"), attempt=2)
-    failure_policy.note_success()
+    failure_policy.record_success()
     assert isinstance(on(failure_policy, StoreUnavailable("full"), attempt=2), DeadLettered)
 
 
@@ -140,7 +143,7 @@ def test_a_letter_that_can_not_be_encoded_yet_counts_once() -> None:
     """While the registry is away the policy is asked again and again, about one and the same failure."""
     registry = FakeRegistry()
     registry.away = RegistryUnavailable("away")
-    failure_policy = a_verdict(AvroCodec(registry))
+    failure_policy = a_policy(AvroCodec(registry))
     for number in range(2 * MAX_UNEXPECTED_IN_A_ROW):
         with pytest.raises(RegistryUnavailable):
             on(failure_policy, unexpected(number))

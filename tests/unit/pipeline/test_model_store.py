@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 from structlog.testing import capture_logs
 
-from consumer.adapters.model_sources import BucketSource, ReleaseSource, model_sources
+from consumer.adapters.model_sources import BucketModelSource, HttpModelSource, model_sources
 from consumer.core.errors import Code, ModelSourceUnavailable, Rejected
 from consumer.pipeline import model_store as module
 from consumer.pipeline.model_store import ModelStore
@@ -48,7 +48,7 @@ def published(content: bytes, checksum: str | None = None) -> dict[str, tuple[in
 @contextmanager
 def weights_from(pages: dict[str, tuple[int, bytes]], model_path: Path) -> Iterator[tuple[ModelStore, list[str]]]:
     with serve(pages) as (address, asked), capture_logs():
-        yield ModelStore(model_path, [ReleaseSource(f"{address}/v1/")]), asked
+        yield ModelStore(model_path, [HttpModelSource(f"{address}/v1/")]), asked
 
 
 def refused(ensure: Callable[[str], str], model: str = "2stems") -> str:
@@ -142,7 +142,7 @@ def test_sources_in_a_bucket_need_a_store() -> None:
     store = Vanishing("models")
     store.create("models", "checksum.json", b"{}", media_type="", metadata={})
     with pytest.raises(ModelSourceUnavailable, match="gone"):
-        BucketSource(store, "models", "").fetch("checksum.json", Path("unused"))
+        BucketModelSource(store, "models", "").fetch("checksum.json", Path("unused"))
 
 
 def test_a_failure_is_remembered_for_a_while(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -165,7 +165,7 @@ def test_an_outage_of_a_source_is_no_requests_fault(tmp_path: Path) -> None:
     """
     pages: dict[str, tuple[int, bytes]] = {"/v1/checksum.json": (500, b"")}
     with serve({}) as (empty, _), weights_from(pages, tmp_path) as (weights, asked):
-        weights._sources = [ReleaseSource(empty), *weights._sources]
+        weights._sources = [HttpModelSource(empty), *weights._sources]
         told = away(weights.ensure)
         assert told.startswith("model 2stems: not under MODEL_PATH; release: model 2stems: not in this source; ")
         assert "can't be reached" in told

@@ -172,7 +172,7 @@ def test_a_track_that_kills_its_separator_is_given_up(make: Callable[..., Harnes
     harness.send()
     harness.start()
     assert (harness.letter().code, harness.letter().attempts) == (Code.WORKER_CRASHED, MAX_STARTS)
-    notes = [commit.position.note for commits in harness.broker.transactions for commit in commits]
+    notes = [commit.position.offset_metadata for commits in harness.broker.transactions for commit in commits]
     assert [f'{{"starts": {{"0": {n}}}}}' in notes for n in range(1, MAX_STARTS + 1)] == [True] * MAX_STARTS
 
 
@@ -180,7 +180,7 @@ def test_deaths_of_whole_replicas_count(make: Callable[..., Harness]) -> None:
     """A record that killed its replicas before is given up without another start."""
     harness = make()
     harness.send()
-    harness.broker.committed[REQUESTS] = Position(offset=0, note=f'{{"starts": {{"0": {MAX_STARTS}}}}}')
+    harness.broker.committed[REQUESTS] = Position(offset=0, offset_metadata=f'{{"starts": {{"0": {MAX_STARTS}}}}}')
     harness.start()
     assert harness.letter().code == Code.WORKER_CRASHED
     assert harness.separator.calls == []

@@ -5,12 +5,9 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any
 
-import pytest
-
 from consumer.adapters.avro.codec import AvroCodec
 from consumer.core.errors import Code, RegistryUnavailable, Rejected
 from consumer.core.events import DeadLetter
-from consumer.pipeline import retry
 from harness.fakes import NOON, FakeRegistry, a_request
 from harness.replica import CODEC, REQUESTS, Harness
 
@@ -116,12 +113,6 @@ def test_a_cancelled_record_waits_for_its_outcome(make: Callable[..., Harness]) 
     assert AvroCodec(registry).decode(DeadLetter, message.value).code == Code.REQUEST_INVALID
 
 
-@pytest.fixture
-def quick(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(retry, "OUTAGE_CHECK_S", 0.01)
-
-
-@pytest.mark.usefixtures("quick")
 def test_an_outage_of_the_registry_is_waited_for(make: Callable[..., Harness]) -> None:
     """While it is away for everyone neither requests nor outcomes use up tries; then all is done."""
     registry = FakeRegistry()
@@ -147,7 +138,6 @@ def test_an_outage_of_the_registry_is_waited_for(make: Callable[..., Harness]) -
     assert sorted(message.topic for message in harness.outcomes()) == ["letters", "results"]
 
 
-@pytest.mark.usefixtures("quick")
 def test_a_cancelled_record_waits_for_the_registry_no_longer_than_it_is_ours(make: Callable[..., Harness]) -> None:
     """A cancelled job whose outcome can't be told yet is let go once its partition is another's."""
     registry = FakeRegistry()

@@ -2,11 +2,8 @@
 
 from collections.abc import Callable
 
-import pytest
-
 from consumer.core.errors import Code
 from consumer.core.events import SeparationResult, SourceObject
-from consumer.pipeline import retry
 from harness.replica import CODEC, Harness
 from harness.scanner import FakeScanner
 
@@ -48,9 +45,8 @@ def test_nothing_is_scanned_that_can_not_be_had(make: Callable[..., Harness]) ->
     assert harness.scanner.scanned == []
 
 
-def test_a_scanner_that_is_away_is_waited_for(make: Callable[..., Harness], monkeypatch: pytest.MonkeyPatch) -> None:
-    """While it is away for everybody no attempt is used up, and the retries by stage tell of it all the time."""
-    monkeypatch.setattr(retry, "OUTAGE_CHECK_S", 0.001)
+def test_a_scanner_that_is_away_is_waited_for(make: Callable[..., Harness]) -> None:
+    """While it is away for everybody no attempt is used up, and the checks by stage tell of it all the time."""
     harness = make(scanner=FakeScanner(away=40))
     harness.send()
     harness.start()
@@ -58,6 +54,6 @@ def test_a_scanner_that_is_away_is_waited_for(make: Callable[..., Harness], monk
     result = CODEC.decode(SeparationResult, message.value)
     assert (message.topic, result.attempt) == ("results", 1)
     assert "scan" in result.timings_s
-    counted = harness.metrics.registry.get_sample_value("separation_retries_total", {"stage": "scan"})
+    counted = harness.metrics.registry.get_sample_value("separation_outage_checks_total", {"stage": "scan"})
     assert counted
     assert counted > 30

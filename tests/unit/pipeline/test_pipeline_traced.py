@@ -9,7 +9,7 @@ from structlog.testing import capture_logs
 from consumer.adapters.otel import OtelTracer
 from consumer.core.errors import Code, SettingsError, WorkerCrashed
 from consumer.core.events import DeadLetter, SourceObject
-from consumer.core.model import Headers, Message
+from consumer.core.model import Abandoned, Headers, Message
 from consumer.settings import TracingSettings
 from harness.fakes import a_record, a_request
 from harness.otlp import PARENT, SPAN, TRACE, Collector, collector, collector_by_grpc
@@ -172,7 +172,7 @@ def test_a_collector_may_speak_grpc(seen: Collector, monkeypatch: pytest.MonkeyP
         monkeypatch.setenv("OTEL_EXPORTER_OTLP_PROTOCOL", "grpc")
         monkeypatch.setenv("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", address)
         tracer = OtelTracer(TracingSettings.load(), group_id="g", instance_id="i", version="v")
-        tracer.job(a_record(headers=TRACED), 1).end(None)
+        tracer.job(a_record(headers=TRACED), 1).end(Abandoned())
         tracer.close()
         flush(tracer)
         tracer._provider.shutdown()

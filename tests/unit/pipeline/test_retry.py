@@ -1,10 +1,11 @@
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
+from typing import Any
 
 import pytest
 from structlog.testing import capture_logs
 
-from consumer.core import cancellation
 from consumer.core.cancellation import Cancellation
 from consumer.core.errors import (
     Cancelled,
@@ -15,15 +16,17 @@ from consumer.core.errors import (
     StoreUnavailable,
     Transient,
 )
-from consumer.pipeline import retry
-from consumer.pipeline.retry import RULES, Retrier, Rule
+from consumer.core.model import Stage
+from consumer.core.ports import Check
+from consumer.pipeline.retry import RULES, Retrier, RetryPolicy, Rule
+
+QUICK = RetryPolicy(
+    rules=dict.fromkeys(RULES, Rule(attempts=3, first_wait_s=0.001, max_wait_s=0.002)), outage_check_s=0.001
+)
 
 
-@pytest.fixture(autouse=True)
-def quick(monkeypatch: pytest.MonkeyPatch) -> None:
-    rule = Rule(attempts=3, first_wait_s=0.001, max_wait_s=0.002)
-    monkeypatch.setattr(retry, "RULES", dict.fromkeys(RULES, rule))
-    monkeypatch.setattr(retry, "OUTAGE_CHECK_S", 0.001)
+def a_retrier(checks: Mapping[type[Transient], Check], policy: RetryPolicy = QUICK, **rest: Any) -> Retrier:
+    return Retrier(checks, policy, **rest)
 
 
 def raising(*errors: Exception) -> Callable[[], str]:
@@ -40,14 +43,14 @@ def raising(*errors: Exception) -> Callable[[], str]:
 
 def run(retrier: Retrier, step: Callable[[], str], cancel: Cancellation | None = None) -> str:
     with capture_logs():
-        return retrier.run("fetch", step, cancel or Cancellation())
+        return retrier.run(Stage.FETCH, step, cancel or Cancellation())
 
 
 @pytest.mark.parametrize("kind", RULES, ids=lambda kind: kind.__name__)
 def test_each_transient_error_is_tried_again(kind: type[Transient]) -> None:
     """What the world did is tried again in place, each time is counted by stage, and the last error is raised."""
     counted: list[str] = []
-    retrier = Retrier({}, counted.append)
+    retrier = a_retrier({}, on_retry=counted.append)
     assert run(retrier, raising(kind("a"), kind("b"))) == "done"
     assert counted == ["fetch", "fetch"]
     with pytest.raises(kind, match="third"):
@@ -63,14 +66,13 @@ def test_nothing_else_is(error: Exception) -> None:
     """An error that would only come again, or that says stop, is raised at once."""
     counted: list[str] = []
     with pytest.raises(type(error)):
-        run(Retrier({}, counted.append), raising(error))
+        run(a_retrier({}, on_retry=counted.append), raising(error))
     assert counted == []
 
 
-def test_a_wait_ends_with_the_job(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_wait_ends_with_the_job() -> None:
     """A job that is cancelled while it waits for its next try ends at once, however long the wait was to be."""
     rule = Rule(attempts=3, first_wait_s=3600, max_wait_s=3600)
-    monkeypatch.setattr(retry, "RULES", {StoreUnavailable: rule})
     cancel, raised, failed = Cancellation(), [], threading.Event()
 
     def step() -> str:
@@ -79,7 +81,7 @@ def test_a_wait_ends_with_the_job(monkeypatch: pytest.MonkeyPatch) -> None:
 
     def work() -> None:
         with pytest.raises(Cancelled) as caught:
-            Retrier({}, lambda stage: None).run("fetch", step, cancel)
+            a_retrier({}, RetryPolicy(rules={StoreUnavailable: rule})).run(Stage.FETCH, step, cancel)
         raised.append(caught.value.reason)
 
     with capture_logs():
@@ -104,16 +106,29 @@ def checks(*answers: bool) -> Callable[[], None]:
 @pytest.mark.parametrize("kind", [StoreUnavailable, StoreMisconfigured])
 def test_an_outage_is_waited_for(kind: type[StoreUnavailable]) -> None:
     """While nobody can use the dependency the job waits, and begins anew once it is back."""
-    retrier = Retrier({StoreUnavailable: checks(False, False, True)})
+    retrier = a_retrier({StoreUnavailable: checks(False, False, True)})
     assert run(retrier, raising(*[kind("away")] * 5)) == "done"
+
+
+def test_checks_of_an_outage_are_no_retries() -> None:
+    """Tries of the step are counted as retries, looks whether the dependency is back apart; the first look is none."""
+    retried: list[str] = []
+    checked: list[str] = []
+    retrier = a_retrier(
+        {StoreUnavailable: checks(False, False, False, True)},
+        on_retry=retried.append,
+        on_outage_check=checked.append,
+    )
+    assert run(retrier, raising(*[StoreUnavailable("away")] * 4)) == "done"
+    assert (retried, checked) == (["fetch"] * 3, ["fetch"] * 2)
 
 
 def test_an_error_of_this_job_alone_is_not_an_outage() -> None:
     """Where the dependency answers others, or nobody can tell, the job's patience ends by its rule."""
     with pytest.raises(StoreUnavailable):
-        run(Retrier({StoreUnavailable: checks(True)}), raising(*[StoreUnavailable("x")] * 3))
+        run(a_retrier({StoreUnavailable: checks(True)}), raising(*[StoreUnavailable("x")] * 3))
     with pytest.raises(RegistryUnavailable):
-        run(Retrier({StoreUnavailable: checks()}), raising(*[RegistryUnavailable("x")] * 3))
+        run(a_retrier({StoreUnavailable: checks()}), raising(*[RegistryUnavailable("x")] * 3))
 
 
 def test_a_job_that_is_cancelled_does_not_wait_for_the_outage() -> None:
@@ -127,7 +142,7 @@ def test_a_job_that_is_cancelled_does_not_wait_for_the_outage() -> None:
         raise StoreUnavailable("away")
 
     with pytest.raises(Cancelled):
-        run(Retrier({StoreUnavailable: check}), raising(*[StoreUnavailable("x")] * 9), cancel)
+        run(a_retrier({StoreUnavailable: check}), raising(*[StoreUnavailable("x")] * 9), cancel)
     assert len(asked) == 3
 
 
@@ -139,6 +154,9 @@ class Clock:
 
     def monotonic(self) -> float:
         return self.now_s
+
+    def now(self) -> datetime:
+        return datetime.fromtimestamp(self.now_s, UTC)
 
     def takes(self, seconds: float, call: Callable[[], str | None]) -> Callable[[], str | None]:
         def slow() -> str | None:
@@ -152,39 +170,36 @@ class Sleeper(Cancellation):
     """Sleeps by the clock."""
 
     def __init__(self, clock: Clock) -> None:
-        super().__init__()
-        self._clock = clock
+        super().__init__(clock=clock.monotonic)
+        self._sleeps_by = clock
 
     def sleep(self, seconds: float) -> None:
         self.check()
-        self._clock.now_s += seconds
+        self._sleeps_by.now_s += seconds
         self.check()
 
 
-def test_an_outage_costs_a_job_no_time(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_outage_costs_a_job_no_time() -> None:
     """Of all that passes from the first try that fails to the return, however slow checks are, a job loses nothing."""
     clock = Clock()
-    monkeypatch.setattr(retry, "monotonic", clock.monotonic)
-    monkeypatch.setattr(cancellation, "time", clock)
-    monkeypatch.setattr(retry, "OUTAGE_CHECK_S", 1.0)
-    monkeypatch.setattr(retry, "RULES", {StoreUnavailable: Rule(attempts=3, first_wait_s=0.5, max_wait_s=0.5)})
+    rule = Rule(attempts=3, first_wait_s=0.5, max_wait_s=0.5)
+    policy = RetryPolicy(rules={StoreUnavailable: rule}, outage_check_s=1.0)
     cancel = Sleeper(clock)
     cancel.start_clock(30.0)
     away = clock.takes(3.0, checks(*[False] * 100, True))
     step = clock.takes(2.0, raising(*[StoreUnavailable("away")] * 3))
-    assert run(Retrier({StoreUnavailable: away}), step, cancel) == "done"  # type: ignore[arg-type]
+    retrier = a_retrier({StoreUnavailable: away}, policy, clock=clock)  # type: ignore[dict-item]
+    assert run(retrier, step, cancel) == "done"  # type: ignore[arg-type]
     assert clock.now_s > 1000.0 + 400.0
     assert cancel.remaining_s() == pytest.approx(30.0 - 2.0 - 2.0)  # the first try and the last one
 
 
-def test_a_failure_of_this_job_alone_takes_its_time(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_failure_of_this_job_alone_takes_its_time() -> None:
     """Where the dependency answers others nothing is given back."""
     clock = Clock()
-    monkeypatch.setattr(retry, "monotonic", clock.monotonic)
-    monkeypatch.setattr(cancellation, "time", clock)
     cancel = Sleeper(clock)
     cancel.start_clock(30.0)
     step = clock.takes(2.0, raising(*[StoreUnavailable("x")] * 3))
     with pytest.raises(StoreUnavailable):
-        run(Retrier({StoreUnavailable: checks(True)}), step, cancel)  # type: ignore[arg-type]
+        run(a_retrier({StoreUnavailable: checks(True)}, clock=clock), step, cancel)  # type: ignore[arg-type]
     assert cancel.remaining_s() == pytest.approx(24.0, abs=0.1)

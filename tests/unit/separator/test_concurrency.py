@@ -5,7 +5,7 @@ from collections.abc import Generator
 
 import pytest
 
-from consumer.separator.dsp.concurrency import ahead, parallel_map
+from consumer.separator.dsp.concurrency import parallel_map, prefetch
 
 
 class Source:
@@ -27,7 +27,7 @@ class Source:
 
 @pytest.mark.parametrize("width", [1, 2, 3])
 @pytest.mark.parametrize("count", [0, 1, 2, 7])
-def test_side_by_side_keeps_the_order(width: int, count: int) -> None:
+def test_parallel_map_keeps_the_order(width: int, count: int) -> None:
     source = Source(count)
     assert list(parallel_map(lambda number: number * number, source.items(), width)) == [n * n for n in range(count)]
     assert source.closed.is_set()
@@ -68,14 +68,14 @@ def test_an_error_arrives_in_its_place_and_closes_the_source() -> None:
 
 def test_closing_ends_what_lies_before() -> None:
     source = Source(10)
-    results = ahead(parallel_map(lambda number: number, ahead(source.items()), 2))
+    results = prefetch(parallel_map(lambda number: number, prefetch(source.items()), 2))
     assert next(results) == 0
     results.close()
     assert source.closed.is_set()
     assert source.asked < 10
 
 
-def test_ahead_computes_one_while_another_is_worked_on() -> None:
+def test_prefetching_computes_one_while_another_is_worked_on() -> None:
     source = Source(10)
     reached = threading.Event()
 
@@ -85,7 +85,7 @@ def test_ahead_computes_one_while_another_is_worked_on() -> None:
                 reached.set()
             yield number
 
-    results = ahead(items())
+    results = prefetch(items())
     assert next(results) == 0
     assert reached.wait(10)  # though nobody asked for the second
     results.close()

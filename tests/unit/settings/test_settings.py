@@ -1,4 +1,3 @@
-import os
 import socket
 from pathlib import Path
 
@@ -10,36 +9,16 @@ from consumer.settings import (
     JobSettings,
     KafkaSettings,
     LogSettings,
+    MinioSettings,
     ScannerSettings,
     SchemaSettings,
     SeparatorSettings,
     ServiceSettings,
-    StoreSettings,
     TopicSettings,
     environment_without_secrets,
     variable_of,
 )
-
-MINIMAL = {
-    "KAFKA_BOOTSTRAP_SERVERS": "broker:9092",
-    "MINIO_ENDPOINT": "store:9000",
-    "MINIO_ACCESS_KEY": "access",
-    "MINIO_SECRET_KEY": "hunter2",
-    "ALLOWED_SOURCE_BUCKETS": "in",
-    "OUTPUT_BUCKET": "out",
-}
-
-
-@pytest.fixture(autouse=True)
-def environment(monkeypatch: pytest.MonkeyPatch) -> pytest.MonkeyPatch:
-    """Nothing of ours is set but what has no default."""
-    ours = {name for group in GROUPS for name in group.variables()}
-    for name in list(os.environ):
-        if name.upper() in ours or name.startswith("KAFKA_"):
-            monkeypatch.delenv(name)
-    for name, value in MINIMAL.items():
-        monkeypatch.setenv(name, value)
-    return monkeypatch
+from tests.unit.settings.conftest import MINIMAL
 
 
 def load_all() -> None:
@@ -58,7 +37,7 @@ def test_defaults_are_the_documented_ones() -> None:
     }  # fmt: skip
     assert topics.retry(2) == "separation.requests.retry-2"
     assert SchemaSettings.load().schema_registry_url is None
-    assert StoreSettings.load().secure is True
+    assert MinioSettings.load().secure is True
     assert (job.output_prefix, job.max_object_bytes, job.max_audio_seconds) == ("stems/", 512 * 1024**2, 7200)
     assert job.max_job_s == 1800
     separator = SeparatorSettings.load()
@@ -147,11 +126,11 @@ RIGHT = [
     (ServiceSettings, "RETRY_DELAYS", ",", "retry_delays", ()),
     (ServiceSettings, "HTTP_PORT", "0", "http_port", 0),
     (ServiceSettings, "INSTANCE_ID", "replica-0", "is_static_member", True),
-    (StoreSettings, "MINIO_ENDPOINT", "store.example", "endpoint", "store.example"),
-    (StoreSettings, "MINIO_ENDPOINT", "[::1]:9000", "endpoint", "[::1]:9000"),
+    (MinioSettings, "MINIO_ENDPOINT", "store.example", "endpoint", "store.example"),
+    (MinioSettings, "MINIO_ENDPOINT", "[::1]:9000", "endpoint", "[::1]:9000"),
     (SchemaSettings, "SCHEMA_REGISTRY_URL", "https://u:p@a/b, http://c:1", "schema_registry_url",
      "https://u:p@a/b, http://c:1"),
-    (StoreSettings, "MINIO_SECURE", "false", "secure", False),
+    (MinioSettings, "MINIO_SECURE", "false", "secure", False),
     (SeparatorSettings, "MODELS", "2stems,5stems", "models", ("2stems", "5stems")),
 ]  # fmt: skip
 
@@ -217,9 +196,9 @@ def test_secrets_are_never_shown(environment: pytest.MonkeyPatch) -> None:
     for group in GROUPS:
         loaded = group.load()
         assert "hunter2" not in f"{loaded!r} {loaded}"
-    assert "hunter2" not in f"{KafkaSettings.load().model_dump()} {StoreSettings.load().model_dump()}"
+    assert "hunter2" not in f"{KafkaSettings.load().model_dump()} {MinioSettings.load().model_dump()}"
     assert KafkaSettings.load().properties == {"sasl.password": "hunter2"}
-    assert StoreSettings.load().secret_key.get_secret_value() == "hunter2"
+    assert MinioSettings.load().secret_key.get_secret_value() == "hunter2"
 
 
 def test_settings_are_frozen() -> None:
@@ -232,7 +211,7 @@ def test_the_separator_process_gets_no_credentials(environment: pytest.MonkeyPat
     """What the process that reads untrusted bytes sees of the environment holds no credential of ours."""
     for name in (
         "KAFKA_SASL_PASSWORD", "AWS_SECRET_ACCESS_KEY", "SPLEETER_API_KEY", "SCHEMA_REGISTRY_URL",
-        "OTEL_EXPORTER_OTLP_HEADERS", "OTEL_EXPORTER_OTLP_TRACES_HEADERS",
+        "OTEL_EXPORTER_OTLP_HEADERS", "OTEL_EXPORTER_OTLP_TRACES_HEADERS", "OBJECT_STORE_PASSWORD",
     ):  # fmt: skip
         environment.setenv(name, "hunter2")
     environment.setenv("LANG", "C.UTF-8")

@@ -6,8 +6,9 @@ from consumer.adapters.avro.codec import AvroCodec
 from consumer.core.errors import Code, Rejected
 from consumer.core.events import DeadLetter, Header, SeparationResult, SourceUsed, Stem
 from consumer.core.manifest import Manifest
+from consumer.core.model import OUR_HEADER_PREFIX as PREFIX
 from consumer.core.model import Message, StoredStems
-from consumer.delivery.retry_headers import PREFIX, parse
+from consumer.delivery.retry_headers import parse
 from consumer.pipeline.stages.encode_outcome import EncodeOutcome
 from harness.fakes import NOON, a_job, a_record, a_request, a_retry_state
 

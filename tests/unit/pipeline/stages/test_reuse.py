@@ -32,7 +32,7 @@ class Shelf:
         self.first_track = track(folder, job or a_job(), SOURCE)
         separation = a_separation(folder, weights_sha256=WEIGHTS)
         self.first = self.store(Stems(track=self.first_track, separation=separation), {"fetch": 0.5})
-        self.reuse.note(self.first_track, self.first)
+        self.reuse.add_to_index(self.first_track, self.first)
 
     def again(self, other: LocalTrack, weights: str = WEIGHTS) -> StoredStems | None:
         reusable = self.reuse.find(other, weights)
@@ -86,7 +86,7 @@ def test_a_copy_is_as_good_as_what_was_made(shelf: Shelf, tmp_path: Path) -> Non
         if key.startswith("stems/r1/"):
             shelf.objects.remove("out", key)
     assert shelf.again(track(tmp_path, another_job("r3"))) is None
-    shelf.reuse.note(track(tmp_path, job), copied)
+    shelf.reuse.add_to_index(track(tmp_path, job), copied)
     third = shelf.again(track(tmp_path, another_job("r3")))
     assert third
     assert shelf.bytes_of(third) == shelf.bytes_of(copied)

@@ -1,0 +1,43 @@
+"""The world as a replica sees it: one object for each port. Who makes them knows vendors, who uses them does not."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from consumer.core.ports import (
+    Check,
+    Codec,
+    ControlFeed,
+    ModelSource,
+    Notices,
+    ObjectStore,
+    Outbox,
+    Scanner,
+    SeparatorProcess,
+    Source,
+)
+from consumer.core.tracing import Tracer
+from consumer.observability.lag import LagReader
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Adapters:
+    """What `make_replica` needs beside the settings. A replica closes them in the end.
+
+    scanner: None where nothing is scanned. check_registry: None where there is no schema registry.
+    prepare_model: called with a model's name, folder and weights digest before it is first used; None: nothing to do.
+    """
+
+    codec: Codec
+    source: Source
+    outbox: Outbox
+    notices: Notices
+    control_feed: ControlFeed
+    store: ObjectStore
+    lag_reader: LagReader
+    separators: Sequence[SeparatorProcess]
+    model_sources: Sequence[ModelSource]
+    tracer: Tracer
+    scanner: Scanner | None = None
+    check_registry: Check | None = None
+    prepare_model: Callable[[str, Path, str], None] | None = None

@@ -1,0 +1,39 @@
+"""A model's checkpoint on disk: which files it consists of, and the digest that it is known by."""
+
+import hashlib
+from pathlib import Path
+
+from consumer.core.errors import Code, Rejected
+
+
+def checkpoint_files(model: str, folder: Path) -> tuple[str, list[Path]]:
+    """The path of the checkpoint in this folder without its endings, as TensorFlow wants it, and its files: the index,
+    then the data.
+
+    model: whose it is, for the message. Raises Rejected(MODEL_UNAVAILABLE) where there is none.
+    """
+    state = folder / "checkpoint"
+    prefix = "model"
+    if state.is_file():
+        first = state.read_text(errors="replace").partition("\n")[0]
+        prefix = first.partition('"')[2].rpartition('"')[0] or prefix
+    path = folder / Path(prefix).name
+    files = [Path(f"{path}.index"), *sorted(folder.glob(f"{path.name}.data-*"))]
+    if not files[0].is_file() or len(files) < 2:
+        raise unavailable(model, f"no checkpoint in {folder.name}/ under MODEL_PATH")
+    return str(path), files
+
+
+def weights_sha256(files: list[Path]) -> str:
+    """Digest of a checkpoint: its index and data files one after the other, lower-case hex."""
+    digest = hashlib.sha256()
+    for path in files:
+        with path.open("rb") as stream:
+            while chunk := stream.read(1 << 20):
+                digest.update(chunk)
+    return digest.hexdigest()
+
+
+def unavailable(name: str, why: str) -> Rejected:
+    """What a job, or a replica's start, is refused with that needs this model."""
+    return Rejected(Code.MODEL_UNAVAILABLE, f"model {name}: {why}")

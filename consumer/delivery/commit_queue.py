@@ -1,0 +1,36 @@
+"""What may be published and committed now, for the committer."""
+
+from collections.abc import Sequence
+
+from consumer.delivery.assignment import PendingCommit
+from consumer.delivery.assignments import Assignments
+
+
+class CommitQueue:
+    """Thread-safe; behind the lock of `assignments`."""
+
+    def __init__(self, assignments: Assignments) -> None:
+        self._assignments = assignments
+
+    def pending(self, timeout_s: float) -> Sequence[PendingCommit]:
+        """What can be published and committed now, at most one commit a partition; waits for the first."""
+        found: list[PendingCommit] = []
+
+        def collect() -> bool:
+            pending = (self._assignments.pending_commit(held) for held in self._assignments.held.values())
+            found[:] = [commit for commit in pending if commit]
+            return bool(found)
+
+        with self._assignments.changed:
+            self._assignments.wait(collect, timeout_s)
+        return found
+
+    def confirm(self, pending: PendingCommit) -> None:
+        """It is published and committed."""
+        with self._assignments.changed:
+            pending.assignment.confirm(pending.commit.position)
+            self._assignments.changed.notify_all()
+
+    def refuse(self, pending: PendingCommit) -> None:
+        """The broker says that the partition is not ours."""
+        self._assignments.refuse(pending.assignment)

@@ -1,0 +1,54 @@
+"""How often separators began each record of one partition without coming to an end of it.
+
+The counts are committed as the metadata of the partition's offset, so they survive the replica that a record kills, and
+whoever owns the partition next knows them.
+"""
+
+import json
+from collections.abc import Mapping
+
+
+class StartCounts:
+    """One partition's, by offset. Not thread-safe."""
+
+    def __init__(self, offset_metadata: str = "") -> None:
+        self._counts = parse_offset_metadata(offset_metadata)
+
+    def __getitem__(self, offset: int) -> int:
+        return self._counts.get(offset, 0)
+
+    def increment(self, offset: int) -> int:
+        """One more start of that record; returns how many there are now."""
+        self._counts[offset] = self[offset] + 1
+        return self._counts[offset]
+
+    def decrement(self, offset: int) -> None:
+        """One start fewer: it came to an end, or was never begun."""
+        self._counts[offset] = max(0, self[offset] - 1)
+
+    def forget_before(self, offset: int) -> None:
+        """Records before this offset are finished for good."""
+        self._counts = {at: count for at, count in self._counts.items() if at >= offset}
+
+    def offset_metadata(self, offset: int) -> str:
+        """What is committed beside `offset`: the counts from there on; empty where there is nothing to tell."""
+        return format_offset_metadata({at: count for at, count in self._counts.items() if at >= offset})
+
+    def only_forgets(self, committed: str) -> bool:
+        """Whether committing these counts in place of those would only let starts be forgotten."""
+        known = parse_offset_metadata(committed)
+        return all(count <= known.get(offset, 0) for offset, count in self._counts.items())
+
+
+def format_offset_metadata(counts: Mapping[int, int]) -> str:
+    """As JSON, {"starts": {"<offset>": count}}; the empty string where every count is 0."""
+    starts = {str(offset): count for offset, count in sorted(counts.items()) if count > 0}
+    return json.dumps({"starts": starts}) if starts else ""
+
+
+def parse_offset_metadata(text: str) -> dict[int, int]:
+    """Starts by offset; metadata that is not ours says nothing."""
+    try:
+        return {int(offset): int(count) for offset, count in json.loads(text)["starts"].items()}
+    except (ValueError, KeyError, TypeError, AttributeError, OverflowError, RecursionError):
+        return {}

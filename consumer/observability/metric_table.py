@@ -1,0 +1,235 @@
+"""Every metric in one table: its name, type, labels, unit and meaning.
+
+What is counted as it happens (`metrics`) and what is computed at a scrape (`collectors`) are both made from here, so
+nothing can be exported that does not stand here. `python -m consumer.observability.metric_table` writes the table into
+docs/observability.md.
+"""
+
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path
+
+PAGE = Path("docs/observability.md")
+BEGIN, END = "<!-- metrics -->", "<!-- /metrics -->"
+_STAGE_BUCKETS_S = (0.001, 0.005, 0.025, 0.1, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 120.0, 300.0, 900.0, 1800.0)
+
+
+class Kind(StrEnum):
+    """A metric's type, in Prometheus' words."""
+
+    COUNTER = "counter"
+    GAUGE = "gauge"
+    HISTOGRAM = "histogram"
+    INFO = "info"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MetricSpec:
+    """One metric. Its name is the one to ask Prometheus for: a counter's ends with _total, an info's with _info.
+
+    `unit` is what its values count, seconds and bytes or things: never milliseconds, never kilobytes. A label never
+    holds an id, a key or a stranger's word. `buckets` are a histogram's upper bounds.
+    """
+
+    name: str
+    kind: Kind
+    labels: tuple[str, ...] = ()
+    unit: str
+    meaning: str
+    buckets: tuple[float, ...] = ()
+
+    @property
+    def family(self) -> str:
+        """The name without its type's ending, as the client library and OpenMetrics have it."""
+        endings = {Kind.COUNTER: "_total", Kind.INFO: "_info"}
+        return self.name.removesuffix(endings.get(self.kind, ""))
+
+
+BUILD = MetricSpec(
+    name="separation_build_info",
+    kind=Kind.INFO,
+    labels=("version", "runtime"),
+    unit="always 1",
+    meaning="What this replica is",
+)
+JOBS = MetricSpec(
+    name="separation_jobs_total",
+    kind=Kind.COUNTER,
+    labels=("outcome", "code"),
+    unit="records",
+    meaning="Records that got their outcome, by outcome (done, retried, dead_lettered) and dead-letter code",
+)
+STAGE_SECONDS = MetricSpec(
+    name="separation_stage_seconds",
+    kind=Kind.HISTOGRAM,
+    labels=("stage",),
+    unit="seconds",
+    meaning="Time a record spent in a stage",
+    buckets=_STAGE_BUCKETS_S,
+)
+AUDIO_SECONDS = MetricSpec(
+    name="separation_audio_seconds_total",
+    kind=Kind.COUNTER,
+    labels=("model",),
+    unit="seconds of audio",
+    meaning="Audio that was separated",
+)
+RETRIES = MetricSpec(
+    name="separation_retries_total",
+    kind=Kind.COUNTER,
+    labels=("stage",),
+    unit="retries",
+    meaning="Steps tried again, in place or through a retry topic",
+)
+OUTAGE_CHECKS = MetricSpec(
+    name="separation_outage_checks_total",
+    kind=Kind.COUNTER,
+    labels=("stage",),
+    unit="checks",
+    meaning="Looks, once a second and job, whether a dependency that is away for everyone is back; no attempt is used",
+)
+DEAD_LETTERS = MetricSpec(
+    name="separation_dead_letters_total",
+    kind=Kind.COUNTER,
+    labels=("code",),
+    unit="dead letters",
+    meaning="Dead letters published",
+)
+REALTIME_FACTOR = MetricSpec(
+    name="separation_realtime_factor",
+    kind=Kind.GAUGE,
+    labels=("model",),
+    unit="seconds of audio per second",
+    meaning="Seconds of audio separated a second of work, recently",
+)
+IN_FLIGHT = MetricSpec(
+    name="separation_in_flight", kind=Kind.GAUGE, unit="records", meaning="Records at work in this replica"
+)
+REBALANCES = MetricSpec(
+    name="separation_rebalances_total",
+    kind=Kind.COUNTER,
+    unit="rebalances",
+    meaning="Changes of the assigned partitions",
+)
+SEPARATOR_RESTARTS = MetricSpec(
+    name="separation_separator_restarts_total",
+    kind=Kind.COUNTER,
+    unit="restarts",
+    meaning="Separator processes started again",
+)
+SCRATCH_FREE = MetricSpec(
+    name="separation_scratch_free_bytes",
+    kind=Kind.GAUGE,
+    unit="bytes",
+    meaning="Free space where tracks lie while they are worked on",
+)
+PROCESS_CPU = MetricSpec(
+    name="separation_process_cpu_seconds_total",
+    kind=Kind.COUNTER,
+    labels=("process",),
+    unit="seconds",
+    meaning="Processor time, by process: consumer, separator, ffmpeg",
+)
+PROCESS_MEMORY = MetricSpec(
+    name="separation_process_memory_bytes",
+    kind=Kind.GAUGE,
+    labels=("process",),
+    unit="bytes",
+    meaning="Resident memory, by process",
+)
+KAFKA_RECEIVED = MetricSpec(
+    name="separation_kafka_received_bytes_total",
+    kind=Kind.COUNTER,
+    unit="bytes",
+    meaning="Bytes from the brokers, group traffic included",
+)
+KAFKA_SENT = MetricSpec(
+    name="separation_kafka_sent_bytes_total", kind=Kind.COUNTER, unit="bytes", meaning="Bytes to the brokers"
+)
+KAFKA_ROUND_TRIP = MetricSpec(
+    name="separation_kafka_round_trip_seconds",
+    kind=Kind.GAUGE,
+    unit="seconds",
+    meaning="Mean time that the slowest broker took to answer, fetches that wait included",
+)
+LAG_MESSAGES = MetricSpec(
+    name="separation_lag_messages",
+    kind=Kind.GAUGE,
+    labels=("topic", "partition"),
+    unit="records",
+    meaning="Records of the group without an outcome, whoever owns the partition",
+)
+LAG_SECONDS = MetricSpec(
+    name="separation_lag_seconds",
+    kind=Kind.GAUGE,
+    labels=("topic", "partition"),
+    unit="seconds",
+    meaning="Age of the oldest record without an outcome",
+)
+BACKLOG_WORK = MetricSpec(
+    name="separation_backlog_work_seconds",
+    kind=Kind.GAUGE,
+    unit="seconds",
+    meaning="Time that one separator would need for all records without an outcome",
+)
+DESIRED_REPLICAS = MetricSpec(
+    name="separation_desired_replicas",
+    kind=Kind.GAUGE,
+    unit="replicas",
+    meaning="Replicas that would do this work within TARGET_WAIT_S",
+)
+
+METRICS: tuple[MetricSpec, ...] = (
+    JOBS,
+    DEAD_LETTERS,
+    STAGE_SECONDS,
+    RETRIES,
+    OUTAGE_CHECKS,
+    AUDIO_SECONDS,
+    REALTIME_FACTOR,
+    IN_FLIGHT,
+    REBALANCES,
+    SEPARATOR_RESTARTS,
+    SCRATCH_FREE,
+    PROCESS_CPU,
+    PROCESS_MEMORY,
+    KAFKA_RECEIVED,
+    KAFKA_SENT,
+    KAFKA_ROUND_TRIP,
+    LAG_MESSAGES,
+    LAG_SECONDS,
+    BACKLOG_WORK,
+    DESIRED_REPLICAS,
+    BUILD,
+)
+
+
+def render() -> str:
+    """The table as Markdown, one row a metric."""
+    rows = ["| metric | type | labels | unit | meaning |", "|---|---|---|---|---|"]
+    for spec in METRICS:
+        labels = ", ".join(f"`{label}`" for label in spec.labels)
+        rows.append(f"| `{spec.name}` | {spec.kind} | {labels} | {spec.unit} | {spec.meaning} |")
+    return "\n".join(rows) + "\n"
+
+
+def documented(page: str) -> str:
+    """What stands between the page's two marks. Raises ValueError where they are missing."""
+    return page[page.index(BEGIN) + len(BEGIN) : page.index(END)].strip("\n") + "\n"
+
+
+def with_table(page: str) -> str:
+    """The page with the table as it is now between its marks. Raises ValueError where they are missing."""
+    return f"{page[: page.index(BEGIN)]}{BEGIN}\n\n{render()}\n{page[page.index(END) :]}"
+
+
+def main(arguments: Sequence[str]) -> None:
+    """Write the table into the page that is named, or into PAGE."""
+    path = Path(arguments[0]) if arguments else PAGE
+    path.write_text(with_table(path.read_text()))
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])

@@ -1,0 +1,43 @@
+"""What happens to outcomes once they are committed: each is counted and logged, exactly once."""
+
+from typing import assert_never
+
+import structlog
+
+from consumer.core.model import DeadLettered, Done, Retry
+from consumer.delivery.assignment import PendingCommit
+from consumer.observability.metrics import Metrics
+
+
+class CommitObserver:
+    """Counts and logs outcomes once they are committed, and so each exactly once."""
+
+    def __init__(self, metrics: Metrics) -> None:
+        self._metrics = metrics
+        self._log = structlog.get_logger()
+
+    def __call__(self, pending: PendingCommit) -> None:
+        for completed in pending.completed:
+            record, outcome = completed.attempt.record, completed.outcome
+            log = self._log.bind(topic=record.topic, partition=record.partition, offset=record.offset)
+            if context := completed.span.context:
+                log = log.bind(trace_id=context.trace_id)
+            completed.span.published()
+            match outcome:
+                case Done():
+                    self._metrics.jobs.labels("done", "").inc()
+                    log.info("separation.published", deduplicated=outcome.deduplicated, request_id=_text(record.key))
+                case Retry():
+                    self._metrics.jobs.labels("retried", "").inc()
+                    self._metrics.retries.labels(outcome.stage).inc()
+                    log.warning("separation.retry_scheduled", stage=outcome.stage, to=outcome.message.topic)
+                case DeadLettered():
+                    self._metrics.jobs.labels("dead_lettered", outcome.code).inc()
+                    self._metrics.dead_letters.labels(outcome.code).inc()
+                    log.warning("separation.dead_lettered", code=outcome.code)
+                case _:
+                    assert_never(outcome)
+
+
+def _text(key: bytes | None) -> str | None:
+    return None if key is None else key[:64].decode("utf-8", "replace")

@@ -1,0 +1,59 @@
+"""A separator that takes no time: its stems are silence, in real files."""
+
+import wave
+from pathlib import Path
+
+from consumer.core.cancellation import Cancellation
+from consumer.core.catalog import FORMATS, MODELS
+from consumer.core.model import AudioFacts, Job, Separation, StemFile
+from consumer.core.ports import OnProgress
+from consumer.separator.status import SeparatorStatus
+
+_RATE_HZ = 44_100
+_STEMS = {
+    "2stems": ("vocals", "accompaniment"),
+    "4stems": ("vocals", "drums", "bass", "other"),
+    "5stems": ("vocals", "drums", "bass", "piano", "other"),
+}
+
+
+class SilentSeparator:
+    """See ports.SeparatorProcess. Whatever the source holds, each stem is duration_s of silence, as a WAV file."""
+
+    def __init__(self, *, weights_sha256: str, duration_s: float = 1.0) -> None:
+        self._weights_sha256, self._duration_s = weights_sha256, duration_s
+        self._status = SeparatorStatus(ready=True, reason="", last_heartbeat=float("inf"))
+
+    @property
+    def status(self) -> SeparatorStatus:
+        return self._status
+
+    def start(self) -> None:
+        pass
+
+    def revive(self) -> None:
+        pass
+
+    def kill(self) -> None:
+        pass
+
+    def prepare(self, cancel: Cancellation) -> None:
+        cancel.check()
+
+    def separate(self, job: Job, path: Path, *, cancel: Cancellation, on_progress: OnProgress) -> Separation:
+        cancel.check()
+        extension = FORMATS[job.format].extension
+        names = _STEMS[MODELS[job.request.model]]
+        stems = tuple(self._silence(name, path.with_name(f"{name}.{extension}")) for name in names)
+        on_progress(1, 1)
+        audio = AudioFacts(format="wav", duration_s=self._duration_s, channels=2, sample_rate_hz=_RATE_HZ)
+        return Separation(audio=audio, stems=stems, weights_sha256=self._weights_sha256)
+
+    def _silence(self, name: str, path: Path) -> StemFile:
+        frames = round(self._duration_s * _RATE_HZ)
+        with wave.open(str(path), "wb") as file:
+            file.setnchannels(2)
+            file.setsampwidth(2)
+            file.setframerate(_RATE_HZ)
+            file.writeframes(bytes(4 * frames))
+        return StemFile(name=name, path=path, duration_s=frames / _RATE_HZ, peak=0.0, clipped_samples=0)

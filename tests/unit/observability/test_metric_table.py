@@ -1,0 +1,77 @@
+"""The table of metrics is all that is exported, and what the documentation says."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from consumer.observability import metric_table
+from consumer.observability.metric_table import BEGIN, END, METRICS, PAGE, Kind, MetricSpec, documented, render
+from consumer.observability.metrics import Metrics
+from harness.exported import full_metrics
+
+ROOT = Path(__file__).parents[3]
+# Everything that may tell time series apart. An id, a key or a stranger's word would be without bounds.
+LABELS = {"outcome", "code", "stage", "model", "topic", "partition", "process", "version", "runtime"}
+SAMPLES = {Kind.HISTOGRAM: ("_bucket", "_sum", "_count", "_created"), Kind.COUNTER: ("_total", "_created")}
+
+
+def test_a_scrape_shows_the_table_and_nothing_else() -> None:
+    """Every metric of a replica has its row, and every row its metric: same name, type, labels and meaning."""
+    families = {family.name: family for family in full_metrics().registry.collect()}
+    assert len(families) == len(METRICS)
+    for spec in METRICS:
+        family = families[spec.family]
+        assert (family.type, family.documentation) == (spec.kind, spec.meaning)
+        endings = SAMPLES.get(spec.kind, (spec.name.removeprefix(spec.family),))
+        assert {sample.name for sample in family.samples} <= {f"{spec.family}{ending}" for ending in endings}
+        for sample in family.samples:
+            assert set(sample.labels) - {"le"} == set(spec.labels)
+
+
+def test_every_metric_is_declared_once() -> None:
+    """The module's constants are the table's rows, and no two rows have one name."""
+    constants = [value for value in vars(metric_table).values() if isinstance(value, MetricSpec)]
+    assert sorted(spec.name for spec in METRICS) == sorted({spec.name for spec in constants})
+
+
+@pytest.mark.parametrize("spec", METRICS, ids=lambda spec: spec.name)
+def test_every_metric_is_declared_well(spec: MetricSpec) -> None:
+    """Each metric has the service's prefix, a meaning, its unit in its name where that has one, and known labels."""
+    assert spec.name.startswith("separation_")
+    assert spec.meaning
+    assert spec.unit
+    assert set(spec.labels) <= LABELS
+    for unit in ("seconds", "bytes"):
+        assert spec.family.endswith(f"_{unit}") == (spec.unit in (unit, f"{unit} of audio"))
+    assert spec.name.endswith("_total") == (spec.kind is Kind.COUNTER)
+    assert bool(spec.buckets) == (spec.kind is Kind.HISTOGRAM)
+    assert list(spec.buckets) == sorted(set(spec.buckets))
+
+
+def test_each_replica_has_metrics_of_its_own() -> None:
+    """Two in one process, as in tests, do not meet in a global registry."""
+    one, other = Metrics(), Metrics()
+    one.jobs.labels("done", "").inc()
+    assert other.registry.get_sample_value("separation_jobs_total", {"outcome": "done", "code": ""}) == 0
+
+
+def test_the_documentation_shows_the_table() -> None:
+    """The page holds what `python -m consumer.observability.metric_table` writes into it."""
+    assert documented((ROOT / PAGE).read_text()) == render()
+
+
+def test_the_command_renews_the_page_between_its_marks(tmp_path: Path) -> None:
+    """The table stands between the marks whatever stood there, and the rest of the page as it was."""
+    page = tmp_path / "page.md"
+    page.write_text(f"# Before\n\n{BEGIN}\n| old |\n{END}\n\nAfter\n")
+    subprocess.run([sys.executable, "-m", "consumer.observability.metric_table", str(page)], cwd=ROOT, check=True)
+    assert page.read_text() == f"# Before\n\n{BEGIN}\n\n{render()}\n{END}\n\nAfter\n"
+    assert render().count("\n") == len(METRICS) + 2
+
+
+def test_a_page_without_marks_is_left_alone() -> None:
+    """Nobody guesses where the table belongs."""
+    with pytest.raises(ValueError, match="not found"):
+        metric_table.with_table("# A page")

@@ -1,0 +1,60 @@
+"""What processes use, children that end at the wrong moment included."""
+
+import math
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+
+import pytest
+
+from consumer.core.model import Usage
+from consumer.observability import process_usage
+from consumer.observability.process_usage import own_usage, usage_of
+
+WORK = "sum(range(10_000_000)); input()"
+
+
+def children() -> Usage:
+    return usage_of(os.getpid())[1]
+
+
+def test_own_usage_is_told() -> None:
+    """This process has used time and memory, its children none that is negative; of one that is gone none is told."""
+    assert own_usage().cpu_s > 0
+    assert own_usage().memory_bytes > 1 << 20
+    own, children = usage_of(os.getpid())
+    assert abs(own.cpu_s - own_usage().cpu_s) < 1
+    assert own.memory_bytes > 1 << 20
+    assert math.isfinite(children.cpu_s)
+    assert children.memory_bytes >= 0
+    with pytest.raises(OSError, match="No such"):
+        usage_of(1 << 30)
+
+
+def test_children_s_memory_is_told_while_they_live() -> None:
+    """A child at work counts with its memory, one that has ended with its processor time."""
+    before = children()
+    with subprocess.Popen([sys.executable, "-c", WORK], stdin=subprocess.PIPE, stdout=subprocess.PIPE) as child:
+        assert child.stdin
+        while children().memory_bytes <= before.memory_bytes + (1 << 20):  # until it has become another program
+            assert child.poll() is None
+        child.communicate(b"\n")
+    assert children().cpu_s > before.cpu_s
+
+
+def test_a_child_that_ends_meanwhile_counts_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """One that was listed, and has ended before it is looked at, is among those that were waited for."""
+    before, listing = children(), process_usage._children
+    with subprocess.Popen([sys.executable, "-c", WORK], stdin=subprocess.PIPE, stdout=subprocess.PIPE) as child:
+
+        def listed(pid: int) -> Iterator[int]:
+            found = list(listing(pid))
+            assert (child.pid in found) == (child.returncode is None)
+            child.communicate(b"\n" if child.returncode is None else None)
+            yield from found
+
+        monkeypatch.setattr(process_usage, "_children", listed)
+        after = children()
+    spent = usage_of(os.getpid())[1].cpu_s
+    assert before.cpu_s < after.cpu_s == spent

@@ -1,0 +1,28 @@
+"""An environment in which nothing is set but what must be."""
+
+import os
+
+import pytest
+
+from consumer.settings import GROUPS
+
+MINIMAL = {
+    "KAFKA_BOOTSTRAP_SERVERS": "broker:9092",
+    "MINIO_ENDPOINT": "store:9000",
+    "MINIO_ACCESS_KEY": "access",
+    "MINIO_SECRET_KEY": "hunter2",
+    "ALLOWED_SOURCE_BUCKETS": "in",
+    "OUTPUT_BUCKET": "out",
+}
+
+
+@pytest.fixture(autouse=True)
+def environment(monkeypatch: pytest.MonkeyPatch) -> pytest.MonkeyPatch:
+    """Nothing of ours is set but what has no default."""
+    ours = {name for group in GROUPS for name in group.variables()}
+    for name in list(os.environ):
+        if name.upper() in ours or name.startswith("KAFKA_"):
+            monkeypatch.delenv(name)
+    for name, value in MINIMAL.items():
+        monkeypatch.setenv(name, value)
+    return monkeypatch
