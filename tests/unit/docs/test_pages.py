@@ -14,6 +14,7 @@ from consumer.adapters.avro.codec import AvroCodec
 from consumer.core.catalog import FORMATS, HIGH_FREQUENCIES, MODELS
 from consumer.core.errors import UNEXPECTED, Code
 from consumer.core.events import DeadLetter, SeparationProgress, SeparationRequest, SeparationResult
+from consumer.core.model import Stage
 from harness.exported import exported_names
 from harness.pages import DOCS, WRITTEN, Written, blocks, event_in, example_dead_letter, marked, name_of, pages, table
 
@@ -103,6 +104,22 @@ def test_what_may_be_asked_for_is_that_of_the_catalog() -> None:
     models = re.findall(r"`(\w+)`", rows["model"])
     assert {*models, *(f"{model}-16kHz" for model in models)} == set(MODELS)
     assert set(re.findall(r"`(\w+)`", rows["high_frequencies"])) == set(HIGH_FREQUENCIES)
+
+
+def test_stages_are_those_of_the_code() -> None:
+    """A dead letter's `stage` is one of these."""
+    [cell] = [row[2] for row in table(CONSUMING, "dead letter fields") if named(row[0]) == ["stage"]]
+    assert named(cell) == list(Stage)
+
+
+@pytest.mark.parametrize(
+    "page", [page for page in sorted(DOCS.glob("decisions/*.md")) if page.stem != "index"], ids=lambda page: page.stem
+)
+def test_a_decision_has_its_date_and_its_price(page: Path) -> None:
+    """Each has a title, a month, and the same three parts."""
+    text = page.read_text()
+    assert re.match(r"# .+\n\n\*20\d\d-\d\d\*\n\n## Context\n", text)
+    assert re.findall(r"^## (.+)$", text, re.MULTILINE) == ["Context", "Choice", "Price"]
 
 
 @pytest.mark.parametrize(
