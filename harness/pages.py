@@ -14,7 +14,7 @@ import msgspec
 from pydantic import ByteSize
 from pydantic.fields import FieldInfo
 
-from consumer.adapters.avro.codec import AvroCodec
+from consumer.adapters.avro.codec import AvroCodec, Schema, load_schema
 from consumer.core.errors import Code
 from consumer.core.events import (
     DeadLetter,
@@ -213,6 +213,57 @@ def _as_json(event: Event) -> str:
     return f"```json\n{text}\n```\n"
 
 
+def event_rows(name: str) -> str:
+    """The table of an event's fields, as its schema documents them; those of records inside it by `outer.inner`."""
+    head = "| field | type | default | unit, range and meaning |\n|---|---|---|---|\n"
+    return head + "".join(_field_rows(load_schema(name), ""))
+
+
+def _field_rows(schema: Schema, prefix: str) -> Iterator[str]:
+    for field in schema["fields"]:
+        name, kind = f"{prefix}{field['name']}", field["type"]
+        if isinstance(kind, dict) and kind["type"] == "record":
+            yield from _field_rows(kind, f"{name}.")
+            continue
+        default = _avro_default(field, kind)
+        meaning = field["doc"].replace("<", "&lt;").replace("|", "\\|")
+        yield f"| `{name}` | {_avro_type(kind)} | {default} | {meaning} |\n"
+        if isinstance(kind, dict) and kind["type"] == "array" and isinstance(kind["items"], dict):
+            yield from _field_rows(kind["items"], f"{name}[].")
+
+
+def _avro_type(kind: object) -> str:
+    match kind:
+        case ["null", one]:
+            return f"{_avro_type(one)} or null"
+        case {"logicalType": "timestamp-millis"}:
+            return "time (timestamp-millis)"
+        case {"type": "map", "values": values}:
+            return f"map of {_avro_type(values)}"
+        case {"type": "array", "items": {"name": item}}:
+            return f"array of {item}"
+        case _:
+            return str(kind)
+
+
+def _avro_default(field: Schema, kind: object) -> str:
+    if "default" not in field:
+        return "must be set"
+    match field["default"]:
+        case None:
+            return "null"
+        case "" | []:
+            return "empty"
+        case dict():
+            return "empty"
+        case 0 if "time" in _avro_type(kind):
+            return "1970"
+        case bool(value):
+            return f"`{str(value).lower()}`"
+        case value:
+            return f"`{value}`"
+
+
 def module_rows() -> str:
     """A table of modules for each room, each with the first sentence of its own docstring."""
     rooms: dict[str, list[str]] = {}
@@ -238,6 +289,11 @@ def decision_rows() -> str:
 
 WRITTEN = (
     Written(page=DOCS / "settings.md", mark="settings", make=settings_rows),
+    Written(page=DOCS / "producing.md", mark="request fields", make=lambda: event_rows("separation_request")),
+    Written(page=DOCS / "producing.md", mark="control fields", make=lambda: event_rows("separation_control")),
+    Written(page=DOCS / "consuming.md", mark="result fields", make=lambda: event_rows("separation_result")),
+    Written(page=DOCS / "consuming.md", mark="dead letter fields", make=lambda: event_rows("dead_letter")),
+    Written(page=DOCS / "consuming.md", mark="progress fields", make=lambda: event_rows("separation_progress")),
     Written(page=DOCS / "consuming.md", mark="result", make=lambda: _as_json(example_result())),
     Written(page=DOCS / "consuming.md", mark="dead letter", make=lambda: _as_json(example_dead_letter())),
     Written(page=DOCS / "architecture.md", mark="modules", make=module_rows),
