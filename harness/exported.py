@@ -4,10 +4,10 @@ import tempfile
 from pathlib import Path
 
 from consumer.core.errors import Code
+from consumer.core.lag import Backlog, PartitionLag
 from consumer.core.model import TopicPartition
 from consumer.core.ports import Traffic
 from consumer.observability.collectors import GroupLagCollector, ReplicaCollector
-from consumer.observability.lag import Backlog, PartitionLag
 from consumer.observability.metrics import Metrics
 from harness.fakes import FakeSeparator
 

@@ -8,7 +8,6 @@ from typing import Any
 
 from consumer.adapters.avro.codec import AvroCodec
 from consumer.app.adapters import Adapters
-from consumer.app.parts import Settings, scratch_folder
 from consumer.app.startup import StartupPolicy
 from consumer.app.wiring import Policies, make_replica
 from consumer.core.errors import Fatal, RegistryUnavailable, StoreUnavailable, Transient
@@ -20,7 +19,7 @@ from consumer.delivery.delivery import DeliveryPolicy
 from consumer.delivery.poll_loop import PollPolicy
 from consumer.observability.tracing import NoTracer
 from consumer.pipeline.retry import RULES, RetryPolicy, Rule
-from consumer.settings import TopicSettings
+from consumer.settings import Settings, TopicSettings
 from consumer.testing.replica import UnknownLag, memory_settings, write_models
 from consumer.testing.store import MemoryStore
 from harness.fakes import NOON, FakeBroker, FakeNotices, FakeOutbox, FakeSeparator, FakeSource, a_request
@@ -87,7 +86,7 @@ class Harness:
         self.notices, self.feed = FakeNotices(), FakeFeed()
         self.settings = harness_settings(self.folder, max_job_s=self.max_job_s, deduplicate_content=self.reuses)
         self.separator.weights_sha256 = write_models(self.settings.separator.model_path, "2stems")
-        self.scratch = scratch_folder(self.settings)
+        self.scratch = self.settings.scratch_folder
         self.scratch.mkdir(parents=True)
         self.wire()
 

@@ -8,11 +8,11 @@ import sys
 socket.gethostname = lambda: os.environ["POD_NAME"]
 
 from consumer import logs  # noqa: E402 - settings ask for the host's name when they are imported
-from consumer.app.parts import VERSION, Settings  # noqa: E402
 from consumer.app.signals import stopped_by_signals  # noqa: E402
 from consumer.app.vendors import make_adapters  # noqa: E402
 from consumer.app.wiring import make_replica  # noqa: E402
-from consumer.settings import LogSettings  # noqa: E402
+from consumer.core.version import VERSION  # noqa: E402
+from consumer.settings import LogSettings, Settings  # noqa: E402
 
 if __name__ == "__main__":
     log, settings = LogSettings.load(), Settings.load()

@@ -4,6 +4,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from consumer.core.lag import LagReader
 from consumer.core.ports import (
     Check,
     Codec,
@@ -17,7 +18,6 @@ from consumer.core.ports import (
     Source,
 )
 from consumer.core.tracing import Tracer
-from consumer.observability.lag import LagReader
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -3,7 +3,6 @@
 from collections.abc import Mapping
 
 from consumer.app.adapters import Adapters
-from consumer.app.parts import Settings
 from consumer.app.replica import Background
 from consumer.app.status import ReplicaStatus
 from consumer.app.watchdog import Watchdog
@@ -14,6 +13,7 @@ from consumer.observability.collectors import GroupLagCollector, ReplicaCollecto
 from consumer.observability.http import ProbeServer
 from consumer.observability.metrics import Metrics
 from consumer.observability.probes import Probes, ReplicaView
+from consumer.settings import Settings
 
 # What /ready calls each thing that a replica depends on.
 _DEPENDENCIES: Mapping[type[Transient], str] = {

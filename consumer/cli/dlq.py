@@ -85,9 +85,8 @@ def replay(
             raise typer.BadParameter(f"{place} is not PARTITION:OFFSET", param_hint="PARTITION:OFFSET")
     if not (places or code or request_id) and not everything:
         raise typer.BadParameter("say which: PARTITION:OFFSET, --code, --request-id or --all", param_hint="--all")
-    from consumer.app.parts import retry_topics
     from consumer.delivery.replay import replayed
-    from consumer.settings import ServiceSettings, TopicSettings
+    from consumer.settings import ServiceSettings, TopicSettings, retry_topics
 
     topics, dead_letters = TopicSettings.load(), _dead_letters()
     allowed = (topics.requests, *retry_topics(topics, ServiceSettings.load()))
@@ -118,7 +117,7 @@ def _dead_letters() -> "KafkaDeadLetters":
 
 
 def _codec() -> "AvroCodec":
-    from consumer.app.parts import make_codec
+    from consumer.app.vendors import make_codec
     from consumer.settings import SchemaSettings, TopicSettings
 
     return make_codec(SchemaSettings.load(), TopicSettings.load())

@@ -12,7 +12,7 @@ import typer
 from consumer.core.errors import ConsumerError, Fatal, SettingsError
 
 if TYPE_CHECKING:
-    from consumer.app.parts import Settings
+    from consumer.settings import Settings
 
 _FFMPEG_S = 30.0
 
@@ -42,8 +42,8 @@ def doctor() -> None:
 
 
 def _load_settings() -> "tuple[Settings, list[SettingsError]]":
-    from consumer.app.parts import Settings, make_store
-    from consumer.settings import LogSettings
+    from consumer.app.vendors import make_store
+    from consumer.settings import LogSettings, Settings
 
     settings, problems = Settings.load_usable()
     try:
@@ -59,7 +59,7 @@ def _load_settings() -> "tuple[Settings, list[SettingsError]]":
 def _finding(error: Exception, unusable: Container[str]) -> str:
     """What a check says that failed; `unusable` are the variables that were reported already."""
     if isinstance(error, SettingsError) and error.variables and all(name in unusable for name in error.variables):
-        return f"not checked: needs {', '.join(error.variables)}"
+        return f"not checked: {', '.join(error.variables)} missing or wrong"
     return " ".join(str(error).split())
 
 
@@ -79,7 +79,7 @@ def _kafka(settings: "Settings") -> str:
 
 
 def _registry(settings: "Settings") -> str:
-    from consumer.app.parts import make_registry
+    from consumer.app.vendors import make_registry
     from consumer.core.events import SCHEMA_FILES
 
     registry = make_registry(settings.schema, settings.topics)
@@ -90,7 +90,8 @@ def _registry(settings: "Settings") -> str:
 
 
 def _sources(settings: "Settings") -> str:
-    from consumer.app.parts import check_bucket, make_store
+    from consumer.app.checks import check_bucket
+    from consumer.app.vendors import make_store
 
     store, job = make_store(), settings.job
     for bucket in job.allowed_source_buckets:
@@ -100,7 +101,8 @@ def _sources(settings: "Settings") -> str:
 
 
 def _outputs(settings: "Settings") -> str:
-    from consumer.app.parts import check_bucket, make_store
+    from consumer.app.checks import check_bucket
+    from consumer.app.vendors import make_store
 
     store, job = make_store(), settings.job
     settings_of = {job.output_bucket: "OUTPUT_BUCKET"}
@@ -146,7 +148,7 @@ def _ffmpeg(settings: "Settings") -> str:
 
 
 def _scanner(settings: "Settings") -> str:
-    from consumer.app.parts import make_scanner
+    from consumer.app.vendors import make_scanner
 
     scanner = make_scanner(settings.scanner, settings.job)
     if scanner is None:

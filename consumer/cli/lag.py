@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 if TYPE_CHECKING:
-    from consumer.observability.lag import Backlog
+    from consumer.core.lag import Backlog
 
 _COLUMNS = ("topic", "partition", "messages", "seconds")
 
@@ -18,8 +18,8 @@ def lag(
     timeout_s: Annotated[float, typer.Option(min=0.0, help="How long a cluster may take to get ready.")] = 10.0,
 ) -> None:
     """Print each partition's unfinished records and the age of the oldest, in seconds."""
-    from consumer.app.parts import make_lag, retry_topics
-    from consumer.settings import KafkaSettings, SchemaSettings, ServiceSettings, TopicSettings
+    from consumer.app.vendors import make_lag
+    from consumer.settings import KafkaSettings, SchemaSettings, ServiceSettings, TopicSettings, retry_topics
 
     topics = TopicSettings.load()
     retries = retry_topics(topics, ServiceSettings.load())

@@ -100,7 +100,7 @@ def _require(is_right: object, parameter: str, why: str) -> None:
 
 
 def _client() -> "Client":
-    from consumer.app.parts import make_codec
+    from consumer.app.vendors import make_codec
     from consumer.client.kafka import Client
     from consumer.settings import KafkaSettings, SchemaSettings, TopicSettings
 

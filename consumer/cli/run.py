@@ -6,12 +6,12 @@ import sys
 
 def run() -> None:
     """Consume separation requests until told to stop. Settings come from the environment; see docs/settings.md."""
-    from consumer.app.parts import VERSION, Settings
     from consumer.app.signals import stopped_by_signals
     from consumer.app.vendors import make_adapters
     from consumer.app.wiring import make_replica
+    from consumer.core.version import VERSION
     from consumer.observability import logging as logs
-    from consumer.settings import LogSettings
+    from consumer.settings import LogSettings, Settings
 
     log, settings = LogSettings.load(), Settings.load()
     logs.configure(log.level, log.format, instance_id=settings.service.instance_id, version=VERSION)

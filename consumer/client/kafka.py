@@ -7,7 +7,7 @@ outcome = client.send_and_wait(SeparationRequest(...), timeout_s=60)
 
 import logging
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import closing
 from datetime import UTC, datetime
 from functools import partial
@@ -27,7 +27,6 @@ from consumer.core.events import (
     SeparationRequest,
     SeparationResult,
 )
-from consumer.core.model import Headers
 from consumer.settings import KafkaSettings, TopicSettings
 
 REQUEST_S = 10.0  # how long a broker may take to answer
@@ -47,7 +46,7 @@ class Client:
     ) -> None:
         self._kafka, self._topics, self._codec, self._request_s = kafka, topics, codec, request_s
 
-    def send(self, request: SeparationRequest, headers: Headers = ()) -> None:
+    def send(self, request: SeparationRequest, headers: Sequence[tuple[str, bytes | None]] = ()) -> None:
         """Send a request; returns when the brokers have it.
 
         `headers` are the record's, as pairs of a name and bytes or None: a `traceparent` among them makes the job part
@@ -63,7 +62,7 @@ class Client:
         wish = SeparationControl(request_id=request_id, action="cancel", reason=reason, issued_at=datetime.now(UTC))
         self._produce(self._topics.control, wish, request_id)
 
-    def _produce(self, topic: str, event: Event, key: str, headers: Headers = ()) -> None:
+    def _produce(self, topic: str, event: Event, key: str, headers: Sequence[tuple[str, bytes | None]] = ()) -> None:
         failures: list[str] = []
         producer = connect(Producer, producer_config(self._kafka), "client")
         producer.produce(
@@ -77,7 +76,7 @@ class Client:
             raise broker_away(failures[0] if failures else "timed out")
 
     def send_and_wait(
-        self, request: SeparationRequest, timeout_s: float, headers: Headers = ()
+        self, request: SeparationRequest, timeout_s: float, headers: Sequence[tuple[str, bytes | None]] = ()
     ) -> SeparationResult | DeadLetter:
         """Send a request and return its outcome: a SeparationResult, or a DeadLetter with the reason.
 

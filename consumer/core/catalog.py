@@ -9,10 +9,12 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StemModel:
-    """`folder` holds its weights under MODEL_PATH; `stems` are as many as its networks, from 1."""
+    """A model that separates, one network a stem."""
 
     folder: str
+    """Under MODEL_PATH, with its weights."""
     stems: int
+    """How many stems it makes, from 1."""
 
 
 # The 16kHz variants use the same weights on more frequency bins.
@@ -44,19 +46,27 @@ _BITRATE_RANGE_BPS = (8_000, 640_000)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OutputFormat:
-    """`takes`: the samples that its encoder is fed with, as ffmpeg names them: f32le, or s16le."""
+    """A format of stems, and how ffmpeg is made to write it."""
 
     extension: str
+    """Of the stems' keys, without a dot."""
     media_type: str
+    """The objects' Content-Type."""
     codec: str
+    """ffmpeg's encoder."""
     muxer: str
+    """ffmpeg's container."""
     takes: str = "f32le"
+    """The samples that the encoder is fed with, as ffmpeg names them: f32le, or s16le."""
     is_lossy: bool = False
+    """Whether a bitrate has a meaning."""
     holds_cover: bool = False
+    """Whether the source's cover picture is put into it."""
     options: tuple[str, ...] = ()
+    """Further output options of ffmpeg."""
 
     def encoder_args(self, bitrate: str | None) -> list[str]:
-        """ffmpeg's output options."""
+        """ffmpeg's output options; `bitrate` is bits per second such as 192k, None for the default of lossy formats."""
         rate = ["-b:a", bitrate or DEFAULT_BITRATE] if self.is_lossy else []
         return ["-c:a", self.codec, *rate, *self.options, "-f", self.muxer]
 

@@ -74,7 +74,7 @@ class Transient(ConsumerError):
 
 
 class StoreUnavailable(Transient):
-    pass
+    """Object storage did not answer, or said that it can not now; what was asked for may have been done."""
 
 
 class StoreMisconfigured(StoreUnavailable):
@@ -98,11 +98,11 @@ class BucketUnusable(StoreMisconfigured):
 
 
 class RegistryUnavailable(Transient):
-    pass
+    """The schema registry did not answer, or not properly."""
 
 
 class ScannerUnavailable(Transient):
-    pass
+    """The malware scanner did not say what was asked of it."""
 
 
 class ScannerMisconfigured(ScannerUnavailable):
@@ -110,11 +110,11 @@ class ScannerMisconfigured(ScannerUnavailable):
 
 
 class ModelSourceUnavailable(Transient):
-    pass
+    """A place that weights come from could not be asked."""
 
 
 class WorkerCrashed(ConsumerError):
-    pass
+    """The separator process, or its ffmpeg, ended under a job without an answer."""
 
 
 class Cancelled(ConsumerError):
@@ -127,19 +127,19 @@ class Cancelled(ConsumerError):
 
 
 class OwnershipLost(ConsumerError):
-    pass
+    """A partition is another replica's now: nothing of it may be published, and nothing was."""
 
 
 class ProducerFenced(ConsumerError):
-    pass
+    """The transactional producer is dead, and what became of its last transaction is to be looked up."""
 
 
 class BrokerUnavailable(ConsumerError):
-    pass
+    """Kafka did not answer; the same may be tried again."""
 
 
 class Fatal(ConsumerError):
-    pass
+    """Nothing that another message or another try would mend: the process ends with this line."""
 
 
 class SettingsError(Fatal):

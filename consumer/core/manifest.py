@@ -15,12 +15,14 @@ VERSION = 1
 class Manifest:
     """All of a result that does not depend on which record asked for it.
 
-    `fingerprint` is the job's; `overviews` holds, a stem, the largest absolute sample of equal spans, 0..1.
+    Fields of the same name mean what they mean in a SeparationResult.
     """
 
     version: int = VERSION
+    """Of this format; a manifest of another version is read as none."""
     request_id: str
     fingerprint: str
+    """Digest of what was asked for, whoever asked and when: lower-case hex."""
     source: SourceUsed
     model: str
     weights_sha256: str
@@ -28,8 +30,10 @@ class Manifest:
     timings_s: dict[str, float]
     completed_at: datetime
     overviews: dict[str, tuple[float, ...]] = field(default_factory=dict)
+    """By stem: the largest absolute sample of each of some hundred equal spans, 0..1, for drawing."""
 
     def to_json(self) -> bytes:
+        """As it is stored: indented JSON in UTF-8."""
         return msgspec.json.format(msgspec.json.encode(self), indent=1)
 
 

@@ -9,10 +9,11 @@ from pathlib import Path
 
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 
+from consumer.core.lag import Backlog
 from consumer.core.model import Usage
 from consumer.core.ports import SeparatorStatus, Traffic
 from consumer.observability import metric_table as table
-from consumer.observability.lag import Backlog, desired_replicas
+from consumer.observability.lag import desired_replicas
 from consumer.observability.metric_table import MetricSpec
 from consumer.observability.process_usage import own_usage
 from consumer.observability.throughput import Throughput

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from consumer.core.catalog import STEM_MODELS
-from consumer.observability.lag import Demand
+from consumer.core.lag import Demand
 
 # Until something was measured: a song, and a small machine.
 TYPICAL_AUDIO_S, ASSUMED_FACTOR = 210.0, 10.0

@@ -84,6 +84,7 @@ class ChildProcess:
 
     @property
     def alive(self) -> bool:
+        """Whether it still runs."""
         return not self._ended and self._process.poll() is None
 
     @property

@@ -5,10 +5,10 @@ import time
 
 from consumer.core.errors import Rejected
 from consumer.separator.audio.ffmpeg import FFmpeg, bundled_binary
+from consumer.separator.dsp.network import Network
 from consumer.separator.models.spec import load_spec
 from consumer.separator.protocol import Configure, Failed, Finished, Loaded, Progress, Reply, Send, Separate
 from consumer.separator.runtimes.factory import leave_keras_out, make_runtime
-from consumer.separator.runtimes.runtime import Network
 from consumer.separator.track import TrackOrder, separate_track
 
 

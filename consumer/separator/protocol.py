@@ -1,4 +1,4 @@
-"""What the consumer and its separator process say to each other: JSON, one message a line, over the child's pipes."""
+"""The messages between the consumer and its separator process: JSON, one a line, over the process's pipes."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -9,8 +9,11 @@ from consumer.core.model import Separation
 
 
 class Configure(msgspec.Struct, frozen=True, tag=True):
-    """The first message: how the child is set up. It confines itself, which is answered with Confined; then each of
-    `models` is loaded and answered with Loaded or Failed. Files to separate lie in folders of `scratch`.
+    """The first command: how the process is set up.
+
+    It confines itself, which is answered with Confined; then each of `models` is loaded and answered with Loaded or
+    Failed. runtime: a name in SeparatorRuntime. allowed_formats: ffmpeg's demuxers that may open a file. scratch: files
+    to separate lie in folders of it. ffmpeg_path: None for the ffmpeg that is installed with us.
     """
 
     model_path: Path
@@ -22,7 +25,10 @@ class Configure(msgspec.Struct, frozen=True, tag=True):
 
 
 class Separate(msgspec.Struct, frozen=True, tag=True):
-    """Separate one file; answered by Progress and then by one of Finished, Failed, Stopped."""
+    """Separate one file; answered by Progress and then by one of Finished, Failed, Stopped.
+
+    job: a number that its replies bear, other than any before. The rest is as in TrackOrder.
+    """
 
     job: int
     model: str
@@ -43,29 +49,35 @@ class Stop(msgspec.Struct, frozen=True, tag=True):
 
 
 class Confined(msgspec.Struct, frozen=True, tag=True):
-    """What keeps the child from touching anything else, in a few words."""
+    """The process can touch nothing but what it needs. holds: what keeps it from that, in a few words."""
 
     holds: str
 
 
 class Loaded(msgspec.Struct, frozen=True, tag=True):
+    """A model is warm, after so many seconds."""
+
     model: str
     seconds: float
 
 
 class Progress(msgspec.Struct, frozen=True, tag=True):
+    """`done` of `total` segments are separated; `total` is None where the file does not say how long it is."""
+
     job: int
     done: int
     total: int | None
 
 
 class Finished(msgspec.Struct, frozen=True, tag=True):
+    """The job's stems are whole."""
+
     job: int
     separation: Separation
 
 
 class Failed(msgspec.Struct, frozen=True, tag=True):
-    """`job` is None where it was not a job but a model that failed."""
+    """A job failed, or where `job` is None a model that was to be loaded. code: one of the dead-letter codes."""
 
     job: int | None
     code: str
@@ -73,11 +85,13 @@ class Failed(msgspec.Struct, frozen=True, tag=True):
 
 
 class Stopped(msgspec.Struct, frozen=True, tag=True):
+    """The job was stopped, as was asked; it leaves no stem."""
+
     job: int
 
 
 class Alive(msgspec.Struct, frozen=True, tag=True):
-    """Sent every second."""
+    """The process's heartbeat, sent every second, also in the middle of a job."""
 
 
 Command = Configure | Separate | Stop

@@ -17,8 +17,9 @@ from consumer.separator.audio.meter import Meter
 from consumer.separator.audio.tags import cover_of
 from consumer.separator.dsp.concurrency import Sink
 from consumer.separator.dsp.engine import separate
+from consumer.separator.dsp.network import Network
 from consumer.separator.dsp.spectral import Samples
-from consumer.separator.runtimes.runtime import Network
+from consumer.separator.models.spec import ModelSpec
 
 # Samples that are measured and encoded at a time: what is made of them on the way stays in a core's cache.
 _BLOCK_SAMPLES = 1 << 15
@@ -56,30 +57,21 @@ def separate_track(
     Raises Rejected with the code of what is wrong with the file, WorkerCrashed if ffmpeg was killed. Leaves no stem
     file unless all are whole.
     """
-    spec, started = network.spec, time.monotonic()
+    started = time.monotonic()
     ffmpeg = ffmpeg.confined_to(order.path, order.folder)
     with ExitStack() as stack:
-        decoder = stack.enter_context(
-            Decoder(
-                ffmpeg,
-                order.path,
-                rate_hz=spec.sample_rate_hz,
-                start_s=order.start_s,
-                duration_s=order.duration_s,
-                max_s=order.max_audio_s,
-            )
-        )
-        expected_s = _expected_s(order, decoder)
-        total = None if expected_s is None else -(-int(expected_s * spec.sample_rate_hz) // spec.segment_samples)
-        tags = decoder.probe.tags
-        cover = stack.enter_context(cover_of(ffmpeg, order.path, tags, order.folder))
+        decoder = stack.enter_context(_open_decoder(order, ffmpeg, network.spec.sample_rate_hz))
+        total = _expected_segments(order, decoder, network.spec)
+        cover = stack.enter_context(cover_of(ffmpeg, order.path, decoder.probe.tags, order.folder))
         encoding = Encoding(
-            format=order.format, rate_hz=spec.sample_rate_hz, bitrate=order.bitrate, tags=tags, cover=cover
+            format=order.format,
+            rate_hz=network.spec.sample_rate_hz,
+            bitrate=order.bitrate,
+            tags=decoder.probe.tags,
+            cover=cover,
         )
-        extension = FORMATS[order.format].extension
         outputs = [
-            stack.enter_context(_StemOutput(ffmpeg, order.folder / f"{name}.{extension}", encoding))
-            for name in spec.stems
+            stack.enter_context(_StemOutput(ffmpeg, _stem_path(order, name), encoding)) for name in network.spec.stems
         ]
         segments = stack.enter_context(
             closing(separate(network, decoder.read, high_frequencies=order.high_frequencies))
@@ -100,8 +92,31 @@ def separate_track(
         )
 
 
+def _open_decoder(order: TrackOrder, ffmpeg: FFmpeg, rate_hz: int) -> Decoder:
+    return Decoder(
+        ffmpeg,
+        order.path,
+        rate_hz=rate_hz,
+        start_s=order.start_s,
+        duration_s=order.duration_s,
+        max_s=order.max_audio_s,
+    )
+
+
+def _stem_path(order: TrackOrder, name: str) -> Path:
+    return order.folder / f"{name}.{FORMATS[order.format].extension}"
+
+
+def _expected_segments(order: TrackOrder, decoder: Decoder, spec: ModelSpec) -> int | None:
+    expected_s = _expected_s(order, decoder)
+    return None if expected_s is None else -(-int(expected_s * spec.sample_rate_hz) // spec.segment_samples)
+
+
 def _expected_s(order: TrackOrder, decoder: Decoder) -> float | None:
-    """Seconds to separate, by the header. Refuses at once what it says to be too long, if that is true."""
+    """Seconds to separate, by the headers; None where they don't tell.
+
+    Raises Rejected(AUDIO_TOO_LONG) at once where they say that it is too long, if that is true.
+    """
     if decoder.probe.duration_s is None:
         return order.duration_s
     left_s = max(0.0, decoder.probe.duration_s - (order.start_s or 0.0))
@@ -127,9 +142,11 @@ class _StemOutput:
             self._encoder.write(block)
 
     def write(self, samples: Samples) -> None:
+        """Hand over float32 (samples, 2). Raises what an earlier call's encoding raised."""
         self._sink.put(samples)
 
     def finish(self) -> StemFile:
+        """Wait until all is encoded. Raises Rejected(SEPARATION_FAILED), WorkerCrashed."""
         self._sink.finish()
         self._encoder.finish()
         return StemFile(

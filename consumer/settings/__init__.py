@@ -7,6 +7,7 @@ value raises SettingsError with one line that names the variable.
 from consumer.settings.environment import environment_without_secrets
 from consumer.settings.job import JobSettings
 from consumer.settings.kafka import KafkaSettings, variable_of
+from consumer.settings.replica import Settings, retry_topics
 from consumer.settings.scanner import ScannerSettings
 from consumer.settings.separator import SeparatorSettings
 from consumer.settings.service import ServiceSettings
@@ -41,8 +42,10 @@ __all__ = [
     "SchemaSettings",
     "SeparatorSettings",
     "ServiceSettings",
+    "Settings",
     "TopicSettings",
     "TracingSettings",
     "environment_without_secrets",
+    "retry_topics",
     "variable_of",
 ]

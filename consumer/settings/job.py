@@ -11,15 +11,17 @@ class JobSettings(Group):
 
     allowed_source_buckets: Strings = Field(description="buckets that requests may read from")
     output_bucket: str = Field(description="bucket for the stems")
-    output_prefix: str = Field("stems/", description="prefix for the stems")
-    allowed_output_buckets: Strings = Field((), description="further buckets that a request may name for its stems")
-    max_object_bytes: ByteSize = Field(ByteSize(512 * 1024**2), description="largest object that is fetched")
-    max_audio_seconds: float = Field(7200.0, gt=0, description="longest audio that is separated")
+    output_prefix: str = Field(default="stems/", description="prefix for the stems")
+    allowed_output_buckets: Strings = Field(
+        default=(), description="further buckets that a request may name for its stems"
+    )
+    max_object_bytes: ByteSize = Field(default=ByteSize(512 * 1024**2), description="largest object that is fetched")
+    max_audio_seconds: float = Field(default=7200.0, gt=0, description="longest audio that is separated")
     allowed_formats: Strings = Field(
-        SOURCE_FORMATS,
+        default=SOURCE_FORMATS,
         description="containers that are opened, by ffmpeg's demuxer names (`mov` is mp4 and m4a too)",
     )
-    max_job_s: DurationS = Field(1800.0, gt=0, description="a job's time; then it is stopped")
+    max_job_s: DurationS = Field(default=1800.0, gt=0, description="a job's time; then it is stopped")
     deduplicate_content: bool = Field(
         default=True,
         description="copy the stems where a tenant's same content was separated in the same way for another request",

@@ -16,12 +16,12 @@ class KafkaSettings(Group):
     model_config = config(env_prefix="KAFKA_")
 
     bootstrap_servers: str = Field(description="brokers, as host:port,host:port")
-    group_id: str = Field("spleeter-consumer", description="consumer group")
+    group_id: str = Field(default="spleeter-consumer", description="consumer group")
     group_protocol: Literal["consumer", "classic"] = Field(
-        "consumer", description="`consumer` is KIP-848 (brokers from 4.0); `classic` for older ones"
+        default="consumer", description="`consumer` is KIP-848 (brokers from 4.0); `classic` for older ones"
     )
     # Any other KAFKA_<PROPERTY>; may hold passwords, so it is never shown.
-    properties: Annotated[dict[str, str], NoDecode] = Field({}, exclude=True, repr=False, description="")
+    properties: Annotated[dict[str, str], NoDecode] = Field(default={}, exclude=True, repr=False, description="")
 
     # Set by Kubernetes for a service named kafka, kafka-broker, ...; no librdkafka property looks like these.
     _NOT_PROPERTIES: ClassVar[re.Pattern[str]] = re.compile(

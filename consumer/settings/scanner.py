@@ -13,7 +13,7 @@ class ScannerSettings(Group):
     model_config = config(env_prefix="CLAMD_")
 
     address: str | None = Field(
-        None,
+        default=None,
         description="malware scanner that sees each object before anything opens it: host:port or a unix socket's path",
     )
 

@@ -14,20 +14,20 @@ class SeparatorSettings(Group):
     """What separates, with which models, and where."""
 
     model_path: Path = Field(
-        Path("pretrained_models"),
+        default=Path("pretrained_models"),
         description=f"folder that holds {', '.join(f'`{folder}/`' for folder in dict.fromkeys(MODELS.values()))}",
     )
-    models: Strings = Field(("2stems",), description="models that must be loadable before work begins")
+    models: Strings = Field(default=("2stems",), description="models that must be loadable before work begins")
     model_sources: Strings = Field(
-        ("https://github.com/deezer/spleeter/releases/download/v1.4.0",),
+        default=("https://github.com/deezer/spleeter/releases/download/v1.4.0",),
         description="where a missing model is fetched from, in this order: release URLs, `s3://bucket/prefix`; `none`",
     )
     scratch_dir: Path = Field(
         default_factory=lambda: Path(tempfile.gettempdir()), description="where tracks lie while they are worked on"
     )
-    separator_processes: int = Field(1, ge=1, le=64, description="separators a replica")
+    separator_processes: int = Field(default=1, ge=1, le=64, description="separators a replica")
     separator_runtime: SeparatorRuntime = Field(
-        SeparatorRuntime.TENSORFLOW,
+        default=SeparatorRuntime.TENSORFLOW,
         description="what computes the networks; of the extras, `openvino` takes least memory and `native` least time",
     )
-    ffmpeg_path: str | None = Field(None, description="ffmpeg to use; unset: the one that is installed with us")
+    ffmpeg_path: str | None = Field(default=None, description="ffmpeg to use; unset: the one that is installed with us")

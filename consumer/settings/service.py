@@ -15,13 +15,13 @@ class ServiceSettings(Group):
         default_factory=socket.gethostname,
         description="this replica: transactional id, logs, and, where it is set, static membership",
     )
-    http_host: str = Field("127.0.0.1", description="address of `/health`, `/ready`, `/started`, `/metrics`")
-    http_port: int = Field(8080, ge=0, le=65535, description="their port; 0: any free one")
-    retry_delays: DurationsS = Field((10.0, 60.0, 600.0), description="one retry topic each")
+    http_host: str = Field(default="127.0.0.1", description="address of `/health`, `/ready`, `/started`, `/metrics`")
+    http_port: int = Field(default=8080, ge=0, le=65535, description="their port; 0: any free one")
+    retry_delays: DurationsS = Field(default=(10.0, 60.0, 600.0), description="one retry topic each")
     target_wait_s: DurationS = Field(
-        60.0, gt=0, description="how long a request may wait, for `separation_desired_replicas`"
+        default=60.0, gt=0, description="how long a request may wait, for `separation_desired_replicas`"
     )
-    shutdown_grace_s: DurationS = Field(30.0, ge=0, description="time to finish what is begun after SIGTERM")
+    shutdown_grace_s: DurationS = Field(default=30.0, ge=0, description="time to finish what is begun after SIGTERM")
 
     @property
     def is_static_member(self) -> bool:

@@ -11,7 +11,7 @@ class ObjectStoreSettings(Group):
     """Which backend is used. Each has settings of its own, which are asked for only where it is used."""
 
     object_store: str = Field(
-        "consumer.adapters.s3.minio:make_minio_store",
+        default="consumer.adapters.s3.minio:make_minio_store",
         description="what makes the object store, as `package.module:factory`; the default one reads `MINIO_*`",
     )
 

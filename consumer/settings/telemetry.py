@@ -13,8 +13,10 @@ class LogSettings(Group):
 
     model_config = config(env_prefix="LOG_")
 
-    level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field("INFO", description="least level that is logged")
-    format: Literal["json", "console"] = Field("json", description="`json`, or `console` for people")
+    level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field(
+        default="INFO", description="least level that is logged"
+    )
+    format: Literal["json", "console"] = Field(default="json", description="`json`, or `console` for people")
 
 
 class TracingSettings(Group):
@@ -25,14 +27,16 @@ class TracingSettings(Group):
     sdk_disabled: bool = Field(default=False, description="no traces, whatever else is set")
     traces_exporter: Annotated[
         tuple[Literal["otlp", "console", "none"], ...], NoDecode, BeforeValidator(split(str))
-    ] = Field((), description="`otlp`, `console`, `none`; unset: `otlp` where an endpoint is set")
+    ] = Field(default=(), description="`otlp`, `console`, `none`; unset: `otlp` where an endpoint is set")
     exporter_otlp_endpoint: str | None = Field(
-        None, repr=False, description="where traces are sent, such as http://collector:4318; unset: nowhere"
+        default=None, repr=False, description="where traces are sent, such as http://collector:4318; unset: nowhere"
     )
-    exporter_otlp_traces_endpoint: str | None = Field(None, repr=False, description="the same, as the whole URL")
-    exporter_otlp_protocol: Literal["http/protobuf", "grpc"] = Field("http/protobuf", description="how")
+    exporter_otlp_traces_endpoint: str | None = Field(
+        default=None, repr=False, description="the same, as the whole URL"
+    )
+    exporter_otlp_protocol: Literal["http/protobuf", "grpc"] = Field(default="http/protobuf", description="how")
     exporter_otlp_traces_protocol: Literal["http/protobuf", "grpc"] | None = Field(
-        None, description="the same, for traces alone"
+        default=None, description="the same, for traces alone"
     )
 
     @property

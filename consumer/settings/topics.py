@@ -11,13 +11,13 @@ class TopicSettings(Group):
     model_config = config(env_prefix="TOPIC_")
 
     requests: str = Field(
-        "separation.requests", description="requests; retry topics are `<requests>.retry-1`, `-2`, ..."
+        default="separation.requests", description="requests; retry topics are `<requests>.retry-1`, `-2`, ..."
     )
-    results: str = Field("separation.results", description="results")
-    dead_letter: str = Field("separation.dead-letter", description="dead letters")
-    progress: str = Field("separation.progress", description="progress, best effort")
-    control: str = Field("separation.control", description="cancellations")
-    audit: str = Field("separation.audit", description="audit events")
+    results: str = Field(default="separation.results", description="results")
+    dead_letter: str = Field(default="separation.dead-letter", description="dead letters")
+    progress: str = Field(default="separation.progress", description="progress, best effort")
+    control: str = Field(default="separation.control", description="cancellations")
+    audit: str = Field(default="separation.audit", description="audit events")
 
     def retry(self, attempt: int) -> str:
         """The topic of retry number `attempt`, from 1."""
@@ -28,7 +28,7 @@ class SchemaSettings(Group):
     """Where the events' schemas are registered, if anywhere."""
 
     schema_registry_url: str | None = Field(
-        None,
+        default=None,
         repr=False,  # may hold a password
         description="set: Confluent wire format; unset: Avro single-object encoding; both are accepted on input",
     )

@@ -13,14 +13,13 @@ from typing import Self
 
 from consumer.adapters.avro.codec import AvroCodec
 from consumer.app.adapters import Adapters
-from consumer.app.parts import Settings
 from consumer.app.wiring import make_replica
 from consumer.core.catalog import MODELS
 from consumer.core.errors import Fatal
 from consumer.core.events import DeadLetter, Event, SeparationRequest, SeparationResult
+from consumer.core.lag import Backlog
 from consumer.core.model import Message
 from consumer.core.ports import ObjectStore, Outbox, SeparatorProcess, Source
-from consumer.observability.lag import Backlog
 from consumer.observability.tracing import NoTracer
 from consumer.pipeline.model_store import ModelStore
 from consumer.settings import (
@@ -30,6 +29,7 @@ from consumer.settings import (
     SchemaSettings,
     SeparatorSettings,
     ServiceSettings,
+    Settings,
     TopicSettings,
     TracingSettings,
 )

@@ -15,8 +15,8 @@ from rich.console import Console
 from rich.table import Table
 
 from consumer.separator.dsp.engine import separate
+from consumer.separator.dsp.network import Network
 from consumer.separator.models.spec import load_spec
-from consumer.separator.runtimes.runtime import Network
 from demo.songs import Song, make_song
 from demo.songs.score import si_sdr
 from demo.training.network import NAME, STEMS

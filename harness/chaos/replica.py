@@ -27,17 +27,17 @@ from consumer.adapters.kafka import outbox as kafka_outbox
 from consumer.adapters.kafka.outbox import KafkaOutbox
 from consumer.adapters.s3.minio import MinioStore
 from consumer.app.adapters import Adapters
-from consumer.app.parts import VERSION, Settings
 from consumer.app.signals import stopped_by_signals
 from consumer.app.vendors import make_adapters
 from consumer.app.wiring import make_replica
 from consumer.core.model import Job, ObjectFacts
 from consumer.core.ports import Commit
+from consumer.core.version import VERSION
 from consumer.delivery.commit_queue import CommitQueue
 from consumer.delivery.start_counter import StartCounter
 from consumer.observability import logging as logs
 from consumer.separator.client import SeparatorClient
-from consumer.settings import LogSettings
+from consumer.settings import LogSettings, Settings
 from harness.chaos.separator import KILLS_REPLICA
 
 SEPARATOR = (sys.executable, "-m", "harness.chaos.separator")

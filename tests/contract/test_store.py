@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from consumer.adapters.s3.minio import MinioStore
-from consumer.app.parts import check_bucket
+from consumer.app.checks import check_bucket
 from consumer.core.cancellation import Cancellation
 from consumer.core.errors import BucketUnusable, Cancelled, Code, Rejected, StoreMisconfigured, StoreUnavailable
 from consumer.core.model import ObjectFacts

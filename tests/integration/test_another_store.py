@@ -80,7 +80,7 @@ def test_doctor_looks_at_another_store(platform: Platform, backend: Backend) -> 
     lacking = platform.run("doctor", **environment | {"OBJECT_STORE_FOLDER": ""})
     found = told(lacking.stdout)
     assert found["settings"] == "OBJECT_STORE_FOLDER must be set"
-    assert found["source buckets"] == found["output buckets"] == "not checked: needs OBJECT_STORE_FOLDER"
+    assert found["source buckets"] == found["output buckets"] == "not checked: OBJECT_STORE_FOLDER missing or wrong"
 
 
 def test_models_are_pulled_from_another_store(
@@ -95,7 +95,7 @@ def test_models_are_pulled_from_another_store(
     put(backend.store, "models", "spleeter/2stems.tar.gz", archive.getvalue())
     put(backend.store, "models", "spleeter/checksum.json", json.dumps({"2stems": checksum}).encode())
     sources = {"MODEL_PATH": str(tmp_path / "pulled"), "MODEL_SOURCES": "s3://models/spleeter"}
-    pulled = platform.run("models", "pull", **backend.environment | sources)
+    pulled = platform.run("models", "pull", **{**backend.environment, **sources})
     assert (pulled.returncode, pulled.stderr) == (0, ""), pulled.stderr
     assert pulled.stdout.startswith("2stems  ")
 

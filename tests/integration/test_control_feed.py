@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 
 import pytest
 from confluent_kafka import Producer
-from confluent_kafka.admin import AdminClient, NewPartitions, NewTopic
+from confluent_kafka.admin import AdminClient, NewPartitions, NewTopic  # type: ignore[attr-defined]
 
 from consumer.adapters.kafka.control_feed import KafkaControlFeed
 from consumer.adapters.kafka.retrying import retried
@@ -53,10 +53,16 @@ def poll(feed: KafkaControlFeed) -> Record | None:
         return None
 
 
-def read(feed: KafkaControlFeed) -> list[bytes | None]:
-    """All that was said before."""
+def read(feed: KafkaControlFeed) -> list[bytes]:
+    """All that was sent before."""
     found: list[Record] = []
-    wait_for(lambda: found.append(record) if (record := poll(feed)) else feed.is_caught_up)
+
+    def has_come_to_the_end() -> bool:
+        if record := poll(feed):
+            found.append(record)
+        return record is None and feed.is_caught_up
+
+    wait_for(has_come_to_the_end)
     return sorted(record.value or b"" for record in found)
 
 
@@ -70,10 +76,15 @@ def test_what_was_said_lately_is_read_and_what_is_said_next(topic: Topic) -> Non
     assert not feed.is_caught_up
     assert read(feed) == [b"a", b"b"]
     topic.send(b"c")
-    found: list[Record | None] = []
-    wait_for(lambda: found.append(poll(feed)) or found[-1])
-    assert found[-1]
-    assert found[-1].value == b"c"
+    found: list[Record] = []
+
+    def has_come() -> bool:
+        if record := poll(feed):
+            found.append(record)
+        return bool(found)
+
+    wait_for(has_come)
+    assert [record.value for record in found] == [b"c"]
 
 
 def test_only_so_much_is_read_of_a_full_topic(topic: Topic) -> None:

@@ -2,7 +2,7 @@
 
 import base64
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 
 import pytest
@@ -29,7 +29,7 @@ def a_letter(platform: Platform, number: int, code: str, **fields: object) -> De
 
 
 @pytest.fixture
-def letters(one_partition: Platform) -> Iterator[Platform]:
+def letters(one_partition: Platform) -> Platform:
     """A platform with six letters, one that can't be sent again, and one record that is none."""
     platform = one_partition
     producer = Producer({"bootstrap.servers": platform.bootstrap_servers})
@@ -46,7 +46,7 @@ def letters(one_partition: Platform) -> Iterator[Platform]:
     return platform
 
 
-def sent_again(platform: Platform) -> Sequence[tuple[bytes | None, bytes | None, Mapping[str, bytes | None]]]:
+def sent_again(platform: Platform) -> Sequence[tuple[bytes | None, bytes | None, Mapping[str, str | bytes | None]]]:
     """Everything in the topic of requests."""
     consumer = Consumer({
         "bootstrap.servers": platform.bootstrap_servers, "group.id": "reader", "enable.auto.commit": False,

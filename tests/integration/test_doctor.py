@@ -88,9 +88,9 @@ def test_settings_that_are_wrong_are_all_named_and_end_nothing_else(platform: Pl
     found = told(done.stdout)
     assert list(found) == CHECKS
     assert {name: words for name, words in found.items() if not words.startswith("OK") and name != "settings"} == {
-        "kafka": "not checked: needs RETRY_DELAYS",
-        "output buckets": "not checked: needs OUTPUT_BUCKET",
-        "scanner": "not checked: needs CLAMD_ADDRESS",
+        "kafka": "not checked: RETRY_DELAYS missing or wrong",
+        "output buckets": "not checked: OUTPUT_BUCKET missing or wrong",
+        "scanner": "not checked: CLAMD_ADDRESS missing or wrong",
     }
     assert done.stderr.splitlines()[-1] == "spleeter-consumer: 4 of 10 checks failed"
 
@@ -108,7 +108,7 @@ def test_without_any_setting_all_that_is_missing_is_named() -> None:
         "ALLOWED_SOURCE_BUCKETS", "OUTPUT_BUCKET",
     } <= must_be_set  # fmt: skip
     assert list(told(done.stdout)) == CHECKS
-    assert told(done.stdout)["kafka"] == "not checked: needs KAFKA_BOOTSTRAP_SERVERS"
+    assert told(done.stdout)["kafka"] == "not checked: KAFKA_BOOTSTRAP_SERVERS missing or wrong"
     assert told(done.stdout)["ffmpeg"].startswith("OK")
 
 

@@ -12,8 +12,9 @@ from confluent_kafka.admin import AdminClient
 
 from consumer.adapters.kafka.lag import KafkaLagReader
 from consumer.adapters.kafka.retrying import retried
+from consumer.core.lag import READ_AHEAD, PartitionLag, ReadAhead
 from consumer.core.model import TopicPartition
-from consumer.observability.lag import READ_AHEAD, PartitionLag, ReadAhead, RequestEstimator
+from consumer.observability.lag import RequestEstimator
 from consumer.settings import KafkaSettings
 from harness.clips import write_clip
 from harness.fakes import a_request

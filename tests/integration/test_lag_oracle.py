@@ -58,7 +58,7 @@ def learn(platform: Platform) -> Truth:
         place = (record.topic() or "", record.partition() or 0)
         messages[place] += 1
         born_s[place].append(record.timestamp()[1] / 1000)
-        audio_s += platform.codec.decode_request(record.value()).duration_s or 0.0  # type: ignore[arg-type]
+        audio_s += platform.codec.decode_request(record.value()).duration_s or 0.0
     return Truth(messages, {place: min(times) for place, times in born_s.items()}, audio_s)
 
 
@@ -123,8 +123,11 @@ def test_every_figure_is_the_truth_through_load_rebalances_retry_and_drain(platf
     assert second.process.wait(60) == 0
     assert sum(agree(platform, first, still=True).messages.values()) > 0
 
-    go_on(first)
-    wait_for(lambda: (go_on(first), platform.lag() == 0)[1])
+    def has_gone_on_to_the_end() -> bool:
+        go_on(first)
+        return platform.lag() == 0
+
+    wait_for(has_gone_on_to_the_end)
     bucket = f"{platform.output_bucket}-{LATE}"
     platform.request(key, duration_s=7.0, output=OutputOptions(bucket=bucket))
     wait_for(lambda: any(topic.endswith("retry-1") and n for (topic, _), n in learn(platform).messages.items()))

@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
+from consumer.separator.dsp.network import Network
 from consumer.separator.models.spec import load_spec
 from consumer.separator.runtimes.factory import make_runtime
-from consumer.separator.runtimes.runtime import Network
 from tests.separator.jobs import Harness, make_harness
 
 NARROW = (4, 8, 8, 8, 8, 8)  # filters of a network that loads and runs fast

@@ -17,6 +17,8 @@ from consumer.separator.audio.ffmpeg import FFmpeg
 from consumer.separator.client import RESTART_DELAY_S, SeparatorClient
 from consumer.separator.protocol import Configure
 from consumer.settings import environment_without_secrets
+from harness.audio import RATE_HZ, music
+from harness.files import decode_file, encode_file
 
 FFMPEG = FFmpeg(allowed_formats=SOURCE_FORMATS)
 PATIENCE_S = 120.0  # what hangs shall fail, not hang
@@ -110,6 +112,13 @@ def job(
         bitrate=bitrate,
         fingerprint="0" * 64,
     )
+
+
+def assert_works(separator: Harness, folder: Path) -> None:
+    """A good job succeeds."""
+    folder.mkdir()
+    stems = separator.separate(encode_file(folder / "good.wav", music(seconds=1))).stems
+    assert [decode_file(stem.path).shape for stem in stems] == [(RATE_HZ, 2)] * 2
 
 
 def pids_with(text: str) -> set[int]:

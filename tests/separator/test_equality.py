@@ -9,9 +9,9 @@ import pytest
 
 from consumer.core.runtimes import SeparatorRuntime
 from consumer.separator.dsp.engine import separate
+from consumer.separator.dsp.network import Network
 from consumer.separator.models.spec import load_spec
 from consumer.separator.runtimes.factory import make_runtime
-from consumer.separator.runtimes.runtime import Network
 from harness.audio import error_db, music_samples, pcm16
 from harness.files import decode_file, encode_file
 from tests.separator.jobs import Harness

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from consumer.separator.dsp.engine import separate
-from consumer.separator.runtimes.runtime import Network
+from consumer.separator.dsp.network import Network
 from harness.audio import RATE_HZ, music
 
 Samples = np.ndarray

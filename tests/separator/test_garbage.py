@@ -9,7 +9,7 @@ from types import FrameType
 import pytest
 
 from consumer.core.errors import Cancelled, Rejected
-from consumer.separator.runtimes.runtime import Network
+from consumer.separator.dsp.network import Network
 from consumer.separator.track import TrackOrder, separate_track
 from harness.audio import music
 from harness.files import encode_file

@@ -216,9 +216,7 @@ def test_a_kernel_without_landlock_is_reported(tmp_path: Path) -> None:
     assert start_confined(reach, lambda: Path("/etc/passwd").read_bytes(), absent)
 
 
-@pytest.mark.parametrize(
-    ("version", "report"), [(1, "files only"), (3, "files only"), (4, "landlock"), (6, "landlock")]
-)
+@pytest.mark.parametrize(("version", "held"), [(1, "files only"), (3, "files only"), (4, "landlock"), (6, "landlock")])
 def test_an_older_kernel_holds_what_it_can(tmp_path: Path, version: int, held: str) -> None:
     """With each version of Landlock files are out of reach; that TCP is not, is reported."""
     older = Landlock(version=version)

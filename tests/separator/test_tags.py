@@ -13,7 +13,7 @@ from consumer.separator.audio.loudness import Loudness
 from consumer.separator.audio.meter import Meter
 from consumer.separator.audio.probe import probe
 from consumer.separator.audio.tags import parse_tags
-from consumer.separator.runtimes.runtime import Network
+from consumer.separator.dsp.network import Network
 from consumer.separator.track import TrackOrder, separate_track
 from harness.audio import RATE_HZ, music
 from tests.separator.jobs import FFMPEG

@@ -25,8 +25,9 @@ from confluent_kafka.admin import AdminClient, OffsetSpec  # type: ignore[attr-d
 from consumer.adapters.kafka.config import connect, connect_reader, producer_config
 from consumer.adapters.kafka.retrying import broker_away, retried
 from consumer.core.errors import BrokerUnavailable
+from consumer.core.lag import READ_AHEAD, Backlog, PendingRecord, ReadAhead, UnfinishedLog
+from consumer.core.log_events import LogEvent
 from consumer.core.model import TopicPartition
-from consumer.observability.lag import READ_AHEAD, Backlog, PendingRecord, ReadAhead, UnfinishedLog
 from consumer.settings import KafkaSettings
 
 INTERVAL_S = 0.5
@@ -112,12 +113,12 @@ class KafkaLagReader:
                 self._listen(INTERVAL_S)
             except BrokerUnavailable as away:
                 if self._backlog:
-                    self._log.warning("lag.unknown", reason=str(away))
+                    self._log.warning(LogEvent.LAG_UNKNOWN, reason=str(away))
                 self._backlog = None
                 self._renew()
                 self._stopped.wait(INTERVAL_S)
             except Exception as error:  # noqa: BLE001 - figures that are missing must not end the replica
-                self._log.error("lag.broken", exc_info=error)
+                self._log.error(LogEvent.LAG_BROKEN, exc_info=error)
                 self._backlog = None
                 self._stopped.wait(FRESH_S)
 

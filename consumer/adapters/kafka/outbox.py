@@ -11,6 +11,7 @@ from confluent_kafka import TopicPartition as KafkaPartition
 
 from consumer.adapters.kafka.config import connect, producer_config, transactional_config
 from consumer.core.errors import BrokerUnavailable, ConsumerError, Fatal, OwnershipLost, ProducerFenced
+from consumer.core.log_events import LogEvent
 from consumer.core.model import Message
 from consumer.core.ports import Commit
 from consumer.settings import KafkaSettings
@@ -40,11 +41,17 @@ _DUEL_FENCES, _DUEL_S = 6, 60.0
 
 
 class KafkaOutbox:
-    """See ports.Outbox. `open` first: it fences whoever used this transactional id before."""
+    """See ports.Outbox. `open` first: it fences whoever used this transactional id before.
 
-    def __init__(self, settings: KafkaSettings, *, instance_id: str) -> None:
+    `make_producer` is called for the first producer, and for each that takes the place of one that is dead.
+    """
+
+    def __init__(
+        self, settings: KafkaSettings, *, instance_id: str, make_producer: Callable[[], Producer] | None = None
+    ) -> None:
+        config = transactional_config(settings, f"{settings.group_id}-{instance_id}")
+        self._make_producer = make_producer or partial(connect, Producer, config, "producer")
         self._instance_id = instance_id
-        self._config = transactional_config(settings, f"{settings.group_id}-{instance_id}")
         self._producer: Producer | None = None
         self._opening: Producer | None = None  # a producer that still waits for its coordinator
         self.calls, self.waits_for = 0, ""
@@ -58,7 +65,7 @@ class KafkaOutbox:
         """
         if self._producer is not None:
             return
-        opening = self._opening = self._opening or connect(Producer, self._config, "producer")
+        opening = self._opening = self._opening or self._make_producer()
         self.calls += 1
         try:
             opening.init_transactions(timeout_s)
@@ -141,7 +148,7 @@ class KafkaOutbox:
                     if not cause.retriable() or cause.fatal() or cause.txn_requires_abort():
                         raise
                     self.waits_for = cause.str()
-                    self._log.warning("producer.waits", reason=cause.str())
+                    self._log.warning(LogEvent.PRODUCER_WAITS, reason=cause.str())
         finally:
             self.waits_for = ""
 
@@ -172,7 +179,7 @@ class KafkaOutbox:
                 self.open()
             except BrokerUnavailable as away:
                 self.waits_for = str(away)
-                self._log.warning("producer.not_ready", reason=str(away))
+                self._log.warning(LogEvent.PRODUCER_NOT_READY, reason=str(away))
         self.waits_for = ""
 
     def close(self) -> None:

@@ -63,9 +63,10 @@ def prefetch(items: Iterable[T]) -> Generator[T]:
 
 
 def parallel_map(work: Callable[[S], T], items: Generator[S], width: int) -> Generator[T]:
-    """work(item) for each, in their order, while up to `width` of them are being computed.
+    """work(item) for each item, in their order, while up to `width` of them are being computed in other threads.
 
-    Closing this generator closes `items` and waits for what is being computed.
+    What `items` or `work` raises is raised here, in its place. Closing this generator closes `items` and waits for what
+    is being computed.
     """
     with closing(items), ThreadPoolExecutor(width) as threads:
         begun: deque[Future[T]] = deque()

@@ -9,8 +9,8 @@ from functools import partial
 import numpy as np
 
 from consumer.separator.dsp.concurrency import parallel_map, prefetch
-from consumer.separator.dsp.spectral import Read, Samples, SegmentSpectrum, Synthesis, analyse
-from consumer.separator.runtimes.runtime import Array, Network
+from consumer.separator.dsp.network import Network
+from consumer.separator.dsp.spectral import Array, Read, Samples, SegmentSpectrum, Synthesis, analyse
 
 
 def separate(network: Network, read: Read, *, high_frequencies: str | None = None) -> Generator[tuple[Samples, ...]]:
@@ -20,7 +20,8 @@ def separate(network: Network, read: Read, *, high_frequencies: str | None = Non
     high_frequencies: zeros or average, above the model's band; None: as the model's configuration says.
     Yields a tuple of float32 (samples, 2) a segment, one array a stem, in the model's order. Joined over the segments
     each has exactly as many samples as were read. Values beyond -1..1 are possible and are kept.
-    Memory: a few segments, whatever the track's length.
+    Memory: a few segments, whatever the track's length. Raises what `read` and the network raise; closing it ends its
+    threads.
     """
     spec = network.spec
     averages = (high_frequencies or spec.mask_extension) == "average"

@@ -16,13 +16,14 @@ from numpy.typing import NDArray
 
 from consumer.separator.models.spec import ModelSpec
 
-Samples = NDArray[np.float32]
+Array = NDArray[np.float32]
+Samples = Array
 Spectrum = NDArray[np.complex64]
 
 # Masks frames and adds them, transformed back and times `synthesis_window`, to the samples that they reach.
 # stft: complex64 (frames, bins), the lowest bins; mask: float32 (frames, bins); samples: float32
 # ((frames - 1) * frame_step + frame_length). All contiguous.
-OverlapAdd = Callable[[Spectrum, Samples, Samples], None]
+OverlapAdd = Callable[[Spectrum, Array, Samples], None]
 
 # Returns the next n samples of a track, float32 (n, 2), -1..1; fewer only where the track ends.
 Read = Callable[[int], Samples]
@@ -34,9 +35,10 @@ _SYNTHESIS_GAIN = 2.0 / 3.0  # spleeter.model.EstimatorSpecBuilder.WINDOW_COMPEN
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SegmentSpectrum:
-    """STFT of one segment: complex64 (2, frames, bins), `frames` at most segment_frames.
+    """One segment's STFT.
 
-    With this segment, `final` samples of the padded track need no further frame; the first `skip` are padding.
+    stft: complex64 (2, frames, bins), `frames` at most segment_frames. final: so many samples of the padded track need
+    no frame of a later segment. skip: so many of them, the first, are padding.
     """
 
     stft: Spectrum
@@ -45,6 +47,7 @@ class SegmentSpectrum:
 
     @property
     def frames(self) -> int:
+        """How many there are."""
         return int(self.stft.shape[1])
 
 
@@ -60,10 +63,10 @@ def synthesis_window(spec: ModelSpec) -> Samples:
 
 
 def overlap_add_by_scipy(spec: ModelSpec) -> OverlapAdd:
-    """For frames of any length that is a multiple of frame_step, on one core."""
+    """An OverlapAdd that computes on one core, for frames of any length that is a multiple of frame_step."""
     window, step = synthesis_window(spec), spec.frame_step
 
-    def overlap_add(stft: Spectrum, mask: Samples, samples: Samples) -> None:
+    def overlap_add(stft: Spectrum, mask: Array, samples: Samples) -> None:
         frames, bins = stft.shape
         masked = np.zeros((frames, spec.frame_length // 2 + 1), np.complex64)
         np.multiply(stft, mask, out=masked[:, :bins])
@@ -77,7 +80,10 @@ def overlap_add_by_scipy(spec: ModelSpec) -> OverlapAdd:
 
 
 def analyse(spec: ModelSpec, read: Read, *, bins: int) -> Iterator[SegmentSpectrum]:
-    """The segments of a track that is read to its end, each with the `bins` lowest of its frame_length / 2 + 1 bins."""
+    """The spectra of a track's segments, in order, each with the `bins` lowest of its frame_length / 2 + 1 bins.
+
+    Reads the track to its end; what `read` raises is raised here.
+    """
     window = hann(spec.frame_length)
     wanted = spec.segment_samples - spec.frame_step + spec.frame_length
     buffer = np.zeros((2, wanted), np.float32)  # channel-major: a frame is contiguous for the transform
@@ -119,7 +125,7 @@ class Synthesis:
         self._tails = np.zeros((len(spec.stems), 2, carried), np.float32)
         self._samples = np.empty(_BLOCK_FRAMES * spec.frame_step + carried, np.float32)
 
-    def stem(self, index: int, segment: SegmentSpectrum, mask: Samples) -> Samples:
+    def stem(self, index: int, segment: SegmentSpectrum, mask: Array) -> Samples:
         """The samples of one stem that this segment makes final, float32 (samples, 2).
 
         mask: float32 (2, segment.frames, frequency_bins). Call once a stem and segment.
@@ -131,7 +137,7 @@ class Synthesis:
                 stem[span, channel] = self._final(segment.stft[channel, block], mask[channel, block], tail)
         return stem[segment.skip : segment.final]
 
-    def _final(self, stft: Spectrum, mask: Samples, tail: Samples) -> Samples:
+    def _final(self, stft: Spectrum, mask: Array, tail: Samples) -> Samples:
         """One block's samples that no later frame reaches, float32 (frames * frame_step,).
 
         tail: float32 (frame_length - frame_step,), what the frames before reach into it. It is replaced by what these

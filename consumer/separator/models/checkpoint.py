@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -50,9 +50,9 @@ def load_weights(spec: ModelSpec) -> tuple[UNetWeights, ...]:
 
 
 def read_tensors(name: str, folder: Path) -> dict[str, Array]:
-    """What a checkpoint says of its networks, by the names that Keras gives; no optimizer's state.
+    """A checkpoint's tensors, float32, by the names that Keras gives; those of the networks, no optimizer's state.
 
-    Raises Rejected(MODEL_UNAVAILABLE), also where there is no TensorFlow to read it with.
+    name, folder: the model's. Raises Rejected(MODEL_UNAVAILABLE), also where there is no TensorFlow to read it with.
     """
     prefix, _ = checkpoint_files(name, folder)
     try:
@@ -68,56 +68,64 @@ def read_tensors(name: str, folder: Path) -> dict[str, Array]:
 
 
 def build_weights(spec: ModelSpec, tensors: Mapping[str, Array]) -> tuple[UNetWeights, ...]:
-    """The networks that the tensors of a checkpoint make up, as the specification has them.
+    """The networks that the tensors of a checkpoint make up, one a stem, in the model's order.
 
     Keras numbers layers in the order in which Spleeter makes them: stem after stem, down, up, last.
-    Raises Rejected(MODEL_UNAVAILABLE) where they are of another architecture.
+    Raises Rejected(MODEL_UNAVAILABLE) where they are of another architecture than the specification's.
     """
+    layers = _Layers(spec.name, tensors)
     depth = len(spec.filters)
     widths = [2, *spec.filters]
     up_widths = [*reversed(spec.filters[:-1]), 1]
-
-    def numbered(kind: str, number: int) -> str:
-        return kind if number == 0 else f"{kind}_{number}"
-
-    def get(name: str, shape: tuple[int, ...]) -> Array:
-        array = tensors.get(name)
-        if array is None or array.shape != shape:
-            found = "is missing" if array is None else f"has shape {array.shape}, not {shape}"
-            raise unavailable(spec.name, f"{name} {found}: another architecture than the configuration's")
-        if not np.isfinite(array).all():
-            raise unavailable(spec.name, f"{name} holds values that are no numbers")
-        return array
-
-    def normalized(kind: str, number: int, norm: int, shape: tuple[int, ...], out: int) -> Layer:
-        name, prefix = numbered(kind, number), numbered("batch_normalization", norm)
-        gamma, beta, mean, variance = (
-            get(f"{prefix}/{part}", (out,)) for part in ("gamma", "beta", "moving_mean", "moving_variance")
-        )
-        scale = gamma / np.sqrt(variance + np.float32(BATCH_NORM_EPSILON))
-        return Layer(
-            kernel=get(f"{name}/kernel", shape),
-            bias=get(f"{name}/bias", (out,)),
-            scale=scale,
-            shift=beta - mean * scale,
-        )
-
+    # A skip connection of the same width is concatenated to what the layer before gives.
+    up_incoming = [widths[-1], *(2 * width for width in up_widths[:-1])]
     networks = []
     for stem in range(len(spec.stems)):
         conv, transpose, norm = stem * (depth + 1), stem * depth, stem * depth * 2
         down = tuple(
-            normalized("conv2d", conv + i, norm + i, (5, 5, widths[i], widths[i + 1]), widths[i + 1])
+            layers.normalized("conv2d", conv + i, norm + i, (5, 5, widths[i], widths[i + 1]), widths[i + 1])
             for i in range(depth)
         )
-        up = []
-        incoming = widths[-1]
-        for i, out in enumerate(up_widths):
-            up.append(normalized("conv2d_transpose", transpose + i, norm + depth + i, (5, 5, out, incoming), out))
-            incoming = 2 * out  # the skip connection of the same width is concatenated
-        name = numbered("conv2d", conv + depth)
-        last = Layer(kernel=get(f"{name}/kernel", (4, 4, 1, 2)), bias=get(f"{name}/bias", (2,)))
-        networks.append(UNetWeights(down=down, up=tuple(up), last=last))
+        up = tuple(
+            layers.normalized("conv2d_transpose", transpose + i, norm + depth + i, (5, 5, out, incoming), out)
+            for i, (incoming, out) in enumerate(zip(up_incoming, up_widths, strict=True))
+        )
+        networks.append(UNetWeights(down=down, up=up, last=layers.plain("conv2d", conv + depth, (4, 4, 1, 2), 2)))
     return tuple(networks)
+
+
+class _Layers:
+    """Layers out of a checkpoint's tensors, by kind and number. All raise Rejected(MODEL_UNAVAILABLE)."""
+
+    def __init__(self, model: str, tensors: Mapping[str, Array]) -> None:
+        self._model, self._tensors = model, tensors
+
+    def plain(self, kind: str, number: int, shape: tuple[int, ...], out: int) -> Layer:
+        """A convolution with a kernel of this shape and a bias of `out` values."""
+        name = _numbered(kind, number)
+        return Layer(kernel=self._get(f"{name}/kernel", shape), bias=self._get(f"{name}/bias", (out,)))
+
+    def normalized(self, kind: str, number: int, norm: int, shape: tuple[int, ...], out: int) -> Layer:
+        """The same, with the batch normalization of this number."""
+        prefix = _numbered("batch_normalization", norm)
+        gamma, beta, mean, variance = (
+            self._get(f"{prefix}/{part}", (out,)) for part in ("gamma", "beta", "moving_mean", "moving_variance")
+        )
+        scale = gamma / np.sqrt(variance + np.float32(BATCH_NORM_EPSILON))
+        return replace(self.plain(kind, number, shape, out), scale=scale, shift=beta - mean * scale)
+
+    def _get(self, name: str, shape: tuple[int, ...]) -> Array:
+        array = self._tensors.get(name)
+        if array is None or array.shape != shape:
+            found = "is missing" if array is None else f"has shape {array.shape}, not {shape}"
+            raise unavailable(self._model, f"{name} {found}: another architecture than the configuration's")
+        if not np.isfinite(array).all():
+            raise unavailable(self._model, f"{name} holds values that are no numbers")
+        return array
+
+
+def _numbered(kind: str, number: int) -> str:
+    return kind if number == 0 else f"{kind}_{number}"
 
 
 # A transposed convolution by 5 with a stride of 2, padded as TensorFlow's SAME, is one by 3 to the even and the odd

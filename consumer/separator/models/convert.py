@@ -31,9 +31,10 @@ _STORED, _READ = {1: (0,), 4: (3, 2, 0, 1)}, {1: (0,), 4: (2, 3, 1, 0)}  # order
 
 
 def load_tensors(name: str, folder: Path, sha256: str) -> dict[str, Array]:
-    """The tensors of the checkpoint that has this digest, without loading TensorFlow here.
+    """The tensors of a model's checkpoint, float32, by the names that Keras gives, without loading TensorFlow here.
 
-    Where the folder can't be written to they are converted each time. Raises Rejected(MODEL_UNAVAILABLE).
+    sha256: the checkpoint's digest. Its conversion is kept in the folder; where that can't be written to it is made
+    each time. Raises Rejected(MODEL_UNAVAILABLE).
     """
     kept = conversion_path(name, folder)
     with contextlib.suppress(OSError, ValueError):
@@ -93,6 +94,7 @@ def _first_line(sha256: str, rest: memoryview) -> bytes:
 
 
 def main() -> None:
+    """The two commands that the module's text describes; ends with a line on standard error where they fail."""
     *options, name, path = sys.argv[1:]
     folder = Path(path)
     if options == ["--keep"]:

@@ -14,8 +14,11 @@ from consumer.core.checkpoints import unavailable
 class ModelSpec:
     """A model's architecture and signal parameters, from a Spleeter configuration (deezer/spleeter, resources/*.json).
 
-    `frequency_bins` (F) of the STFT's frame_length/2+1 bins get a mask; `segment_frames` (T) frames are one network
-    input; `mask_extension` says what the bins above get: zeros or average.
+    name, folder: the model's, and where its checkpoint lies. stems: their names, in the networks' order.
+    frame_length, frame_step: samples of a frame of the STFT, and from one frame to the next. segment_frames: frames of
+    one network's input, T. frequency_bins: F, the lowest of the frame_length / 2 + 1 bins, which get a mask.
+    mask_extension: what the bins above them get, zeros or average. separation_exponent: of the ratio mask.
+    filters: channels behind each strided convolution.
     """
 
     name: str

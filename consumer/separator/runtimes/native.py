@@ -21,14 +21,17 @@ from consumer.separator.runtimes.runtime import MASK_EPSILON
 
 
 class NativeRuntime:
+    """See runtime.Runtime."""
+
     name = "native"
 
     def load(self, spec: ModelSpec) -> "NativeNetwork":
+        """See runtime.Runtime."""
         return NativeNetwork(spec)
 
 
 class NativeNetwork:
-    """One stem's network a thread, on one core: nothing has to be divided, and no core waits for another."""
+    """See runtime.Network. A stem's network is one thread's, on one core: nothing is divided, and no core waits."""
 
     segments_at_once = 2  # so that no core waits for the other's last network: with 5 stems 9 % less time for a job
 
@@ -46,10 +49,10 @@ class NativeNetwork:
         except ValueError as error:
             raise unavailable(spec.name, f"the runtime native can't compute it: {error}") from error
         weights = build_weights(spec, load_tensors(spec.name, spec.folder, self.weights_sha256))
-        self._networks = list(self._threads.map(self._compiled, weights))
+        self._networks = list(self._threads.map(self._packed, weights))
         give_back_memory()
 
-    def _compiled(self, weights: UNetWeights) -> UNet:
+    def _packed(self, weights: UNetWeights) -> UNet:
         return UNet(
             self._layers,
             weights.down,
@@ -60,6 +63,7 @@ class NativeNetwork:
         )
 
     def masks(self, magnitudes: Array) -> Array:
+        """See runtime.Network."""
         frames = magnitudes.shape[1]
         behind = self.spec.segment_frames - frames
         bordered = np.pad(magnitudes, ((0, 0), (1, behind + BORDER - 1), (1, BORDER - 1)))

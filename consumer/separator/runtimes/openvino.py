@@ -1,4 +1,4 @@
-"""Spleeter's networks on OpenVINO, in full float32: the same graph as `tensorflow_runtime`, from the same weights."""
+"""Spleeter's networks on OpenVINO, in full float32: the same graph as on TensorFlow, from the same weights."""
 
 import os
 import sys
@@ -23,13 +23,18 @@ from openvino import opset13 as op  # noqa: E402
 
 
 class OpenVINORuntime:
+    """See runtime.Runtime."""
+
     name = "openvino"
 
     def load(self, spec: ModelSpec) -> "OpenVINONetwork":
+        """See runtime.Runtime."""
         return OpenVINONetwork(spec)
 
 
 class OpenVINONetwork:
+    """See runtime.Network."""
+
     segments_at_once = 1  # it divides each among all cores
 
     def __init__(self, spec: ModelSpec) -> None:
@@ -40,6 +45,7 @@ class OpenVINONetwork:
         give_back_memory()
 
     def masks(self, magnitudes: Array) -> Array:
+        """See runtime.Network."""
         segment = padded_to_segment(magnitudes, self.spec.segment_frames)
         result: Array = self._request.infer([segment], share_inputs=True)[0]
         return result[:, :, : magnitudes.shape[1]]

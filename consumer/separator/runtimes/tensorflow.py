@@ -25,13 +25,18 @@ _ACTIVATIONS = {"ReLU": tf.nn.relu, "LeakyReLU": lambda x: tf.nn.leaky_relu(x, 0
 
 
 class TensorFlowRuntime:
+    """See runtime.Runtime."""
+
     name = "tensorflow"
 
     def load(self, spec: ModelSpec) -> "TensorFlowNetwork":
+        """See runtime.Runtime."""
         return TensorFlowNetwork(spec)
 
 
 class TensorFlowNetwork:
+    """See runtime.Network."""
+
     segments_at_once = 1  # it divides each among all cores
 
     def __init__(self, spec: ModelSpec) -> None:
@@ -50,15 +55,19 @@ class TensorFlowNetwork:
         give_back_memory()
 
     def masks(self, magnitudes: Array) -> Array:
+        """See runtime.Network."""
         segment = padded_to_segment(magnitudes, self.spec.segment_frames)
         result: Array = self._session.run(self._masks, {self._magnitudes: segment})
         return result[:, :, : magnitudes.shape[1]]
 
 
 class _Kernels:
-    """The kernels of a graph as variables. As constants, TensorFlow copies each of them five times over while it loads
-    and keeps most of that: 4 stems take 1.5 GB instead of 0.9, and twice as long to load. Their time per segment is
-    4 % more for it, since the layout of constants would be changed once and for all."""
+    """The kernels of a graph as variables.
+
+    As constants, TensorFlow copies each of them five times over while it loads and keeps most of that: 4 stems take
+    1.5 GB instead of 0.9, and twice as long to load. A segment takes 4 % longer for it, since the layout of constants
+    would be changed once and for all.
+    """
 
     def __init__(self) -> None:
         self._held: list[tuple[Any, Any, Array]] = []
@@ -71,6 +80,7 @@ class _Kernels:
         return variable.read_value()
 
     def fill(self, session: Any) -> None:
+        """Set the held kernels' values in the session, once."""
         for initializer, value, kernel in self._held:
             session.run(initializer, {value: kernel})
         self._held.clear()

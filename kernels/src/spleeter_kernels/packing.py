@@ -34,6 +34,7 @@ class Layer(Protocol):
 
 
 def padded_channels(count: int) -> int:
+    """So many channels as they lie in memory: the next multiple of CHANNELS."""
     return -(-count // CHANNELS) * CHANNELS
 
 

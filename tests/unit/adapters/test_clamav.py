@@ -67,6 +67,14 @@ def test_a_finding_is_named(song: Path) -> None:
         assert scanner.scan(song, Cancellation()) == "x" * 200
 
 
+def test_a_scan_leaves_nothing_with_its_job(song: Path) -> None:
+    """A job that is cancelled later on does not meet the connections of scans that are over."""
+    cancel = Cancellation()
+    with answering(b"stream: OK\0", b"stream: Win.Test FOUND\0") as address:
+        ClamavScanner(address, max_bytes=1 << 20).scan(song, cancel)
+    assert not cancel._listeners
+
+
 def test_a_limit_that_is_told_in_time_names_the_setting(song: Path) -> None:
     """An answer about the size is no finding and no passing fault."""
     with (
@@ -88,9 +96,10 @@ def test_another_server_is_no_scanner() -> None:
 def test_a_scanner_that_is_not_there(song: Path, place: tuple[str, int] | Path) -> None:
     """An address where nothing listens is an outage."""
     scanner = ClamavScanner(place, max_bytes=1 << 20)
-    for ask in (scanner.check, lambda: scanner.scan(song, Cancellation())):
-        with pytest.raises(ScannerUnavailable, match="can't be reached"):
-            ask()
+    with pytest.raises(ScannerUnavailable, match="can't be reached"):
+        scanner.check()
+    with pytest.raises(ScannerUnavailable, match="can't be reached"):
+        scanner.scan(song, Cancellation())
 
 
 def test_a_cancelled_job_does_not_wait_for_an_answer(song: Path) -> None:

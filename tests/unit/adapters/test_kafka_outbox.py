@@ -1,14 +1,13 @@
 """What the outbox makes of the client library's errors."""
 
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
 from confluent_kafka import KafkaError, KafkaException
 from structlog.testing import capture_logs
 
-from consumer.adapters.kafka import outbox as module
 from consumer.adapters.kafka.outbox import KafkaOutbox
 from consumer.core.errors import BrokerUnavailable, Fatal, ProducerFenced
 from consumer.core.model import Message, TopicPartition
@@ -51,10 +50,11 @@ class FakeProducer:
 class Harness:
     """An outbox whose producers are these, one after the other."""
 
-    def __init__(self, monkeypatch: pytest.MonkeyPatch, *producers: FakeProducer) -> None:
-        coming = iter(producers)
-        monkeypatch.setattr(module, "connect", lambda *_: next(coming))
-        self.outbox = KafkaOutbox(KafkaSettings(bootstrap_servers="127.0.0.1:1"), instance_id="i")
+    def __init__(self, *producers: FakeProducer) -> None:
+        coming: Iterator[Any] = iter(producers)
+        self.outbox = KafkaOutbox(
+            KafkaSettings(bootstrap_servers="127.0.0.1:1"), instance_id="i", make_producer=lambda: next(coming)
+        )
 
     def publish(self, *messages: Message) -> None:
         commit = Commit(
@@ -67,10 +67,10 @@ class Harness:
 MESSAGE = Message(topic="results", key=b"k", value=b"v")
 
 
-def test_one_try_to_open_ends_with_the_reason(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_one_try_to_open_ends_with_the_reason() -> None:
     """While the coordinator is away each try raises, and the next goes on with the same producer."""
     producer = FakeProducer().will("init_transactions", TIMED_OUT, TIMED_OUT, None)
-    harness = Harness(monkeypatch, producer)
+    harness = Harness(producer)
     for _ in range(2):
         with pytest.raises(BrokerUnavailable, match="coordinator is away"):
             harness.outbox.open(0.1)
@@ -80,37 +80,37 @@ def test_one_try_to_open_ends_with_the_reason(monkeypatch: pytest.MonkeyPatch) -
     assert producer.produced == [("results", b"v", b"k")]
 
 
-def test_a_producer_that_can_not_be_opened_is_not_tried_again(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_producer_that_can_not_be_opened_is_not_tried_again() -> None:
     """After an error that does not pass the next try begins with a fresh producer; a refusal is fatal."""
     dead = FakeProducer().will("init_transactions", trouble(KafkaError.INVALID_PRODUCER_EPOCH, "fenced"))
     refused = FakeProducer().will("init_transactions", trouble(KafkaError.TRANSACTIONAL_ID_AUTHORIZATION_FAILED))
-    harness = Harness(monkeypatch, dead, refused)
+    harness = Harness(dead, refused)
     with pytest.raises(BrokerUnavailable, match="fenced"):
         harness.outbox.open()
     with pytest.raises(Fatal, match="refuses access"):
         harness.outbox.open()
 
 
-def test_a_fence_is_told_of_once_a_new_producer_works(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_fence_is_told_of_once_a_new_producer_works() -> None:
     """Only then is it settled whether the last transaction happened, so the new one is insisted on."""
     fenced = FakeProducer().will("commit_transaction", trouble(KafkaError._FENCED, "fenced", fatal=True))
     following = FakeProducer().will("init_transactions", TIMED_OUT, TIMED_OUT, None)
-    harness = Harness(monkeypatch, fenced, following)
+    harness = Harness(fenced, following)
     with pytest.raises(ProducerFenced, match="fenced"):
         harness.publish(MESSAGE)
     assert following.calls == ["init_transactions"] * 3
 
 
-def test_a_full_queue_is_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_full_queue_is_waited_for() -> None:
     """Where the client can't take more it gets time to send what it holds, and nothing is published twice."""
     producer = FakeProducer().will("produce", BufferError("queue full"), BufferError("queue full"), None)
-    Harness(monkeypatch, producer).publish(MESSAGE)
+    Harness(producer).publish(MESSAGE)
     assert producer.calls.count("poll") == 2
     assert producer.produced == [("results", b"v", b"k")]
     assert producer.calls[-1] == "commit_transaction"
 
 
-def test_what_is_waited_for_is_told_meanwhile(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_is_waited_for_is_told_meanwhile() -> None:
     """While a commit is repeated, the reason can be asked for from outside; afterwards there is none."""
     told: list[str] = []
 
@@ -119,7 +119,7 @@ def test_what_is_waited_for_is_told_meanwhile(monkeypatch: pytest.MonkeyPatch) -
             told.append(harness.outbox.waits_for)
             self.__getattr__("commit_transaction")(timeout_s)
 
-    harness = Harness(monkeypatch, Watched().will("commit_transaction", TIMED_OUT, TIMED_OUT, None))
+    harness = Harness(Watched().will("commit_transaction", TIMED_OUT, TIMED_OUT, None))
     harness.publish(MESSAGE)
     assert told[0] == ""
     assert [("coordinator is away" in words) for words in told[1:]] == [True, True]
@@ -129,31 +129,29 @@ def test_what_is_waited_for_is_told_meanwhile(monkeypatch: pytest.MonkeyPatch) -
 TOO_LARGE = trouble(KafkaError.MSG_SIZE_TOO_LARGE, "too large")  # as the client itself says it
 
 
-def test_what_is_too_large_gives_way_to_what_is_smaller(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_is_too_large_gives_way_to_what_is_smaller() -> None:
     """The transaction is tried again with the smaller message, in the place of the one that was refused."""
     letter = Message(topic="letters", key=b"k", value=b"large", smaller=Message(topic="letters", key=b"k", value=b"s"))
     producer = FakeProducer().will("produce", None, TOO_LARGE, None, None)
-    Harness(monkeypatch, producer).publish(MESSAGE, letter)
+    Harness(producer).publish(MESSAGE, letter)
     assert [value for _, value, _ in producer.produced[1:]] == [b"v", b"s"]
 
 
-def test_what_was_refused_with_its_batch_is_tried_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_was_refused_with_its_batch_is_tried_alone() -> None:
     """A topic's limit is for batches: what has nothing smaller is sent again by itself before it is given up."""
     producer = FakeProducer().will("produce", TOO_LARGE, None, None)
-    Harness(monkeypatch, producer).publish(MESSAGE)
+    Harness(producer).publish(MESSAGE)
     assert producer.calls[-5:] == [
         "flush", "produce", "flush", "send_offsets_to_transaction", "commit_transaction",
     ]  # fmt: skip
 
 
 @pytest.mark.parametrize("smaller", [None, Message(topic="letters", key=b"k", value=b"1234")])
-def test_what_can_not_be_made_small_enough_ends_the_replica(
-    monkeypatch: pytest.MonkeyPatch, smaller: Message | None
-) -> None:
+def test_what_can_not_be_made_small_enough_ends_the_replica(smaller: Message | None) -> None:
     """One line names the topic and its setting, instead of the same transaction again and again."""
     producer = FakeProducer().will("produce", *[TOO_LARGE] * 5)
     message = Message(topic="letters", key=b"k", value=b"123456789", smaller=smaller)
     size_bytes = 5 if smaller else 10
     with pytest.raises(Fatal, match=rf"^letters: takes no message of {size_bytes} bytes: .*max\.message\.bytes"):
-        Harness(monkeypatch, producer).publish(message)
+        Harness(producer).publish(message)
     assert producer.calls[-1] == "abort_transaction"

@@ -5,7 +5,7 @@ import pytest
 from minio.error import S3Error
 
 from consumer.adapters.s3.minio import MinioStore
-from consumer.app.parts import check_bucket
+from consumer.app.checks import check_bucket
 from consumer.core.errors import Code, Rejected, StoreMisconfigured, StoreUnavailable
 
 

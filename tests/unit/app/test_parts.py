@@ -5,7 +5,8 @@ from pathlib import Path
 import pytest
 
 from consumer.adapters.s3.minio import MinioStore
-from consumer.app.parts import check_bucket, make_store
+from consumer.app.checks import check_bucket
+from consumer.app.vendors import make_store
 from consumer.core.errors import BucketUnusable, SettingsError, StoreMisconfigured
 from consumer.testing.store import MemoryStore
 

@@ -5,12 +5,11 @@ import os
 import re
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
 
-import click
 import pytest
 import structlog
 import typer
@@ -80,8 +79,8 @@ def run(*arguments: str, **environment: str) -> Done:
 def commands() -> list[tuple[str, ...]]:
     """Every command there is, with its group's name before its own."""
 
-    def walk(command: click.Command, path: tuple[str, ...]) -> list[tuple[str, ...]]:
-        inner = getattr(command, "commands", {})
+    def walk(command: object, path: tuple[str, ...]) -> list[tuple[str, ...]]:
+        inner: Mapping[str, object] = getattr(command, "commands", {})
         return [path, *(found for name, each in inner.items() for found in walk(each, (*path, name)))]
 
     return walk(typer.main.get_command(app), ())

@@ -8,12 +8,12 @@ from typing import Any
 import pytest
 from typer.testing import CliRunner
 
-from consumer.app import parts
+from consumer.app import vendors as parts
 from consumer.cli import app
 from consumer.cli.lag import report
 from consumer.core.errors import BrokerUnavailable
+from consumer.core.lag import Backlog, PartitionLag
 from consumer.core.model import TopicPartition
-from consumer.observability.lag import Backlog, PartitionLag
 
 BACKLOG = Backlog(
     lags=[

@@ -125,7 +125,12 @@ def test_waiting_has_an_end(client: Client, monkeypatch: pytest.MonkeyPatch) -> 
     """Where no outcome comes in time, or the request can't be sent, that is said, and the watch is closed."""
     closed: list[Watch] = []
     close = Watch.close
-    monkeypatch.setattr(Watch, "close", lambda watch: (closed.append(watch), close(watch)))
+
+    def note_and_close(watch: Watch) -> None:
+        closed.append(watch)
+        close(watch)
+
+    monkeypatch.setattr(Watch, "close", note_and_close)
     with pytest.raises(BrokerUnavailable, match=r"no outcome within 0\.3 s"):
         client.send_and_wait(a_request(), 0.3)
     assert len(closed) == 1

@@ -5,10 +5,10 @@ from pathlib import Path
 
 import pytest
 
+from consumer.core.lag import Backlog, Demand, PartitionLag
 from consumer.core.model import TopicPartition, Usage
 from consumer.core.ports import Traffic
 from consumer.observability.collectors import GroupLagCollector, ReplicaCollector, Spent
-from consumer.observability.lag import Backlog, Demand, PartitionLag
 from consumer.observability.metrics import Metrics
 from consumer.separator.status import SeparatorStatus
 

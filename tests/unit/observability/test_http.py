@@ -46,7 +46,7 @@ class Site:
 
 @pytest.fixture(scope="module")
 def server() -> Iterator[Site]:
-    site = Site()
+    site = Site(ClientLimits(ask_s=3600.0, answer_s=3600.0))  # who is dropped is so for no other reason than a crowd
     yield site
     site.server.close()
 
@@ -277,7 +277,7 @@ def test_who_asks_after_an_answer_gets_a_new_one(slow: Slow) -> None:
 
 def test_an_answer_that_does_not_come_ends_the_connection(caplog: pytest.LogCaptureFixture) -> None:
     """A client waits so long and no longer; the check that hangs is not asked once more by each further client."""
-    slow = Slow(ClientLimits(answer_s=0.1))
+    slow = Slow(ClientLimits(ask_s=3600.0, answer_s=0.1))
     for _ in range(3):
         connection = slow.connect("/ready")
         with pytest.raises(http.client.RemoteDisconnected):

@@ -6,17 +6,9 @@ import pytest
 
 from consumer.adapters.avro.codec import AvroCodec
 from consumer.core.errors import RegistryUnavailable
+from consumer.core.lag import Backlog, Demand, PartitionLag, PendingRecord, ReadAhead, UnfinishedLog
 from consumer.core.model import TopicPartition
-from consumer.observability.lag import (
-    Backlog,
-    Demand,
-    PartitionLag,
-    PendingRecord,
-    ReadAhead,
-    RequestEstimator,
-    UnfinishedLog,
-    desired_replicas,
-)
+from consumer.observability.lag import RequestEstimator, desired_replicas
 from harness.fakes import FakeRegistry, a_request
 
 HERE = TopicPartition("requests", 0)

@@ -4,12 +4,13 @@ import json
 from collections.abc import Callable
 from typing import Any
 
-from consumer.app.parts import VERSION
 from consumer.core.catalog import MODELS
 from consumer.core.errors import Code
 from consumer.core.events import OutputOptions, SourceObject
+from consumer.core.lag import Backlog, PartitionLag, PendingRecord, UnfinishedLog
 from consumer.core.model import OUR_HEADER_PREFIX, TopicPartition
-from consumer.observability.lag import Backlog, PartitionLag, PendingRecord, RequestEstimator, UnfinishedLog
+from consumer.core.version import VERSION
+from consumer.observability.lag import RequestEstimator
 from consumer.observability.metrics import Metrics
 from harness.fakes import a_request
 from harness.replica import CODEC, REQUESTS, RETRIES, Harness

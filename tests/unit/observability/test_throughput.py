@@ -1,6 +1,6 @@
 import pytest
 
-from consumer.observability.lag import Demand
+from consumer.core.lag import Demand
 from consumer.observability.throughput import ASSUMED_FACTOR, TYPICAL_AUDIO_S, Throughput
 
 

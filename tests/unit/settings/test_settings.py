@@ -6,6 +6,7 @@ import pytest
 from consumer.core.errors import SettingsError
 from consumer.settings import (
     GROUPS,
+    Group,
     JobSettings,
     KafkaSettings,
     LogSettings,
@@ -45,7 +46,8 @@ def test_defaults_are_the_documented_ones() -> None:
     assert separator.separator_runtime == "tensorflow"
     assert (service.http_host, service.http_port, service.shutdown_grace_s) == ("127.0.0.1", 8080, 30)
     assert service.retry_delays == (10, 60, 600)
-    assert (service.instance_id, service.is_static_member) == (socket.gethostname(), False)
+    assert service.instance_id == socket.gethostname()
+    assert not service.is_static_member
     assert LogSettings.load().model_dump() == {"level": "INFO", "format": "json"}
 
 
@@ -137,7 +139,7 @@ RIGHT = [
 
 @pytest.mark.parametrize(("group", "name", "value", "field", "wanted"), RIGHT)
 def test_values_are_parsed(
-    environment: pytest.MonkeyPatch, group: type, name: str, value: str, field: str, wanted: object
+    environment: pytest.MonkeyPatch, group: type[Group], name: str, value: str, field: str, wanted: object
 ) -> None:
     """Lists, sizes and durations may be written as people write them."""
     environment.setenv(name, value)
@@ -204,7 +206,7 @@ def test_secrets_are_never_shown(environment: pytest.MonkeyPatch) -> None:
 def test_settings_are_frozen() -> None:
     """Nobody changes a setting after it was read."""
     with pytest.raises(ValueError, match="frozen"):
-        JobSettings.load().output_bucket = "elsewhere"  # type: ignore[misc]
+        JobSettings.load().output_bucket = "elsewhere"
 
 
 def test_the_separator_process_gets_no_credentials(environment: pytest.MonkeyPatch) -> None:

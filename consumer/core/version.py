@@ -1,0 +1,5 @@
+"""This distribution's version."""
+
+from importlib.metadata import version
+
+VERSION = version("spleeter-consumer")
