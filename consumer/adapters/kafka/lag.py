@@ -90,10 +90,10 @@ class KafkaLagReader:
         found = self._backlog
         return found if found and time.monotonic() - found.taken_at < FRESH_S else None
 
-    def read(self, *, patience_s: float = 0.0) -> Backlog:
+    def read(self, *, timeout_s: float = 0.0) -> Backlog:
         """The figures now; a cluster that is only getting ready is asked again. Raises BrokerUnavailable."""
         try:
-            return retried(self._read, patience_s)
+            return retried(self._read, timeout_s)
         except KafkaException as error:
             raise broker_away(error) from error
 
