@@ -50,6 +50,7 @@ class _Offsets:
 
     @property
     def floor(self) -> int:
+        """The first record that is not finished, of those that are still there."""
         return max(self.begin, self.committed or 0)
 
 
@@ -80,9 +81,11 @@ class KafkaLagReader:
         return connect_reader(self._settings, "lag", group_id=self._settings.group_id, properties=properties)
 
     def start(self) -> None:
+        """Read from now on, in a thread of its own."""
         threading.Thread(target=self._run, daemon=True).start()
 
     def stop(self) -> None:
+        """Read no more. Returns at once."""
         self._stopped.set()
 
     def backlog(self) -> Backlog | None:
