@@ -65,12 +65,10 @@ class Settings:
 
     @property
     def retry_topics(self) -> list[str]:
-        """The names of the retry topics, in their order."""
         return retry_topics(self.topics, self.service)
 
 
 def retry_topics(topics: TopicSettings, service: ServiceSettings) -> list[str]:
-    """The names of the retry topics, one for each of RETRY_DELAYS, in their order."""
     return [topics.retry(number) for number in range(1, len(service.retry_delays) + 1)]
 
 
