@@ -74,5 +74,6 @@ class ControlFollower:
         if event.action != "cancel" or not REQUEST_ID.fullmatch(event.request_id):
             log.warning(LogEvent.CONTROL_IGNORED, reason="not the cancellation of a request")
             return
-        was_at_work = self._cancel_registry.note(event.request_id, event.reason, record.timestamp or datetime.now(UTC))
+        heard_at = record.timestamp or datetime.now(UTC)
+        was_at_work = self._cancel_registry.register(event.request_id, event.reason, heard_at)
         log.info(LogEvent.CONTROL_CANCELLED, request_id=event.request_id, was_at_work=was_at_work)

@@ -52,8 +52,8 @@ class FailurePolicy:
                 raise fatal
             case error:
                 self._log.error(LogEvent.UNEXPECTED, stage=failure.stage, exc_info=error)
-                told = f"{type(error).__name__}: {error}"
-                return self._dead_letter(failure, Rejected(Code.SEPARATION_FAILED, told))
+                message = f"{type(error).__name__}: {error}"
+                return self._dead_letter(failure, Rejected(Code.SEPARATION_FAILED, message))
 
     def record_success(self) -> None:
         """A job went through: the deployment is not what is wrong."""

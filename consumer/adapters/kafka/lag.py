@@ -51,6 +51,7 @@ class _Offsets:
 
     @property
     def floor(self) -> int:
+        """The first record that is not finished, of those that are still there."""
         return max(self.begin, self.committed or 0)
 
 
@@ -89,9 +90,11 @@ class KafkaLagReader:
         return connect_reader(self._settings, "lag", group_id=self._settings.group_id, properties=properties)
 
     def start(self) -> None:
+        """Read from now on, in a thread of its own."""
         threading.Thread(target=self._run, daemon=True).start()
 
     def stop(self) -> None:
+        """Read no more. Returns at once."""
         self._stopped.set()
 
     def backlog(self) -> Backlog | None:
@@ -99,10 +102,10 @@ class KafkaLagReader:
         found = self._backlog
         return found if found and time.monotonic() - found.taken_at < FRESH_S else None
 
-    def read(self, *, patience_s: float = 0.0) -> Backlog:
+    def read(self, *, timeout_s: float = 0.0) -> Backlog:
         """The figures now; a cluster that is only getting ready is asked again. Raises BrokerUnavailable."""
         try:
-            return retried(self._read, patience_s)
+            return retried(self._read, timeout_s)
         except KafkaException as error:
             raise broker_away(error) from error
 

@@ -41,7 +41,7 @@ _ask_for_headers = methodcaller("headers")
 
 
 class KafkaSource:
-    """See ports.Source."""
+    """See ports.Source. A static member of its group, as `instance_id`, if `is_static_member`."""
 
     def __init__(self, settings: KafkaSettings, *, instance_id: str, is_static_member: bool) -> None:
         self._config = consumer_config(settings, instance_id if is_static_member else None)
