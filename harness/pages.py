@@ -27,6 +27,7 @@ from consumer.core.events import (
     SourceUsed,
     Stem,
 )
+from consumer.core.log_events import LogEvent
 from consumer.settings import GROUPS
 
 ROOT = Path(__file__).parents[1]
@@ -264,6 +265,12 @@ def _avro_default(field: Schema, kind: object) -> str:
             return f"`{value}`"
 
 
+def log_event_rows() -> str:
+    """The table of what is logged, by name."""
+    rows = [f"| `{event}` | {event.meaning} |\n" for event in LogEvent]
+    return f"| event | meaning |\n|---|---|\n{''.join(rows)}"
+
+
 def module_rows() -> str:
     """A table of modules for each room, each with the first sentence of its own docstring."""
     rooms: dict[str, list[str]] = {}
@@ -296,6 +303,7 @@ WRITTEN = (
     Written(page=DOCS / "consuming.md", mark="progress fields", make=lambda: event_rows("separation_progress")),
     Written(page=DOCS / "consuming.md", mark="result", make=lambda: _as_json(example_result())),
     Written(page=DOCS / "consuming.md", mark="dead letter", make=lambda: _as_json(example_dead_letter())),
+    Written(page=DOCS / "observability.md", mark="log events", make=log_event_rows),
     Written(page=DOCS / "architecture.md", mark="modules", make=module_rows),
     Written(page=DOCS / "decisions/index.md", mark="decisions", make=decision_rows),
 )

@@ -17,7 +17,9 @@ from consumer.core.events import (
     SeparationRequest,
     SeparationResult,
 )
+from consumer.core.log_events import LogEvent, stage_passed
 from consumer.core.model import Stage
+from consumer.settings import TopicSettings
 from harness.exported import exported_names
 from harness.pages import DOCS, WRITTEN, Written, blocks, event_in, example_dead_letter, marked, name_of, pages, table
 
@@ -119,6 +121,15 @@ def test_metrics_that_are_named_are_exported_and_the_other_way_round() -> None:
     told = set(re.findall(r"\bseparation_[a-z_]+", marked(DOCS / "observability.md", "metrics")))
     exported = {re.sub(r"_(bucket|count|sum)$", "", name) for name in exported_names() if not name.endswith("_created")}
     assert told == exported
+
+
+@pytest.mark.parametrize("page", pages(), ids=name_of)
+def test_dotted_names_are_those_of_the_code(page: Path) -> None:
+    """A name with a dot is a log event's or a topic's: who looks for it finds it, if it happened."""
+    topics = {str(field.default) for field in TopicSettings.model_fields.values()}
+    known = {*LogEvent, *(stage_passed(stage) for stage in Stage), *topics}
+    rooms = "|".join(sorted({name.partition(".")[0] for name in known} - {"model", "http", "control", "kafka"}))
+    assert {*re.findall(rf"`((?:{rooms})\.[a-z_]+)`", page.read_text())} <= known
 
 
 @pytest.mark.parametrize("page", pages(), ids=name_of)
