@@ -31,7 +31,7 @@ NOT_RUN = {
     "python -m bench": "measures for minutes, alone on the machine; tests/unit/bench runs the capacity table",
     "python -m demo.training": "takes minutes to an hour; tests/unit/demo runs its parts",
     "pytest tests/unit": "is what runs this",
-    "uv sync": "would change the environment that this runs in; tests/deploy does it for the image",
+    "uv sync": "would change the environment that this runs in; tests/deployed does it in the image",
     "uv pip install": "downloads TensorFlow; tests/unit/docs lets uv resolve it",
     "pip install .": "tests/integration/test_package.py installs the package, by uv, on each Python",
     "docker": "needs the rights to run containers; tests/deployed does it with `make test-deploy`",
@@ -60,7 +60,7 @@ def reason_not_run(command: str) -> str | None:
 
 def is_run(page: Path, command: str) -> bool:
     """By tests/integration/test_documented_commands.py: whole pages, and each command of the service's."""
-    return page in RUN_AS_A_WHOLE or command.startswith(("spleeter-consumer ", "export "))
+    return page in RUN_AS_A_WHOLE or command.startswith("spleeter-consumer ")
 
 
 @pytest.mark.parametrize(("page", "command"), ALL, ids=[f"{name_of(page)}: {command}" for page, command in ALL])
