@@ -14,6 +14,7 @@ from consumer.core.model import Record
 from consumer.delivery import control_follower as module
 from consumer.delivery.cancel_registry import CancelRegistry
 from consumer.delivery.control_follower import ControlFollower
+from harness.clock import ManualClock
 from harness.fakes import NOON, FakeRegistry, a_record
 from harness.feed import FakeFeed
 
@@ -34,7 +35,7 @@ def a_control(request_id: str = "r", *, value: bytes | None = None, codec: AvroC
 
 def follow(*records: Record | Exception, codec: AvroCodec = CODEC) -> CancelRegistry:
     """All of that was read."""
-    cancel_registry = CancelRegistry()
+    cancel_registry = CancelRegistry(clock=ManualClock())
     follower = ControlFollower(FakeFeed(*records), codec, cancel_registry)
     follower.start()
     assert follower.wait_caught_up(20)
@@ -44,9 +45,6 @@ def follow(*records: Record | Exception, codec: AvroCodec = CODEC) -> CancelRegi
 
 def is_cancelled(cancel_registry: CancelRegistry, request_id: str) -> bool:
     job = Cancellation()
-    cancel_registry._wishes = type(cancel_registry._wishes)(
-        {name: wish._replace(at=module.datetime.now(module.UTC)) for name, wish in cancel_registry._wishes.items()}
-    )
     cancel_registry.begin(request_id, NOON, job)
     try:
         job.check()
