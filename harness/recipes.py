@@ -14,7 +14,7 @@ class UnusableRecipe(AssertionError):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Edit:
-    """One block of a file: `pieces` are what stands there and what comes in its place; "" stands there in a new file."""
+    """One file's edit. pieces: what stands there, and what comes in its place; of a new file, nothing and all of it."""
 
     path: str
     pieces: tuple[tuple[str, str], ...]
