@@ -69,7 +69,7 @@ def test_each_recipe_is_probed() -> None:
             "cp consumer/schemas/separation_result",
             "test_whatever_was_ever_written_is_still_read",
         ),
-        ("An event field", "consumer/schemas/separation_request.avsc", "test_a_schema_and_its_dataclass_say_the_same"),
+        ("An event field", "consumer/schemas/separation_request.avsc", "test_a_class_and_its_schema_say_the_same"),
         ("An event field", "tests/schemas/golden.py", "test_there_is_a_golden_event_for_each_schema"),
         ("A metric", "python -m consumer.observability", "test_the_documentation_shows_the_table"),
         ("A metric", "consumer/observability/metrics.py", "test_a_scrape_shows_the_table_and_nothing_else"),
