@@ -83,7 +83,7 @@ def test_flags_mean_what_they_mean_to_spleeter(model_path: Path, tmp_path: Path)
         ("song.wav", None, ("-s", "100"), ("OFFSET_PAST_END", "100")),
         ("song.wav", None, ("-p", "spleeter:5stems"), ("MODEL_UNAVAILABLE", "5stems")),
         ("song.wav", None, ("-p", "spleeter:4stems"), ("MODEL_UNAVAILABLE", "4stems")),
-        ("song.wav", None, ("-p", "spleeter:3stems"), ("MODEL_UNAVAILABLE", "2stems, 4stems, 5stems")),
+        ("song.wav", None, ("-p", "spleeter:7stems"), ("MODEL_UNAVAILABLE", "2stems, 4stems, 5stems")),
         ("song.wav", None, ("-p", "none.json"), ("MODEL_UNAVAILABLE", "none.json")),
         ("song.wav", None, ("-o", "song.wav"), ("song.wav",)),
     ],

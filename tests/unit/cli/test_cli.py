@@ -126,7 +126,7 @@ WRONG_USAGE = [
     "request b/k --high-frequencies loud", "watch --count many", "cancel", "cancel a%b", "topics",
     "topics create --partitions 0",
     "dlq", "dlq list --code NO_SUCH_CODE", "dlq show", "dlq show a%b", "dlq replay", "dlq replay 7", "dlq replay 0:1 x",
-    "models", "models check 7stems", "models pull 3stems", "schemas", "schemas check --against no-such-folder",
+    "models", "models check 7stems", "models pull 7stems", "schemas", "schemas check --against no-such-folder",
     "doctor now",
     "separate", "separate no-such-file", "separate FILE -c midi", "separate FILE -b fast", "separate FILE -s -1",
     "separate FILE -d 0",
