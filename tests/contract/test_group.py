@@ -147,10 +147,10 @@ class Member:
     def place(self, partition: int) -> TopicPartition:
         return TopicPartition(self.broker.topic, partition)
 
-    def commit(self, partition: int, offset: int, *values: bytes, note: str = "") -> Commit:
+    def commit(self, partition: int, offset: int, *values: bytes, offset_metadata: str = "") -> Commit:
         return Commit(
             partition=self.place(partition),
-            position=Position(offset=offset, offset_metadata=note),
+            position=Position(offset=offset, offset_metadata=offset_metadata),
             membership=self.membership_of[partition],
             messages=tuple(Message(topic=self.broker.results, key=None, value=value) for value in values),
         )
