@@ -121,7 +121,7 @@ def test_a_broker_that_is_away_is_told_of_in_one_line() -> None:
 
 WRONG_USAGE = [
     "", "dance", "run --fast", "request", "request no-slash", "request /key", "request bucket/",
-    "request b/k --stems two", "request b/k --stems 3", "request b/k --format aiff", "request b/k --bitrate fast",
+    "request b/k --stems two", "request b/k --stems 7", "request b/k --format floppy", "request b/k --bitrate fast",
     "request b/k --request-id a%b", "request b/k --start-s -1", "request b/k --duration-s 0",
     "request b/k --high-frequencies loud", "watch --count many", "cancel", "cancel a%b", "topics",
     "topics create --partitions 0",
