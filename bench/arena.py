@@ -165,7 +165,7 @@ class Reader:
 
     def close(self) -> None:
         self._stopped.set()
-        self._thread.join()
+        self._thread.join(60)
         self._consumer.close()
 
 
@@ -191,7 +191,7 @@ class Trickle:
 
     def __exit__(self, *_: object) -> None:
         self._stopped.set()
-        self._thread.join()
+        self._thread.join(60)
         self._sender.flush()
 
     def _run(self) -> None:

@@ -51,7 +51,7 @@ def _reference(python: list[str], model: str, work: Path) -> Stems:
     environment.pop("VIRTUAL_ENV", None)
     subprocess.run(
         [*python, str(script), model, str(work / "samples.npy"), str(target)],
-        env=environment, cwd=work, stdin=subprocess.DEVNULL, capture_output=True, check=True,
+        env=environment, cwd=work, stdin=subprocess.DEVNULL, capture_output=True, check=True, timeout=3600,
     )  # fmt: skip
     with np.load(target) as stems:
         return dict(stems)

@@ -33,7 +33,7 @@ def run(command: Sequence[str], environment: Mapping[str, str]) -> Run:
         command, env=environment, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
     )
     watcher = _Watcher(process.pid)
-    output, errors = process.communicate()
+    output, errors = process.communicate(timeout=3600)
     wall_s = time.monotonic() - started
     peak_bytes = watcher.stop()
     if process.returncode:
@@ -65,7 +65,7 @@ class _Watcher:
 
     def stop(self) -> int:
         self._stopped.set()
-        self._thread.join()
+        self._thread.join(60)
         return self._peak_bytes
 
 

@@ -225,5 +225,5 @@ def serve(pages: Mapping[str, tuple[int, bytes]]) -> Iterator[tuple[str, list[st
         yield f"http://127.0.0.1:{server.server_address[1]}", asked
     finally:
         server.shutdown()
-        thread.join()
+        thread.join(60)
         server.server_close()

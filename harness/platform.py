@@ -219,7 +219,7 @@ class Platform:
         for replica in self.replicas:
             if replica.process.poll() is None:
                 replica.process.kill()
-            replica.process.wait()
+            replica.process.wait(60)
 
 
 def series(page: str, name: str) -> dict[tuple[str, int], float]:

@@ -87,7 +87,10 @@ def undecided(platform: Platform) -> bool:
         for number in topics[name].partitions
     }
     ends = [
-        {place: future.result().offset for place, future in admin.list_offsets(places, isolation_level=level).items()}
+        {
+            place: future.result(300).offset
+            for place, future in admin.list_offsets(places, isolation_level=level).items()
+        }
         for level in (IsolationLevel.READ_COMMITTED, IsolationLevel.READ_UNCOMMITTED)
     ]
     return ends[0] != ends[1]

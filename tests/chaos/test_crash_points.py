@@ -144,11 +144,11 @@ def verdicts(
 @pytest.mark.parametrize("case", RESTARTS)
 def test_death_and_restart(case: Case, verdicts: Mapping[Case, "Future[list[Finding]]"]) -> None:
     """SIGKILL at this point; one of the same name comes back: each record has its one outcome, nothing is left."""
-    assert verdicts[case].result() == []
+    assert verdicts[case].result(1000) == []
 
 
 @pytest.mark.long
 @pytest.mark.parametrize("case", REBALANCES, ids=str)
 def test_death_and_rebalance(case: Case, verdicts: Mapping[Case, "Future[list[Finding]]"]) -> None:
     """SIGKILL at this point; the replica that is left takes the partitions over, with the same outcome."""
-    assert verdicts[case].result() == []
+    assert verdicts[case].result(1000) == []

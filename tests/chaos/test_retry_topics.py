@@ -48,7 +48,7 @@ def test_a_retry_waits_until_it_is_due_and_nothing_waits_for_it(traffic: Traffic
     waits = retry_at(platform, far, partition=0)
     wait_for(lambda: platform.lag() == 1)
     first.process.kill()
-    first.process.wait()
+    first.process.wait(180)
     second = platform.start_replica(**environment)
     comes = retry_at(platform, near, partition=1)
     requests = {traffic.send_request(partition=number).request_id for number in range(traffic.partitions)}

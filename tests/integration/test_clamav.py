@@ -102,7 +102,7 @@ def test_a_scanner_that_dies_at_work_lets_nothing_pass(daemon: Daemon, tmp_path:
     threading.Timer(0.5, daemon.running.kill).start()
     with pytest.raises(ScannerUnavailable):
         daemon.scanner().scan(a_file(tmp_path, bytes(MAX_BYTES)), Cancellation())
-    daemon.running.process.wait()
+    daemon.running.process.wait(60)
     daemon.come_back()
 
 

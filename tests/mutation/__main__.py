@@ -107,9 +107,7 @@ class _Run:
 
 
 def _tell(verdicts: dict[Mutant, Verdict], *, is_all: bool) -> int:
-    explained = {
-        (module, name) for module, reasons in tomllib.loads(SURVIVORS.read_text()).items() for name in reasons
-    }
+    explained = {(module, name) for module, reasons in tomllib.loads(SURVIVORS.read_text()).items() for name in reasons}
     survivors = {(m.module, m.name) for m, verdict in verdicts.items() if verdict is Verdict.SURVIVED}
     killed = {(m.module, m.name) for m in verdicts} - survivors
     counts = Counter(verdicts.values())

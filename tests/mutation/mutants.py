@@ -38,7 +38,7 @@ class Mutant:
 
 
 def mutants_of(module: str, source: str) -> Iterator[Mutant]:
-    """Every mutant of a module, in the order of its lines. What is only said (log lines, types, texts) is left alone."""
+    """Every mutant of a module, in the order of its lines. What is only said (logs, types, texts) is left alone."""
     names: dict[str, int] = {}
     for place in _places(ast.parse(source)):
         for number, (node, new) in enumerate(place.changes()):

@@ -72,7 +72,7 @@ def _be_the_child(run: Callable[[], int], output: Path) -> None:
         os.dup2(written, 1)
         os.dup2(written, 2)
         code = run()
-    except BaseException:
+    except BaseException:  # noqa: BLE001 - whatever it is, this process ends with it
         traceback.print_exc()
     finally:
         sys.stdout.flush()

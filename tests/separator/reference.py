@@ -29,7 +29,7 @@ class KeptSeparator(Separator):
         self._predictions = None
 
     def separate(self, waveform, audio_descriptor=""):
-        return self._thread.submit(super().separate, waveform, audio_descriptor).result()
+        return self._thread.submit(super().separate, waveform, audio_descriptor).result(600)
 
     def _get_prediction_generator(self, data):
         self._tracks.put(data)
@@ -45,7 +45,7 @@ class KeptSeparator(Separator):
     def close(self) -> None:
         self._tracks.put(None)
         if self._predictions is not None:
-            self._thread.submit(next, self._predictions, None).result()  # to its end, which closes its session
+            self._thread.submit(next, self._predictions, None).result(600)  # to its end, which closes its session
         self._thread.shutdown()
 
 

@@ -101,7 +101,7 @@ def test_the_conversion_is_the_checkpoint_and_is_kept(narrow_models: Path) -> No
 def test_neither_tensorflow_nor_telemetry_is_imported(runtime: str, model_path: Path) -> None:
     """Not even by the process that has a model converted; nor what reports to OpenVINO's vendor."""
     command = [sys.executable, "-c", LOAD, str(model_path), runtime]
-    sha256, *modules = json.loads(subprocess.run(command, capture_output=True, check=True).stdout)
+    sha256, *modules = json.loads(subprocess.run(command, capture_output=True, check=True, timeout=300).stdout)
     assert sha256 == weights_sha256(checkpoint_files("2stems", model_path / "2stems")[1])
     assert RUNTIMES[runtime] in modules
     assert not [name for name in modules if name.startswith(("tensorflow", "openvino_telemetry", "keras"))]
@@ -160,7 +160,7 @@ def test_processes_may_convert_at_once(model_path: Path) -> None:
     before = set((model_path / "2stems").iterdir())
     command = [sys.executable, "-c", LOAD, str(model_path), "openvino"]
     loading = [subprocess.Popen(command, stdout=subprocess.DEVNULL) for _ in range(2)]
-    assert [process.wait() for process in loading] == [0, 0]
+    assert [process.wait(300) for process in loading] == [0, 0]
     assert set((model_path / "2stems").iterdir()) - before == {kept(model_path)}
     assert_same(load(model_path), model_path / "2stems")
 

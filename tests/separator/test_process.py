@@ -173,7 +173,7 @@ def test_a_stop_meets_its_job_only_and_then_the_end_of_input_ends_all(
     child.wait_for(Progress)
     assert pids_with(str(tmp_path))
     child.process.stdin.close()
-    assert child.process.wait() == 0
+    assert child.process.wait(60) == 0
     wait_until_none(str(tmp_path))
 
 

@@ -20,7 +20,9 @@ def run(folder: Path, *args: object, **variables: str) -> subprocess.CompletedPr
     """Run the command in `folder`, with nothing of the consumer's settings but `variables`."""
     environment = {"PATH": os.environ["PATH"], "HOME": str(folder), "MODEL_SOURCES": "none"} | variables
     command = [COMMAND, "separate", *map(str, args)]
-    return subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, check=False)
+    return subprocess.run(
+        command, cwd=folder, env=environment, capture_output=True, text=True, check=False, timeout=500
+    )
 
 
 @pytest.fixture(scope="module")

@@ -92,10 +92,12 @@ def test_a_process_without_its_models_never_gets_ready(tmp_path: Path) -> None:
 
     preparing = threading.Thread(target=prepare)
     preparing.start()
+    deadline = time.monotonic() + PATIENCE_S
     while "2stems" not in unready.client.status.reason and preparing.is_alive():
+        assert time.monotonic() < deadline
         preparing.join(0.05)
     cancel.cancel("enough")
-    preparing.join()
+    preparing.join(60)
     assert unready.client.status.reason == "model 2stems: no checkpoint in 2stems/ under MODEL_PATH"
     assert not unready.client.status.ready
     unready.client.kill()

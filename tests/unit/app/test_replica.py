@@ -3,6 +3,7 @@
 import os
 import signal
 import threading
+import time
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -66,6 +67,13 @@ class Run:
         )
 
 
+def await_(condition: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + 20
+    while not condition():
+        assert time.monotonic() < deadline, "it did not come"
+        time.sleep(0.01)
+
+
 def terminate() -> None:
     os.kill(os.getpid(), signal.SIGTERM)
 
@@ -104,7 +112,7 @@ def test_a_signal_ends_it_in_good_order(harness: Harness) -> None:
 
 def test_a_second_signal_ends_its_patience(harness: Harness) -> None:
     """Told twice, a replica cancels what is at work: nothing of it is published, and others will do it."""
-    at_work, tick = threading.Event(), threading.Event()
+    at_work = threading.Event()
 
     def endless(*_: Any, cancel: Any, **__: Any) -> Any:
         at_work.set()
@@ -119,8 +127,7 @@ def test_a_second_signal_ends_its_patience(harness: Harness) -> None:
     def meanwhile() -> None:
         assert at_work.wait(20)
         terminate()
-        while harness.loop._ends_at is None:  # the first one is being followed
-            tick.wait(0.01)
+        await_(lambda: harness.loop._ends_at is not None)  # the first one is being followed
         terminate()
 
     run.run(meanwhile)
@@ -215,11 +222,9 @@ def test_it_begins_with_clean_scratch_space(harness: Harness) -> None:
 @pytest.mark.parametrize("missing", ["store", "model", "source", "Kafka"])
 def test_it_waits_for_what_it_needs_and_can_be_told_not_to(harness: Harness, missing: str) -> None:
     """While the store is away or a model can't be had, /ready tells so, nothing is read, and a signal still ends it."""
-    asked = threading.Event()
 
     def check_store() -> None:
         if missing == "store":
-            asked.set()
             raise StoreUnavailable("object storage can't be reached")
 
     def open_outbox() -> None:
@@ -239,8 +244,7 @@ def test_it_waits_for_what_it_needs_and_can_be_told_not_to(harness: Harness, mis
     seen: list[str] = []
 
     def meanwhile() -> None:
-        while run.replica.status.reason == "starting":
-            asked.wait(0.01)
+        await_(lambda: run.replica.status.reason != "starting")
         seen.append(run.replica.status.reason)
         terminate()
 

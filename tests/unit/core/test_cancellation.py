@@ -167,7 +167,7 @@ def test_a_clock_that_is_stopped_goes_on_where_it_was(clock: Clock) -> None:
 
 def test_many_threads_may_cancel() -> None:
     """Of many cancellations at once one wins, and each listener is called once."""
-    cancellation, heard, barrier = Cancellation(), [], threading.Barrier(8)
+    cancellation, heard, barrier = Cancellation(), [], threading.Barrier(8, timeout=60)
     for number in range(8):
         cancellation.listen(lambda number=number: heard.append(number))
 
@@ -179,7 +179,7 @@ def test_many_threads_may_cancel() -> None:
     for thread in threads:
         thread.start()
     for thread in threads:
-        thread.join()
+        thread.join(60)
     assert sorted(heard) == list(range(8))
     assert caught(cancellation).reason in map(str, range(8))
 

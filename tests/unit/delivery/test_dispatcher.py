@@ -157,7 +157,7 @@ def test_a_start_counts_once_it_is_committed() -> None:
     assert not noted.is_set()
     delivery.commit_queue.confirm(pending)
     assert noted.wait(20)
-    thread.join()
+    thread.join(60)
     assert delivery.start_counter.count(attempt) == 1
     delivery.start_counter.decrement(attempt)
     assert delivery.start_counter.count(attempt) == 0

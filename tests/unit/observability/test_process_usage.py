@@ -4,6 +4,7 @@ import math
 import os
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 
 import pytest
@@ -37,9 +38,11 @@ def test_children_s_memory_is_told_while_they_live() -> None:
     before = children()
     with subprocess.Popen([sys.executable, "-c", WORK], stdin=subprocess.PIPE, stdout=subprocess.PIPE) as child:
         assert child.stdin
+        deadline = time.monotonic() + 60
         while children().memory_bytes <= before.memory_bytes + (1 << 20):  # until it has become another program
             assert child.poll() is None
-        child.communicate(b"\n")
+            assert time.monotonic() < deadline
+        child.communicate(b"\n", timeout=120)
     assert children().cpu_s > before.cpu_s
 
 
@@ -51,7 +54,7 @@ def test_a_child_that_ends_meanwhile_counts_once(monkeypatch: pytest.MonkeyPatch
         def listed(pid: int) -> Iterator[int]:
             found = list(listing(pid))
             assert (child.pid in found) == (child.returncode is None)
-            child.communicate(b"\n" if child.returncode is None else None)
+            child.communicate(b"\n" if child.returncode is None else None, timeout=120)
             yield from found
 
         monkeypatch.setattr(process_usage, "_children", listed)

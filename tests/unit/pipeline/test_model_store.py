@@ -268,6 +268,6 @@ def test_threads_fetch_a_model_once(tmp_path: Path) -> None:
         for thread in threads:
             thread.start()
         for thread in threads:
-            thread.join()
+            thread.join(60)
     assert found == [DIGEST] * 6
     assert len(asked) == 2
