@@ -4,7 +4,7 @@ export PATH := $(CURDIR)/.tools/bin:$(PATH)
 UV := $(shell command -v uv || echo $(CURDIR)/.tools/bin/uv)
 RUN := $(UV) run --no-sync
 
-.PHONY: help sync demo test chaos test-deploy lint bench bench-scaling stack-up stack-down
+.PHONY: help sync demo test chaos test-deploy lint docs bench bench-scaling stack-up stack-down
 
 help: ## what can be made
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -39,6 +39,9 @@ lint: sync ## style, types and who may import whom
 	$(RUN) ruff format --check .
 	$(RUN) mypy
 	$(RUN) lint-imports
+
+docs: sync ## these pages as a site, into site/; a link or an anchor that leads nowhere fails
+	$(RUN) zensical build --clean --strict
 
 bench: sync ## this engine beside Spleeter's own, and what delivery costs, measured in one run
 	$(RUN) python -m bench

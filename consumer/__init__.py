@@ -1,14 +1,17 @@
 """Separates music into stems with Spleeter, as a Kafka consumer group.
 
-One record walks one way through six stages, each of which takes a frozen value and returns the next:
+One record walks one way through its stages, each of which takes a frozen value and returns the next:
 
-    decode      Record            -> SeparationRequest      what the bytes say
-    validate    SeparationRequest -> Job                    what may be done
-    fetch       Job               -> LocalTrack             the object, pinned to its etag
-    separate    LocalTrack        -> Stems                  files in scratch space
-    store       Stems             -> StoredStems            objects, then the manifest
-    publish     StoredStems       -> Message                a result, in one transaction with the offset
+    decode          Record             -> SeparationRequest    what the bytes say
+    validate        SeparationRequest  -> Job                  what may be done
+    recall          Job                -> StoredStems          what this request was answered with before, if it was
+    fetch           Job                -> LocalTrack           the object, pinned to its etag
+    scan            LocalTrack         -> LocalTrack           no malware in it
+    reuse           LocalTrack         -> ReusableResult       what this content was answered with before, if it was
+    separate        LocalTrack         -> Stems                files in scratch space
+    store           Stems              -> StoredStems          objects, then the manifest
+    encode outcome  StoredStems        -> Done                 a result, to be committed with the record's offset
 
-Two more shorten the walk: `recall` finds what this request, and `reuse` what this content, has been answered with.
-`app` wires them, `pipeline` runs them, `loop` polls, `committer` commits.
+`core` holds the values and what is needed of the world, `delivery` reads and commits, `pipeline` leads records through
+their stages, `adapters` know a vendor each, `separator` is the process that separates, `app` wires it all.
 """

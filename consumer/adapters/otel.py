@@ -24,6 +24,7 @@ from opentelemetry.trace import Tracer as Recorder
 from opentelemetry.util.types import AttributeValue
 
 from consumer.core.errors import Cancelled, Rejected, SettingsError
+from consumer.core.log_events import LogEvent
 from consumer.core.model import Abandoned, DeadLettered, Done, Outcome, Record, Retry
 from consumer.core.tracing import JobSpan, TraceContext, context_of
 from consumer.settings import TracingSettings
@@ -137,7 +138,7 @@ class _ResilientExporter(SpanExporter):
             reason = result.name
         works = result is SpanExportResult.SUCCESS
         if works != self._works:
-            self._log.warning("tracing.exports_again" if works else "tracing.export_failed", reason=reason)
+            self._log.warning(LogEvent.TRACES_EXPORTED_AGAIN if works else "tracing.export_failed", reason=reason)
         self._works = works
         return result
 

@@ -11,6 +11,7 @@ from consumer.app.startup import Startup
 from consumer.app.status import Halt, ReplicaStatus
 from consumer.app.watchdog import Watchdog
 from consumer.core.errors import Cancelled, Fatal
+from consumer.core.log_events import LogEvent
 from consumer.delivery.cancel_registry import CancelRegistry
 from consumer.delivery.delivery import Delivery
 from consumer.observability.metrics import Metrics
@@ -56,7 +57,7 @@ class Replica:
         try:
             parts.background.start()
             parts.startup.come_up()
-            log.info("replica.started", models=list(parts.startup.models))
+            log.info(LogEvent.REPLICA_STARTED, models=list(parts.startup.models))
             self.status.reason, self.status.has_begun = "", True
             committing.start()
             parts.pipeline.start()
@@ -71,7 +72,7 @@ class Replica:
             self._take_down(committing)
         if self.halt.error is not None:
             raise self.halt.error
-        log.info("replica.stopped")
+        log.info(LogEvent.REPLICA_STOPPED)
 
     def stop(self, reason: str) -> None:
         """End in good order: what is begun has the grace that was set."""
@@ -88,7 +89,7 @@ class Replica:
         except Fatal as fatal:
             self.halt(fatal)
         except BaseException as error:  # noqa: BLE001 - without this thread nothing would ever be committed
-            structlog.get_logger().error("publisher.broken", exc_info=error)
+            structlog.get_logger().error(LogEvent.COMMITTER_BROKEN, exc_info=error)
             self.halt(Fatal(f"internal error: {type(error).__name__}: {error}"))
 
     def _take_down(self, committing: threading.Thread) -> None:

@@ -16,6 +16,7 @@ from consumer.core.errors import (
     StoreMisconfigured,
     Transient,
 )
+from consumer.core.log_events import LogEvent
 from consumer.core.ports import Check, Outbox, SeparatorProcess
 from consumer.delivery.control_follower import ControlFollower
 from consumer.pipeline.model_store import ModelStore
@@ -93,7 +94,7 @@ class Startup:
                 raise Fatal(str(error)) from error
             except (Transient, BrokerUnavailable) as error:
                 self._status.reason = f"Kafka: {error}" if isinstance(error, BrokerUnavailable) else str(error)
-                self._log.warning("dependency.away", reason=str(error))
+                self._log.warning(LogEvent.DEPENDENCY_AWAY, reason=str(error))
                 self._halt.cancellation.sleep(self._policy.retry_checks_s)
 
     def _provide(self, model: str) -> None:
@@ -103,7 +104,7 @@ class Startup:
                 return
             except (Rejected, ModelSourceUnavailable) as error:
                 self._status.reason = str(error)
-                self._log.error("model.unavailable", reason=str(error))
+                self._log.error(LogEvent.MODEL_UNAVAILABLE, reason=str(error))
                 self._halt.cancellation.sleep(self._policy.retry_models_s)
 
     def _hear_control(self) -> None:
@@ -112,5 +113,5 @@ class Startup:
         while not self._required.control.wait_caught_up(0.1):
             self._halt.cancellation.check()
             if SYSTEM_CLOCK.monotonic() > ends_at:
-                self._log.warning("control.not_caught_up")
+                self._log.warning(LogEvent.CONTROL_NOT_CAUGHT_UP)
                 return

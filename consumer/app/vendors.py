@@ -17,6 +17,7 @@ from consumer.adapters.registry import ConfluentRegistry
 from consumer.app.adapters import Adapters
 from consumer.core.errors import ConsumerError, SettingsError
 from consumer.core.events import SCHEMA_FILES
+from consumer.core.log_events import LogEvent
 from consumer.core.ports import ObjectStore
 from consumer.core.tracing import Tracer
 from consumer.core.version import VERSION
@@ -130,7 +131,7 @@ def make_tracer(settings: Settings) -> Tracer:
     try:
         from consumer.adapters.otel import OtelTracer
     except ImportError:
-        structlog.get_logger().warning("tracing.not_installed", needed="spleeter-consumer[otel]")
+        structlog.get_logger().warning(LogEvent.TRACING_NOT_INSTALLED, needed="spleeter-consumer[otel]")
         return NoTracer()
     return OtelTracer(
         settings.tracing,

@@ -16,7 +16,7 @@ from consumer.core.version import VERSION
 from consumer.delivery.assignments import Assignments
 from consumer.delivery.cancel_registry import CancelRegistry
 from consumer.delivery.control_follower import ControlFollower
-from consumer.delivery.delivery import DeliveryPolicy, make_delivery
+from consumer.delivery.delivery import Delivery, DeliveryPolicy, make_delivery
 from consumer.delivery.poll_loop import Subscription
 from consumer.observability.metrics import Metrics
 from consumer.pipeline.commit_observer import CommitObserver
@@ -63,18 +63,7 @@ def make_replica(settings: Settings, adapters: Adapters, policies: Policies | No
     metrics.build.info({"version": VERSION, "runtime": settings.separator.separator_runtime})
     checks, cancel_registry = _make_checks(settings, adapters), CancelRegistry()
     model_store = ModelStore(settings.separator.model_path, adapters.model_sources, prepare=adapters.prepare_model)
-    delivery = make_delivery(
-        adapters.source,
-        adapters.outbox,
-        Subscription(
-            topics=[settings.topics.requests],
-            retry_topics=settings.retry_topics,
-            max_retry_delay_s=max(settings.service.retry_delays, default=0.0),
-        ),
-        CommitObserver(metrics),
-        policy=policies.delivery,
-        assignments=policies.assignments,
-    )
+    delivery = _make_delivery(settings, adapters, policies, metrics)
     retrier = Retrier(
         checks,
         policies.retry,
@@ -82,7 +71,7 @@ def make_replica(settings: Settings, adapters: Adapters, policies: Policies | No
         on_outage_check=lambda stage: metrics.outage_checks.labels(stage).inc(),
     )
     runner, crash_guard = StageRunner(retrier, metrics), CrashGuard(delivery.start_counter)
-    stages = make_stages(settings, adapters, model_store)
+    stages = _make_stages(settings, adapters, model_store)
     progress = ProgressReporter(
         adapters.notices, adapters.codec, topic=settings.topics.progress, instance_id=settings.service.instance_id
     )
@@ -96,7 +85,42 @@ def make_replica(settings: Settings, adapters: Adapters, policies: Policies | No
         adapters.tracer,
         halt,
     )
-    requirements = Requirements(
+    required = _requirements(settings, adapters, checks, model_store, cancel_registry)
+    parts = Parts(
+        delivery=delivery,
+        pipeline=pipeline,
+        startup=Startup(required, status, halt, policies.startup),
+        background=make_background(settings, adapters, delivery, metrics, status, checks),
+        metrics=metrics,
+        cancel_registry=cancel_registry,
+    )
+    return Replica(parts, status, halt, shutdown_grace_s=settings.service.shutdown_grace_s)
+
+
+def _make_delivery(settings: Settings, adapters: Adapters, policies: Policies, metrics: Metrics) -> Delivery:
+    subscription = Subscription(
+        topics=[settings.topics.requests],
+        retry_topics=settings.retry_topics,
+        max_retry_delay_s=max(settings.service.retry_delays, default=0.0),
+    )
+    return make_delivery(
+        adapters.source,
+        adapters.outbox,
+        subscription,
+        CommitObserver(metrics),
+        policy=policies.delivery,
+        assignments=policies.assignments,
+    )
+
+
+def _requirements(
+    settings: Settings,
+    adapters: Adapters,
+    checks: Mapping[type[Transient], Check],
+    model_store: ModelStore,
+    cancel_registry: CancelRegistry,
+) -> Requirements:
+    return Requirements(
         scratch=Scratch(settings.scratch_folder),
         checks=tuple(checks.values()),
         model_store=model_store,
@@ -105,15 +129,6 @@ def make_replica(settings: Settings, adapters: Adapters, policies: Policies | No
         outbox=adapters.outbox,
         control=ControlFollower(adapters.control_feed, adapters.codec, cancel_registry),
     )
-    parts = Parts(
-        delivery=delivery,
-        pipeline=pipeline,
-        startup=Startup(requirements, status, halt, policies.startup),
-        background=make_background(settings, adapters, delivery, metrics, status, checks),
-        metrics=metrics,
-        cancel_registry=cancel_registry,
-    )
-    return Replica(parts, status, halt, shutdown_grace_s=settings.service.shutdown_grace_s)
 
 
 def _make_checks(settings: Settings, adapters: Adapters) -> Mapping[type[Transient], Check]:
@@ -130,7 +145,7 @@ def _make_checks(settings: Settings, adapters: Adapters) -> Mapping[type[Transie
     return checks
 
 
-def make_stages(settings: Settings, adapters: Adapters, model_store: ModelStore) -> Stages:
+def _make_stages(settings: Settings, adapters: Adapters, model_store: ModelStore) -> Stages:
     """The rooms that a record walks through."""
     job, topics = settings.job, settings.topics
     return Stages(

@@ -24,7 +24,7 @@ def lag(
     topics = TopicSettings.load()
     retries = retry_topics(topics, ServiceSettings.load())
     reader = make_lag(KafkaSettings.load(), topics, retries, SchemaSettings.load())
-    typer.echo(report(reader.read(patience_s=timeout_s), now_s=time.time(), as_json=as_json))
+    typer.echo(report(reader.read(timeout_s=timeout_s), now_s=time.time(), as_json=as_json))
 
 
 def report(backlog: "Backlog", *, now_s: float, as_json: bool) -> str:

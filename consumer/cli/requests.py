@@ -22,6 +22,7 @@ def _either(choices: Iterable[object]) -> str:
 
 _STEMS = _either(sorted({model.stems for model in STEM_MODELS.values()}))
 _HIGH_FREQUENCIES = _either(HIGH_FREQUENCIES)
+_REQUEST_ID_FORM = "must be 1 to 64 characters of A-Za-z0-9_-"
 
 
 def request(
@@ -47,11 +48,7 @@ def request(
     _require(format in FORMATS, "--format", f"must be one of {', '.join(FORMATS)}")
     _require(bitrate is None or is_bitrate(bitrate), "--bitrate", "must be a bitrate such as 192k")
     _require(high_frequencies in HIGH_FREQUENCIES, "--high-frequencies", f"must be {_HIGH_FREQUENCIES}")
-    _require(
-        request_id is None or REQUEST_ID.fullmatch(request_id),
-        "--request-id",
-        "must be 1 to 64 characters of A-Za-z0-9_-",
-    )
+    _require(request_id is None or REQUEST_ID.fullmatch(request_id), "--request-id", _REQUEST_ID_FORM)
     event = SeparationRequest(
         request_id=request_id or str(uuid.uuid4()),
         source=SourceObject(bucket=bucket, key=key),
@@ -80,7 +77,7 @@ def cancel(
     """Cancel a request, begun or not: it ends as a dead letter CANCELLED, unless it is done already."""
     from consumer.core.events import REQUEST_ID
 
-    _require(REQUEST_ID.fullmatch(request_id), "REQUEST_ID", "must be 1 to 64 characters of A-Za-z0-9_-")
+    _require(REQUEST_ID.fullmatch(request_id), "REQUEST_ID", _REQUEST_ID_FORM)
     _client().cancel(request_id, reason)
 
 

@@ -5,7 +5,7 @@ import sys
 
 
 def run() -> None:
-    """Consume separation requests until told to stop. Settings come from the environment; see the README."""
+    """Consume separation requests until told to stop. Settings come from the environment; see docs/settings.md."""
     from consumer.app.signals import stopped_by_signals
     from consumer.app.vendors import make_adapters
     from consumer.app.wiring import make_replica

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from consumer.core.catalog import FORMATS, SOURCE_FORMATS, is_bitrate
+from consumer.core.errors import Fatal
 
 if TYPE_CHECKING:
     from consumer.separator.models.spec import ModelSpec
@@ -35,10 +36,9 @@ def separate(
     duration: Annotated[
         float | None, typer.Option("-d", min=0.001, help="Seconds to separate; all by default.")
     ] = None,
-    mwf: Annotated[bool, typer.Option("--mwf", help="Spleeter's Wiener filtering: refused, see the README.")] = False,
+    mwf: Annotated[bool, typer.Option("--mwf", help="Spleeter's Wiener filtering, refused: docs/runtimes.md.")] = False,
 ) -> None:
     """Separate local audio files into stems."""
-    from consumer.core.errors import Fatal
     from consumer.settings import SeparatorSettings
 
     if mwf:
@@ -59,14 +59,9 @@ def separate(
     network = make_runtime(settings.separator_runtime).load(spec)
     ffmpeg = FFmpeg(binary=settings.ffmpeg_path or bundled_binary(), allowed_formats=SOURCE_FORMATS)
     for path in files:
-        folder = output / path.stem
-        try:
-            folder.mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            raise Fatal(f"can't write to {folder}: {error.strerror}") from error
         order = TrackOrder(
             path=path.absolute(),
-            folder=folder,
+            folder=_made_folder(output / path.stem),
             format=codec,
             bitrate=bitrate,
             start_s=offset or None,
@@ -76,6 +71,14 @@ def separate(
             separation = separate_track(order, network, ffmpeg, on_progress=report)
         for stem in separation.stems:
             typer.echo(stem.path)
+
+
+def _made_folder(folder: Path) -> Path:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise Fatal(f"can't write to {folder}: {error.strerror}") from error
+    return folder
 
 
 def _spec(model: str, settings: "SeparatorSettings") -> "ModelSpec":

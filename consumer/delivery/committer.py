@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 import structlog
 
 from consumer.core.errors import BrokerUnavailable, OwnershipLost, ProducerFenced
+from consumer.core.log_events import LogEvent
 from consumer.core.ports import Outbox, Source
 from consumer.delivery.assignment import PendingCommit
 from consumer.delivery.commit_queue import CommitQueue
@@ -69,14 +70,14 @@ class Committer:
                 for each in pending:
                     self.publish([each])
                 return
-            self._log.warning("publish.refused", partition=pending[0].commit.partition, reason=str(lost))
+            self._log.warning(LogEvent.PUBLISH_REFUSED, partition=pending[0].commit.partition, reason=str(lost))
             self._queue.refuse(pending[0])
         except BrokerUnavailable as away:
             self._away = str(away)
-            self._log.warning("publish.delayed", reason=str(away))
+            self._log.warning(LogEvent.PUBLISH_DELAYED, reason=str(away))
             self._stopped.wait(self._retry_s)
         except ProducerFenced as fenced:
-            self._log.warning("publish.fenced", reason=str(fenced))
+            self._log.warning(LogEvent.PUBLISH_FENCED, reason=str(fenced))
             self._confirm(self._committed_after_all(pending))
         else:
             self._confirm(pending)

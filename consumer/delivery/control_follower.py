@@ -7,6 +7,7 @@ import structlog
 
 from consumer.core.errors import BrokerUnavailable, RegistryUnavailable, Rejected
 from consumer.core.events import REQUEST_ID
+from consumer.core.log_events import LogEvent
 from consumer.core.model import Record
 from consumer.core.ports import Codec, ControlFeed
 from consumer.delivery.cancel_registry import CancelRegistry
@@ -53,7 +54,7 @@ class ControlFollower:
 
     def _complain(self, trouble: str) -> None:
         if trouble != self._trouble:
-            self._log.warning("control.unavailable", reason=trouble)
+            self._log.warning(LogEvent.CONTROL_UNAVAILABLE, reason=trouble)
         self._trouble = trouble
         self._stopped.wait(_TROUBLE_S)
 
@@ -66,12 +67,13 @@ class ControlFollower:
             except RegistryUnavailable as away:
                 self._complain(str(away))
             except Rejected as rejected:
-                log.warning("control.ignored", code=rejected.code, reason=rejected.message)
+                log.warning(LogEvent.CONTROL_IGNORED, code=rejected.code, reason=rejected.message)
                 return
         else:
             return
         if event.action != "cancel" or not REQUEST_ID.fullmatch(event.request_id):
-            log.warning("control.ignored", reason="not the cancellation of a request")
+            log.warning(LogEvent.CONTROL_IGNORED, reason="not the cancellation of a request")
             return
-        was_at_work = self._cancel_registry.note(event.request_id, event.reason, record.timestamp or datetime.now(UTC))
-        log.info("control.cancelled", request_id=event.request_id, was_at_work=was_at_work)
+        heard_at = record.timestamp or datetime.now(UTC)
+        was_at_work = self._cancel_registry.register(event.request_id, event.reason, heard_at)
+        log.info(LogEvent.CONTROL_CANCELLED, request_id=event.request_id, was_at_work=was_at_work)

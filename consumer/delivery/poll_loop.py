@@ -7,6 +7,7 @@ from datetime import timedelta
 import structlog
 
 from consumer.core.errors import BrokerUnavailable
+from consumer.core.log_events import LogEvent
 from consumer.core.model import Record, TopicPartition
 from consumer.core.ports import EndOfPartition, Position, Source
 from consumer.delivery.assignments import Assignments
@@ -115,7 +116,7 @@ class PollLoop:
 
     def _stand_by(self) -> None:
         """Nothing is wrong with this replica, but whoever started it should know that it will have nothing to do."""
-        self._log.warning("partitions.none", reason="more replicas than partitions; this one stands by")
+        self._log.warning(LogEvent.PARTITIONS_NONE, reason="more replicas than partitions; this one stands by")
 
     def _redelivery(self, record: Record) -> RetryState:
         """What the record has been through; due at most the longest delay after it was written."""
@@ -135,7 +136,7 @@ class PollLoop:
                 self._begin_anew(partition, position, offset)
             return True
         except BrokerUnavailable as away:
-            self._log.warning("partition.position_unknown", partition=partition, reason=str(away))
+            self._log.warning(LogEvent.POSITION_UNKNOWN, partition=partition, reason=str(away))
             self._source.rewind(partition, offset)
             return False
 
@@ -144,7 +145,7 @@ class PollLoop:
 
         Records below the position alone prove nothing: a resume or a refused commit may bring them once more.
         """
-        self._log.warning("partition.log_was_replaced", partition=partition, position=position, begins_at=offset)
+        self._log.warning(LogEvent.LOG_WAS_REPLACED, partition=partition, position=position, begins_at=offset)
         self._assignments.close([partition], "log was replaced")
         self._assignments.open([partition])
         self._assignments.begin(partition, Position(offset=offset))
@@ -179,7 +180,7 @@ class PollLoop:
     # --- ports.RebalanceListener ---
 
     def assigned(self, partitions: Sequence[TopicPartition]) -> None:
-        self._log.info("partitions.assigned", partitions=[f"{t}[{p}]" for t, p in partitions])
+        self._log.info(LogEvent.PARTITIONS_ASSIGNED, partitions=[f"{t}[{p}]" for t, p in partitions])
         if not partitions:
             self._stand_by()
         self.has_joined = True
@@ -187,13 +188,13 @@ class PollLoop:
         self._assignments.open(partitions)
 
     def revoked(self, partitions: Sequence[TopicPartition]) -> None:
-        self._log.info("partitions.revoked", partitions=[f"{t}[{p}]" for t, p in partitions])
+        self._log.info(LogEvent.PARTITIONS_REVOKED, partitions=[f"{t}[{p}]" for t, p in partitions])
         grace_s = self._policy.revoke_grace_s if self._ends_at is None else 0.0
         self._assignments.drain(partitions, grace_s, "partition revoked")
         self._let_go(partitions, "partition revoked")
 
     def lost(self, partitions: Sequence[TopicPartition]) -> None:
-        self._log.warning("partitions.lost", partitions=[f"{t}[{p}]" for t, p in partitions])
+        self._log.warning(LogEvent.PARTITIONS_LOST, partitions=[f"{t}[{p}]" for t, p in partitions])
         self._let_go(partitions, "partition lost")
 
     def _let_go(self, partitions: Sequence[TopicPartition], reason: str) -> None:

@@ -56,5 +56,5 @@ def replayed(letter: DeadLetter, topics: Collection[str]) -> Message:
 
 def replays(headers: Headers) -> int:
     """How often a record with these headers was sent back before; anyone may have written them."""
-    told = next((value for name, value in headers if name == REPLAYS), None) or b"0"
-    return int(told) if told.isdigit() and len(told) < 8 else 0
+    count = next((value for name, value in headers if name == REPLAYS), None) or b"0"
+    return int(count) if count.isdigit() and len(count) < 8 else 0

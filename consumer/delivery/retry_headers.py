@@ -50,15 +50,15 @@ def parse(record: Record, *, is_redelivery: bool) -> RetryState:
     if not is_redelivery or raw is None or len(raw) > MAX_BYTES:
         return first
     try:
-        said = json.loads(raw)
+        fields = json.loads(raw)
         return RetryState(
-            attempt=_number(said["attempt"], 1, _INT),
-            not_before=_moment(said["not_before_ms"]),
-            history=tuple(_text(entry)[:_ENTRY_CHARACTERS] for entry in said["history"][:_HISTORY_ENTRIES]),
-            topic=_topic(said["topic"]),
-            partition=_number(said["partition"], 0, _INT),
-            offset=_number(said["offset"], 0, _LONG),
-            timestamp=_moment(said["timestamp_ms"]),
+            attempt=_number(fields["attempt"], 1, _INT),
+            not_before=_moment(fields["not_before_ms"]),
+            history=tuple(_text(entry)[:_ENTRY_CHARACTERS] for entry in fields["history"][:_HISTORY_ENTRIES]),
+            topic=_topic(fields["topic"]),
+            partition=_number(fields["partition"], 0, _INT),
+            offset=_number(fields["offset"], 0, _LONG),
+            timestamp=_moment(fields["timestamp_ms"]),
         )
     except (ValueError, KeyError, TypeError, OverflowError, OSError, RecursionError):
         return first
@@ -77,7 +77,7 @@ def headers(record: Record, retry_state: RetryState) -> Headers:
 
 
 def _encode(retry_state: RetryState) -> bytes:
-    said = {
+    fields = {
         "attempt": retry_state.attempt,
         "not_before_ms": _millis(retry_state.not_before),
         "history": retry_state.history,
@@ -86,27 +86,27 @@ def _encode(retry_state: RetryState) -> bytes:
         "offset": retry_state.offset,
         "timestamp_ms": _millis(retry_state.timestamp),
     }
-    return json.dumps(said).encode()
+    return json.dumps(fields).encode()
 
 
 # What a header says may have been written by anyone; each of these raises ValueError for what could not be published.
 
 
-def _number(said: str | float, least: int, most: int) -> int:
-    number = int(said)
+def _number(value: str | float, least: int, most: int) -> int:
+    number = int(value)
     if not least <= number <= most:
         raise ValueError(number)
     return number
 
 
-def _text(said: object) -> str:
-    return str(said).encode().decode()  # half a surrogate pair has no encoding
+def _text(value: object) -> str:
+    return str(value).encode().decode()  # half a surrogate pair has no encoding
 
 
-def _topic(said: str) -> str:
-    if not _TOPIC.fullmatch(said):
-        raise ValueError(said)
-    return said
+def _topic(name: str) -> str:
+    if not _TOPIC.fullmatch(name):
+        raise ValueError(name)
+    return name
 
 
 def _moment(millis: float | None) -> datetime | None:

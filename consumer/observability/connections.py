@@ -17,6 +17,8 @@ from uvicorn import Config
 from uvicorn.protocols.http.h11_impl import H11Protocol
 from uvicorn.server import ServerState
 
+from consumer.core.log_events import LogEvent
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ClientLimits:
@@ -133,7 +135,7 @@ class LimitedConnection(H11Protocol):
         try:
             await self._application(scope, receive, send)
         except Exception as error:  # noqa: BLE001 - it is in the log, and the client sees that there is none
-            structlog.get_logger().error("http.failed", exc_info=error)
+            structlog.get_logger().error(LogEvent.HTTP_FAILED, exc_info=error)
             self._answering = None
             self.drop()
             while (await receive())["type"] != "http.disconnect":

@@ -56,7 +56,7 @@ class Metrics:
     def separated(self, model: str, *, audio_s: float, work_s: float) -> None:
         """A track of audio_s was separated in work_s."""
         self.audio_seconds.labels(model).inc(audio_s)
-        self.speed.note(model, audio_s=audio_s, work_s=work_s)
+        self.speed.record(model, audio_s=audio_s, work_s=work_s)
         self.realtime_factor.labels(model).set(self.speed.realtime_factors()[model])
 
     def add_collector(self, collect: Callable[[], Iterable[Metric]]) -> None:

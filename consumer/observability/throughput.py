@@ -33,7 +33,7 @@ class Throughput:
         self._by_model: dict[str, _Measured] = {}
         self._typical = _Measured()
 
-    def note(self, model: str, *, audio_s: float, work_s: float) -> None:
+    def record(self, model: str, *, audio_s: float, work_s: float) -> None:
         """A track of audio_s took work_s."""
         with self._lock:
             self._by_model.setdefault(model, _Measured()).add(audio_s, max(work_s, 1e-3))

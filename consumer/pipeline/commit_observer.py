@@ -4,6 +4,7 @@ from typing import assert_never
 
 import structlog
 
+from consumer.core.log_events import LogEvent
 from consumer.core.model import DeadLettered, Done, Retry
 from consumer.delivery.assignment import PendingCommit
 from consumer.observability.metrics import Metrics
@@ -26,15 +27,15 @@ class CommitObserver:
             match outcome:
                 case Done():
                     self._metrics.jobs.labels("done", "").inc()
-                    log.info("separation.published", deduplicated=outcome.deduplicated, request_id=_text(record.key))
+                    log.info(LogEvent.PUBLISHED, deduplicated=outcome.deduplicated, request_id=_text(record.key))
                 case Retry():
                     self._metrics.jobs.labels("retried", "").inc()
                     self._metrics.retries.labels(outcome.stage).inc()
-                    log.warning("separation.retry_scheduled", stage=outcome.stage, to=outcome.message.topic)
+                    log.warning(LogEvent.RETRY_SCHEDULED, stage=outcome.stage, to=outcome.message.topic)
                 case DeadLettered():
                     self._metrics.jobs.labels("dead_lettered", outcome.code).inc()
                     self._metrics.dead_letters.labels(outcome.code).inc()
-                    log.warning("separation.dead_lettered", code=outcome.code)
+                    log.warning(LogEvent.DEAD_LETTERED, code=outcome.code)
                 case _:
                     assert_never(outcome)
 

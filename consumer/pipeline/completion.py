@@ -3,6 +3,7 @@
 from typing import assert_never
 
 from consumer.core.errors import Cancelled
+from consumer.core.log_events import LogEvent
 from consumer.core.model import Abandoned, DeadLettered, Done, Outcome, Retry
 from consumer.delivery.cancel_registry import CancelRegistry
 from consumer.delivery.dispatcher import Dispatcher
@@ -50,7 +51,7 @@ class Completion:
         self.complete(run, self._outcome_of(run, error))
 
     def _outcome_of(self, run: JobRun, error: Exception) -> Outcome | Abandoned:
-        run.log.warning("separation.failed", stage=run.stage, kind=type(error).__name__, error=str(error))
+        run.log.warning(LogEvent.STAGE_FAILED, stage=run.stage, kind=type(error).__name__, error=str(error))
         failure = Failure(
             error=error,
             attempt=run.attempt,
@@ -69,4 +70,4 @@ def _do_afterwards(run: JobRun) -> None:
         try:
             task()
         except Exception as error:  # noqa: BLE001 - the result stands without it
-            run.log.warning("reuse.not_noted", reason=str(error))
+            run.log.warning(LogEvent.INDEX_NOT_WRITTEN, reason=str(error))

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import structlog
 
 from consumer.core.errors import UNEXPECTED, Cancelled, Code, Fatal, OwnershipLost, Rejected, Transient
+from consumer.core.log_events import LogEvent
 from consumer.core.model import Abandoned, DeadLettered, Outcome, Stage
 from consumer.delivery.assignment import Attempt
 from consumer.pipeline.stages.encode_outcome import EncodeOutcome
@@ -50,9 +51,9 @@ class FailurePolicy:
             case Fatal() as fatal:
                 raise fatal
             case error:
-                self._log.error("separation.unexpected", stage=failure.stage, exc_info=error)
-                told = f"{type(error).__name__}: {error}"
-                return self._dead_letter(failure, Rejected(Code.SEPARATION_FAILED, told))
+                self._log.error(LogEvent.UNEXPECTED, stage=failure.stage, exc_info=error)
+                message = f"{type(error).__name__}: {error}"
+                return self._dead_letter(failure, Rejected(Code.SEPARATION_FAILED, message))
 
     def record_success(self) -> None:
         """A job went through: the deployment is not what is wrong."""

@@ -20,6 +20,7 @@ from consumer.core.catalog import MODELS
 from consumer.core.checkpoints import checkpoint_files, unavailable, weights_sha256
 from consumer.core.digest import sha256_of
 from consumer.core.errors import ModelSourceUnavailable, Rejected
+from consumer.core.log_events import LogEvent
 from consumer.core.ports import ModelSource
 
 CHECKSUMS = "checksum.json"
@@ -78,7 +79,7 @@ class ModelStore:
         for source in self._sources:
             try:
                 self._pull_from(source, folder)
-                self._log.info("model.fetched", model=model, source=source.name)
+                self._log.info(LogEvent.MODEL_FETCHED, model=model, source=source.name)
                 return
             except (ModelSourceUnavailable, Rejected) as error:
                 is_final = is_final and isinstance(error, Rejected)

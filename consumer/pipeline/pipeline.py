@@ -13,6 +13,7 @@ from typing import TypeVar
 import structlog
 
 from consumer.core.errors import Fatal
+from consumer.core.log_events import LogEvent
 from consumer.core.model import Done, LocalTrack, Stems
 from consumer.core.ports import Separator
 from consumer.core.tracing import Tracer
@@ -84,7 +85,7 @@ class Pipeline:
         except Fatal as fatal:
             self._halt(fatal)
         except BaseException as error:  # noqa: BLE001 - a stage without a thread would stop all work in silence
-            structlog.get_logger().error("pipeline.broken", exc_info=error)
+            structlog.get_logger().error(LogEvent.PIPELINE_BROKEN, exc_info=error)
             self._halt(Fatal(f"internal error: {type(error).__name__}: {error}"))
 
     # --- the loops of the three kinds of threads ---

@@ -21,6 +21,7 @@ from consumer.core.errors import (
     StoreUnavailable,
     Transient,
 )
+from consumer.core.log_events import LogEvent
 from consumer.core.model import Stage
 from consumer.core.ports import Check
 
@@ -100,7 +101,9 @@ class Retrier:
 
         def before_sleep(state: RetryCallState) -> None:
             self._on_retry(stage)
-            self._log.warning("step.retried", stage=stage, error=str(_error(state)), attempt=state.attempt_number)
+            self._log.warning(
+                LogEvent.STEP_RETRIED, stage=stage, error=str(_error(state)), attempt=state.attempt_number
+            )
 
         def rule(state: RetryCallState) -> Rule:
             return self._policy.rule_of(_error(state))
@@ -124,7 +127,7 @@ class Retrier:
         if check is None or _answers(check):
             return False
         began, given_back_until = self._clock.monotonic(), since
-        self._log.warning("dependency.away", stage=stage, error=str(error))
+        self._log.warning(LogEvent.DEPENDENCY_AWAY, stage=stage, error=str(error))
         while not _answers(check):
             self._on_outage_check(stage)  # so that a rate of them tells of an outage as long as it lasts
             wakes_at = self._clock.monotonic() + self._policy.outage_check_s
@@ -132,7 +135,7 @@ class Retrier:
             given_back_until = wakes_at
             cancel.sleep(self._policy.outage_check_s)
         cancel.extend(self._clock.monotonic() - given_back_until)
-        self._log.info("dependency.back", stage=stage, after_s=round(self._clock.monotonic() - began, 1))
+        self._log.info(LogEvent.DEPENDENCY_BACK, stage=stage, after_s=round(self._clock.monotonic() - began, 1))
         return True
 
 

@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 
 from consumer.core.cancellation import Cancellation
 from consumer.core.errors import WorkerCrashed
+from consumer.core.log_events import LogEvent
 from consumer.core.model import LocalTrack, Separation, Stage, Stems
 from consumer.core.ports import Separator
 from consumer.observability.metrics import Metrics
@@ -44,7 +45,7 @@ class SeparateTrack:
                 separation = self._runner.through(run, Stage.SEPARATE, lambda: self._start(run, track, separator))
             except WorkerCrashed as crash:
                 starts = self._crash_guard.starts(run.attempt)
-                run.log.warning("separator.crashed", reason=str(crash), starts=starts)
+                run.log.warning(LogEvent.SEPARATOR_CRASHED, reason=str(crash), starts=starts)
                 continue
             audio_s, work_s = separation.audio.duration_s, run.timings_s[Stage.SEPARATE]
             self._metrics.separated(track.job.request.model, audio_s=audio_s, work_s=work_s)

@@ -6,6 +6,7 @@ from typing import TypeVar
 
 from consumer.core.cancellation import Cancellation
 from consumer.core.errors import Cancelled, Fatal, Transient
+from consumer.core.log_events import stage_passed
 from consumer.core.model import Stage
 from consumer.delivery.assignment import Attempt
 from consumer.observability.metrics import Metrics
@@ -31,7 +32,7 @@ class StageRunner:
         seconds = time.monotonic() - started
         run.timings_s[stage] = round(seconds, 4)
         self._metrics.passed(stage, seconds, run.span.context)
-        run.log.info(f"separation.{stage}", seconds=round(seconds, 4))
+        run.log.info(stage_passed(stage), seconds=round(seconds, 4))
         return value
 
     def encode(self, run: JobRun, outcome: Callable[[], T]) -> T:

@@ -11,6 +11,7 @@ import structlog
 
 from consumer.core.cancellation import Cancellation
 from consumer.core.errors import WorkerCrashed
+from consumer.core.log_events import LogEvent
 from consumer.core.model import NO_USAGE, Job, Separation, Usage
 from consumer.core.ports import OnProgress
 from consumer.separator.child_process import ChildProcess, MeasureUsage
@@ -86,7 +87,7 @@ class SeparatorClient:
             assert child
             if child.wait_loaded(cancel):
                 return
-            self._log.error("separator.not_ready", reason=child.status.reason, stderr_tail=child.stderr_tail)
+            self._log.error(LogEvent.SEPARATOR_NOT_READY, reason=child.status.reason, stderr_tail=child.stderr_tail)
             child.kill()
             cancel.sleep(self._restart_delay_s)
 
@@ -99,7 +100,7 @@ class SeparatorClient:
         try:
             return child.run(self._order(self._jobs, job, path), cancel, on_progress)
         except WorkerCrashed:
-            self._log.warning("separator.crashed", stderr_tail=child.stderr_tail)
+            self._log.warning(LogEvent.SEPARATOR_CRASHED, stderr_tail=child.stderr_tail)
             raise
         finally:
             if not child.alive:

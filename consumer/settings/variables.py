@@ -54,6 +54,8 @@ def _is_address(text: str) -> bool:
 
 
 def split(convert: Callable[[str], Any]) -> Callable[[Any], Any]:
+    """A validator that makes a tuple of text such as `a, b`, each part converted; empty parts are left out."""
+
     def parse(value: Any) -> Any:
         if not isinstance(value, str):
             return value
@@ -68,6 +70,7 @@ DurationS = Annotated[float, BeforeValidator(lambda v: parse_duration_s(v) if is
 
 
 def config(env_prefix: str = "") -> SettingsConfigDict:
+    """How a group is read, its variables all beginning with `env_prefix`."""
     # Without this pydantic would take names such as model_path for its own.
     return SettingsConfigDict(
         frozen=True, env_ignore_empty=True, extra="ignore", protected_namespaces=(), env_prefix=env_prefix

@@ -67,11 +67,11 @@ class Group:
         retried(lambda: self._consumer.commit(offsets=[position], asynchronous=False), PATIENCE_S)
 
     def lag(self, partition: int = 0, *, topic: str | None = None) -> PartitionLag:
-        found = {lag.partition: lag for lag in self.kafka_lag.read(patience_s=60.0).lags}
+        found = {lag.partition: lag for lag in self.kafka_lag.read(timeout_s=60.0).lags}
         return found[TopicPartition(topic or self.topic, partition)]
 
     def counts(self) -> list[int]:
-        return [lag.messages for lag in self.kafka_lag.read(patience_s=60.0).lags if lag.partition.topic == self.topic]
+        return [lag.messages for lag in self.kafka_lag.read(timeout_s=60.0).lags if lag.partition.topic == self.topic]
 
     def close(self) -> None:
         self.kafka_lag.stop()

@@ -26,20 +26,20 @@ _EXISTS = "is there already"
 class KafkaAdmin:
     """What an operator sets up in a cluster.
 
-    A cluster that is only getting ready is asked again every `retry_every_s` seconds for `patience_s` seconds. Every
+    A cluster that is only getting ready is asked again every `retry_every_s` seconds for `timeout_s` seconds. Every
     method raises Fatal with one line where the broker refuses, and BrokerUnavailable where none answers.
     """
 
     def __init__(
-        self, settings: KafkaSettings, *, patience_s: float = 30.0, retry_every_s: float = RETRY_EVERY_S
+        self, settings: KafkaSettings, *, timeout_s: float = 30.0, retry_every_s: float = RETRY_EVERY_S
     ) -> None:
-        self._settings, self._patience_s, self._retry_every_s = settings, patience_s, retry_every_s
+        self._settings, self._timeout_s, self._retry_every_s = settings, timeout_s, retry_every_s
         self._client = connect(AdminClient, producer_config(settings), "admin")
 
     def create_topics(
         self, topics: TopicSettings, retry_topics: Sequence[str], *, partitions: int, replication: int
     ) -> list[str]:
-        """Create what is missing; returns a line a topic, which tells where one that is there has other partitions."""
+        """Create what is missing; returns one line a topic, which says so where one exists with other partitions."""
         # A dead letter or a retry holds a whole record and headers or fields beside it.
         roomy = {"max.message.bytes": str(2 << 20)}
         wanted: dict[str, tuple[int, Mapping[str, str]]] = {
@@ -116,7 +116,7 @@ class KafkaAdmin:
         return f"group {self._settings.group_id}: heartbeat {HEARTBEAT_MS} ms, session {SESSION_MS} ms"
 
     def _retried(self, ask: Callable[[], None]) -> None:
-        retried(ask, self._patience_s, every_s=self._retry_every_s)
+        retried(ask, self._timeout_s, every_s=self._retry_every_s)
 
 
 def _difference(partitions: int, asked: int) -> str:

@@ -34,6 +34,7 @@ def connect(client: Callable[..., ClientT], config: dict[str, Any], role: str) -
 
 
 def common_config(settings: KafkaSettings) -> dict[str, Any]:
+    """What every client is made with: where the brokers are, and that it comes back to them after an outage."""
     return {
         "bootstrap.servers": settings.bootstrap_servers,
         "client.id": "spleeter-consumer",
@@ -100,6 +101,7 @@ def reader_config(
 
 
 def producer_config(settings: KafkaSettings) -> dict[str, Any]:
+    """For a producer or an admin client: what is set for consumers is left out."""
     return common_config(settings) | {
         "linger.ms": 0,
         "compression.type": "lz4",
@@ -109,6 +111,7 @@ def producer_config(settings: KafkaSettings) -> dict[str, Any]:
 
 
 def transactional_config(settings: KafkaSettings, transactional_id: str) -> dict[str, Any]:
+    """For the producer of outcomes; of those with the same `transactional_id` the latest alone may publish."""
     return producer_config(settings) | {
         "transactional.id": transactional_id,
         "transaction.timeout.ms": TRANSACTION_TIMEOUT_MS,

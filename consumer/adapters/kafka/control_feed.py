@@ -17,7 +17,7 @@ _REQUEST_S = 5.0
 
 
 class KafkaControlFeed:
-    """See ports.ControlFeed. Of what was said before, the last max_age_s and max_records a partition are read.
+    """See ports.ControlFeed. Of older records, the last `max_age_s` seconds and `max_records` a partition are read.
 
     Every `look_for_topic_s` seconds it looks whether the topic is there, and once it is, every
     `look_for_partitions_s` seconds whether it has got more partitions.

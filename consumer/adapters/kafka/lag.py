@@ -26,6 +26,7 @@ from consumer.adapters.kafka.config import connect, connect_reader, producer_con
 from consumer.adapters.kafka.retrying import broker_away, retried
 from consumer.core.errors import BrokerUnavailable
 from consumer.core.lag import READ_AHEAD, Backlog, PendingRecord, ReadAhead, UnfinishedLog
+from consumer.core.log_events import LogEvent
 from consumer.core.model import TopicPartition
 from consumer.settings import KafkaSettings
 
@@ -50,6 +51,7 @@ class _Offsets:
 
     @property
     def floor(self) -> int:
+        """The first record that is not finished, of those that are still there."""
         return max(self.begin, self.committed or 0)
 
 
@@ -88,9 +90,11 @@ class KafkaLagReader:
         return connect_reader(self._settings, "lag", group_id=self._settings.group_id, properties=properties)
 
     def start(self) -> None:
+        """Read from now on, in a thread of its own."""
         threading.Thread(target=self._run, daemon=True).start()
 
     def stop(self) -> None:
+        """Read no more. Returns at once."""
         self._stopped.set()
 
     def backlog(self) -> Backlog | None:
@@ -98,10 +102,10 @@ class KafkaLagReader:
         found = self._backlog
         return found if found and time.monotonic() - found.taken_at < FRESH_S else None
 
-    def read(self, *, patience_s: float = 0.0) -> Backlog:
+    def read(self, *, timeout_s: float = 0.0) -> Backlog:
         """The figures now; a cluster that is only getting ready is asked again. Raises BrokerUnavailable."""
         try:
-            return retried(self._read, patience_s)
+            return retried(self._read, timeout_s)
         except KafkaException as error:
             raise broker_away(error) from error
 
@@ -112,12 +116,12 @@ class KafkaLagReader:
                 self._listen(INTERVAL_S)
             except BrokerUnavailable as away:
                 if self._backlog:
-                    self._log.warning("lag.unknown", reason=str(away))
+                    self._log.warning(LogEvent.LAG_UNKNOWN, reason=str(away))
                 self._backlog = None
                 self._renew()
                 self._stopped.wait(INTERVAL_S)
             except Exception as error:  # noqa: BLE001 - figures that are missing must not end the replica
-                self._log.error("lag.broken", exc_info=error)
+                self._log.error(LogEvent.LAG_BROKEN, exc_info=error)
                 self._backlog = None
                 self._stopped.wait(FRESH_S)
 

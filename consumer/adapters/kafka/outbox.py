@@ -11,6 +11,7 @@ from confluent_kafka import TopicPartition as KafkaPartition
 
 from consumer.adapters.kafka.config import connect, producer_config, transactional_config
 from consumer.core.errors import BrokerUnavailable, ConsumerError, Fatal, OwnershipLost, ProducerFenced
+from consumer.core.log_events import LogEvent
 from consumer.core.model import Message
 from consumer.core.ports import Commit
 from consumer.settings import KafkaSettings
@@ -147,7 +148,7 @@ class KafkaOutbox:
                     if not cause.retriable() or cause.fatal() or cause.txn_requires_abort():
                         raise
                     self.waits_for = cause.str()
-                    self._log.warning("producer.waits", reason=cause.str())
+                    self._log.warning(LogEvent.PRODUCER_WAITS, reason=cause.str())
         finally:
             self.waits_for = ""
 
@@ -178,7 +179,7 @@ class KafkaOutbox:
                 self.open()
             except BrokerUnavailable as away:
                 self.waits_for = str(away)
-                self._log.warning("producer.not_ready", reason=str(away))
+                self._log.warning(LogEvent.PRODUCER_NOT_READY, reason=str(away))
         self.waits_for = ""
 
     def close(self) -> None:

@@ -63,14 +63,14 @@ def broker_away(error: BaseException | str) -> BrokerUnavailable:
     return BrokerUnavailable(f"KAFKA_BOOTSTRAP_SERVERS: no broker answers as it should ({reason})")
 
 
-def retried(ask: Callable[[], T], patience_s: float, *, every_s: float = RETRY_EVERY_S) -> T:
+def retried(ask: Callable[[], T], timeout_s: float, *, every_s: float = RETRY_EVERY_S) -> T:
     """The answer, asked for every `every_s` seconds for as long as `is_transient` says that this may help.
 
-    Raises KafkaException with what does not pass, or has not passed within `patience_s` seconds.
+    Raises KafkaException with what does not pass, or has not passed within `timeout_s` seconds.
     """
     return Retrying(
         retry=retry_if_exception(is_transient),
-        stop=stop_after_delay(patience_s),
+        stop=stop_after_delay(timeout_s),
         wait=wait_fixed(every_s),
         reraise=True,
     )(ask)

@@ -23,6 +23,7 @@ from confluent_kafka import TopicPartition as KafkaPartition
 from consumer.adapters.kafka.config import connect, connect_reader, consumer_config
 from consumer.adapters.kafka.retrying import reason_of
 from consumer.core.errors import BrokerUnavailable, Fatal
+from consumer.core.log_events import LogEvent
 from consumer.core.model import Headers, Record, TopicPartition
 from consumer.core.ports import EndOfPartition, Membership, Position, RebalanceListener, Traffic
 from consumer.settings import KafkaSettings
@@ -40,7 +41,7 @@ _ask_for_headers = methodcaller("headers")
 
 
 class KafkaSource:
-    """See ports.Source."""
+    """See ports.Source. A static member of its group, as `instance_id`, if `is_static_member`."""
 
     def __init__(self, settings: KafkaSettings, *, instance_id: str, is_static_member: bool) -> None:
         self._config = consumer_config(settings, instance_id if is_static_member else None)
@@ -119,14 +120,14 @@ class KafkaSource:
         if error.code() == KafkaError._FATAL or error.fatal():
             self._replace(error)
         else:
-            self._log.warning("kafka.error", error=error.str(), code=error.name())
+            self._log.warning(LogEvent.KAFKA_ERROR, error=error.str(), code=error.name())
 
     def _replace(self, error: KafkaError) -> None:
         """A consumer with a fatal error is dead. A fresh one may join once the broker has forgotten its predecessor."""
         self._blocked_since = self._blocked_since or time.monotonic()
         if "instance ID" not in error.str() or time.monotonic() - self._blocked_since > _INSTANCE_WAIT_S:
             raise Fatal(f"Kafka ended our membership as INSTANCE_ID = {self._instance_id}: {error.str()}")
-        self._log.warning("kafka.instance_id_in_use", instance_id=self._instance_id, error=error.str())
+        self._log.warning(LogEvent.INSTANCE_ID_IN_USE, instance_id=self._instance_id, error=error.str())
         self._consumer.close()
         time.sleep(1.0)
         self._consumer = connect(Consumer, self._config, "consumer")
@@ -224,7 +225,7 @@ def _headers(message: KafkaMessage) -> Headers:
         return tuple((name, _bytes(value)) for name, value in _ask_for_headers(message) or ())
     except (SystemError, UnicodeError) as error:
         place = {"topic": message.topic(), "partition": message.partition(), "offset": message.offset()}
-        structlog.get_logger().warning("record.headers_unreadable", **place, reason=type(error).__name__)
+        structlog.get_logger().warning(LogEvent.HEADERS_UNREADABLE, **place, reason=type(error).__name__)
         return ()
 
 

@@ -58,11 +58,11 @@ class EncodeOutcome:
 
     def exhausted(self, retry_state: RetryState, error: str, stage: Stage) -> Rejected:
         """What a record that no retry topic is left for is rejected with: the whole history."""
-        told = [*retry_state.history, f"{stage}: {error}"]
-        numbers = [*range(retry_state.attempt - len(told) + 1, retry_state.attempt + 1)]
+        entries = [*retry_state.history, f"{stage}: {error}"]
+        numbers = [*range(retry_state.attempt - len(entries) + 1, retry_state.attempt + 1)]
         if retry_state.history:
             numbers[0] = 1  # of a long history the first entry was kept and some after it were not
-        lines = "; ".join(f"attempt {number}: {entry}" for number, entry in zip(numbers, told, strict=True))
+        lines = "; ".join(f"attempt {number}: {entry}" for number, entry in zip(numbers, entries, strict=True))
         return Rejected(Code.RETRIES_EXHAUSTED, lines)
 
     def dead_letter(

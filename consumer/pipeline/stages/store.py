@@ -192,5 +192,5 @@ class _AnsweredBefore(Exception):
 
 def _metadata(job: Job, stem: Stem, attempt: str) -> dict[str, str]:
     """What a stem's object tells of itself to whoever finds it in the way."""
-    told = msgspec.json.encode(stem).decode("ascii")
-    return {"attempt": attempt, "fingerprint": job.fingerprint, "stem": told}
+    stem_json = msgspec.json.encode(stem).decode("ascii")
+    return {"attempt": attempt, "fingerprint": job.fingerprint, "stem": stem_json}

@@ -45,9 +45,9 @@ class Cluster:
         return SimpleNamespace(topics=named)
 
 
-def an_admin(cluster: Cluster, patience_s: float = 60.0) -> KafkaAdmin:
+def an_admin(cluster: Cluster, timeout_s: float = 60.0) -> KafkaAdmin:
     settings = KafkaSettings(bootstrap_servers="127.0.0.1:1")
-    admin = KafkaAdmin(settings, patience_s=patience_s, retry_every_s=0.001)
+    admin = KafkaAdmin(settings, timeout_s=timeout_s, retry_every_s=0.001)
     admin._client = cluster  # type: ignore[assignment]
     return admin
 
@@ -84,7 +84,7 @@ def test_patience_has_an_end() -> None:
     """A cluster that stays unready is named, for topics and for the group's timing."""
     for call in (create, KafkaAdmin.set_group_timing):
         with pytest.raises(BrokerUnavailable, match=r"^KAFKA_BOOTSTRAP_SERVERS: no broker answers"):
-            call(an_admin(Cluster(*[KafkaError._TIMED_OUT] * 10_000), patience_s=0.01))
+            call(an_admin(Cluster(*[KafkaError._TIMED_OUT] * 10_000), timeout_s=0.01))
 
 
 def test_the_groups_timing_is_set_in_the_end() -> None:

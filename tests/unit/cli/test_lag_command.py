@@ -53,8 +53,8 @@ def test_the_command_prints_what_it_reads(monkeypatch: pytest.MonkeyPatch, argum
     nothing_waits = Backlog(lags=[replace(lag, oldest_at_s=None) for lag in BACKLOG.lags], taken_at=0.0)
     asked: list[float] = []
 
-    def read(*, patience_s: float) -> Backlog:
-        asked.append(patience_s)
+    def read(*, timeout_s: float) -> Backlog:
+        asked.append(timeout_s)
         return nothing_waits
 
     monkeypatch.setattr(parts, "make_lag", lambda *_: SimpleNamespace(read=read))

@@ -5,7 +5,6 @@ import pytest
 
 from consumer.core.cancellation import Cancellation
 from consumer.core.errors import Cancelled, Code, Rejected
-from consumer.delivery import cancel_registry as module
 from consumer.delivery.cancel_registry import MAX_REMEMBERED, CancelRegistry
 
 NOW = datetime.now(UTC)
@@ -31,7 +30,7 @@ def test_what_is_at_work_is_cancelled(reason: str | None) -> None:
     """A job at work ends as CANCELLED, with the reason in one line; another request's job goes on."""
     cancel_registry = CancelRegistry()
     job, other = begun(cancel_registry), begun(cancel_registry, "another")
-    assert cancel_registry.note("r", reason, NOW)
+    assert cancel_registry.register("r", reason, NOW)
     rejected = rejection(job)
     assert rejected
     assert rejected.code == Code.CANCELLED
@@ -44,7 +43,7 @@ def test_what_is_at_work_is_cancelled(reason: str | None) -> None:
 def test_what_is_not_begun_is_cancelled_when_its_turn_comes() -> None:
     """A cancellation that is read before its request is remembered, and counts for every delivery of it."""
     cancel_registry = CancelRegistry()
-    assert not cancel_registry.note("r", "why", NOW)
+    assert not cancel_registry.register("r", "why", NOW)
     for _ in range(2):
         rejected = rejection(begun(cancel_registry))
         assert rejected
@@ -57,7 +56,7 @@ def test_what_is_done_is_left_alone() -> None:
     job = begun(cancel_registry)
     cancel_registry.end(job)
     cancel_registry.end(job)
-    assert not cancel_registry.note("r", None, NOW)
+    assert not cancel_registry.register("r", None, NOW)
     assert rejection(job) is None
 
 
@@ -67,10 +66,10 @@ def test_a_request_that_is_sent_again_later_is_a_new_wish(is_known_first: bool) 
     for later, is_cancelled in ((timedelta(seconds=1), True), (MINUTE, False)):
         cancel_registry, at = CancelRegistry(), NOW - 10 * MINUTE
         if is_known_first:
-            cancel_registry.note("r", None, at)
+            cancel_registry.register("r", None, at)
         job = begun(cancel_registry, sent_at=at + later)
         if not is_known_first:
-            cancel_registry.note("r", None, at)
+            cancel_registry.register("r", None, at)
         assert (rejection(job) is not None) == is_cancelled
 
 
@@ -79,16 +78,15 @@ def test_a_senders_clock_does_not_make_immune(sent_at: datetime | None) -> None:
     """A request whose time is unknown or yet to come can be cancelled while it is at work."""
     cancel_registry, job = CancelRegistry(), Cancellation()
     cancel_registry.begin("r", sent_at, job)
-    assert cancel_registry.note("r", None, datetime.now(UTC))
+    assert cancel_registry.register("r", None, datetime.now(UTC))
     assert rejection(job)
 
 
-def test_memory_is_bounded_in_number(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_memory_is_bounded_in_number() -> None:
     """Of too many cancellations the oldest is forgotten; one that is repeated is young again."""
-    monkeypatch.setattr(module, "MAX_REMEMBERED", 3)
-    cancel_registry = CancelRegistry()
+    cancel_registry = CancelRegistry(max_remembered=3)
     for request_id in ("a", "b", "c", "a", "d"):
-        cancel_registry.note(request_id, None, NOW)
+        cancel_registry.register(request_id, None, NOW)
     known = {request_id for request_id in "abcd" if rejection(begun(cancel_registry, request_id))}
     assert known == {"a", "c", "d"}
     assert MAX_REMEMBERED == 10_000
@@ -97,7 +95,7 @@ def test_memory_is_bounded_in_number(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_memory_is_bounded_in_time() -> None:
     """A cancellation of the day before yesterday means nothing any more."""
     cancel_registry = CancelRegistry()
-    cancel_registry.note("r", None, NOW - timedelta(hours=25))
+    cancel_registry.register("r", None, NOW - timedelta(hours=25))
     assert rejection(begun(cancel_registry, sent_at=NOW - timedelta(hours=26))) is None
 
 
@@ -116,6 +114,6 @@ def test_no_cancellation_is_lost_between_threads() -> None:
         thread = threading.Thread(target=begin)
         thread.start()
         together.wait()
-        cancel_registry.note(str(number), None, NOW)
+        cancel_registry.register(str(number), None, NOW)
         thread.join(60)
         assert rejection(jobs[0]), number

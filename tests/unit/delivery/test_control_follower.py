@@ -14,6 +14,7 @@ from consumer.core.model import Record
 from consumer.delivery import control_follower as module
 from consumer.delivery.cancel_registry import CancelRegistry
 from consumer.delivery.control_follower import ControlFollower
+from harness.clock import ManualClock
 from harness.fakes import NOON, FakeRegistry, a_record
 from harness.feed import FakeFeed
 
@@ -34,7 +35,7 @@ def a_control(request_id: str = "r", *, value: bytes | None = None, codec: AvroC
 
 def follow(*records: Record | Exception, codec: AvroCodec = CODEC) -> CancelRegistry:
     """All of that was read."""
-    cancel_registry = CancelRegistry()
+    cancel_registry = CancelRegistry(clock=ManualClock())
     follower = ControlFollower(FakeFeed(*records), codec, cancel_registry)
     follower.start()
     assert follower.wait_caught_up(20)
@@ -44,9 +45,6 @@ def follow(*records: Record | Exception, codec: AvroCodec = CODEC) -> CancelRegi
 
 def is_cancelled(cancel_registry: CancelRegistry, request_id: str) -> bool:
     job = Cancellation()
-    cancel_registry._wishes = type(cancel_registry._wishes)(
-        {name: wish._replace(at=module.datetime.now(module.UTC)) for name, wish in cancel_registry._wishes.items()}
-    )
     cancel_registry.begin(request_id, NOON, job)
     try:
         job.check()
@@ -58,7 +56,7 @@ def is_cancelled(cancel_registry: CancelRegistry, request_id: str) -> bool:
 def test_a_cancellation_is_noted(logs: list[Any]) -> None:
     """A cancellation that is read counts, from when it was sent."""
     cancel_registry = follow(a_control("a", reason="because"))
-    assert cancel_registry._wishes["a"].at == NOON
+    assert cancel_registry._requests["a"].at == NOON
     assert is_cancelled(cancel_registry, "a")
     assert [line["event"] for line in logs] == ["control.cancelled"]
 
@@ -77,7 +75,7 @@ STRANGE = {
 def test_what_is_no_cancellation_is_logged_and_ignored(record: Record, logs: list[Any]) -> None:
     """Whatever else lies in the topic does no harm, and what comes behind it counts."""
     cancel_registry = follow(record, a_control("good"))
-    assert list(cancel_registry._wishes) == ["good"]
+    assert list(cancel_registry._requests) == ["good"]
     assert logs[0]["event"] == "control.ignored"
 
 
@@ -85,7 +83,7 @@ def test_what_is_no_cancellation_is_logged_and_ignored(record: Record, logs: lis
 def test_trouble_is_waited_for_and_told_once(trouble: Exception, logs: list[Any]) -> None:
     """While the topic can't be read that is said once, and then reading goes on."""
     cancel_registry = follow(trouble, trouble, trouble, a_control("late"))
-    assert list(cancel_registry._wishes) == ["late"]
+    assert list(cancel_registry._requests) == ["late"]
     assert [line["event"] for line in logs] == ["control.unavailable", "control.cancelled"]
 
 
@@ -101,7 +99,7 @@ def test_a_registry_that_is_away_loses_nothing(logs: list[Any]) -> None:
         return schema(schema_id)
 
     registry.schema = sometimes  # type: ignore[method-assign]
-    assert list(follow(record, codec=AvroCodec(registry))._wishes) == ["r"]
+    assert list(follow(record, codec=AvroCodec(registry))._requests) == ["r"]
 
 
 def test_it_can_be_stopped_in_trouble_and_before_it_began() -> None:

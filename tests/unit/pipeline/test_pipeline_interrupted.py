@@ -32,7 +32,7 @@ def test_a_job_at_work_can_be_cancelled(make: Callable[..., Harness]) -> None:
     harness.start()
     assert at_work.wait(20)
     harness.separator.separate = separate  # type: ignore[method-assign]
-    assert harness.cancel_registry.note("r1", "too slow", datetime.now(UTC))
+    assert harness.cancel_registry.register("r1", "too slow", datetime.now(UTC))
     letter = harness.letter()
     assert (letter.code, letter.stage, letter.message) == (Code.CANCELLED, "separate", "cancelled: too slow")
     harness.send(request_id="next")
@@ -43,7 +43,7 @@ def test_a_job_at_work_can_be_cancelled(make: Callable[..., Harness]) -> None:
 def test_a_request_can_be_cancelled_before_its_turn(make: Callable[..., Harness]) -> None:
     """A request that was cancelled before it is read is a dead letter, nothing is fetched for it, the others run."""
     harness = make()
-    harness.cancel_registry.note("r1", None, datetime.now(UTC))
+    harness.cancel_registry.register("r1", None, datetime.now(UTC))
     harness.send()
     harness.send(request_id="another")
     harness.start()
@@ -60,7 +60,7 @@ def test_a_result_that_stands_is_not_undone(make: Callable[..., Harness]) -> Non
     harness.send()
     harness.start()
     harness.outcomes()
-    assert not harness.cancel_registry.note("r1", None, datetime.now(UTC))
+    assert not harness.cancel_registry.register("r1", None, datetime.now(UTC))
     assert [message.topic for message in harness.outcomes()] == ["results"]
     assert "stems/r1/manifest.json" in harness.store.keys("out")
 
@@ -152,7 +152,7 @@ def test_a_cancelled_record_waits_for_the_registry_no_longer_than_it_is_ours(mak
     abandon = harness.dispatcher.abandon
     harness.dispatcher.abandon = lambda attempt: (abandon(attempt), abandoned.set())  # type: ignore[method-assign]
     registry.away = away
-    harness.cancel_registry.note("r1", None, datetime.now(UTC))
+    harness.cancel_registry.register("r1", None, datetime.now(UTC))
     harness.send()
     harness.start()
     for _ in range(10):

@@ -1,0 +1,68 @@
+"""Every event that is logged, once: its dotted name, which log searches rely on, and what it tells.
+
+Each line has the place of its record bound to it (topic, partition, offset, attempt) and, once known, the request's id;
+none ever holds a key, a payload, an address with credentials or a secret.
+"""
+
+from enum import StrEnum
+from typing import Self
+
+from consumer.core.model import Stage
+
+
+class LogEvent(StrEnum):
+    """A name, and what it means."""
+
+    meaning: str
+
+    def __new__(cls, name: str, meaning: str) -> Self:
+        event = str.__new__(cls, name)
+        event._value_ = name
+        event.meaning = meaning
+        return event
+
+    REPLICA_STARTED = "replica.started", "it reads records from now on; with its models"
+    REPLICA_STOPPED = "replica.stopped", "it has ended in good order"
+    PARTITIONS_ASSIGNED = "partitions.assigned", "the group has given it partitions"
+    PARTITIONS_REVOKED = "partitions.revoked", "it gives partitions back"
+    PARTITIONS_LOST = "partitions.lost", "partitions have been another's for a while; work on them is dropped"
+    PARTITIONS_NONE = "partitions.none", "more replicas than partitions; it stands by"
+    POSITION_UNKNOWN = "partition.position_unknown", "the broker can't tell where the group stands; asked again"
+    LOG_WAS_REPLACED = "partition.log_was_replaced", "the log ends before the group's position; it is read anew"
+    STAGE_FAILED = "separation.failed", "a stage of a record failed; with the stage and the kind of error"
+    UNEXPECTED = "separation.unexpected", "an error that nobody foresaw, with its traceback"
+    PUBLISHED = "separation.published", "a result is committed"
+    DEAD_LETTERED = "separation.dead_lettered", "a dead letter is committed; with its code"
+    RETRY_SCHEDULED = "separation.retry_scheduled", "the record was committed to a retry topic"
+    INDEX_NOT_WRITTEN = "reuse.not_noted", "stems were stored, but others with the same content will not find them"
+    STEP_RETRIED = "step.retried", "a stage is tried again in place"
+    DEPENDENCY_AWAY = "dependency.away", "nobody can use a dependency; work waits, and no attempt is used up"
+    DEPENDENCY_BACK = "dependency.back", "it answers again; with the seconds that it took"
+    SEPARATOR_CRASHED = "separator.crashed", "a separator's process died over a record"
+    SEPARATOR_NOT_READY = "separator.not_ready", "a separator could not load its models; it is started again"
+    MODEL_FETCHED = "model.fetched", "a model's checkpoint was fetched"
+    MODEL_UNAVAILABLE = "model.unavailable", "a model that is needed before work begins can't be had; tried again"
+    PUBLISH_DELAYED = "publish.delayed", "no broker takes the transaction; tried again"
+    PUBLISH_FENCED = "publish.fenced", "the producer is dead; the committed offsets tell what became of its transaction"
+    PUBLISH_REFUSED = "publish.refused", "the partition is another's now; its records are done there"
+    PRODUCER_WAITS = "producer.waits", "a call to the brokers is repeated until its fate is known"
+    PRODUCER_NOT_READY = "producer.not_ready", "a new producer waits for its coordinator"
+    KAFKA_ERROR = "kafka.error", "the client library complains of something that passes"
+    INSTANCE_ID_IN_USE = "kafka.instance_id_in_use", "the group still remembers an earlier member of this name"
+    HEADERS_UNREADABLE = "record.headers_unreadable", "a record's headers can't be read; it is taken without them"
+    LAG_UNKNOWN = "lag.unknown", "the group's lag can't be read; its series vanish"
+    LAG_BROKEN = "lag.broken", "an error in reading the lag, with its traceback; tried again"
+    CONTROL_CANCELLED = "control.cancelled", "a cancellation was heard"
+    CONTROL_IGNORED = "control.ignored", "a record of the control topic is no cancellation"
+    CONTROL_UNAVAILABLE = "control.unavailable", "the control topic can't be read; tried again"
+    CONTROL_NOT_CAUGHT_UP = "control.not_caught_up", "work begins before all earlier cancellations are known"
+    PIPELINE_BROKEN = "pipeline.broken", "an error of ours in a stage's thread; the replica ends"
+    COMMITTER_BROKEN = "publisher.broken", "an error of ours in the committer's thread; the replica ends"
+    HTTP_FAILED = "http.failed", "a page could not be made, with the traceback"
+    TRACES_EXPORTED_AGAIN = "tracing.exports_again", "the collector takes spans again"
+    TRACING_NOT_INSTALLED = "tracing.not_installed", "traces are asked for, but the extra is not installed"
+
+
+def stage_passed(stage: Stage) -> str:
+    """The event of a stage that a record has passed: `separation.<stage>`, with its seconds."""
+    return f"separation.{stage}"

@@ -1,0 +1,38 @@
+"""What the rooms need from the world. Each Protocol says what its promises mean; adapters keep them."""
+
+from consumer.core.ports.messaging import (
+    Commit,
+    ControlFeed,
+    EndOfPartition,
+    Membership,
+    Notices,
+    Outbox,
+    Position,
+    RebalanceListener,
+    Source,
+    Traffic,
+)
+from consumer.core.ports.storage import ModelSource, ObjectStore
+from consumer.core.ports.work import Check, Codec, OnProgress, Scanner, Separator, SeparatorProcess, SeparatorStatus
+
+__all__ = [
+    "Check",
+    "Codec",
+    "Commit",
+    "ControlFeed",
+    "EndOfPartition",
+    "Membership",
+    "ModelSource",
+    "Notices",
+    "ObjectStore",
+    "OnProgress",
+    "Outbox",
+    "Position",
+    "RebalanceListener",
+    "Scanner",
+    "Separator",
+    "SeparatorProcess",
+    "SeparatorStatus",
+    "Source",
+    "Traffic",
+]

@@ -1,0 +1,164 @@
+"""The ends of Kafka: what reads records, what publishes and commits, what hears of cancellations."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from consumer.core.model import Message, Record, TopicPartition
+
+
+class Membership(Protocol):
+    """A replica's place in its group at one moment, as the broker will check it."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Position:
+    """Where a partition is to be read from: `offset` is the next record's; its metadata is ours, up to 4 KB of text."""
+
+    offset: int
+    offset_metadata: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Traffic:
+    """What a client library says of its connections: bytes since its start, and the slowest broker's round trip."""
+
+    received_bytes: int = 0
+    sent_bytes: int = 0
+    round_trip_s: float = 0.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EndOfPartition:
+    """Everything before `offset` has been read, whether it was records or transaction markers."""
+
+    topic_partition: TopicPartition
+    offset: int
+
+
+class RebalanceListener(Protocol):
+    """What a source calls, from inside `poll` or `close`, when partitions come and go."""
+
+    def assigned(self, partitions: Sequence[TopicPartition]) -> None:
+        """These are ours from now on, to be read from their committed positions."""
+        ...
+
+    def revoked(self, partitions: Sequence[TopicPartition]) -> None:
+        """These are to be given back: they are ours until this returns."""
+        ...
+
+    def lost(self, partitions: Sequence[TopicPartition]) -> None:
+        """These have been another's for a while."""
+        ...
+
+
+class Source(Protocol):
+    """The consumer's end of Kafka. Used by one thread."""
+
+    def subscribe(self, topics: Sequence[str], listener: RebalanceListener) -> None: ...
+
+    def poll(self, timeout_s: float) -> Record | EndOfPartition | None:
+        """The next record of an assigned, unpaused partition. Raises Fatal."""
+        ...
+
+    def pause(self, partitions: Sequence[TopicPartition]) -> None: ...
+
+    def resume(self, partitions: Sequence[TopicPartition]) -> None: ...
+
+    def rewind(self, partition: TopicPartition, offset: int | None) -> bool:
+        """Read the partition again from `offset`, None meaning its beginning. False if it is not assigned."""
+        ...
+
+    def committed(self, partitions: Sequence[TopicPartition]) -> Mapping[TopicPartition, Position | None]:
+        """What the group has committed, transactions that are under way being waited for. From any thread.
+
+        Raises BrokerUnavailable.
+        """
+        ...
+
+    def end(self, partition: TopicPartition) -> int:
+        """Where the partition's log ends now. Raises BrokerUnavailable."""
+        ...
+
+    def membership(self) -> Membership: ...
+
+    def is_member(self) -> bool:
+        """Whether the group has taken us in, with partitions or without."""
+        ...
+
+    @property
+    def last_error(self) -> str:
+        """What keeps us from reading, "" if nothing does."""
+        ...
+
+    @property
+    def traffic(self) -> Traffic:
+        """What went over its connections so far."""
+        ...
+
+    def close(self) -> None:
+        """Leave the group: what is still assigned is revoked first."""
+        ...
+
+
+class ControlFeed(Protocol):
+    """All that is said on the control topic, from some time before now on. Used by one thread."""
+
+    @property
+    def is_caught_up(self) -> bool:
+        """Whether everything that was said before the first poll has been read. So it is where there is no topic."""
+        ...
+
+    def poll(self, timeout_s: float) -> Record | None:
+        """The next record, None if there is none within timeout_s. Raises BrokerUnavailable."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Commit:
+    """One partition's share of a transaction: what to publish, and where to go on reading."""
+
+    partition: TopicPartition
+    position: Position
+    membership: Membership
+    messages: tuple[Message, ...] = ()
+
+
+class Outbox(Protocol):
+    """The producer's end of Kafka. Used by one thread.
+
+    calls: how often the client library was called; each of these calls is to return within seconds.
+    waits_for: what keeps `publish` from returning, in the library's words; "" if nothing does.
+    """
+
+    calls: int
+    waits_for: str
+
+    def open(self, timeout_s: float) -> None:
+        """Get ready to publish; whoever used this replica's name before can't any more.
+
+        Raises BrokerUnavailable where that takes longer, Fatal where it is refused. Called again it goes on.
+        """
+        ...
+
+    def publish(self, commits: Sequence[Commit]) -> None:
+        """Publish and commit all of it in one transaction: a `read_committed` reader sees all or nothing.
+
+        Raises OwnershipLost (nothing happened; one of the partitions is another's), BrokerUnavailable (nothing
+        happened), Fatal (nothing happened; a topic takes no message as large as one of these), or ProducerFenced:
+        whether it happened must be learnt from Source.committed, which by then knows; further calls go through a new
+        producer.
+        """
+        ...
+
+    def close(self) -> None: ...
+
+
+class Notices(Protocol):
+    """Where messages go that may be lost."""
+
+    def send(self, message: Message) -> None:
+        """Returns at once; what can't be sent is dropped."""
+        ...
+
+    def close(self) -> None: ...

@@ -1,0 +1,63 @@
+"""What is stored elsewhere: objects, and the archives that models come in."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Protocol, runtime_checkable
+
+from consumer.core.cancellation import Cancellation
+from consumer.core.model import ObjectFacts
+
+
+@runtime_checkable
+class ObjectStore(Protocol):
+    """Object storage. Every method may raise StoreUnavailable, which says nothing about what was done."""
+
+    def stat(self, bucket: str, key: str, *, version_id: str | None = None) -> ObjectFacts | None:
+        """The object's facts, None where there is none."""
+        ...
+
+    def fetch(self, source: ObjectFacts, path: Path, cancel: Cancellation) -> str:
+        """Write the object with exactly this etag to `path`; returns its sha256, lower-case hex.
+
+        Raises Rejected(OBJECT_CHANGED, OBJECT_NOT_FOUND), Cancelled.
+        """
+        ...
+
+    def read(self, bucket: str, key: str) -> bytes | None:
+        """A small object's bytes, None where there is none."""
+        ...
+
+    def create(
+        self, bucket: str, key: str, content: Path | bytes, *, media_type: str, metadata: Mapping[str, str]
+    ) -> ObjectFacts | None:
+        """Store an object where there is none, atomically; None, and nothing changed, where there is one."""
+        ...
+
+    def replace(
+        self, bucket: str, key: str, content: Path | bytes, *, media_type: str, metadata: Mapping[str, str]
+    ) -> ObjectFacts:
+        """Store an object, whether or not there is one."""
+        ...
+
+    def copy(
+        self, source: ObjectFacts, bucket: str, key: str, *, media_type: str, metadata: Mapping[str, str]
+    ) -> ObjectFacts | None:
+        """As `create`, of another object's content with exactly this etag, which does not pass through here.
+
+        Raises Rejected(OBJECT_CHANGED, OBJECT_NOT_FOUND) where the source is no longer what it was.
+        """
+        ...
+
+    def check(self, bucket: str) -> None:
+        """Answers, and the bucket is there; else StoreUnavailable, StoreMisconfigured or BucketUnusable, why."""
+        ...
+
+
+class ModelSource(Protocol):
+    """A place that holds model archives."""
+
+    name: str
+
+    def fetch(self, file: str, path: Path) -> bool:
+        """Write a file to path; False where the source has no such file. Raises ModelSourceUnavailable."""
+        ...
