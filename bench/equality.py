@@ -83,7 +83,8 @@ def _row(model: str, name: str, stems: Stems, reference: Stems) -> None:
 
 
 def _pcm(samples: NDArray[np.float32]) -> NDArray[np.int16]:
-    return np.clip(np.rint(samples * 32768), -32768, 32767).astype(np.int16)
+    pcm: NDArray[np.int16] = np.clip(np.rint(samples * 32768), -32768, 32767).astype(np.int16)
+    return pcm
 
 
 def _say(line: str) -> None:

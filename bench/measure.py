@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 import psutil
 
-from consumer.separator.malloc import ALLOCATION
+from consumer.separator.malloc import MALLOC_ENVIRONMENT
 
 _EVERY_S = 0.1  # a look takes a millisecond, which the contender would miss
 _FORK_S = 0.2  # until a process that was just forked runs its own program, it looks as large as its parent
@@ -85,6 +85,6 @@ def engine(*arguments: str) -> list[str]:
     """A contender that is this engine without a process of its own around it, in such a process's environment."""
     return [
         "env",
-        *(f"{name}={value}" for name, value in ALLOCATION.items()),
+        *(f"{name}={value}" for name, value in MALLOC_ENVIRONMENT.items()),
         *python("-m", "bench.contenders", *arguments),
     ]

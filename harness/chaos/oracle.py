@@ -14,7 +14,8 @@ from enum import StrEnum
 from typing import Any
 
 from confluent_kafka import IsolationLevel, TopicPartition
-from confluent_kafka.admin import AdminClient, OffsetSpec
+from confluent_kafka.admin import AdminClient
+from confluent_kafka.admin._listoffsets import OffsetSpec
 from minio.error import S3Error
 
 from consumer.adapters.kafka.retrying import retried

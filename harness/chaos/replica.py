@@ -147,7 +147,7 @@ def set_points() -> None:
         return separate(self, job, path, on_progress=report, **options)
 
     SeparatorClient.separate = with_segments  # type: ignore[method-assign]
-    kafka_outbox.Producer = Transactions  # type: ignore[misc]
+    kafka_outbox.Producer = Transactions  # type: ignore[attr-defined, assignment]
 
 
 def gather(count: int) -> None:

@@ -32,7 +32,7 @@ def retry_at(platform: Platform, moment: datetime, *, partition: int) -> str:
     )
     retry_state = RetryState(topic=topic, partition=0, offset=10**6).failed("away", not_before=moment)
     producer = Producer({"bootstrap.servers": platform.bootstrap_servers})
-    carried = list(headers(a_record(topic=topic), retry_state))
+    carried: list[tuple[str, str | bytes | None]] = list(headers(a_record(topic=topic), retry_state))
     producer.produce(f"{topic}.retry-1", platform.codec.encode(request), b"key", partition, headers=carried)
     assert producer.flush(30) == 0
     return request.request_id

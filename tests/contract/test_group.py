@@ -150,7 +150,7 @@ class Member:
     def commit(self, partition: int, offset: int, *values: bytes, note: str = "") -> Commit:
         return Commit(
             partition=self.place(partition),
-            position=Position(offset=offset, note=note),
+            position=Position(offset=offset, offset_metadata=note),
             membership=self.membership_of[partition],
             messages=tuple(Message(topic=self.broker.results, key=None, value=value) for value in values),
         )
@@ -186,7 +186,7 @@ def test_outcome_and_position_are_one(broker: Broker) -> None:
     until(lambda: len(member.records) == 2, member)
     outbox.publish([member.commit(0, 1, b"A", note="note")])
     assert broker.published() == [b"A"]
-    assert member.source.committed([member.place(0)])[member.place(0)] == Position(offset=1, note="note")
+    assert member.source.committed([member.place(0)])[member.place(0)] == Position(offset=1, offset_metadata="note")
     member.source.close()
     assert member.held == set()
     following = Member(broker)

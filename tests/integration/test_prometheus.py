@@ -13,6 +13,7 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import httpx
 import psutil
@@ -60,7 +61,7 @@ class Watched:
     def separators(self) -> list[psutil.Process]:
         return psutil.Process(self.replica.process.pid).children()
 
-    def request(self, **fields: object) -> None:
+    def request(self, **fields: Any) -> None:
         self.platform.request(self.clip, duration_s=0.5, **fields)
 
 

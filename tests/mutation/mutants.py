@@ -49,7 +49,7 @@ def mutants_of(module: str, source: str) -> Iterator[Mutant]:
             tree = ast.parse(source)
             twin = next(each for each in _places(tree) if each.path == place.path)
             old, replacement = list(twin.changes())[number]
-            tree = ast.fix_missing_locations(_Swap(old, replacement).visit(tree))
+            ast.fix_missing_locations(_Swap(old, replacement).visit(tree))
             yield Mutant(
                 module=module, name=name, first_line=place.node.lineno,
                 last_line=place.node.end_lineno or place.node.lineno, tree=tree,

@@ -10,6 +10,7 @@ from pathlib import Path
 import msgspec
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 from consumer.core.checkpoints import checkpoint_files, weights_sha256
 from consumer.core.errors import Code, Rejected
@@ -76,7 +77,7 @@ def conversions(converted: bytes, monkeypatch: pytest.MonkeyPatch) -> list[str]:
     return done
 
 
-def load(model_path: Path) -> dict[str, np.ndarray]:
+def load(model_path: Path) -> dict[str, NDArray[np.float32]]:
     folder = model_path / "2stems"
     return load_tensors("2stems", folder, weights_sha256(checkpoint_files("2stems", folder)[1]))
 
@@ -85,7 +86,7 @@ def kept(model_path: Path) -> Path:
     return model_path / "2stems" / "model.tensors"
 
 
-def assert_same(got: dict[str, np.ndarray], folder: Path) -> None:
+def assert_same(got: dict[str, NDArray[np.float32]], folder: Path) -> None:
     wanted = read_tensors("2stems", folder)
     assert got.keys() == wanted.keys()
     assert all(np.array_equal(got[name], wanted[name]) for name in wanted)

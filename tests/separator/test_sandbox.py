@@ -187,7 +187,7 @@ def test_ffmpeg_reaches_its_job_alone(tmp_path: Path, server: str) -> None:
     def run(source: str, target: str) -> tuple[int, str]:
         running = ffmpeg.start(["-y", "-i", source, "-f", "wav", target])
         try:
-            return running.wait(60), "\n".join(running.stderr_lines)
+            return running.wait(), "\n".join(running.stderr_lines)
         finally:
             running.stop()
 

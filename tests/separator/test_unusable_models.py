@@ -14,7 +14,7 @@ import pytest
 from consumer.core.errors import Cancelled, Code, Rejected
 from consumer.separator.child_process import ChildProcess
 from consumer.separator.client import SeparatorClient
-from consumer.separator.protocol import Failed, Loaded, encode
+from consumer.separator.protocol import Failed, Loaded, Reply, encode
 from harness.audio import music
 from harness.files import encode_file
 from tests.separator.jobs import PATIENCE_S, Harness, assert_works, configuration, make_harness, patience
@@ -116,7 +116,7 @@ sys.stdin.read()
 
 def test_processes_that_did_not_get_ready_leave_nothing_behind(tmp_path: Path) -> None:
     """However often one was started in vain, neither the cancellation nor this process holds anything of them."""
-    replies = [Failed(None, Code.MODEL_UNAVAILABLE, "no such model"), Loaded("2stems", 0.1)]
+    replies: list[Reply] = [Failed(None, Code.MODEL_UNAVAILABLE, "no such model"), Loaded("2stems", 0.1)]
     arguments = (str(tmp_path / "starts"), *(encode(reply).decode() for reply in replies))
     client = SeparatorClient(
         configuration(tmp_path),

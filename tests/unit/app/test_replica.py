@@ -4,7 +4,7 @@ import os
 import signal
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, MutableMapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -14,6 +14,7 @@ from structlog.testing import capture_logs
 
 from consumer.app.signals import SAME_SIGNAL_S, stopped_by_signals
 from consumer.app.status import Halt
+from consumer.core.cancellation import Cancellation
 from consumer.core.errors import (
     BrokerUnavailable,
     Fatal,
@@ -22,6 +23,7 @@ from consumer.core.errors import (
     StoreMisconfigured,
     StoreUnavailable,
 )
+from consumer.core.ports import Commit
 from consumer.pipeline.failure_policy import MAX_UNEXPECTED_IN_A_ROW
 from consumer.pipeline.scratch import Scratch
 from harness.replica import Harness
@@ -45,7 +47,7 @@ class Run:
         harness.wire()
         self.replica = harness.replica
 
-    def run(self, meanwhile: Callable[[], Any] = lambda: None) -> list[dict[str, Any]]:
+    def run(self, meanwhile: Callable[[], Any] = lambda: None) -> list[MutableMapping[str, Any]]:
         thread = threading.Thread(target=meanwhile)
         with capture_logs() as logs:
             thread.start()
@@ -162,7 +164,7 @@ def test_an_error_of_ours_ends_it_with_that_error(harness: Harness) -> None:
 def test_a_broken_publisher_ends_it(harness: Harness) -> None:
     """Without its committer a replica would work for nothing, so it stops."""
 
-    def broken(_: Any) -> None:
+    def broken(commits: Sequence[Commit]) -> None:
         raise KeyError("bug")
 
     harness.committer._outbox.publish = broken  # type: ignore[method-assign]
@@ -266,7 +268,12 @@ def test_what_was_waited_for_is_not_told_any_more(harness: Harness) -> None:
 
     run = Run(harness, check=ask, open_outbox=ask)
     prepare = harness.separator.prepare
-    harness.separator.prepare = lambda cancel: (prepare(cancel), terminate())  # type: ignore[method-assign]
+
+    def prepare_and_end(cancel: Cancellation) -> None:
+        prepare(cancel)
+        terminate()
+
+    harness.separator.prepare = prepare_and_end  # type: ignore[method-assign]
     run.run()
     assert seen == ["starting", "no store", "starting", "Kafka: no coordinator"]
 

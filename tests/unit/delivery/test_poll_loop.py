@@ -1,3 +1,4 @@
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -205,7 +206,13 @@ def test_reading_stops_where_work_piles_up_and_goes_on_where_it_is_done(harness:
     for _ in range(POLICY.pause_above + 5):
         harness.broker.send(REQUESTS.topic, b"v")
     resumed: list[TopicPartition] = []
-    harness.source.resume = lambda found: (resumed.extend(found), FakeSource.resume(harness.source, found))  # type: ignore[method-assign,assignment]
+    resume = harness.source.resume
+
+    def noted(partitions: Sequence[TopicPartition]) -> None:
+        resumed.extend(partitions)
+        resume(partitions)
+
+    harness.source.resume = noted  # type: ignore[method-assign]
     harness.join()
     harness.steps(POLICY.pause_above + 10)
     assert harness.source.paused == {REQUESTS}
