@@ -139,6 +139,10 @@ class Platform:
         wait_for(lambda: len(self._read(self._outcome_kinds())) >= count and self.lag() == 0)
         return self.read_outcomes()
 
+    def requests(self) -> list[Message]:
+        """The records of the requests topic that are there now."""
+        return self._read({self.topic("REQUESTS"): None})
+
     def read_outcomes(self) -> list[SeparationResult | DeadLetter]:
         """All outcomes that are there now."""
         kinds = self._outcome_kinds()

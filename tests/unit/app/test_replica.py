@@ -24,9 +24,11 @@ from consumer.core.errors import (
     StoreUnavailable,
 )
 from consumer.core.ports import Commit
+from consumer.delivery.delivery import DeliveryPolicy
+from consumer.delivery.poll_loop import PollPolicy
 from consumer.pipeline.failure_policy import MAX_UNEXPECTED_IN_A_ROW
 from consumer.pipeline.scratch import Scratch
-from harness.replica import Harness
+from harness.replica import REQUESTS, Harness
 
 
 class Run:
@@ -341,3 +343,73 @@ def test_it_tells_that_it_has_begun(harness: Harness) -> None:
     run.run()
     assert (seen, polled) == ([False], [True])
     assert run.replica.status.has_begun
+
+
+def test_the_grace_of_a_partition_that_moves_is_waited_out(harness: Harness) -> None:
+    """While a job is at work the partition's revocation waits for it, and its result is this replica's."""
+    delivery = DeliveryPolicy(poll=PollPolicy(revoke_grace_s=20.0))
+    harness.policies = replace(harness.policies, delivery=delivery)
+    harness.wire()
+    at_work, go_on = threading.Event(), threading.Event()
+    separate, wait = harness.separator.separate, harness.assignments.wait
+
+    def slow(*args: Any, **rest: Any) -> Any:
+        at_work.set()
+        assert go_on.wait(20)
+        rest["cancel"].check()
+        return separate(*args, **rest)
+
+    def begins_to_wait(condition: Callable[[], object], timeout_s: float) -> None:
+        if timeout_s == 20.0:
+            go_on.set()  # not before the revocation has begun
+        wait(condition, timeout_s)
+
+    harness.separator.separate = slow  # type: ignore[method-assign]
+    harness.assignments.wait = begins_to_wait  # type: ignore[method-assign]
+    harness.send()
+    with capture_logs():
+        harness.start()
+        try:
+            assert at_work.wait(20)
+            harness.source.revoke([REQUESTS])
+            published = [message.topic for message in harness.broker.published]
+        finally:
+            go_on.set()
+            harness.stop()
+    assert published == ["results"]
+
+
+def test_the_threads_that_everything_depends_on_are_watched(harness: Harness) -> None:
+    """As long as a replica polls it has a watchdog for its loop and one for its publisher; afterwards it has none."""
+    seen: list[int] = []
+    poll = harness.source.poll
+
+    def first_poll(timeout_s: float) -> Any:
+        seen.append(watchdogs())
+        terminate()
+        harness.source.poll = poll  # type: ignore[method-assign]
+        return poll(timeout_s)
+
+    harness.source.poll = first_poll  # type: ignore[method-assign]
+    before = watchdogs()
+    Run(harness).run()
+    assert seen == [before + 2]
+    await_(lambda: watchdogs() == before)
+
+
+def watchdogs() -> int:
+    return [thread.name for thread in threading.enumerate()].count("watchdog")
+
+
+def test_each_watchdog_looks_at_its_own_thread(harness: Harness) -> None:
+    """A poll is the loop's sign of life and not the publisher's; a call of the outbox is the publisher's alone."""
+    loop, publisher = harness.replica.parts.background.watchdogs
+    signs = loop._sign_of_life(), publisher._sign_of_life()
+    harness.source.subscribe([], harness.loop)
+    harness.loop.step(0)
+    assert loop._sign_of_life() != signs[0]
+    assert publisher._sign_of_life() == signs[1]
+    signs = loop._sign_of_life(), publisher._sign_of_life()
+    harness.outbox.calls += 1
+    assert loop._sign_of_life() == signs[0]
+    assert publisher._sign_of_life() != signs[1]

@@ -44,7 +44,10 @@ def test_a_retry_waits_until_it_is_due_and_holds_up_nobody_else() -> None:
     assert take(delivery).record.partition == 1
     assert delivery.dispatcher.next(0) is None
     admit(delivery, T1, 1, not_before=datetime.now(UTC) + timedelta(milliseconds=50))
-    assert delivery.dispatcher.next(10) is not None
+    due = delivery.dispatcher.next(10)
+    assert due
+    assert due.record.topic_partition == T1
+    assert due.record.offset == 1
 
 
 def test_a_worker_that_waits_hears_of_a_record() -> None:
