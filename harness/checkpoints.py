@@ -7,7 +7,7 @@ as training would have given it, so that masks are spread over 0..1 instead of b
 
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from importlib import resources
 from pathlib import Path
 from typing import Any
@@ -26,10 +26,20 @@ Pair = tuple[npt.NDArray[np.float32], npt.NDArray[np.float32]]
 _FRAMES, _BINS = 128, 1024  # of the music that normalization is fitted to
 
 
-def write_checkpoint(model_path: Path, stems: int, *, seed: int, filters: tuple[int, ...] | None = None) -> Path:
-    """Write `<stems>stems/` under model_path, as `spleeter` and this package read it; returns the folder."""
+def write_checkpoint(
+    model_path: Path,
+    stems: int,
+    *,
+    seed: int,
+    filters: tuple[int, ...] | None = None,
+    names: Sequence[str] | None = None,
+) -> Path:
+    """Write `<stems>stems/` under model_path, as `spleeter` and this package read it; returns the folder.
+
+    names: of a model that Spleeter has not, its stems; its networks are those of 4stems, and are given `filters`.
+    """
     name = f"{stems}stems"
-    params = json.loads((resources.files("spleeter.resources") / f"{name}.json").read_text())
+    params = _configuration("4stems") | {"instrument_list": names, "model_dir": name} if names else _configuration(name)
     options = params["model"]["params"]
     if filters:
         options["conv_n_filters"] = list(filters)
@@ -41,12 +51,12 @@ def write_checkpoint(model_path: Path, stems: int, *, seed: int, filters: tuple[
         _draw_network(tensors, stem, widths, options, mix, rng)
     folder = model_path / name
     folder.mkdir(parents=True, exist_ok=True)
-    names = sorted(tensors)
+    saved = sorted(tensors)
     tf.raw_ops.SaveV2(
         prefix=str(folder / "model"),
-        tensor_names=names,
-        shape_and_slices=[""] * len(names),
-        tensors=[tf.constant(tensors[n]) for n in names],
+        tensor_names=saved,
+        shape_and_slices=[""] * len(saved),
+        tensors=[tf.constant(tensors[n]) for n in saved],
     )
     (folder / "checkpoint").write_text('model_checkpoint_path: "model"\nall_model_checkpoint_paths: "model"\n')
     (folder / ".probe").write_text("OK")  # Spleeter downloads a model whose folder lacks this
@@ -54,6 +64,11 @@ def write_checkpoint(model_path: Path, stems: int, *, seed: int, filters: tuple[
         for band, bins in (("", 1024), ("-16kHz", 1536)):
             (folder / f"{name}{band}.json").write_text(json.dumps(params | {"F": bins}, indent=1))
     return folder
+
+
+def _configuration(name: str) -> dict[str, Any]:
+    params: dict[str, Any] = json.loads((resources.files("spleeter.resources") / f"{name}.json").read_text())
+    return params
 
 
 def _magnitudes(rng: np.random.Generator) -> tf.Tensor:

@@ -1,26 +1,18 @@
 """What goes on beside a replica's work: its probes and metrics page, the group's lag, the watchdogs."""
 
-from collections.abc import Mapping
+from collections.abc import Sequence
 
 from consumer.app.adapters import Adapters
+from consumer.app.dependencies import Dependency
 from consumer.app.replica import Background
 from consumer.app.status import ReplicaStatus
 from consumer.app.watchdog import Watchdog
-from consumer.core.errors import RegistryUnavailable, ScannerUnavailable, StoreUnavailable, Transient
-from consumer.core.ports import Check
 from consumer.delivery.delivery import Delivery
 from consumer.observability.collectors import GroupLagCollector, ReplicaCollector
 from consumer.observability.http import ProbeServer
 from consumer.observability.metrics import Metrics
 from consumer.observability.probes import Probes, ReplicaView
 from consumer.settings import Settings
-
-# What /ready calls each thing that a replica depends on.
-_DEPENDENCIES: Mapping[type[Transient], str] = {
-    StoreUnavailable: "store",
-    RegistryUnavailable: "registry",
-    ScannerUnavailable: "scanner",
-}
 
 
 def make_background(
@@ -29,12 +21,12 @@ def make_background(
     delivery: Delivery,
     metrics: Metrics,
     status: ReplicaStatus,
-    checks: Mapping[type[Transient], Check],
+    dependencies: Sequence[Dependency],
 ) -> Background:
     """Nothing of it goes on before it is started. Adds to the metrics what is computed at a scrape."""
     service = settings.service
     view = _view(adapters, delivery, status)
-    probes = Probes(view, {name: checks[kind] for kind, name in _DEPENDENCIES.items() if kind in checks})
+    probes = Probes(view, {dependency.name: dependency.check for dependency in dependencies})
     replica_collector = ReplicaCollector(
         in_flight=delivery.dispatcher.in_flight,
         rebalances=lambda: delivery.poll_loop.rebalances,

@@ -1,17 +1,15 @@
 """Wires a replica together from its settings and its adapters. Vendors are known by `vendors` alone."""
 
-from collections.abc import Mapping
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 
 from consumer.app.adapters import Adapters
 from consumer.app.background import make_background
-from consumer.app.checks import check_bucket
+from consumer.app.dependencies import Dependency, dependencies_of
 from consumer.app.replica import Parts, Replica
 from consumer.app.startup import Requirements, Startup, StartupPolicy
 from consumer.app.status import Halt, ReplicaStatus
-from consumer.core.errors import RegistryUnavailable, ScannerUnavailable, StoreUnavailable, Transient
-from consumer.core.ports import Check
 from consumer.core.version import VERSION
 from consumer.delivery.assignments import Assignments
 from consumer.delivery.cancel_registry import CancelRegistry
@@ -61,11 +59,11 @@ def make_replica(settings: Settings, adapters: Adapters, policies: Policies | No
     policies = policies or Policies()
     metrics, status, halt = Metrics(), ReplicaStatus(), Halt()
     metrics.build.info({"version": VERSION, "runtime": settings.separator.separator_runtime})
-    checks, cancel_registry = _make_checks(settings, adapters), CancelRegistry()
+    dependencies, cancel_registry = dependencies_of(settings, adapters), CancelRegistry()
     model_store = ModelStore(settings.separator.model_path, adapters.model_sources, prepare=adapters.prepare_model)
     delivery = _make_delivery(settings, adapters, policies, metrics)
     retrier = Retrier(
-        checks,
+        {dependency.away: dependency.check for dependency in dependencies},
         policies.retry,
         on_retry=lambda stage: metrics.retries.labels(stage).inc(),
         on_outage_check=lambda stage: metrics.outage_checks.labels(stage).inc(),
@@ -85,12 +83,12 @@ def make_replica(settings: Settings, adapters: Adapters, policies: Policies | No
         adapters.tracer,
         halt,
     )
-    required = _requirements(settings, adapters, checks, model_store, cancel_registry)
+    required = _requirements(settings, adapters, dependencies, model_store, cancel_registry)
     parts = Parts(
         delivery=delivery,
         pipeline=pipeline,
         startup=Startup(required, status, halt, policies.startup),
-        background=make_background(settings, adapters, delivery, metrics, status, checks),
+        background=make_background(settings, adapters, delivery, metrics, status, dependencies),
         metrics=metrics,
         cancel_registry=cancel_registry,
     )
@@ -116,33 +114,19 @@ def _make_delivery(settings: Settings, adapters: Adapters, policies: Policies, m
 def _requirements(
     settings: Settings,
     adapters: Adapters,
-    checks: Mapping[type[Transient], Check],
+    dependencies: Sequence[Dependency],
     model_store: ModelStore,
     cancel_registry: CancelRegistry,
 ) -> Requirements:
     return Requirements(
         scratch=Scratch(settings.scratch_folder),
-        checks=tuple(checks.values()),
+        checks=[dependency.check for dependency in dependencies],
         model_store=model_store,
         models=settings.separator.models,
         separators=adapters.separators,
         outbox=adapters.outbox,
         control=ControlFollower(adapters.control_feed, adapters.codec, cancel_registry),
     )
-
-
-def _make_checks(settings: Settings, adapters: Adapters) -> Mapping[type[Transient], Check]:
-    """Whether each dependency answers, by the error that tells that it does not."""
-
-    def check_output() -> None:
-        check_bucket(adapters.store, settings.job.output_bucket, setting="OUTPUT_BUCKET")
-
-    checks: dict[type[Transient], Check] = {StoreUnavailable: check_output}
-    if adapters.check_registry:
-        checks[RegistryUnavailable] = adapters.check_registry
-    if adapters.scanner:
-        checks[ScannerUnavailable] = adapters.scanner.check
-    return checks
 
 
 def _make_stages(settings: Settings, adapters: Adapters, model_store: ModelStore) -> Stages:

@@ -20,7 +20,7 @@ def _either(choices: Iterable[object]) -> str:
     return f"{', '.join(others)} or {last}"
 
 
-_STEMS = _either(sorted({model.stems for model in STEM_MODELS.values()}))
+_STEMS = _either(sorted({len(model.stems) for model in STEM_MODELS.values()}))
 _HIGH_FREQUENCIES = _either(HIGH_FREQUENCIES)
 _REQUEST_ID_FORM = "must be 1 to 64 characters of A-Za-z0-9_-"
 

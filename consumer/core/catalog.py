@@ -13,18 +13,22 @@ class StemModel:
 
     folder: str
     """Under MODEL_PATH, with its weights."""
-    stems: int
-    """How many stems it makes, from 1."""
+    stems: tuple[str, ...]
+    """The stems that it makes, by their names and in its own order."""
 
+
+_TWO = ("vocals", "accompaniment")
+_FOUR = ("vocals", "drums", "bass", "other")
+_FIVE = ("vocals", "piano", "drums", "bass", "other")
 
 # The 16kHz variants use the same weights on more frequency bins.
 STEM_MODELS: dict[str, StemModel] = {
-    "2stems": StemModel(folder="2stems", stems=2),
-    "4stems": StemModel(folder="4stems", stems=4),
-    "5stems": StemModel(folder="5stems", stems=5),
-    "2stems-16kHz": StemModel(folder="2stems", stems=2),
-    "4stems-16kHz": StemModel(folder="4stems", stems=4),
-    "5stems-16kHz": StemModel(folder="5stems", stems=5),
+    "2stems": StemModel(folder="2stems", stems=_TWO),
+    "4stems": StemModel(folder="4stems", stems=_FOUR),
+    "5stems": StemModel(folder="5stems", stems=_FIVE),
+    "2stems-16kHz": StemModel(folder="2stems", stems=_TWO),
+    "4stems-16kHz": StemModel(folder="4stems", stems=_FOUR),
+    "5stems-16kHz": StemModel(folder="5stems", stems=_FIVE),
 }
 
 # Model name -> its folder under MODEL_PATH.

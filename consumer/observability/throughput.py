@@ -67,4 +67,4 @@ def _factor(model: str, measured: Mapping[str, float]) -> float:
 def _nets(model: str) -> int:
     """Networks of a model, of whatever name someone sent."""
     known = STEM_MODELS.get(model)
-    return known.stems if known else _ASSUMED_NETS
+    return len(known.stems) if known else _ASSUMED_NETS

@@ -4,17 +4,12 @@ import wave
 from pathlib import Path
 
 from consumer.core.cancellation import Cancellation
-from consumer.core.catalog import FORMATS, MODELS
+from consumer.core.catalog import FORMATS, STEM_MODELS
 from consumer.core.model import AudioFacts, Job, Separation, StemFile
 from consumer.core.ports import OnProgress
 from consumer.separator.status import SeparatorStatus
 
 _RATE_HZ = 44_100
-_STEMS = {
-    "2stems": ("vocals", "accompaniment"),
-    "4stems": ("vocals", "drums", "bass", "other"),
-    "5stems": ("vocals", "drums", "bass", "piano", "other"),
-}
 
 
 class SilentSeparator:
@@ -43,7 +38,7 @@ class SilentSeparator:
     def separate(self, job: Job, path: Path, *, cancel: Cancellation, on_progress: OnProgress) -> Separation:
         cancel.check()
         extension = FORMATS[job.format].extension
-        names = _STEMS[MODELS[job.request.model]]
+        names = STEM_MODELS[job.request.model].stems
         stems = tuple(self._silence(name, path.with_name(f"{name}.{extension}")) for name in names)
         on_progress(1, 1)
         audio = AudioFacts(format="wav", duration_s=self._duration_s, channels=2, sample_rate_hz=_RATE_HZ)

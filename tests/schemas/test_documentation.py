@@ -1,43 +1,13 @@
 """The events' documentation: the same in the classes and in the schemas, with the catalog's lists in the latter."""
 
-import ast
-import inspect
-from collections.abc import Mapping
 from typing import Any
 
 import pytest
 
 from consumer.adapters.avro.codec import load_schema
-from consumer.core import events
-from consumer.core.catalog import FORMATS, MODELS
 from consumer.core.events import SCHEMA_FILES, Event
+from harness.schemas import FOLDER, LISTS, documented, in_a_schema, with_words
 from tests.schemas.test_schemas import records
-
-# A schema is read by those who have no catalog: what is a name in a class is the list itself there.
-LISTS = {"one of FORMATS": f"one of {', '.join(FORMATS)}", "one of MODELS": f"one of {', '.join(MODELS)}"}
-
-
-def documented() -> Mapping[str, tuple[str, Mapping[str, str]]]:
-    """Each class of `events`: its docstring, and its fields' docstrings, the lines that stand below them."""
-    found = {}
-    for node in ast.parse(inspect.getsource(events)).body:
-        if isinstance(node, ast.ClassDef):
-            fields = {
-                above.target.id: str(below.value.value)
-                for above, below in zip(node.body, node.body[1:], strict=False)
-                if isinstance(above, ast.AnnAssign) and isinstance(above.target, ast.Name)
-                and isinstance(below, ast.Expr) and isinstance(below.value, ast.Constant)
-            }  # fmt: skip
-            found[node.name] = (ast.get_docstring(node) or "", fields)
-    return found
-
-
-def in_a_schema(text: str) -> str:
-    """What a schema says instead of a docstring: on one line, with the lists."""
-    text = " ".join(text.split())
-    for name, listed in LISTS.items():
-        text = text.replace(name, listed)
-    return text
 
 
 def all_records() -> list[dict[str, Any]]:
@@ -60,3 +30,12 @@ def test_every_event_is_compared() -> None:
     told = " ".join(each["doc"] for record in all_records() for each in record["fields"])
     for listed in LISTS.values():
         assert listed in told
+
+
+@pytest.mark.parametrize("name", SCHEMA_FILES.values())
+def test_the_command_writes_the_words_and_nothing_else(name: str) -> None:
+    """`python -m harness.schemas` leaves a schema as it is where the words are right, and mends those that are not."""
+    schema = (FOLDER / f"{name}.avsc").read_text()
+    assert with_words(schema) == schema
+    for record in records(load_schema(name)):
+        assert with_words(schema.replace(record["doc"], "Other words.")) == schema

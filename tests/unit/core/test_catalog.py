@@ -1,11 +1,15 @@
 import re
 from collections.abc import Collection
+from importlib import resources
 from pathlib import Path
 
 import pytest
 
 import consumer
 from consumer.core.catalog import FORMATS, MODELS, STEM_MODELS, is_bitrate
+from consumer.separator.models.spec import load_spec
+
+SHIPPED = [name for name in MODELS if (resources.files("spleeter.resources") / f"{name}.json").is_file()]
 
 
 def test_models_and_formats_are_the_documented_ones() -> None:
@@ -23,7 +27,13 @@ def test_both_bands_of_a_model_share_its_weights(model: str) -> None:
 @pytest.mark.parametrize("model", MODELS)
 def test_a_model_knows_how_many_stems_it_makes(model: str) -> None:
     """The number that its name begins with."""
-    assert STEM_MODELS[model].stems == int(model[0])
+    assert len(STEM_MODELS[model].stems) == int(model[0])
+
+
+@pytest.mark.parametrize("model", SHIPPED)
+def test_a_model_names_its_stems_as_its_configuration_does(model: str) -> None:
+    """The same names in the same order as in the configuration that Spleeter ships."""
+    assert load_spec(model, Path("nowhere")).stems == STEM_MODELS[model].stems
 
 
 @pytest.mark.parametrize("rows", [FORMATS, MODELS, dict.fromkeys(MODELS.values())], ids=str)

@@ -15,6 +15,8 @@ from harness.pages import DOCS, README, ROOT, commands, name_of, pages
 # Those whose blocks are run as they stand, by tests/integration/test_documented_commands.py.
 RUN_AS_A_WHOLE = (README, DOCS / "quickstart.md")
 
+RECIPES = DOCS / "recipes.md"  # followed by tests/recipes, commands and all
+
 # A command's beginning -> why no test runs it as it stands there.
 NOT_RUN = {
     "make demo": "takes a minute and downloads; tests/unit/demo runs its parts",
@@ -59,8 +61,8 @@ def reason_not_run(command: str) -> str | None:
 
 
 def is_run(page: Path, command: str) -> bool:
-    """By tests/integration/test_documented_commands.py: whole pages, and each command of the service's."""
-    return page in RUN_AS_A_WHOLE or command.startswith("spleeter-consumer ")
+    """By test_documented_commands.py: whole pages, and each command of the service's; by tests/recipes, the recipes."""
+    return page in (*RUN_AS_A_WHOLE, RECIPES) or command.startswith("spleeter-consumer ")
 
 
 @pytest.mark.parametrize(("page", "command"), ALL, ids=[f"{name_of(page)}: {command}" for page, command in ALL])

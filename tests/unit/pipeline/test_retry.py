@@ -46,6 +46,13 @@ def run(retrier: Retrier, step: Callable[[], str], cancel: Cancellation | None =
         return retrier.run(Stage.FETCH, step, cancel or Cancellation())
 
 
+def test_each_kind_of_transient_error_has_a_rule() -> None:
+    """None is left to the retry topics alone because nobody thought of it."""
+    kinds = [kind for kind in Transient.__subclasses__() if kind.__module__.startswith("consumer.")]
+    assert kinds
+    assert [kind.__name__ for kind in kinds if not issubclass(kind, tuple(RULES))] == []
+
+
 @pytest.mark.parametrize("kind", RULES, ids=lambda kind: kind.__name__)
 def test_each_transient_error_is_tried_again(kind: type[Transient]) -> None:
     """What the world did is tried again in place, each time is counted by stage, and the last error is raised."""
