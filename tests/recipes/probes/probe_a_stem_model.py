@@ -48,6 +48,6 @@ def test_a_request_for_it_is_answered(tmp_path: Path) -> None:
 def test_its_work_is_reckoned_by_its_networks() -> None:
     """Before it was measured, it takes half as long again as a model of two."""
     speed = Throughput()
-    speed.note("2stems", audio_s=100.0, work_s=10.0)
+    speed.record("2stems", audio_s=100.0, work_s=10.0)
     work_s = {model: speed.work_s({model: Demand(audio_ms=60_000)}) for model in ("2stems", "3stems")}
     assert work_s["3stems"] / work_s["2stems"] == 1.5
