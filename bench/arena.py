@@ -15,11 +15,12 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import BinaryIO
 
 from confluent_kafka import Consumer, Producer, TopicPartition
 
 from consumer.adapters.kafka.retrying import retried
-from consumer.core.events import DeadLetter, SeparationRequest, SeparationResult, SourceObject
+from consumer.core.events import DeadLetter, Event, SeparationRequest, SeparationResult, SourceObject
 from consumer.core.model import Headers
 from devstack.kafka import kafka
 from devstack.minio import minio
@@ -65,8 +66,8 @@ class Arena:
         """Topics, buckets and replicas of one measurement's own; without a model they have the fake separator."""
         folder = self.folder / uuid.uuid4().hex[:8]
         folder.mkdir()
-        addresses = (f"127.0.0.1:{self._ports[name]}" for name in ("Kafka", "MinIO"))
-        platform = make_platform(*addresses, folder, model_path or write_model(folder), partitions=PARTITIONS)
+        kafka, minio = (f"127.0.0.1:{self._ports[name]}" for name in ("Kafka", "MinIO"))
+        platform = make_platform(kafka, minio, folder, model_path or write_model(folder), partitions=PARTITIONS)
         path = os.pathsep.join([str(ROOT), *filter(None, [os.environ.get("PYTHONPATH")])])
         defaults = {"DEDUPLICATE_CONTENT": "true", "PYTHONPATH": path, "CHAOS_SEGMENT_S": "0"}
         platform.environment = {**platform.environment, **defaults, **environment}
@@ -99,7 +100,7 @@ class Sender:
         """Requests whose objects lie in the source bucket."""
         return [self.prepare_for(io.BytesIO(self._random.randbytes(size_bytes)), size_bytes) for _ in range(count)]
 
-    def prepare_for(self, data: io.BufferedIOBase, size_bytes: int, suffix: str = ".wav") -> SeparationRequest:
+    def prepare_for(self, data: BinaryIO, size_bytes: int, suffix: str = ".wav") -> SeparationRequest:
         key = f"{uuid.uuid4().hex}{suffix}"
         self.platform.minio.put_object(self.platform.source_bucket, key, data, size_bytes)
         return SeparationRequest(
@@ -149,7 +150,7 @@ class Reader:
             if message is None or message.error():
                 continue
             now = time.time()
-            event = self._platform.codec.decode(self._kinds[message.topic() or ""], message.value())
+            event: Event = self._platform.codec.decode(self._kinds[message.topic() or ""], message.value())
             assert isinstance(event, SeparationResult | DeadLetter)
             if isinstance(event, DeadLetter):
                 self.dead.append(event)
@@ -165,7 +166,7 @@ class Reader:
 
     def close(self) -> None:
         self._stopped.set()
-        self._thread.join()
+        self._thread.join(60)
         self._consumer.close()
 
 
@@ -191,7 +192,7 @@ class Trickle:
 
     def __exit__(self, *_: object) -> None:
         self._stopped.set()
-        self._thread.join()
+        self._thread.join(60)
         self._sender.flush()
 
     def _run(self) -> None:

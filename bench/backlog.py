@@ -88,6 +88,6 @@ def _naive_consumer(environment: Mapping[str, str], folder: Path) -> Iterator[No
         finally:
             ended_by_itself = process.poll() is not None
             process.kill()
-            process.wait()
+            process.wait(60)
             if ended_by_itself:
                 raise SystemExit((folder / "naive.log").read_text()[-2000:])

@@ -14,7 +14,7 @@ from confluent_kafka import Consumer, Producer, TopicPartition
 from minio.error import S3Error
 
 from consumer.core.events import SeparationRequest
-from harness.platform import Platform
+from harness.platform import PATIENCE_S, Platform
 
 _STEM_BYTES, _MANIFEST_BYTES, _RESULT_BYTES = 20_000, 3_000, 800  # about what the fake separator's are
 
@@ -61,7 +61,10 @@ def _member(platform: Platform) -> Consumer:
         "log_level": 0,
     })  # fmt: skip
     member.subscribe([platform.topic("REQUESTS")])
+    deadline = time.monotonic() + PATIENCE_S
     while not member.assignment():
+        if time.monotonic() > deadline:
+            raise SystemExit("the group gave the bare client no partition")
         member.poll(0.1)
     return member
 

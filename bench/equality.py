@@ -51,7 +51,7 @@ def _reference(python: list[str], model: str, work: Path) -> Stems:
     environment.pop("VIRTUAL_ENV", None)
     subprocess.run(
         [*python, str(script), model, str(work / "samples.npy"), str(target)],
-        env=environment, cwd=work, stdin=subprocess.DEVNULL, capture_output=True, check=True,
+        env=environment, cwd=work, stdin=subprocess.DEVNULL, capture_output=True, check=True, timeout=3600,
     )  # fmt: skip
     with np.load(target) as stems:
         return dict(stems)
@@ -83,7 +83,8 @@ def _row(model: str, name: str, stems: Stems, reference: Stems) -> None:
 
 
 def _pcm(samples: NDArray[np.float32]) -> NDArray[np.int16]:
-    return np.clip(np.rint(samples * 32768), -32768, 32767).astype(np.int16)
+    pcm: NDArray[np.int16] = np.clip(np.rint(samples * 32768), -32768, 32767).astype(np.int16)
+    return pcm
 
 
 def _say(line: str) -> None:

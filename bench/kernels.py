@@ -12,6 +12,7 @@ from itertools import pairwise
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 from spleeter_kernels import BORDER, Layers, UNet, Workspace, available
 
 from consumer.separator.models.checkpoint import Layer
@@ -49,7 +50,7 @@ def main() -> None:
     _say(f"| all | {' | '.join(f'{total_ms:.1f}' for total_ms in totals_ms)} |")
 
 
-def _layer_times_ms(instruction_set: str, bordered: np.ndarray) -> list[tuple[str, float]]:
+def _layer_times_ms(instruction_set: str, bordered: NDArray[np.float32]) -> list[tuple[str, float]]:
     """Each layer's name and least time, in the order of the computation."""
     timed, workspace = _Timed(Layers(instruction_set)), Workspace(_FRAMES, _BINS, _FILTERS)
     down, up, last = _random_layers()

@@ -13,7 +13,7 @@ def write_song(path: Path, seconds: float, seed: int = 1) -> Path:
     subprocess.run(
         [bundled_binary(), "-v", "error", "-y", "-f", "f32le", "-ar", str(RATE_HZ), "-ac", "2", "-i", "pipe:0",
          "-b:a", "192k", str(path)],
-        input=music(seconds=seconds, seed=seed).tobytes(), check=True,
+        input=music(seconds=seconds, seed=seed).tobytes(), check=True, timeout=3600,
     )  # fmt: skip
     return path
 

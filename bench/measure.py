@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 import psutil
 
-from consumer.separator.malloc import ALLOCATION
+from consumer.separator.malloc import MALLOC_ENVIRONMENT
 
 _EVERY_S = 0.1  # a look takes a millisecond, which the contender would miss
 _FORK_S = 0.2  # until a process that was just forked runs its own program, it looks as large as its parent
@@ -33,7 +33,7 @@ def run(command: Sequence[str], environment: Mapping[str, str]) -> Run:
         command, env=environment, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
     )
     watcher = _Watcher(process.pid)
-    output, errors = process.communicate()
+    output, errors = process.communicate(timeout=3600)
     wall_s = time.monotonic() - started
     peak_bytes = watcher.stop()
     if process.returncode:
@@ -65,7 +65,7 @@ class _Watcher:
 
     def stop(self) -> int:
         self._stopped.set()
-        self._thread.join()
+        self._thread.join(60)
         return self._peak_bytes
 
 
@@ -85,6 +85,6 @@ def engine(*arguments: str) -> list[str]:
     """A contender that is this engine without a process of its own around it, in such a process's environment."""
     return [
         "env",
-        *(f"{name}={value}" for name, value in ALLOCATION.items()),
+        *(f"{name}={value}" for name, value in MALLOC_ENVIRONMENT.items()),
         *python("-m", "bench.contenders", *arguments),
     ]

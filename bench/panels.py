@@ -66,7 +66,8 @@ def draw(dashboard: Mapping[str, Any], ask: Ask, span_s: float, title: str, path
 def _inside(figure: Figure, box: Bbox, *, left: float = 0, bottom: float = 0, right: float = 0, top: float = 0) -> Axes:
     """Axes within a box, with these margins; all in inches."""
     bounds = Bbox.from_extents(box.x0 + left, box.y0 + bottom, box.x1 - right, box.y1 - top)
-    return figure.add_axes(bounds.transformed(Affine2D().scale(*(1 / figure.get_size_inches()))), facecolor=_PANEL)
+    inner = bounds.transformed(Affine2D().scale(*(1 / figure.get_size_inches())))
+    return figure.add_axes(inner.bounds, facecolor=_PANEL)
 
 
 def _bare(axes: Axes, title: str, height_in: float) -> None:
@@ -114,7 +115,8 @@ def _lines(axes: Axes, panel: Mapping[str, Any], ask: Ask, span_s: float) -> Non
     axes.spines[:].set_visible(False)
     if found:
         # Below the plot, in as many columns as the names leave room for.
-        width_in, height_in = axes.get_window_extent().size / _DPI
+        extent = axes.get_window_extent()
+        width_in, height_in = extent.width / _DPI, extent.height / _DPI
         longest = max(len(name) for name, _ in found)
         legend = axes.legend(
             loc="upper left", bbox_to_anchor=(-0.45 / width_in, -0.22 / height_in), fontsize=6.5, frameon=False,

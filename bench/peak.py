@@ -19,7 +19,7 @@ def segment_flop(spec: ModelSpec) -> float:
     incoming = [spec.filters[-1], *(2 * width for width in ups[:-1])]
     up = sum(25 * before * after * at for before, after, at in zip(incoming, ups, reversed(positions[1:]), strict=True))
     last = 16 * 2 * positions[0]
-    return 2.0 * len(spec.stems) * (down + up + last)
+    return 2.0 * len(spec.stems) * float(down + up + last)
 
 
 def flop_per_s() -> float:

@@ -22,6 +22,7 @@ from devstack.minio import ACCESS_KEY, SECRET_KEY, minio
 from devstack.service import Service
 
 _KAFKA_PORT, _MINIO_PORT = 9092, 9000
+_END_WITHIN_S = 60.0
 _BUCKETS = ("music", "stems")  # as the README uses them
 _FOLDER = Path(".stack").absolute()
 _COMPOSE = ["docker", "compose", "--env-file", "deploy/compose/development.env", "-f", "docker-compose.kafka.yml"]
@@ -30,10 +31,10 @@ _COMPOSE = ["docker", "compose", "--env-file", "deploy/compose/development.env",
 def main() -> None:
     match sys.argv[1:], _has_docker():
         case ["up"], True:
-            subprocess.run([*_COMPOSE, "up", "--detach", "--wait"], check=True)
+            subprocess.run([*_COMPOSE, "up", "--detach", "--wait"], check=True, timeout=1800)
             _make_buckets()
         case ["down"], True:
-            subprocess.run([*_COMPOSE, "down", "--volumes"], check=True)
+            subprocess.run([*_COMPOSE, "down", "--volumes"], check=True, timeout=1800)
         case ["up"], False:
             _up()
             _make_buckets()
@@ -46,7 +47,12 @@ def main() -> None:
 def _has_docker() -> bool:
     if not shutil.which("docker"):
         return False
-    return not subprocess.run(["docker", "info"], capture_output=True, stdin=subprocess.DEVNULL, check=False).returncode
+    command = ["docker", "info"]
+    try:
+        ran = subprocess.run(command, capture_output=True, stdin=subprocess.DEVNULL, check=False, timeout=60)
+    except subprocess.TimeoutExpired:
+        return False
+    return ran.returncode == 0
 
 
 def _up() -> None:
@@ -83,7 +89,10 @@ def _down() -> None:
     for name in ("kafka", "minio"):
         if pid := _process_of(_FOLDER / name):
             os.killpg(pid, signal.SIGTERM)
+            deadline = time.monotonic() + _END_WITHIN_S
             while _process_of(_FOLDER / name):
+                if time.monotonic() > deadline:
+                    os.killpg(pid, signal.SIGKILL)
                 time.sleep(0.1)
     shutil.rmtree(_FOLDER, ignore_errors=True)
 

@@ -187,6 +187,7 @@ def _run(command: list[str], *, cwd: Path | None = None, **environment: str) -> 
         capture_output=True,
         text=True,
         check=False,
+        timeout=3600,
     )
     if ran.returncode:
         raise SystemExit(f"{' '.join(command[:3])} failed:\n{ran.stdout}{ran.stderr}")

@@ -35,6 +35,7 @@ class Engine:
             stdin=feed.stdout if feed else subprocess.DEVNULL,
             capture_output=True,
             check=False,
+            timeout=3600,
         )
         if ran.returncode:
             raise SystemExit(
@@ -83,7 +84,7 @@ def engine(folder: Path) -> Iterator[Engine]:
         finally:
             running.stop()
             # It leaves its network namespace mounted, and the folder could not be removed.
-            subprocess.run(["umount", str(folder / "exec/netns/default")], capture_output=True, check=False)
+            subprocess.run(["umount", str(folder / "exec/netns/default")], capture_output=True, check=False, timeout=10)
 
 
 def _answers(own: Engine) -> bool:

@@ -51,7 +51,7 @@ def _make_base(engine: Engine) -> None:
     with tempfile.TemporaryDirectory() as folder:
         made = subprocess.run(
             ["debootstrap", "--variant=minbase", "--include=ca-certificates,python3,python3-venv", "bookworm", folder],
-            stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False,
+            stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False, timeout=3600,
         )  # fmt: skip
         if made.returncode:
             raise SystemExit(f"debootstrap failed:\n{made.stdout[-2000:]}{made.stderr}")

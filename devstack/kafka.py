@@ -63,7 +63,7 @@ def kafka(folder: Path, port: int, doors: Mapping[int, int] | None = None) -> Se
             # With an equals sign, since an id may begin with a hyphen.
             [*java, "kafka.tools.StorageTool", "format", "--standalone", f"--cluster-id={cluster}",
              "-c", str(properties)],
-            stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False,
+            stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False, timeout=120,
         )  # fmt: skip
         if formatted.returncode:
             raise SystemExit(f"Kafka's data folder can't be made:\n{formatted.stdout}{formatted.stderr}")

@@ -36,7 +36,7 @@ class Cluster:
         return subprocess.run(
             [str(build.kubernetes_binaries() / "kubectl"), f"--kubeconfig={self.kubeconfig}", *arguments],
             env={**os.environ, "HOME": str(self.folder)},  # where kubectl keeps what it has found out
-            input=feed, capture_output=True, text=True, check=False,
+            input=feed, capture_output=True, text=True, check=False, timeout=600,
         )  # fmt: skip
 
     def done(self, *arguments: str, feed: str | None = None) -> str:

@@ -65,7 +65,7 @@ class Running:
     def kill(self) -> None:
         if self.process.poll() is None:
             os.killpg(self.process.pid, signal.SIGKILL)
-        self.process.wait()
+        self.process.wait(60)
 
 
 def free_port() -> int:

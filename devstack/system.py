@@ -40,7 +40,7 @@ def _install(missing: list[str]) -> None:
     for step in (["update"], ["install", "--yes", "--no-install-recommends", *missing]):
         ran = subprocess.run(
             ["apt-get", "--quiet", "-o", "DPkg::Lock::Timeout=600", *step],
-            env=environment, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False,
+            env=environment, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False, timeout=3600,
         )  # fmt: skip
         if ran.returncode:
             raise SystemExit(f"apt-get {step[0]} failed:\n{ran.stdout}{ran.stderr}")

@@ -1,5 +1,7 @@
 """Signals for tests: something that has melody, drums, noise, width and silence, made from a seed."""
 
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -29,7 +31,7 @@ def music_samples(count: int, *, seed: int = 0) -> NDArray[np.float32]:
     return np.clip(mix, -1, 1).astype(np.float32)
 
 
-def error_db(got: NDArray[np.float32], wanted: NDArray[np.float32]) -> float:
+def error_db(got: NDArray[np.floating[Any]], wanted: NDArray[np.floating[Any]]) -> float:
     """Energy of the difference relative to what was wanted; -inf where they are the same, silence included."""
     assert got.shape == wanted.shape
     difference = np.linalg.norm(np.subtract(got, wanted, dtype=np.float64))
@@ -41,7 +43,8 @@ def error_db(got: NDArray[np.float32], wanted: NDArray[np.float32]) -> float:
 
 def pcm16(samples: NDArray[np.float32]) -> NDArray[np.int16]:
     """As a 16-bit file holds them: rounded, and clipped at full scale."""
-    return np.clip(np.rint(samples.astype(np.float64) * 32768), -32768, 32767).astype(np.int16)
+    pcm: NDArray[np.int16] = np.clip(np.rint(samples.astype(np.float64) * 32768), -32768, 32767).astype(np.int16)
+    return pcm
 
 
 def similarity(got: NDArray[np.float32], wanted: NDArray[np.float32]) -> float:

@@ -7,7 +7,7 @@ as training would have given it, so that masks are spread over 0..1 instead of b
 
 import json
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from importlib import resources
 from pathlib import Path
 from typing import Any
@@ -16,10 +16,13 @@ os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")  # as the separator has it, 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 import numpy as np
+import numpy.typing as npt
 import tensorflow as tf
 
 from harness.audio import music
 
+Tensors = dict[str, npt.NDArray[Any]]
+Pair = tuple[npt.NDArray[np.float32], npt.NDArray[np.float32]]
 _FRAMES, _BINS = 128, 1024  # of the music that normalization is fitted to
 
 
@@ -43,7 +46,7 @@ def write_checkpoint(
     widths = filters or (16, 32, 64, 128, 256, 512)
     rng = np.random.default_rng(seed)
     mix = _magnitudes(rng)
-    tensors: dict[str, np.ndarray] = {"global_step": np.int64(1)}
+    tensors: Tensors = {"global_step": np.asarray(1, np.int64)}
     for stem in range(stems):
         _draw_network(tensors, stem, widths, options, mix, rng)
     folder = model_path / name
@@ -74,21 +77,28 @@ def _magnitudes(rng: np.random.Generator) -> tf.Tensor:
     return tf.transpose(tf.abs(stft), (1, 2, 0))[tf.newaxis, :_FRAMES, :_BINS]
 
 
-def _draw_network(tensors, stem, widths, options, mix, rng) -> None:
+def _draw_network(
+    tensors: Tensors,
+    stem: int,
+    widths: tuple[int, ...],
+    options: Mapping[str, Any],
+    mix: tf.Tensor,
+    rng: np.random.Generator,
+) -> None:
     depth = len(widths)
-    down = {"ELU": tf.nn.elu}.get(options.get("conv_activation"), lambda x: tf.nn.leaky_relu(x, 0.2))
-    up = {"ELU": tf.nn.elu}.get(options.get("deconv_activation"), tf.nn.relu)
+    down = tf.nn.elu if options.get("conv_activation") == "ELU" else lambda x: tf.nn.leaky_relu(x, 0.2)
+    up = tf.nn.elu if options.get("deconv_activation") == "ELU" else tf.nn.relu
 
-    def put(name: str, value) -> np.ndarray:
-        tensors[name] = np.asarray(value, np.float32)
-        return tensors[name]
+    def put(name: str, value: npt.ArrayLike) -> npt.NDArray[np.float32]:
+        tensors[name] = drawn = np.asarray(value, np.float32)
+        return drawn
 
-    def layer(kind: str, number: int, shape, fan_in: int, out: int):
+    def layer(kind: str, number: int, shape: tuple[int, ...], fan_in: float, out: int) -> Pair:
         name = kind if number == 0 else f"{kind}_{number}"
         kernel = put(f"{name}/kernel", rng.normal(0, (2 / fan_in) ** 0.5, shape))
         return kernel, put(f"{name}/bias", rng.normal(0, 0.1, out))
 
-    def normalize(x, number: int, out: int):
+    def normalize(x: tf.Tensor, number: int, out: int) -> tf.Tensor:
         name = "batch_normalization" if number == 0 else f"batch_normalization_{number}"
         mean, variance = (
             put(f"{name}/moving_{k}", v) for k, v in zip(("mean", "variance"), tf.nn.moments(x, (0, 1, 2)), strict=True)

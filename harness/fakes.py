@@ -24,33 +24,33 @@ NOON = datetime(2024, 5, 6, 12, 0, 0, 123000, tzinfo=UTC)
 
 
 def a_request(**fields: Any) -> SeparationRequest:
-    return SeparationRequest(**{"request_id": "r1", "source": SourceObject(bucket="in", key="a.mp3")} | fields)
+    defaults: dict[str, Any] = {"request_id": "r1", "source": SourceObject(bucket="in", key="a.mp3")}
+    return SeparationRequest(**defaults | fields)
 
 
 def a_record(**fields: Any) -> Record:
-    return Record(**{"topic": "separation.requests", "partition": 0, "offset": 0} | fields)
+    defaults: dict[str, Any] = {"topic": "separation.requests", "partition": 0, "offset": 0}
+    return Record(**defaults | fields)
 
 
 def a_job(request: SeparationRequest | None = None, **fields: Any) -> Job:
     request = request or a_request()
-    return Job(
-        **{
-            "request": request,
-            "output_bucket": "out",
-            "output_prefix": f"stems/{request.request_id}/",
-            "format": request.output.format,
-            "bitrate": None,
-            "fingerprint": "f" * 64,
-        }
-        | fields
-    )
+    defaults: dict[str, Any] = {
+        "request": request,
+        "output_bucket": "out",
+        "output_prefix": f"stems/{request.request_id}/",
+        "format": request.output.format,
+        "bitrate": None,
+        "fingerprint": "f" * 64,
+    }
+    return Job(**defaults | fields)
 
 
 def a_retry_state(record: Record, **fields: Any) -> RetryState:
-    return RetryState(
-        **{"topic": record.topic, "partition": record.partition, "offset": record.offset, "timestamp": record.timestamp}
-        | fields
-    )
+    origin: dict[str, Any] = {
+        "topic": record.topic, "partition": record.partition, "offset": record.offset, "timestamp": record.timestamp,
+    }  # fmt: skip
+    return RetryState(**origin | fields)
 
 
 def an_attempt(record: Record | None = None, **fields: Any) -> Attempt:
@@ -156,7 +156,7 @@ class FakeSource(MemorySource):
     """The only member of its group, which tests assign to and revoke from. `away` is raised while it is set."""
 
     away: Exception | None = None
-    last_error: str = ""  # type: ignore[assignment]
+    last_error: str = ""
 
     def subscribe(self, topics: Sequence[str], listener: RebalanceListener) -> None:
         super().subscribe(topics, listener)
@@ -225,5 +225,5 @@ def serve(pages: Mapping[str, tuple[int, bytes]]) -> Iterator[tuple[str, list[st
         yield f"http://127.0.0.1:{server.server_address[1]}", asked
     finally:
         server.shutdown()
-        thread.join()
+        thread.join(60)
         server.server_close()

@@ -21,7 +21,7 @@ _AUDIO = re.compile(r"Stream #0:\d+.*?: Audio: (\w+).*?, (\d+) Hz, ([^,]+), (\w+
 def ffmpeg(*args: str, feed: bytes = b"") -> bytes:
     """Run ffmpeg, which must succeed; returns what it wrote to its standard output."""
     command = [imageio_ffmpeg.get_ffmpeg_exe(), "-hide_banner", "-loglevel", "error", "-y", *args]
-    done = subprocess.run(command, input=feed, capture_output=True, check=False)
+    done = subprocess.run(command, input=feed, capture_output=True, check=False, timeout=120)
     assert done.returncode == 0, done.stderr.decode("utf-8", "replace")
     return done.stdout
 
@@ -74,7 +74,7 @@ class Described:
 def describe(path: Path) -> Described:
     """The file's one audio stream."""
     command = [imageio_ffmpeg.get_ffmpeg_exe(), "-hide_banner", "-i", f"file:{path}"]
-    said = subprocess.run(command, capture_output=True, check=False).stderr.decode("utf-8", "replace")
+    said = subprocess.run(command, capture_output=True, check=False, timeout=120).stderr.decode("utf-8", "replace")
     [(codec, rate_hz, layout, sample_format, kbps)] = _AUDIO.findall(said)
     return Described(
         codec=codec,

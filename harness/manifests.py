@@ -22,7 +22,7 @@ Manifest = dict[str, Any]
 @functools.cache
 def _built(overlay: str) -> str:
     command = [str(build.kustomize_binary()), "build", str(ROOT / "deploy/kubernetes/overlays" / overlay)]
-    ran = subprocess.run(command, capture_output=True, text=True, check=False)
+    ran = subprocess.run(command, capture_output=True, text=True, check=False, timeout=120)
     assert ran.returncode == 0, ran.stderr
     return ran.stdout
 

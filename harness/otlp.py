@@ -112,7 +112,7 @@ def collector() -> Iterator[Collector]:
         yield seen
     finally:
         server.shutdown()
-        thread.join()
+        thread.join(60)
         server.server_close()
 
 
@@ -132,4 +132,4 @@ def collector_by_grpc(seen: Collector) -> Iterator[str]:
     try:
         yield f"http://127.0.0.1:{port}"
     finally:
-        server.stop(None).wait()
+        server.stop(None).wait(60)

@@ -9,10 +9,11 @@ import subprocess
 import sys
 import time
 import uuid
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 
 import httpx
@@ -26,6 +27,7 @@ from consumer.core.events import DeadLetter, Event, OutputOptions, SeparationReq
 from consumer.core.model import Headers
 from devstack.service import free_port
 
+COMMAND = (str(Path(sys.executable).with_name("spleeter-consumer")),)
 PATIENCE_S = 180.0  # before a test gives up on what should have come; never a measure of speed
 
 
@@ -137,6 +139,10 @@ class Platform:
         wait_for(lambda: len(self._read(self._outcome_kinds())) >= count and self.lag() == 0)
         return self.read_outcomes()
 
+    def requests(self) -> list[Message]:
+        """The records of the requests topic that are there now."""
+        return self._read({self.topic("REQUESTS"): None})
+
     def read_outcomes(self) -> list[SeparationResult | DeadLetter]:
         """All outcomes that are there now."""
         kinds = self._outcome_kinds()
@@ -144,7 +150,7 @@ class Platform:
 
     def outcome_headers(self) -> dict[bytes | None, dict[str, bytes | None]]:
         """The headers of all outcomes that are there now, by record key."""
-        return {message.key(): dict(message.headers() or []) for message in self._read(self._outcome_kinds())}  # type: ignore[misc]
+        return {message.key(): dict(_headers(message)) for message in self._read(self._outcome_kinds())}
 
     def _outcome_kinds(self) -> dict[str, type[Event]]:
         return {self.topic("RESULTS"): SeparationResult, self.topic("DEAD_LETTER"): DeadLetter}
@@ -188,8 +194,7 @@ class Platform:
             # First what is finished, then what there is: what moves to a retry topic in between counts as left to do.
             finished = [max(0, place.offset) for place in self._committed(reader, places)]
             ends = [
-                retried(lambda place=place: reader.get_watermark_offsets(place, timeout=30), PATIENCE_S)[1]
-                for place in places
+                retried(partial(reader.get_watermark_offsets, place, timeout=30), PATIENCE_S)[1] for place in places
             ]
             return sum(ends) - sum(finished)
 
@@ -219,7 +224,16 @@ class Platform:
         for replica in self.replicas:
             if replica.process.poll() is None:
                 replica.process.kill()
-            replica.process.wait()
+            replica.process.wait(60)
+
+
+def _headers(message: Message) -> Iterable[tuple[str, bytes | None]]:
+    """As they lie in Kafka, whose client gives them as a list of names and bytes."""
+    headers = message.headers() or []
+    assert isinstance(headers, list)
+    for name, value in headers:
+        assert not isinstance(value, str)
+        yield name, value
 
 
 def series(page: str, name: str) -> dict[tuple[str, int], float]:
@@ -230,9 +244,6 @@ def series(page: str, name: str) -> dict[tuple[str, int], float]:
         for sample in family.samples
         if sample.name == f"separation_{name}"
     }
-
-
-COMMAND = (str(Path(sys.executable).with_name("spleeter-consumer")),)
 
 
 def make_platform(

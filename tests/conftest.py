@@ -2,12 +2,34 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from pathlib import Path
 
 import pytest
 
 from devstack import kafka as kafka_service
 from devstack import minio as minio_service
 from devstack.service import Running, free_port
+
+FOLDER = Path(__file__).parent
+# Seconds that one test may take, by folder, where the default of pyproject.toml is too little; its fixtures, which
+# fetch, build and start real servers, wait no longer than devstack does.
+LIMITS_S = {
+    "integration": 600, "contract": 600, "monitoring": 600, "separator": 1200, "chaos": 1200, "deployed": 1800,
+}  # fmt: skip
+LONG_LIMIT_S = 3600
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Every test has a limit: its own mark's, or else its folder's, or else the default."""
+    for item in items:
+        limit_s = LONG_LIMIT_S if item.get_closest_marker("long") else LIMITS_S.get(folder_of(item))
+        if limit_s and not item.get_closest_marker("timeout"):
+            item.add_marker(pytest.mark.timeout(limit_s, func_only=True))
+
+
+def folder_of(item: pytest.Item) -> str:
+    """The first folder below `tests` that a test lies in."""
+    return item.path.relative_to(FOLDER).parts[0] if item.path.is_relative_to(FOLDER) else ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -60,10 +60,10 @@ class Kubelet:
     def __exit__(self, *_: object) -> None:
         self._stopped.set()
         assert self._thread
-        self._thread.join()
+        self._thread.join(60)
         for life in self._running.values():
             life.process.kill()
-            life.process.wait()
+            life.process.wait(60)
 
     @property
     def count(self) -> int:

@@ -7,11 +7,11 @@ import sys
 # In a pod the host has the pod's name, which is the replica's id while INSTANCE_ID is not set; here all share a host.
 socket.gethostname = lambda: os.environ["POD_NAME"]
 
-from consumer import logs  # noqa: E402 - settings ask for the host's name when they are imported
-from consumer.app.signals import stopped_by_signals  # noqa: E402
+from consumer.app.signals import stopped_by_signals  # noqa: E402 - settings ask for the host's name when imported
 from consumer.app.vendors import make_adapters  # noqa: E402
 from consumer.app.wiring import make_replica  # noqa: E402
 from consumer.core.version import VERSION  # noqa: E402
+from consumer.observability import logging as logs  # noqa: E402
 from consumer.settings import LogSettings, Settings  # noqa: E402
 
 if __name__ == "__main__":

@@ -13,14 +13,20 @@ from consumer.core.ports import Codec, ControlFeed
 from consumer.delivery.cancel_registry import CancelRegistry
 
 _POLL_S = 0.5
-_TROUBLE_S = 1.0  # between two attempts while something is wrong
+RETRY_S = 1.0
 
 
 class ControlFollower:
-    """Every replica follows all of the topic: only the one that has the request knows that it does."""
+    """Every replica follows all of the topic: only the one that has the request knows that it does.
 
-    def __init__(self, feed: ControlFeed, codec: Codec, cancel_registry: CancelRegistry) -> None:
+    retry_s: how long it waits between two attempts while something is wrong.
+    """
+
+    def __init__(
+        self, feed: ControlFeed, codec: Codec, cancel_registry: CancelRegistry, *, retry_s: float = RETRY_S
+    ) -> None:
         self._feed, self._codec, self._cancel_registry = feed, codec, cancel_registry
+        self._retry_s = retry_s
         self._stopped, self._caught_up = threading.Event(), threading.Event()
         self._trouble = ""
         self._log = structlog.get_logger()
@@ -56,7 +62,7 @@ class ControlFollower:
         if trouble != self._trouble:
             self._log.warning(LogEvent.CONTROL_UNAVAILABLE, reason=trouble)
         self._trouble = trouble
-        self._stopped.wait(_TROUBLE_S)
+        self._stopped.wait(self._retry_s)
 
     def _follow(self, record: Record) -> None:
         log = self._log.bind(topic=record.topic, partition=record.partition, offset=record.offset)

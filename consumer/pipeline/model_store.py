@@ -18,13 +18,14 @@ import structlog
 
 from consumer.core.catalog import MODELS
 from consumer.core.checkpoints import checkpoint_files, unavailable, weights_sha256
+from consumer.core.clock import SYSTEM_CLOCK, Clock
 from consumer.core.digest import sha256_of
 from consumer.core.errors import ModelSourceUnavailable, Rejected
 from consumer.core.log_events import LogEvent
 from consumer.core.ports import ModelSource
 
 CHECKSUMS = "checksum.json"
-_FORGET_FAILURE_S = 60.0
+FORGET_FAILURE_S = 60.0
 _FETCHING = ".fetching-"
 _ABANDONED_S = 86400.0  # whoever fetches is done long before, or dead
 
@@ -35,11 +36,20 @@ Prepare = Callable[[str, Path, str], None]
 class ModelStore:
     """The checkpoints under one MODEL_PATH. Thread-safe; several processes may share the folder.
 
+    clock: tells when a source that failed is asked again.
     prepare: called once with each model's name, folder and digest, before anyone is told that it is there.
     """
 
-    def __init__(self, model_path: Path, sources: Sequence[ModelSource], prepare: Prepare | None = None) -> None:
+    def __init__(
+        self,
+        model_path: Path,
+        sources: Sequence[ModelSource],
+        prepare: Prepare | None = None,
+        *,
+        clock: Clock = SYSTEM_CLOCK,
+    ) -> None:
         self._model_path, self._sources, self._prepare = model_path, sources, prepare
+        self._clock = clock
         self._digests: dict[str, str] = {}
         self._failures: dict[str, tuple[float, Rejected]] = {}
         # One a folder: who needs another model does not wait for this one's source.
@@ -55,12 +65,12 @@ class ModelStore:
             raise unavailable(model, f"unknown; there are {', '.join(MODELS)}")
         with self._locks[MODELS[model]]:
             failed_at, failure = self._failures.get(model, (float("-inf"), None))
-            if failure is not None and time.monotonic() - failed_at < _FORGET_FAILURE_S:
+            if failure is not None and self._clock.monotonic() - failed_at < FORGET_FAILURE_S:
                 raise failure
             try:
                 return self._ensure(model)
             except Rejected as rejected:
-                self._failures[model] = (time.monotonic(), rejected)
+                self._failures[model] = (self._clock.monotonic(), rejected)
                 raise
 
     def _ensure(self, model: str) -> str:

@@ -14,7 +14,8 @@ from enum import StrEnum
 from typing import Any
 
 from confluent_kafka import IsolationLevel, TopicPartition
-from confluent_kafka.admin import AdminClient, OffsetSpec
+from confluent_kafka.admin import AdminClient
+from confluent_kafka.admin._listoffsets import OffsetSpec
 from minio.error import S3Error
 
 from consumer.adapters.kafka.retrying import retried
@@ -87,7 +88,10 @@ def undecided(platform: Platform) -> bool:
         for number in topics[name].partitions
     }
     ends = [
-        {place: future.result().offset for place, future in admin.list_offsets(places, isolation_level=level).items()}
+        {
+            place: future.result(300).offset
+            for place, future in admin.list_offsets(places, isolation_level=level).items()
+        }
         for level in (IsolationLevel.READ_COMMITTED, IsolationLevel.READ_UNCOMMITTED)
     ]
     return ends[0] != ends[1]

@@ -39,6 +39,7 @@ from consumer.observability import logging as logs
 from consumer.separator.client import SeparatorClient
 from consumer.settings import LogSettings, Settings
 from harness.chaos.separator import KILLS_REPLICA
+from harness.platform import PATIENCE_S, wait_for
 
 SEPARATOR = (sys.executable, "-m", "harness.chaos.separator")
 
@@ -68,8 +69,7 @@ def die() -> None:
 
 def hold() -> None:
     Path(os.environ["CHAOS_HELD"]).touch()
-    while not Path(os.environ["CHAOS_RELEASE"]).exists():
-        time.sleep(0.05)
+    wait_for(Path(os.environ["CHAOS_RELEASE"]).exists, 0.05)
 
 
 TRAPS = (Trap(variable="CHAOS_CRASH", strike=die), Trap(variable="CHAOS_HOLD", strike=hold))
@@ -147,14 +147,16 @@ def set_points() -> None:
         return separate(self, job, path, on_progress=report, **options)
 
     SeparatorClient.separate = with_segments  # type: ignore[method-assign]
-    kafka_outbox.Producer = Transactions  # type: ignore[misc]
+    kafka_outbox.Producer = Transactions  # type: ignore[attr-defined, assignment]
 
 
 def gather(count: int) -> None:
     pending = CommitQueue.pending
 
     def gathered(self: CommitQueue, timeout_s: float) -> Any:
+        deadline = time.monotonic() + PATIENCE_S
         while len(found := pending(self, timeout_s)) < count:
+            assert time.monotonic() < deadline, f"{len(found)} of {count} partitions have something to publish"
             time.sleep(0.02)
         CommitQueue.pending = pending  # type: ignore[method-assign]
         return found

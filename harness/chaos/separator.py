@@ -19,6 +19,7 @@ from consumer.core.model import AudioFacts, Separation, StemFile
 from consumer.separator.process import Handler, main
 from consumer.separator.protocol import Configure, Finished, Loaded, Progress, Reply, Separate
 
+PATIENCE_S = 180.0  # before it gives up on being let go on
 STEMS = ("vocals", "accompaniment")
 SEGMENTS = 3
 _FRAMES, _RATE_HZ = 2000, 8000
@@ -70,7 +71,9 @@ def _follow(source: bytes, stop: threading.Event) -> None:
     elif source.startswith(FAILS):
         raise RuntimeError("a bug")
     elif source.startswith(WAITS):
+        deadline = time.monotonic() + PATIENCE_S
         while not Path(os.environ["CHAOS_RELEASE"]).exists():
+            assert time.monotonic() < deadline, "nobody let it go on"
             if stop.wait(0.02):
                 raise Cancelled("stopped")
 

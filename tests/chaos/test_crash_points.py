@@ -122,12 +122,20 @@ class Lane:
         self.traffic.flush()
 
 
+def case_of(item: pytest.Item) -> Case:
+    """The case that a test of this run is for."""
+    assert isinstance(item, pytest.Function)
+    case = item.callspec.params["case"]
+    assert isinstance(case, Case)
+    return case
+
+
 @pytest.fixture(scope="module")
 def verdicts(
     request: pytest.FixtureRequest, new_platform: NewPlatform, kafka: Kafka, minio: MinioServer
 ) -> Iterator[Mapping[Case, "Future[list[Finding]]"]]:
     """What the oracle says of each case that was asked for; they are gone through while the tests wait."""
-    asked = [item.callspec.params["case"] for item in request.session.items if "verdicts" in item.fixturenames]
+    asked = [case_of(item) for item in request.session.items if "verdicts" in getattr(item, "fixturenames", ())]
     found: dict[Case, Future[list[Finding]]] = {case: Future() for case in asked}
     groups = [[case for case in asked if case.takes_over == how] for how in ("restart", "rebalance")]
     with ThreadPoolExecutor(LANES) as pool:
@@ -144,11 +152,11 @@ def verdicts(
 @pytest.mark.parametrize("case", RESTARTS)
 def test_death_and_restart(case: Case, verdicts: Mapping[Case, "Future[list[Finding]]"]) -> None:
     """SIGKILL at this point; one of the same name comes back: each record has its one outcome, nothing is left."""
-    assert verdicts[case].result() == []
+    assert verdicts[case].result(1000) == []
 
 
 @pytest.mark.long
 @pytest.mark.parametrize("case", REBALANCES, ids=str)
 def test_death_and_rebalance(case: Case, verdicts: Mapping[Case, "Future[list[Finding]]"]) -> None:
     """SIGKILL at this point; the replica that is left takes the partitions over, with the same outcome."""
-    assert verdicts[case].result() == []
+    assert verdicts[case].result(1000) == []

@@ -91,7 +91,7 @@ def held(traffic: Traffic, *, due_in: timedelta | None = None, **environment: st
     traffic.add_source("endless.wav", WAITS)
     replica = traffic.platform.start_replica(CHAOS_RELEASE=str(traffic.platform.folder / "never"), **environment)
     replica.wait_ready()
-    traffic.send_request(partition=0, source="endless.wav", deadline=due_in and datetime.now(UTC) + due_in)
+    traffic.send_request(partition=0, source="endless.wav", deadline=datetime.now(UTC) + due_in if due_in else None)
     traffic.flush()
     wait_for(lambda: replica.said("separation.fetch"))
     return replica

@@ -32,7 +32,7 @@ def retry_at(platform: Platform, moment: datetime, *, partition: int) -> str:
     )
     retry_state = RetryState(topic=topic, partition=0, offset=10**6).failed("away", not_before=moment)
     producer = Producer({"bootstrap.servers": platform.bootstrap_servers})
-    carried = list(headers(a_record(topic=topic), retry_state))
+    carried: list[tuple[str, str | bytes | None]] = list(headers(a_record(topic=topic), retry_state))
     producer.produce(f"{topic}.retry-1", platform.codec.encode(request), b"key", partition, headers=carried)
     assert producer.flush(30) == 0
     return request.request_id
@@ -48,7 +48,7 @@ def test_a_retry_waits_until_it_is_due_and_nothing_waits_for_it(traffic: Traffic
     waits = retry_at(platform, far, partition=0)
     wait_for(lambda: platform.lag() == 1)
     first.process.kill()
-    first.process.wait()
+    first.process.wait(180)
     second = platform.start_replica(**environment)
     comes = retry_at(platform, near, partition=1)
     requests = {traffic.send_request(partition=number).request_id for number in range(traffic.partitions)}

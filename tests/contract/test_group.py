@@ -147,10 +147,10 @@ class Member:
     def place(self, partition: int) -> TopicPartition:
         return TopicPartition(self.broker.topic, partition)
 
-    def commit(self, partition: int, offset: int, *values: bytes, note: str = "") -> Commit:
+    def commit(self, partition: int, offset: int, *values: bytes, offset_metadata: str = "") -> Commit:
         return Commit(
             partition=self.place(partition),
-            position=Position(offset=offset, note=note),
+            position=Position(offset=offset, offset_metadata=offset_metadata),
             membership=self.membership_of[partition],
             messages=tuple(Message(topic=self.broker.results, key=None, value=value) for value in values),
         )
@@ -184,9 +184,9 @@ def test_outcome_and_position_are_one(broker: Broker) -> None:
     broker.send(0, b"a", b"b")
     member, outbox = Member(broker), broker.outbox()
     until(lambda: len(member.records) == 2, member)
-    outbox.publish([member.commit(0, 1, b"A", note="note")])
+    outbox.publish([member.commit(0, 1, b"A", offset_metadata="note")])
     assert broker.published() == [b"A"]
-    assert member.source.committed([member.place(0)])[member.place(0)] == Position(offset=1, note="note")
+    assert member.source.committed([member.place(0)])[member.place(0)] == Position(offset=1, offset_metadata="note")
     member.source.close()
     assert member.held == set()
     following = Member(broker)

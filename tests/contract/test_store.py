@@ -119,7 +119,7 @@ def test_replacing_overwrites(store: ObjectStore, key: str) -> None:
 @pytest.mark.parametrize("store", ["memory", "minio", "folder"], indirect=True)
 def test_of_many_creators_one_wins(store: ObjectStore, key: str) -> None:
     """However many create an object at once, exactly one does, and its bytes stand."""
-    together = threading.Barrier(8)
+    together = threading.Barrier(8, timeout=60)
 
     def attempt(number: int) -> bool:
         together.wait()

@@ -19,7 +19,7 @@ def config(env_file: Path | None, *, text: str | None = None) -> "subprocess.Com
         [str(build.compose_binary()), *chosen, "--project-directory", str(ROOT), "-f", "-" if text else str(FILE),
          "--profile", "*", "config", "--format", "json"],
         env={"PATH": os.environ["PATH"], "HOME": os.environ.get("HOME", "/")},
-        input=text, capture_output=True, text=True, check=False,
+        input=text, capture_output=True, text=True, check=False, timeout=120,
     )  # fmt: skip
 
 

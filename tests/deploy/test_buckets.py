@@ -29,7 +29,7 @@ def set_up(minio: MinioServer) -> str:
     }  # fmt: skip
     ran = subprocess.run(
         [sys.executable, str(SCRIPT)],
-        env={"PATH": os.environ["PATH"], **environment}, capture_output=True, text=True, check=False,
+        env={"PATH": os.environ["PATH"], **environment}, capture_output=True, text=True, check=False, timeout=120,
     )  # fmt: skip
     assert ran.returncode == 0, ran.stderr
     return ran.stdout

@@ -13,7 +13,7 @@ DOCKERFILE, CPU = ROOT / "deploy/docker/Dockerfile", ROOT / "deploy/docker/tenso
 def test_hadolint_has_nothing_to_say() -> None:
     """Nor has the shell checker in it."""
     hadolint = Path(sys.executable).with_name("hadolint")
-    ran = subprocess.run([hadolint, DOCKERFILE], capture_output=True, text=True, check=False)
+    ran = subprocess.run([hadolint, DOCKERFILE], capture_output=True, text=True, check=False, timeout=120)
     assert (ran.returncode, ran.stdout) == (0, ""), ran.stdout + ran.stderr
 
 

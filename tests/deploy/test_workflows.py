@@ -15,7 +15,7 @@ WORKFLOWS = sorted((ROOT / ".github/workflows").glob("*.yml"))
 
 def lint(text: str) -> "subprocess.CompletedProcess[str]":
     command = [str(build.actionlint_binary()), "-no-color", "-shellcheck=", "-pyflakes=", "-"]
-    return subprocess.run(command, input=text, capture_output=True, text=True, check=False)
+    return subprocess.run(command, input=text, capture_output=True, text=True, check=False, timeout=120)
 
 
 @pytest.mark.parametrize("path", WORKFLOWS, ids=lambda path: path.stem)

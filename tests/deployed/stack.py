@@ -49,7 +49,7 @@ class ComposeStack:
         ran = subprocess.run(
             [*command, *arguments],
             env={**os.environ, **self._environment()},
-            cwd=ROOT, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False,
+            cwd=ROOT, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False, timeout=1200,
         )  # fmt: skip
         assert ran.returncode == 0, f"{ran.stderr[-3000:]}\n{self.said()[-3000:]}"
         return ran.stdout
@@ -60,7 +60,7 @@ class ComposeStack:
         for name in self.engine.docker("ps", "--all", "--format", "{{.Names}}").split():
             told = subprocess.run(
                 ["docker", "logs", "--tail", "5", name],
-                env={**os.environ, **self.engine.environment}, capture_output=True, text=True, check=False,
+                env={**os.environ, **self.engine.environment}, capture_output=True, text=True, check=False, timeout=60,
             )  # fmt: skip
             lines.append(f"--- {name}\n{told.stdout}{told.stderr}")
         return "\n".join(lines)

@@ -90,7 +90,12 @@ def test_documented_commands_work(cluster: Cluster) -> None:
         ]
     )
     ran = subprocess.run(
-        ["bash", "-euo", "pipefail", "-c", shell], cwd=ROOT, capture_output=True, text=True, check=False
+        ["bash", "-euo", "pipefail", "-c", shell],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=1200,
     )
     assert (ran.returncode, ran.stderr) == (0, ""), ran.stdout + ran.stderr
     assert len(commands) == 6

@@ -153,5 +153,5 @@ def test_set_up_may_run_again(stack: ComposeStack) -> None:
     stack.compose("up", "--detach", "--no-deps", "--force-recreate", "topics", "buckets")
     for service in ("topics", "buckets"):
         [container] = stack.containers(service)
-        wait_for(lambda container=container: stack.inspect(container)["State"]["Status"] == "exited")  # type: ignore[misc]
+        wait_for(lambda container=container: stack.inspect(container)["State"]["Status"] == "exited")
         assert stack.inspect(container)["State"]["ExitCode"] == 0, stack.said()

@@ -68,11 +68,12 @@ def test_each_kind_of_bad_input_ends_as_its_code(platform: Platform, tmp_path: P
     assert {letter.original_value: letter.code for letter in letters} == values
     assert len(letters) == len(values)
     assert len([o for o in outcomes if isinstance(o, SeparationResult)]) == sent - len(values)
+    records = {(message.partition(), message.offset()): message.value() for message in platform.requests()}
     keys = {f"key-{number}".encode(): value for number, value in enumerate(values)}
     for letter in letters:
         assert keys[letter.original_key or b""] == letter.original_value
         assert letter.topic == platform.topic("REQUESTS")
-        assert letter.offset >= 0
+        assert records[letter.partition, letter.offset] == letter.original_value
         assert letter.message
         assert "Traceback" not in letter.message
 

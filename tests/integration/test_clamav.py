@@ -4,7 +4,7 @@ import os
 import signal
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -88,7 +88,8 @@ def test_a_scanner_that_is_away_is_an_outage_until_it_is_back(daemon: Daemon, tm
     """Nothing passes while nobody listens; the same client goes on when it is there again."""
     scanner, song = daemon.scanner(), a_file(tmp_path, b"song")
     daemon.running.stop()
-    for ask in (scanner.check, lambda: scanner.scan(song, Cancellation())):
+    asks: list[Callable[[], object]] = [scanner.check, lambda: scanner.scan(song, Cancellation())]
+    for ask in asks:
         with pytest.raises(ScannerUnavailable, match="can't be reached"):
             ask()
     daemon.come_back()
@@ -102,7 +103,7 @@ def test_a_scanner_that_dies_at_work_lets_nothing_pass(daemon: Daemon, tmp_path:
     threading.Timer(0.5, daemon.running.kill).start()
     with pytest.raises(ScannerUnavailable):
         daemon.scanner().scan(a_file(tmp_path, bytes(MAX_BYTES)), Cancellation())
-    daemon.running.process.wait()
+    daemon.running.process.wait(60)
     daemon.come_back()
 
 

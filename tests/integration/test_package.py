@@ -34,7 +34,14 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def run(*command: str, **environment: str) -> str:
     clean = {name: value for name, value in os.environ.items() if name not in ("VIRTUAL_ENV", "PYTHONPATH")}
     ran = subprocess.run(
-        command, env=clean | environment, cwd="/", capture_output=True, text=True, stdin=subprocess.DEVNULL, check=False
+        command,
+        env=clean | environment,
+        cwd="/",
+        capture_output=True,
+        text=True,
+        stdin=subprocess.DEVNULL,
+        check=False,
+        timeout=500,
     )
     assert ran.returncode == 0, ran.stderr
     return ran.stdout

@@ -24,4 +24,4 @@ def test_a_replica_without_partitions_is_ready(one_partition: Platform) -> None:
         assert idle.said("partitions.none")
         for replica in pair:
             replica.process.kill()
-            replica.process.wait()
+            replica.process.wait(180)

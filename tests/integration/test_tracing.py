@@ -23,9 +23,9 @@ def send_three(platform: Platform, clip: Path) -> None:
     """A traced request, traced garbage, and garbage with headers that are no trace."""
     source = SourceObject(bucket=platform.source_bucket, key=platform.upload(clip))
     value = platform.codec.encode(SeparationRequest(request_id="traced", source=source))
-    platform.send(value, "traced", headers=[("traceparent", PARENT), ("tracestate", b"vendor=7")])
-    platform.send(b"garbage", "garbage", headers=[("traceparent", PARENT)])
-    platform.send(b"garbage", "stranger", headers=[("traceparent", b"\xff" * 5000), ("tracestate", b"x" * 5000)])
+    platform.send(value, "traced", headers=(("traceparent", PARENT), ("tracestate", b"vendor=7")))
+    platform.send(b"garbage", "garbage", headers=(("traceparent", PARENT),))
+    platform.send(b"garbage", "stranger", headers=(("traceparent", b"\xff" * 5000), ("tracestate", b"x" * 5000)))
 
 
 def test_a_replica_s_traces_reach_a_collector(platform: Platform, seen: Collector, tmp_path: Path) -> None:

@@ -17,7 +17,9 @@ def promtool() -> Promtool:
     assert command
 
     def run(*arguments: str, feed: str | None = None) -> "subprocess.CompletedProcess[str]":
-        ran = subprocess.run([command, *arguments], input=feed, capture_output=True, text=True, check=False)
+        ran = subprocess.run(
+            [command, *arguments], input=feed, capture_output=True, text=True, check=False, timeout=120
+        )
         assert ran.returncode == 0, ran.stdout + ran.stderr
         return ran
 

@@ -22,7 +22,7 @@ def values(hint: Any, name: str = "") -> st.SearchStrategy[Any]:
     arguments = typing.get_args(hint)
     if isinstance(hint, types.UnionType):
         return st.none() | values(arguments[0], name)
-    if is_dataclass(hint):
+    if isinstance(hint, type) and is_dataclass(hint):
         hints = typing.get_type_hints(hint)
         return st.builds(hint, **{field.name: values(hints[field.name], field.name) for field in fields(hint)})
     if typing.get_origin(hint) is tuple:

@@ -1,5 +1,6 @@
 """Rebalances, refused commits, work in any order: each record is settled once, and only what was captured commits."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from hypothesis import settings
@@ -38,7 +39,7 @@ class Group(RuleBasedStateMachine):
         self.committed: dict[TopicPartition, Position] = {}
         self.published: dict[TopicPartition, list[int]] = {p: [] for p in PARTITIONS}
         self.attempts: list[Attempt] = []
-        self.pending_commits: list[PendingCommit] = []
+        self.pending_commits: Sequence[PendingCommit] = []
         self.log: dict[TopicPartition, list[Record]] = {}
 
     @initialize(is_classic=st.booleans(), keys=st.lists(st.sampled_from([None, b"a", b"b"]), min_size=1, max_size=8))
@@ -126,6 +127,7 @@ class Group(RuleBasedStateMachine):
     def _broker_takes(self, pending: PendingCommit) -> bool:
         commit = pending.commit
         since = self.owned_since.get(commit.partition)
+        assert isinstance(commit.membership, Membership)
         if since is None or commit.membership.generation < (self.generation if self.is_classic else since):
             return False
         before = self.committed.get(commit.partition, Position(offset=0)).offset
@@ -169,7 +171,7 @@ class Group(RuleBasedStateMachine):
         assert self.dispatcher.is_quiet()
 
 
-class TestGroup(Group.TestCase):
+class TestGroup(Group.TestCase):  # type: ignore[valid-type, misc] # it is made for each machine
     """Through any rebalances each record is published once, in order, under the membership it was begun with."""
 
     settings = settings(max_examples=150, stateful_step_count=60, deadline=None)

@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 from consumer.adapters.avro.codec import AvroCodec
 from consumer.core.errors import Code
 from consumer.core.model import OUR_HEADER_PREFIX as PREFIX
+from consumer.core.model import Headers, Stage
 from consumer.delivery.retry_headers import MAX_BYTES, RetryState, headers, parse, senders_headers
 from consumer.delivery.start_counts import StartCounts, format_offset_metadata, parse_offset_metadata
 from consumer.pipeline.stages.encode_outcome import EncodeOutcome
@@ -23,14 +24,16 @@ JSON = st.recursive(
 NAMES = ("attempt", "not_before_ms", "history", "topic", "partition", "offset", "timestamp_ms")
 
 
-def through_kafka(retry_state: RetryState, before: tuple = ()) -> RetryState:
+def through_kafka(retry_state: RetryState, before: Headers = ()) -> RetryState:
     carried = headers(a_record(headers=before), retry_state)
     return parse(a_record(topic="separation.requests.retry-1", offset=99, headers=carried), is_redelivery=True)
 
 
 @given(errors=ERRORS, moments=st.tuples(MOMENTS, st.none() | MOMENTS), senders=HEADERS)
 @example(errors=["\U0001f3b5" * 300] * 12, moments=(datetime(2024, 5, 6, tzinfo=UTC), None), senders=())
-def test_what_a_record_went_through_travels_along(errors: list[str], moments: tuple, senders: tuple) -> None:
+def test_what_a_record_went_through_travels_along(
+    errors: list[str], moments: tuple[datetime, datetime | None], senders: Headers
+) -> None:
     """Attempts and origin survive any number of rounds; the sender's headers stay as they were, ours stay small."""
     due, timestamp = moments
     retry_state = RetryState(topic="separation.requests", partition=3, offset=2**62, timestamp=timestamp)
@@ -64,7 +67,7 @@ def check_hostile(raw: bytes) -> None:
         codec=AvroCodec(), results_topic="r", dead_letter_topic="d", retry_topics=(), retry_delays_s=(), version="1"
     )
     letter = publish.dead_letter(
-        record, retry_state, publish.exhausted(retry_state, "away", "fetch"), stage="fetch",
+        record, retry_state, publish.exhausted(retry_state, "away", Stage.FETCH), stage=Stage.FETCH,
         attempts=retry_state.attempt, request_id=None,
     )  # fmt: skip
     assert letter.code == Code.RETRIES_EXHAUSTED
@@ -80,7 +83,7 @@ def test_strange_headers_do_no_harm(raw: bytes) -> None:
 
 
 @given(st.fixed_dictionaries(dict.fromkeys(NAMES, JSON)), st.sampled_from(NAMES), st.data())
-def test_strange_values_do_no_harm(said: dict, name: str, data: st.DataObject) -> None:
+def test_strange_values_do_no_harm(said: dict[str, object], name: str, data: st.DataObject) -> None:
     """A well-formed header with one strange value can neither stop its record's outcome nor overflow its fields."""
     good = {
         "attempt": 2,

@@ -29,8 +29,8 @@ def test_a_number_with_a_unit_is_a_duration(number: str, unit: str, blanks: tupl
 @example("")
 def test_anything_else_is_refused_in_one_line(text: str) -> None:
     """What is no duration is a ValueError that repeats it, and never a number that nobody meant."""
-    if re.fullmatch(r"\s*\d+(\.\d+)?\s*(ms|s|m|h|d)?\s*", text):
-        assert parse_duration_s(text) >= 0
+    if said := re.fullmatch(r"\s*(\d+(?:\.\d+)?)\s*(ms|s|m|h|d)?\s*", text):
+        assert parse_duration_s(text) == pytest.approx(float(said[1]) * UNITS_S[said[2] or ""])
     else:
         with pytest.raises(ValueError, match="not a duration") as caught:
             parse_duration_s(text)

@@ -76,7 +76,7 @@ class Partition(RuleBasedStateMachine):
         assert self.watermark.oldest is None
 
 
-class TestPartition(Partition.TestCase):
+class TestPartition(Partition.TestCase):  # type: ignore[valid-type, misc] # it is made for each machine
     """A position never passes an unfinished record and never goes back, and in the end all is committed."""
 
 

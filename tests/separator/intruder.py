@@ -24,7 +24,7 @@ ATTEMPTS: dict[str, Callable[[str], object]] = {
     "list": lambda path: os.listdir(path),  # noqa: PTH208
     "write": lambda path: Path(path).write_bytes(b"x"),
     "remove": lambda path: Path(path).unlink(),
-    "run": lambda path: subprocess.run(["cat", path], check=True, capture_output=True),
+    "run": lambda path: subprocess.run(["cat", path], check=True, capture_output=True, timeout=120),
     "connect": lambda port: socket.create_connection(("127.0.0.1", int(port)), timeout=5).close(),
     "listen": lambda port: socket.create_server(("127.0.0.1", int(port))).close(),
     "signal": lambda pid: os.kill(int(pid), 0),
@@ -46,7 +46,7 @@ def make_handler(configuration: Configure, send: Callable[[Reply], None]) -> Han
     def work(order: Separate, send: Callable[[Reply], None], stop: threading.Event) -> Reply:
         wanted = json.loads(order.path.read_text())
         with ThreadPoolExecutor(1) as other:  # threads that are started later are no way out
-            report = {name: other.submit(attempt, *what).result() for name, what in wanted.items()}
+            report = {name: other.submit(attempt, *what).result(300) for name, what in wanted.items()}
         (order.folder / REPORT).write_text(json.dumps(report))
         audio = AudioFacts(format="wav", duration_s=1.0, channels=2, sample_rate_hz=8000)
         return Finished(order.job, Separation(audio=audio, stems=(), weights_sha256="0" * 64))

@@ -7,6 +7,7 @@ import time
 import uuid
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from consumer.core.cancellation import Cancellation
 from consumer.core.catalog import MODELS, SOURCE_FORMATS
@@ -54,7 +55,7 @@ class Harness:
         *,
         cancel: Cancellation | None = None,
         on_progress: OnProgress = lambda done, total: None,
-        **options: object,
+        **options: Any,
     ) -> Separation:
         """Separate a file; stems go beside it. For the options see `job`."""
         return self.client.separate(job(**options), path, cancel=cancel or patience(), on_progress=on_progress)

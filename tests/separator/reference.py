@@ -2,10 +2,11 @@
 
 import json
 import queue
-from collections.abc import Callable
+from collections.abc import Callable, Generator
 from concurrent.futures import ThreadPoolExecutor
 from importlib import resources
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import tensorflow as tf
@@ -13,6 +14,7 @@ from numpy.typing import NDArray
 from spleeter.separator import Separator, create_estimator
 
 Samples = NDArray[np.float32]
+Track = dict[str, Any]  # as Spleeter hands it to its graph
 
 
 class KeptSeparator(Separator):
@@ -25,17 +27,18 @@ class KeptSeparator(Separator):
     def __init__(self, configuration: Path) -> None:
         super().__init__(str(configuration), multiprocess=False)
         self._thread = ThreadPoolExecutor(1)
-        self._tracks: queue.SimpleQueue[dict[str, np.ndarray] | None] = queue.SimpleQueue()
-        self._predictions = None
+        self._tracks: queue.SimpleQueue[Track | None] = queue.SimpleQueue()
+        self._predictions: Generator[Any, None, None] | None = None
 
-    def separate(self, waveform, audio_descriptor=""):
-        return self._thread.submit(super().separate, waveform, audio_descriptor).result()
+    def separate(self, waveform: Samples, audio_descriptor: str | None = "") -> dict[str, Samples]:
+        found: dict[str, Samples] = self._thread.submit(super().separate, waveform, audio_descriptor).result(600)
+        return found
 
-    def _get_prediction_generator(self, data):
+    def _get_prediction_generator(self, data: Track) -> Generator[Any, None, None]:
         self._tracks.put(data)
         if self._predictions is None:
-            self.estimator = create_estimator(self._params, self._MWF)
-            self._predictions = self.estimator.predict(self._dataset, yield_single_examples=False)
+            estimator = create_estimator(self._params, self._MWF)
+            self._predictions = estimator.predict(self._dataset, yield_single_examples=False)
         return self._predictions
 
     def _dataset(self) -> tf.data.Dataset:
@@ -45,7 +48,7 @@ class KeptSeparator(Separator):
     def close(self) -> None:
         self._tracks.put(None)
         if self._predictions is not None:
-            self._thread.submit(next, self._predictions, None).result()  # to its end, which closes its session
+            self._thread.submit(next, self._predictions, None).result(600)  # to its end, which closes its session
         self._thread.shutdown()
 
 

@@ -10,6 +10,7 @@ from pathlib import Path
 import msgspec
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 from consumer.core.checkpoints import checkpoint_files, weights_sha256
 from consumer.core.errors import Code, Rejected
@@ -76,7 +77,7 @@ def conversions(converted: bytes, monkeypatch: pytest.MonkeyPatch) -> list[str]:
     return done
 
 
-def load(model_path: Path) -> dict[str, np.ndarray]:
+def load(model_path: Path) -> dict[str, NDArray[np.float32]]:
     folder = model_path / "2stems"
     return load_tensors("2stems", folder, weights_sha256(checkpoint_files("2stems", folder)[1]))
 
@@ -85,7 +86,7 @@ def kept(model_path: Path) -> Path:
     return model_path / "2stems" / "model.tensors"
 
 
-def assert_same(got: dict[str, np.ndarray], folder: Path) -> None:
+def assert_same(got: dict[str, NDArray[np.float32]], folder: Path) -> None:
     wanted = read_tensors("2stems", folder)
     assert got.keys() == wanted.keys()
     assert all(np.array_equal(got[name], wanted[name]) for name in wanted)
@@ -101,7 +102,7 @@ def test_the_conversion_is_the_checkpoint_and_is_kept(narrow_models: Path) -> No
 def test_neither_tensorflow_nor_telemetry_is_imported(runtime: str, model_path: Path) -> None:
     """Not even by the process that has a model converted; nor what reports to OpenVINO's vendor."""
     command = [sys.executable, "-c", LOAD, str(model_path), runtime]
-    sha256, *modules = json.loads(subprocess.run(command, capture_output=True, check=True).stdout)
+    sha256, *modules = json.loads(subprocess.run(command, capture_output=True, check=True, timeout=300).stdout)
     assert sha256 == weights_sha256(checkpoint_files("2stems", model_path / "2stems")[1])
     assert RUNTIMES[runtime] in modules
     assert not [name for name in modules if name.startswith(("tensorflow", "openvino_telemetry", "keras"))]
@@ -160,7 +161,7 @@ def test_processes_may_convert_at_once(model_path: Path) -> None:
     before = set((model_path / "2stems").iterdir())
     command = [sys.executable, "-c", LOAD, str(model_path), "openvino"]
     loading = [subprocess.Popen(command, stdout=subprocess.DEVNULL) for _ in range(2)]
-    assert [process.wait() for process in loading] == [0, 0]
+    assert [process.wait(300) for process in loading] == [0, 0]
     assert set((model_path / "2stems").iterdir()) - before == {kept(model_path)}
     assert_same(load(model_path), model_path / "2stems")
 

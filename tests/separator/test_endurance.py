@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 import psutil
 import pytest
+from numpy.typing import NDArray
 
 from consumer.core.cancellation import Cancellation
 from consumer.core.catalog import FORMATS
@@ -74,7 +75,7 @@ def test_five_hundred_jobs(narrow_models: Path, tmp_path: Path) -> None:
     assert abs(late - early) < 0.02 * early, (early, late)
 
 
-def best_match(samples: np.ndarray, truths: list[np.ndarray]) -> int:
+def best_match(samples: NDArray[np.float32], truths: list[NDArray[np.float32]]) -> int:
     """Which of the truths the samples are most alike, whatever delay the encoder added."""
     spectrum = np.abs(np.fft.rfft(samples, 1 << 14))
     likeness = [

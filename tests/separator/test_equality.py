@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from spleeter.separator import Separator
 
 from consumer.core.runtimes import SeparatorRuntime
 from consumer.separator.dsp.engine import separate
@@ -15,8 +16,9 @@ from consumer.separator.runtimes.factory import make_runtime
 from harness.audio import error_db, music_samples, pcm16
 from harness.files import decode_file, encode_file
 from tests.separator.jobs import Harness
-from tests.separator.reference import KeptSeparator, Reference, Samples, Separator, write_configuration
+from tests.separator.reference import KeptSeparator, Reference, Samples, write_configuration
 
+LoadNetwork = Callable[[str, str], Network]
 LEAST_IDENTICAL = 0.995  # share of 16-bit samples
 MOST_ERROR_DB = -90.0  # -122 to -134 is what was measured
 
@@ -33,12 +35,12 @@ LENGTHS = (
 
 
 def loudest(track: Samples) -> Samples:
-    return track / np.abs(track).max()
+    return track / np.float32(np.abs(track).max())
 
 
 SIGNALS: dict[str, Callable[[], Samples]] = {
     "mono": lambda: music_samples(2 * 44100)[:, :1],
-    "one-sided": lambda: music_samples(2 * 44100) * np.float32([1, 0]),
+    "one-sided": lambda: music_samples(2 * 44100) * np.asarray([1, 0], np.float32),
     "silence": lambda: np.zeros((SEGMENT, 2), np.float32),
     "quiet": lambda: music_samples(2 * 44100) * np.float32(1e-4),
     "music-in-silence": lambda: np.pad(music_samples(FRAME), ((SEGMENT, SEGMENT), (0, 0))),
@@ -61,7 +63,7 @@ def make_signal(signal: object) -> Samples:
 
 @pytest.fixture(scope="module", params=[str(runtime) for runtime in SeparatorRuntime])
 def runtime_name(request: pytest.FixtureRequest) -> str:
-    return request.param
+    return str(request.param)
 
 
 @pytest.fixture(scope="module")
@@ -106,7 +108,7 @@ def assert_same(got: Samples, wanted: Samples) -> None:
 
 @pytest.mark.parametrize(("model", "extension", "signal"), CASES)
 def test_stems_are_those_of_spleeter(
-    model: str, extension: str, signal: object, runtime_name: str, reference: Reference, load_network
+    model: str, extension: str, signal: object, runtime_name: str, reference: Reference, load_network: LoadNetwork
 ) -> None:
     """Each stem has Spleeter's length and, but for the last bit here and there, Spleeter's samples."""
     wanted = reference.stems(model, extension, signal)
@@ -125,7 +127,7 @@ def test_stems_of_the_test_networks_differ(model: str, reference: Reference) -> 
     assert all(error_db(one, other) > -12 for one, other in combinations(stems.values(), 2))
 
 
-def test_high_frequencies_of_the_test_signals_matter(runtime_name: str, load_network) -> None:
+def test_high_frequencies_of_the_test_signals_matter(runtime_name: str, load_network: LoadNetwork) -> None:
     """The two mask extensions are far apart on the music that they are compared on."""
     network, track = load_network(runtime_name, "2stems"), make_signal(44100)
     zeros, average = (stems_of(network, track, extension) for extension in ("zeros", "average"))

@@ -2,12 +2,13 @@
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 from consumer.separator.dsp.engine import separate
 from consumer.separator.dsp.network import Network
 from harness.audio import RATE_HZ, music
 
-Samples = np.ndarray
+Samples = NDArray[np.float32]
 
 
 def stems_of(mix: Samples, network: Network, high_frequencies: str) -> Samples:

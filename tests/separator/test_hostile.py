@@ -2,7 +2,7 @@
 
 import math
 import struct
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
@@ -167,7 +167,7 @@ REFUSED: dict[str, tuple[Make, Code]] = {
 
 
 @pytest.fixture
-def hardened(separator: Harness, tmp_path_factory: pytest.TempPathFactory):
+def hardened(separator: Harness, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Harness]:
     """The shared process; afterwards it must be the same one, lean, and able to do a good job."""
     [pid] = separator.pids
     yield separator

@@ -5,9 +5,11 @@ import shutil
 from collections.abc import Callable
 from itertools import pairwise, product
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 from spleeter_kernels import BORDER, Layers, OverlapAdd, UNet, Workspace, available
 
 from consumer.core.errors import Code, Rejected
@@ -20,7 +22,7 @@ FRAMES, BINS = 128, 512
 FILTERS = (5, 16, 20, 33, 40, 70)  # most of them no multiple of any vector
 MOST_ERROR_DB = -105.0  # -113 is what was measured
 
-Array = np.ndarray
+Array = NDArray[Any]
 
 ACTIVATIONS: dict[str, Callable[[Array], Array]] = {
     "ReLU": lambda x: np.maximum(x, 0),
@@ -54,7 +56,10 @@ def strided(x: Array, layer: Layer) -> Array:
     padded = np.pad(x, ((1, 2), (1, 2), (0, 0)))
     height, width = x.shape[0], x.shape[1]
     taps = product(range(5), range(5))
-    return layer.bias + sum(padded[a : a + height : 2, b : b + width : 2] @ layer.kernel[a, b] for a, b in taps)
+    total: Array = sum(
+        (padded[a : a + height : 2, b : b + width : 2] @ layer.kernel[a, b] for a, b in taps), layer.bias
+    )
+    return total
 
 
 def transposed(x: Array, layer: Layer) -> Array:
@@ -66,11 +71,20 @@ def transposed(x: Array, layer: Layer) -> Array:
     return y[1 : 2 * height + 1, 1 : 2 * width + 1] + layer.bias
 
 
+def normalized(x: Array, layer: Layer) -> Array:
+    assert layer.scale is not None
+    assert layer.shift is not None
+    scaled: Array = x * layer.scale + layer.shift
+    return scaled
+
+
 def dilated(x: Array, layer: Layer) -> Array:
     padded = np.pad(x, ((3, 3), (3, 3), (0, 0)))
     height, width, _ = x.shape
     taps = product(range(4), range(4))
-    return layer.bias + sum(padded[2 * a : 2 * a + height, 2 * b : 2 * b + width] @ layer.kernel[a, b] for a, b in taps)
+    parts = (padded[2 * a : 2 * a + height, 2 * b : 2 * b + width] @ layer.kernel[a, b] for a, b in taps)
+    total: Array = sum(parts, layer.bias)
+    return total
 
 
 def reference(magnitudes: Array, encoder: str, decoder: str) -> Array:
@@ -79,10 +93,10 @@ def reference(magnitudes: Array, encoder: str, decoder: str) -> Array:
     x, skips = magnitudes.transpose(1, 2, 0).astype(np.float64), []
     for layer in down:
         skips.append(strided(x, layer))
-        x = ACTIVATIONS[encoder](skips[-1] * layer.scale + layer.shift)
+        x = ACTIVATIONS[encoder](normalized(skips[-1], layer))
     x = skips.pop()
     for layer in up:
-        x = ACTIVATIONS[decoder](transposed(x, layer)) * layer.scale + layer.shift
+        x = normalized(ACTIVATIONS[decoder](transposed(x, layer)), layer)
         x = np.concatenate([skips.pop(), x], axis=2) if skips else x
     return dilated(x, last).transpose(2, 0, 1)
 
@@ -97,7 +111,8 @@ def bordered(magnitudes: Array) -> Array:
 
 
 def magnitudes(seed: int = 1) -> Array:
-    return np.abs(np.random.default_rng(seed).normal(size=(2, FRAMES, BINS))).astype(np.float32)
+    drawn: Array = np.abs(np.random.default_rng(seed).normal(size=(2, FRAMES, BINS))).astype(np.float32)
+    return drawn
 
 
 def test_a_processor_has_the_plain_set_at_least() -> None:

@@ -120,7 +120,7 @@ def test_a_separator_whose_ffmpeg_was_killed_ends(capsys: pytest.CaptureFixture[
     """The consumer counts it as one of the record's starts, and finds the reason in its standard error."""
     order = Separate(
         job=1, model="2stems", path=tmp_path, folder=tmp_path, format="wav", bitrate=None, start_s=None,
-        duration_s=None, high_frequencies=None, max_audio_s=60.0,
+        duration_s=None, high_frequencies="zeros", max_audio_s=60.0,
     )  # fmt: skip
 
     def work(*_: object) -> None:

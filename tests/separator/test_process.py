@@ -15,15 +15,18 @@ from consumer.core.cancellation import Cancellation
 from consumer.core.errors import Cancelled, WorkerCrashed
 from consumer.separator.client import SeparatorClient
 from consumer.separator.protocol import (
+    Configure,
     Finished,
     Loaded,
     Progress,
+    Reply,
     Separate,
     Stop,
     Stopped,
     decode_reply,
     encode,
 )
+from consumer.settings import Settings
 from harness.audio import RATE_HZ, music
 from harness.files import encode_file, ffmpeg
 from tests.separator.jobs import (
@@ -132,12 +135,19 @@ class Child:
         self.send(configuration(model_path))
         self.wait_for(Loaded)
 
-    def send(self, message) -> None:
+    def send(self, message: Configure | Separate | Stop) -> None:
+        assert self.process.stdin
         self.process.stdin.write(encode(message))
         self.process.stdin.flush()
 
-    def wait_for(self, *kinds: type):
+    def close(self) -> None:
+        """Say nothing more."""
+        assert self.process.stdin
+        self.process.stdin.close()
+
+    def wait_for(self, *kinds: type[Reply]) -> Reply:
         """The next reply of one of the kinds."""
+        assert self.process.stdout
         return next(reply for line in self.process.stdout if isinstance(reply := decode_reply(line), kinds))
 
 
@@ -172,8 +182,8 @@ def test_a_stop_meets_its_job_only_and_then_the_end_of_input_ends_all(
     child.send(order)
     child.wait_for(Progress)
     assert pids_with(str(tmp_path))
-    child.process.stdin.close()
-    assert child.process.wait() == 0
+    child.close()
+    assert child.process.wait(60) == 0
     wait_until_none(str(tmp_path))
 
 
@@ -200,7 +210,7 @@ def test_the_process_is_given_no_credentials(
     others = {"ALLOWED_SOURCE_BUCKETS": "songs", "OUTPUT_BUCKET": "stems", "MODEL_PATH": str(narrow_models)}
     for name, value in (secrets | others).items():
         monkeypatch.setenv(name, value)
-    [client] = parts.make_separators(parts.Settings.load(), (*parts.SEPARATOR_COMMAND, str(tmp_path)))
+    [client] = parts.make_separators(Settings.load(), (*parts.SEPARATOR_COMMAND, str(tmp_path)))
     client.start()
     try:
         [pid] = pids_with(str(tmp_path))

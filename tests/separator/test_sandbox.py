@@ -238,7 +238,9 @@ def test_an_older_kernel_holds_what_it_can(tmp_path: Path, version: int, held: s
 def test_only_what_was_started_there_is_confined(tmp_path: Path) -> None:
     """This process goes on as before: its own threads are not bound, and an error is handed on."""
     reach = Reach(reads=reach_of_programs(), writes=(tmp_path,))
-    done = start_confined(reach, lambda: subprocess.run(["cat", "/etc/passwd"], capture_output=True, check=False))
+    done = start_confined(
+        reach, lambda: subprocess.run(["cat", "/etc/passwd"], capture_output=True, check=False, timeout=120)
+    )
     assert done.returncode != 0
     assert Path("/etc/passwd").read_bytes()
     with pytest.raises(FileNotFoundError):

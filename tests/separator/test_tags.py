@@ -25,7 +25,7 @@ METADATA = f";FFMETADATA1\ntitle=S\u00f3ng \\= one\nartist=The Artist\\; and fri
 def run(*arguments: str) -> str:
     """What the project's ffmpeg says."""
     command = [bundled_binary(), "-hide_banner", "-nostdin", "-y", *arguments]
-    return subprocess.run(command, capture_output=True, text=True, check=False).stderr
+    return subprocess.run(command, capture_output=True, text=True, check=False, timeout=120).stderr
 
 
 def tagged(path: Path, picture: str | None) -> Path:

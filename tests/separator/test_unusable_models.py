@@ -14,7 +14,7 @@ import pytest
 from consumer.core.errors import Cancelled, Code, Rejected
 from consumer.separator.child_process import ChildProcess
 from consumer.separator.client import SeparatorClient
-from consumer.separator.protocol import Failed, Loaded, encode
+from consumer.separator.protocol import Failed, Loaded, Reply, encode
 from harness.audio import music
 from harness.files import encode_file
 from tests.separator.jobs import PATIENCE_S, Harness, assert_works, configuration, make_harness, patience
@@ -92,10 +92,12 @@ def test_a_process_without_its_models_never_gets_ready(tmp_path: Path) -> None:
 
     preparing = threading.Thread(target=prepare)
     preparing.start()
+    deadline = time.monotonic() + PATIENCE_S
     while "2stems" not in unready.client.status.reason and preparing.is_alive():
+        assert time.monotonic() < deadline
         preparing.join(0.05)
     cancel.cancel("enough")
-    preparing.join()
+    preparing.join(60)
     assert unready.client.status.reason == "model 2stems: no checkpoint in 2stems/ under MODEL_PATH"
     assert not unready.client.status.ready
     unready.client.kill()
@@ -114,7 +116,7 @@ sys.stdin.read()
 
 def test_processes_that_did_not_get_ready_leave_nothing_behind(tmp_path: Path) -> None:
     """However often one was started in vain, neither the cancellation nor this process holds anything of them."""
-    replies = [Failed(None, Code.MODEL_UNAVAILABLE, "no such model"), Loaded("2stems", 0.1)]
+    replies: list[Reply] = [Failed(None, Code.MODEL_UNAVAILABLE, "no such model"), Loaded("2stems", 0.1)]
     arguments = (str(tmp_path / "starts"), *(encode(reply).decode() for reply in replies))
     client = SeparatorClient(
         configuration(tmp_path),

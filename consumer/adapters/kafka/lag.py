@@ -159,8 +159,8 @@ class KafkaLagReader:
         if not partitions:
             return {}
         asked = [KafkaPartition(*p) for p in partitions]
-        first: OffsetSpec = OffsetSpec.earliest()  # type: ignore[no-untyped-call]
-        last: OffsetSpec = OffsetSpec.latest()  # type: ignore[no-untyped-call]
+        first: OffsetSpec = OffsetSpec.earliest()
+        last: OffsetSpec = OffsetSpec.latest()
         begins = self._admin.list_offsets(dict.fromkeys(asked, first), request_timeout=_REQUEST_S)
         ends = self._admin.list_offsets(
             dict.fromkeys(asked, last), isolation_level=IsolationLevel.READ_COMMITTED, request_timeout=_REQUEST_S

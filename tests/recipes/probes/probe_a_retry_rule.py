@@ -31,7 +31,9 @@ class Sleepless(Cancellation):
 
 def test_a_stage_is_tried_by_its_rule() -> None:
     """Six times in all, the waits growing up to the longest; each further try is counted by stage."""
-    tries, counted, cancel = [], [], Sleepless()
+    tries: list[int] = []
+    counted: list[Stage] = []
+    cancel = Sleepless()
 
     def step() -> None:
         tries.append(1)

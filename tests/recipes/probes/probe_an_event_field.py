@@ -29,6 +29,8 @@ def test_records_from_before_are_read() -> None:
     for kind in (SeparationRequest, SeparationResult):
         before, now = (AvroCodec().decode(kind, read(path)) for path in files_of(kind)[-2:])
         assert (getattr(before, "reference"), getattr(now, "reference")) == (None, "take-2")  # noqa: B009
+        assert isinstance(before, SeparationRequest | SeparationResult)
+        assert isinstance(now, SeparationRequest | SeparationResult)
         assert before.request_id == now.request_id
         assert before.metadata == now.metadata
 

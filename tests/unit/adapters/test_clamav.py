@@ -12,6 +12,7 @@ from consumer.adapters.clamav import ClamavScanner
 from consumer.core.cancellation import Cancellation
 from consumer.core.errors import Cancelled, ScannerMisconfigured, ScannerUnavailable
 
+PATIENCE_S = 60.0
 SONG = b"song" * 1000
 
 
@@ -19,10 +20,12 @@ SONG = b"song" * 1000
 def answering(*answers: bytes) -> Iterator[tuple[str, int]]:
     """A server that gives one answer a connection, once the client has said something, and hangs up; its address."""
     with socket.create_server(("127.0.0.1", 0)) as server:
+        server.settimeout(PATIENCE_S)
 
         def serve() -> None:
             for answer in answers:
                 connection, _ = server.accept()
+                connection.settimeout(PATIENCE_S)
                 with connection, suppress(OSError):  # the client may have heard enough
                     connection.recv(1 << 20)
                     connection.sendall(answer)
@@ -105,10 +108,12 @@ def test_a_scanner_that_is_not_there(song: Path, place: tuple[str, int] | Path) 
 def test_a_cancelled_job_does_not_wait_for_an_answer(song: Path) -> None:
     """A scan ends as soon as nobody wants it, however long the scanner would take."""
     with socket.create_server(("127.0.0.1", 0)) as server:
+        server.settimeout(PATIENCE_S)
         cancel = Cancellation()
 
         def listen() -> None:
             connection, _ = server.accept()
+            connection.settimeout(PATIENCE_S)
             with connection:
                 while not connection.recv(1 << 20).endswith(bytes(4)):
                     pass

@@ -63,7 +63,7 @@ CASES = [
 
 
 def settings(name: str, protocol: str) -> KafkaSettings:
-    made = KafkaSettings(bootstrap_servers="127.0.0.1:1", group_protocol=protocol)  # type: ignore[arg-type]
+    made = KafkaSettings(bootstrap_servers="127.0.0.1:1", group_protocol=protocol)
     made.properties.update({name: MEMBER_PROPERTIES[name]})
     return made
 

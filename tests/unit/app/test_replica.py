@@ -3,7 +3,8 @@
 import os
 import signal
 import threading
-from collections.abc import Callable
+import time
+from collections.abc import Callable, MutableMapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,7 @@ from structlog.testing import capture_logs
 
 from consumer.app.signals import SAME_SIGNAL_S, stopped_by_signals
 from consumer.app.status import Halt
+from consumer.core.cancellation import Cancellation
 from consumer.core.errors import (
     BrokerUnavailable,
     Fatal,
@@ -21,9 +23,12 @@ from consumer.core.errors import (
     StoreMisconfigured,
     StoreUnavailable,
 )
+from consumer.core.ports import Commit
+from consumer.delivery.delivery import DeliveryPolicy
+from consumer.delivery.poll_loop import PollPolicy
 from consumer.pipeline.failure_policy import MAX_UNEXPECTED_IN_A_ROW
 from consumer.pipeline.scratch import Scratch
-from harness.replica import Harness
+from harness.replica import REQUESTS, Harness
 
 
 class Run:
@@ -44,7 +49,7 @@ class Run:
         harness.wire()
         self.replica = harness.replica
 
-    def run(self, meanwhile: Callable[[], Any] = lambda: None) -> list[dict[str, Any]]:
+    def run(self, meanwhile: Callable[[], Any] = lambda: None) -> list[MutableMapping[str, Any]]:
         thread = threading.Thread(target=meanwhile)
         with capture_logs() as logs:
             thread.start()
@@ -64,6 +69,13 @@ class Run:
             and not self.harness.source.positions
             and not any(thread.is_alive() for thread in self.harness.pipeline._threads)
         )
+
+
+def await_(condition: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + 20
+    while not condition():
+        assert time.monotonic() < deadline, "it did not come"
+        time.sleep(0.01)
 
 
 def terminate() -> None:
@@ -104,7 +116,7 @@ def test_a_signal_ends_it_in_good_order(harness: Harness) -> None:
 
 def test_a_second_signal_ends_its_patience(harness: Harness) -> None:
     """Told twice, a replica cancels what is at work: nothing of it is published, and others will do it."""
-    at_work, tick = threading.Event(), threading.Event()
+    at_work = threading.Event()
 
     def endless(*_: Any, cancel: Any, **__: Any) -> Any:
         at_work.set()
@@ -119,8 +131,7 @@ def test_a_second_signal_ends_its_patience(harness: Harness) -> None:
     def meanwhile() -> None:
         assert at_work.wait(20)
         terminate()
-        while harness.loop._ends_at is None:  # the first one is being followed
-            tick.wait(0.01)
+        await_(lambda: harness.loop._ends_at is not None)  # the first one is being followed
         terminate()
 
     run.run(meanwhile)
@@ -155,7 +166,7 @@ def test_an_error_of_ours_ends_it_with_that_error(harness: Harness) -> None:
 def test_a_broken_publisher_ends_it(harness: Harness) -> None:
     """Without its committer a replica would work for nothing, so it stops."""
 
-    def broken(_: Any) -> None:
+    def broken(commits: Sequence[Commit]) -> None:
         raise KeyError("bug")
 
     harness.committer._outbox.publish = broken  # type: ignore[method-assign]
@@ -215,11 +226,9 @@ def test_it_begins_with_clean_scratch_space(harness: Harness) -> None:
 @pytest.mark.parametrize("missing", ["store", "model", "source", "Kafka"])
 def test_it_waits_for_what_it_needs_and_can_be_told_not_to(harness: Harness, missing: str) -> None:
     """While the store is away or a model can't be had, /ready tells so, nothing is read, and a signal still ends it."""
-    asked = threading.Event()
 
     def check_store() -> None:
         if missing == "store":
-            asked.set()
             raise StoreUnavailable("object storage can't be reached")
 
     def open_outbox() -> None:
@@ -239,8 +248,7 @@ def test_it_waits_for_what_it_needs_and_can_be_told_not_to(harness: Harness, mis
     seen: list[str] = []
 
     def meanwhile() -> None:
-        while run.replica.status.reason == "starting":
-            asked.wait(0.01)
+        await_(lambda: run.replica.status.reason != "starting")
         seen.append(run.replica.status.reason)
         terminate()
 
@@ -262,7 +270,12 @@ def test_what_was_waited_for_is_not_told_any_more(harness: Harness) -> None:
 
     run = Run(harness, check=ask, open_outbox=ask)
     prepare = harness.separator.prepare
-    harness.separator.prepare = lambda cancel: (prepare(cancel), terminate())  # type: ignore[method-assign]
+
+    def prepare_and_end(cancel: Cancellation) -> None:
+        prepare(cancel)
+        terminate()
+
+    harness.separator.prepare = prepare_and_end  # type: ignore[method-assign]
     run.run()
     assert seen == ["starting", "no store", "starting", "Kafka: no coordinator"]
 
@@ -330,3 +343,73 @@ def test_it_tells_that_it_has_begun(harness: Harness) -> None:
     run.run()
     assert (seen, polled) == ([False], [True])
     assert run.replica.status.has_begun
+
+
+def test_the_grace_of_a_partition_that_moves_is_waited_out(harness: Harness) -> None:
+    """While a job is at work the partition's revocation waits for it, and its result is this replica's."""
+    delivery = DeliveryPolicy(poll=PollPolicy(revoke_grace_s=20.0))
+    harness.policies = replace(harness.policies, delivery=delivery)
+    harness.wire()
+    at_work, go_on = threading.Event(), threading.Event()
+    separate, wait = harness.separator.separate, harness.assignments.wait
+
+    def slow(*args: Any, **rest: Any) -> Any:
+        at_work.set()
+        assert go_on.wait(20)
+        rest["cancel"].check()
+        return separate(*args, **rest)
+
+    def begins_to_wait(condition: Callable[[], object], timeout_s: float) -> None:
+        if timeout_s == 20.0:
+            go_on.set()  # not before the revocation has begun
+        wait(condition, timeout_s)
+
+    harness.separator.separate = slow  # type: ignore[method-assign]
+    harness.assignments.wait = begins_to_wait  # type: ignore[method-assign]
+    harness.send()
+    with capture_logs():
+        harness.start()
+        try:
+            assert at_work.wait(20)
+            harness.source.revoke([REQUESTS])
+            published = [message.topic for message in harness.broker.published]
+        finally:
+            go_on.set()
+            harness.stop()
+    assert published == ["results"]
+
+
+def test_the_threads_that_everything_depends_on_are_watched(harness: Harness) -> None:
+    """As long as a replica polls it has a watchdog for its loop and one for its publisher; afterwards it has none."""
+    seen: list[int] = []
+    poll = harness.source.poll
+
+    def first_poll(timeout_s: float) -> Any:
+        seen.append(watchdogs())
+        terminate()
+        harness.source.poll = poll  # type: ignore[method-assign]
+        return poll(timeout_s)
+
+    harness.source.poll = first_poll  # type: ignore[method-assign]
+    before = watchdogs()
+    Run(harness).run()
+    assert seen == [before + 2]
+    await_(lambda: watchdogs() == before)
+
+
+def watchdogs() -> int:
+    return [thread.name for thread in threading.enumerate()].count("watchdog")
+
+
+def test_each_watchdog_looks_at_its_own_thread(harness: Harness) -> None:
+    """A poll is the loop's sign of life and not the publisher's; a call of the outbox is the publisher's alone."""
+    loop, publisher = harness.replica.parts.background.watchdogs
+    signs = loop._sign_of_life(), publisher._sign_of_life()
+    harness.source.subscribe([], harness.loop)
+    harness.loop.step(0)
+    assert loop._sign_of_life() != signs[0]
+    assert publisher._sign_of_life() == signs[1]
+    signs = loop._sign_of_life(), publisher._sign_of_life()
+    harness.outbox.calls += 1
+    assert loop._sign_of_life() == signs[0]
+    assert publisher._sign_of_life() != signs[1]

@@ -38,7 +38,7 @@ def topics(request: pytest.FixtureRequest, cluster: Producer) -> TopicSettings:
     names = {field: f"{name}.{field}" for field in ("requests", "results", "dead_letter", "progress", "control")}
     for topic in names.values():
         cluster.list_topics(topic, timeout=10)  # which creates it
-    return TopicSettings(**names)
+    return TopicSettings.model_validate(names)
 
 
 def settings(servers: str) -> KafkaSettings:

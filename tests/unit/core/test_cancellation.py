@@ -1,7 +1,9 @@
 """How a job hears that it is no longer wanted, and how its time is counted."""
 
 import threading
+from functools import partial
 from itertools import count
+from typing import Any
 
 import pytest
 
@@ -53,7 +55,12 @@ def test_listeners_are_called_once() -> None:
 def test_a_listener_may_cancel_and_listen() -> None:
     """A listener that itself cancels or listens does not lock up the job."""
     cancellation, heard = Cancellation(), []
-    cancellation.listen(lambda: (cancellation.cancel("again"), cancellation.listen(lambda: heard.append(1))))
+
+    def go_on() -> None:
+        cancellation.cancel("again")
+        cancellation.listen(lambda: heard.append(1))
+
+    cancellation.listen(go_on)
     cancellation.cancel("test")
     assert heard == [1]
 
@@ -89,7 +96,7 @@ def test_a_cancellation_while_a_listener_is_added_is_not_missed() -> None:
     """As by a signal's handler, which interrupts the very thread that listens."""
     cancellation, heard = Cancellation(), []
 
-    class Interrupted(dict):
+    class Interrupted(dict[Any, Any]):
         def __setitem__(self, key: object, value: object) -> None:
             cancellation.cancel("signal")
             super().__setitem__(key, value)
@@ -167,9 +174,10 @@ def test_a_clock_that_is_stopped_goes_on_where_it_was(clock: Clock) -> None:
 
 def test_many_threads_may_cancel() -> None:
     """Of many cancellations at once one wins, and each listener is called once."""
-    cancellation, heard, barrier = Cancellation(), [], threading.Barrier(8)
+    cancellation, barrier = Cancellation(), threading.Barrier(8, timeout=60)
+    heard: list[int] = []
     for number in range(8):
-        cancellation.listen(lambda number=number: heard.append(number))
+        cancellation.listen(partial(heard.append, number))
 
     def cancel(number: int) -> None:
         barrier.wait()
@@ -179,7 +187,7 @@ def test_many_threads_may_cancel() -> None:
     for thread in threads:
         thread.start()
     for thread in threads:
-        thread.join()
+        thread.join(60)
     assert sorted(heard) == list(range(8))
     assert caught(cancellation).reason in map(str, range(8))
 

@@ -103,7 +103,7 @@ def test_no_cancellation_is_lost_between_threads() -> None:
     """Whether a job begins before, after or while it is cancelled, it hears of it."""
     cancel_registry = CancelRegistry()
     for number in range(200):
-        together, jobs = threading.Barrier(2), [Cancellation()]
+        together, jobs = threading.Barrier(2, timeout=60), [Cancellation()]
 
         def begin(
             number: int = number, together: threading.Barrier = together, jobs: list[Cancellation] = jobs
@@ -115,5 +115,5 @@ def test_no_cancellation_is_lost_between_threads() -> None:
         thread.start()
         together.wait()
         cancel_registry.register(str(number), None, NOW)
-        thread.join()
+        thread.join(60)
         assert rejection(jobs[0]), number

@@ -11,7 +11,6 @@ from consumer.core.cancellation import Cancellation
 from consumer.core.errors import BrokerUnavailable, Cancelled, RegistryUnavailable
 from consumer.core.events import SeparationControl, SeparationRequest, SourceObject
 from consumer.core.model import Record
-from consumer.delivery import control_follower as module
 from consumer.delivery.cancel_registry import CancelRegistry
 from consumer.delivery.control_follower import ControlFollower
 from harness.clock import ManualClock
@@ -22,8 +21,7 @@ CODEC = AvroCodec()
 
 
 @pytest.fixture(autouse=True)
-def logs(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[Any]]:
-    monkeypatch.setattr(module, "_TROUBLE_S", 0.01)
+def logs() -> Iterator[list[Any]]:
     with capture_logs() as logs:
         yield logs
 
@@ -36,7 +34,7 @@ def a_control(request_id: str = "r", *, value: bytes | None = None, codec: AvroC
 def follow(*records: Record | Exception, codec: AvroCodec = CODEC) -> CancelRegistry:
     """All of that was read."""
     cancel_registry = CancelRegistry(clock=ManualClock())
-    follower = ControlFollower(FakeFeed(*records), codec, cancel_registry)
+    follower = ControlFollower(FakeFeed(*records), codec, cancel_registry, retry_s=0.01)
     follower.start()
     assert follower.wait_caught_up(20)
     follower.stop()
@@ -105,9 +103,9 @@ def test_a_registry_that_is_away_loses_nothing(logs: list[Any]) -> None:
 def test_it_can_be_stopped_in_trouble_and_before_it_began() -> None:
     """Stopping does not wait for what can't be had."""
     away = [BrokerUnavailable("away")] * 10**6
-    follower = ControlFollower(FakeFeed(*away), CODEC, CancelRegistry())
+    follower = ControlFollower(FakeFeed(*away), CODEC, CancelRegistry(), retry_s=0.01)
     follower.stop()
-    follower = ControlFollower(FakeFeed(*away), CODEC, CancelRegistry())
+    follower = ControlFollower(FakeFeed(*away), CODEC, CancelRegistry(), retry_s=0.01)
     follower.start()
     assert not follower.wait_caught_up(0)
     follower.stop()

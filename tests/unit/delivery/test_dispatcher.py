@@ -1,5 +1,5 @@
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -7,7 +7,7 @@ import pytest
 from consumer.core.errors import Cancelled, OwnershipLost
 from consumer.core.model import Done, Message, TopicPartition
 from consumer.core.ports import EndOfPartition, Position
-from consumer.delivery.assignment import PendingCommit
+from consumer.delivery.assignment import Attempt, PendingCommit
 from harness.delivery import UNTRACED, Parts, admit, delivery_of, take, the_pending
 
 T0, T1 = TopicPartition("t", 0), TopicPartition("t", 1)
@@ -44,17 +44,23 @@ def test_a_retry_waits_until_it_is_due_and_holds_up_nobody_else() -> None:
     assert take(delivery).record.partition == 1
     assert delivery.dispatcher.next(0) is None
     admit(delivery, T1, 1, not_before=datetime.now(UTC) + timedelta(milliseconds=50))
-    assert delivery.dispatcher.next(10) is not None
+    due = delivery.dispatcher.next(10)
+    assert due
+    assert due.record.topic_partition == T1
+    assert due.record.offset == 1
 
 
 def test_a_worker_that_waits_hears_of_a_record() -> None:
     """`next` returns as soon as there is something, whoever brought it."""
-    delivery, found = delivery_of(T0), []
+    delivery = delivery_of(T0)
+    found: list[Attempt | None] = []
     thread = threading.Thread(target=lambda: found.append(delivery.dispatcher.next(20)))
     thread.start()
     admit(delivery, T0, 0)
     thread.join(20)
-    assert found[0].record.offset == 0
+    [attempt] = found
+    assert attempt
+    assert attempt.record.offset == 0
 
 
 def test_only_what_was_begun_is_admitted() -> None:
@@ -150,14 +156,19 @@ def test_a_start_counts_once_it_is_committed() -> None:
     delivery = delivery_of(T0)
     admit(delivery, T0, 0)
     attempt, noted = take(delivery), threading.Event()
-    thread = threading.Thread(target=lambda: (delivery.start_counter.increment(attempt), noted.set()))
+
+    def note() -> None:
+        delivery.start_counter.increment(attempt)
+        noted.set()
+
+    thread = threading.Thread(target=note)
     thread.start()
     [pending] = delivery.commit_queue.pending(20)
     assert pending.commit.position.offset_metadata == '{"starts": {"0": 1}}'
     assert not noted.is_set()
     delivery.commit_queue.confirm(pending)
     assert noted.wait(20)
-    thread.join()
+    thread.join(60)
     assert delivery.start_counter.count(attempt) == 1
     delivery.start_counter.decrement(attempt)
     assert delivery.start_counter.count(attempt) == 0
@@ -190,7 +201,7 @@ def test_a_start_is_forgotten_together_with_the_outcome() -> None:
     assert the_pending(delivery).commit.position == Position(offset=0)
 
 
-def eventually(ask: Callable[[], list[PendingCommit]]) -> list[PendingCommit]:
+def eventually(ask: Callable[[], Sequence[PendingCommit]]) -> Sequence[PendingCommit]:
     for _ in range(2000):
         if found := ask():
             return found
@@ -237,9 +248,12 @@ def test_draining_lets_work_end_and_drops_what_waits() -> None:
     admit(delivery, T0, 0, 1)
     admit(delivery, T1, 0)
     quick, slow = take(delivery), take(delivery)
-    publishing = threading.Thread(
-        target=lambda: [delivery.commit_queue.confirm(pending) for pending in delivery.commit_queue.pending(20)]
-    )
+
+    def publish() -> None:
+        for pending in delivery.commit_queue.pending(20):
+            delivery.commit_queue.confirm(pending)
+
+    publishing = threading.Thread(target=publish)
     publishing.start()
     slow.cancellation.listen(lambda: delivery.dispatcher.abandon(slow))
     delivery.dispatcher.complete(quick, DONE, UNTRACED)

@@ -1,5 +1,7 @@
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from threading import Condition
 from typing import Any
 
 import pytest
@@ -30,10 +32,10 @@ POLICY = PollPolicy(revoke_grace_s=0.0)
 class Harness:
     """A loop over a source with one partition each of requests and their retry topic."""
 
-    def __init__(self, policy: PollPolicy = POLICY) -> None:
+    def __init__(self, policy: PollPolicy = POLICY, assignments: Assignments | None = None) -> None:
         self.broker = FakeBroker(REQUESTS.topic, RETRY.topic)
         self.source = FakeSource(self.broker)
-        self.assignments = Assignments()
+        self.assignments = assignments or Assignments()
         self.dispatcher = Dispatcher(self.assignments, self.source.membership)
         self.queue = CommitQueue(self.assignments)
         self.outbox = FakeOutbox(self.broker)
@@ -205,7 +207,13 @@ def test_reading_stops_where_work_piles_up_and_goes_on_where_it_is_done(harness:
     for _ in range(POLICY.pause_above + 5):
         harness.broker.send(REQUESTS.topic, b"v")
     resumed: list[TopicPartition] = []
-    harness.source.resume = lambda found: (resumed.extend(found), FakeSource.resume(harness.source, found))  # type: ignore[method-assign,assignment]
+    resume = harness.source.resume
+
+    def noted(partitions: Sequence[TopicPartition]) -> None:
+        resumed.extend(partitions)
+        resume(partitions)
+
+    harness.source.resume = noted  # type: ignore[method-assign]
     harness.join()
     harness.steps(POLICY.pause_above + 10)
     assert harness.source.paused == {REQUESTS}
@@ -271,6 +279,77 @@ def test_a_lost_partition_is_let_go_at_once(harness: Harness) -> None:
         harness.loop.lost([REQUESTS])
     assert harness.queue.pending(0) == []
     assert harness.loop.rebalances == 2
+
+
+class Meanwhile:
+    """In place of waiting it does what another thread would, and notes how long it might have taken."""
+
+    def __init__(self) -> None:
+        self.limits_s: list[float] = []
+        self.happens: Callable[[], object] = lambda: None
+
+    def __call__(self, changed: Condition, condition: Callable[[], object], timeout_s: float) -> object:
+        self.limits_s.append(timeout_s)
+        if timeout_s > 0 and not condition():
+            self.happens()
+        return condition()
+
+
+def test_a_job_that_ends_within_the_grace_is_published_by_this_replica() -> None:
+    """What is at work when its partition is called back may end, and is committed here before the partition goes."""
+    meanwhile = Meanwhile()
+    harness = Harness(PollPolicy(revoke_grace_s=7.0), Assignments(wait=meanwhile))
+    harness.broker.send(REQUESTS.topic, b"v")
+    harness.broker.send(REQUESTS.topic, b"waits")
+    harness.join()
+    harness.steps()
+    attempt = harness.dispatcher.next(0)
+    assert attempt
+
+    def ends() -> None:
+        harness.dispatcher.complete(attempt, DONE, UNTRACED)
+        harness.publish()
+
+    meanwhile.happens = ends
+    with capture_logs():
+        harness.source.revoke([REQUESTS])
+    assert meanwhile.limits_s[0] == 7.0
+    attempt.cancellation.check()
+    assert harness.broker.published == [DONE.result]
+    assert harness.broker.committed[REQUESTS].offset == 1
+    assert harness.dispatcher.next(0) is None, "what waited for its turn is another's"
+
+
+def test_a_job_that_does_not_end_within_the_grace_is_cancelled() -> None:
+    """The grace is no longer than it is: then the job is cancelled, and nothing of it is published."""
+    meanwhile = Meanwhile()
+    harness = Harness(PollPolicy(revoke_grace_s=7.0), Assignments(wait=meanwhile))
+    harness.broker.send(REQUESTS.topic, b"v")
+    harness.join()
+    harness.steps()
+    attempt = harness.dispatcher.next(0)
+    assert attempt
+    with capture_logs():
+        harness.source.revoke([REQUESTS])
+    with pytest.raises(Cancelled):
+        attempt.cancellation.check()
+    harness.dispatcher.complete(attempt, DONE, UNTRACED)
+    harness.publish()
+    assert harness.broker.published == []
+
+
+def test_a_replica_that_ends_gives_no_further_grace() -> None:
+    """Its shutdown has had its time: what is at work then is cancelled without waiting once more."""
+    meanwhile = Meanwhile()
+    harness = Harness(PollPolicy(revoke_grace_s=7.0), Assignments(wait=meanwhile))
+    harness.broker.send(REQUESTS.topic, b"v")
+    harness.join()
+    harness.steps()
+    assert harness.dispatcher.next(0)
+    harness.loop.stop(0.0)
+    with capture_logs():
+        harness.loop.leave()
+    assert meanwhile.limits_s[0] == 0.0
 
 
 def test_stopping_leaves_what_waits_to_others(harness: Harness) -> None:

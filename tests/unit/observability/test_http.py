@@ -318,8 +318,9 @@ def test_who_goes_on_asking_is_not_the_one_that_has_to_go(site: Site) -> None:
     assert others[0].recv(1) == b""
     kept.request("GET", "/ready")
     assert kept.getresponse().read()
-    for connection in (kept, *others):
-        connection.close()
+    kept.close()
+    for other in others:
+        other.close()
 
 
 def test_a_connection_that_is_kept_for_nothing_is_dropped() -> None:

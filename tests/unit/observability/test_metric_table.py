@@ -66,7 +66,9 @@ def test_the_command_renews_the_page_between_its_marks(tmp_path: Path) -> None:
     """The table stands between the marks whatever stood there, and the rest of the page as it was."""
     page = tmp_path / "page.md"
     page.write_text(f"# Before\n\n{BEGIN}\n| old |\n{END}\n\nAfter\n")
-    subprocess.run([sys.executable, "-m", "consumer.observability.metric_table", str(page)], cwd=ROOT, check=True)
+    subprocess.run(
+        [sys.executable, "-m", "consumer.observability.metric_table", str(page)], cwd=ROOT, check=True, timeout=120
+    )
     assert page.read_text() == f"# Before\n\n{BEGIN}\n\n{render()}\n{END}\n\nAfter\n"
     assert render().count("\n") == len(METRICS) + 2
 

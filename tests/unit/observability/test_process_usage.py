@@ -1,17 +1,20 @@
 """What processes use, children that end at the wrong moment included."""
 
-import math
 import os
+import resource
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 
+import psutil
 import pytest
 
 from consumer.core.model import Usage
 from consumer.observability import process_usage
 from consumer.observability.process_usage import own_usage, usage_of
 
+TICKS_S = 0.05  # the kernel counts in ticks
 WORK = "sum(range(10_000_000)); input()"
 
 
@@ -20,14 +23,17 @@ def children() -> Usage:
 
 
 def test_own_usage_is_told() -> None:
-    """This process has used time and memory, its children none that is negative; of one that is gone none is told."""
-    assert own_usage().cpu_s > 0
+    """A process's time and memory are what the system says, its children's too; of one that is gone none is told."""
+    spent_s = time.process_time()
+    assert spent_s - TICKS_S <= own_usage().cpu_s <= time.process_time() + TICKS_S
     assert own_usage().memory_bytes > 1 << 20
     own, children = usage_of(os.getpid())
     assert abs(own.cpu_s - own_usage().cpu_s) < 1
     assert own.memory_bytes > 1 << 20
-    assert math.isfinite(children.cpu_s)
-    assert children.memory_bytes >= 0
+    waited_for = resource.getrusage(resource.RUSAGE_CHILDREN)
+    living = psutil.Process().children()
+    assert children.cpu_s >= waited_for.ru_utime + waited_for.ru_stime - TICKS_S
+    assert bool(children.memory_bytes) == bool(living)
     with pytest.raises(OSError, match="No such"):
         usage_of(1 << 30)
 
@@ -37,9 +43,11 @@ def test_children_s_memory_is_told_while_they_live() -> None:
     before = children()
     with subprocess.Popen([sys.executable, "-c", WORK], stdin=subprocess.PIPE, stdout=subprocess.PIPE) as child:
         assert child.stdin
+        deadline = time.monotonic() + 60
         while children().memory_bytes <= before.memory_bytes + (1 << 20):  # until it has become another program
             assert child.poll() is None
-        child.communicate(b"\n")
+            assert time.monotonic() < deadline
+        child.communicate(b"\n", timeout=120)
     assert children().cpu_s > before.cpu_s
 
 
@@ -51,7 +59,7 @@ def test_a_child_that_ends_meanwhile_counts_once(monkeypatch: pytest.MonkeyPatch
         def listed(pid: int) -> Iterator[int]:
             found = list(listing(pid))
             assert (child.pid in found) == (child.returncode is None)
-            child.communicate(b"\n" if child.returncode is None else None)
+            child.communicate(b"\n" if child.returncode is None else None, timeout=120)
             yield from found
 
         monkeypatch.setattr(process_usage, "_children", listed)

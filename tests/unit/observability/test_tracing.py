@@ -5,11 +5,11 @@ from typing import Any
 import pytest
 
 from consumer.core.errors import Code
-from consumer.core.model import DeadLettered, Done, Headers, Message, Retry
-from consumer.core.tracing import TraceContext
+from consumer.core.model import Abandoned, DeadLettered, Done, Headers, Message, Retry, Stage
+from consumer.core.tracing import OUR_TRACEPARENT, TraceContext, context_of
 from consumer.delivery.retry_headers import headers as redelivery_headers
 from consumer.delivery.retry_headers import senders_headers
-from consumer.observability.tracing import OUR_TRACEPARENT, NoTracer, context_of, handed_on
+from consumer.observability.tracing import NoTracer, handed_on
 from harness.fakes import NOON, a_record, a_retry_state
 from harness.otlp import PARENT, SPAN, TRACE
 
@@ -95,7 +95,7 @@ def test_a_retry_follows_the_attempt_before_it(came: Headers) -> None:
     for span in ("1" * 16, "2" * 16):
         context = TraceContext(trace_id=TRACE, span_id=span, flags=1)
         message = Message(topic="r", key=None, value=None, headers=redelivery_headers(again, later))
-        retry = handed_on(Retry(message=message, stage="fetch"), context)
+        retry = handed_on(Retry(message=message, stage=Stage.FETCH), context)
         assert isinstance(retry, Retry)
         again = a_record(headers=retry.message.headers)
         assert [name for name, _ in again.headers].count(OUR_TRACEPARENT) == 1
@@ -111,7 +111,7 @@ def test_without_a_tracer_the_trace_goes_through() -> None:
     job = NoTracer().job(a_record(headers=(("traceparent", PARENT),)), 1)
     assert job.context == CONTEXT
     with job.stage("fetch"):
-        job.end(None)
+        job.end(Abandoned())
     job.published()
     assert NoTracer().job(a_record(), 1).context is None
 
@@ -121,5 +121,5 @@ def test_what_is_not_asked_for_is_not_loaded() -> None:
     script = (
         "import consumer.app.wiring, sys; print([name for name in sys.modules if name.startswith('opentelemetry')])"
     )
-    ran = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    ran = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True, timeout=120)
     assert ran.stdout == "[]\n"

@@ -165,8 +165,12 @@ def test_tracks_without_a_past_are_separated_side_by_side(tmp_path: Path) -> Non
     """As many as there are separators; also after one that was alone has died again."""
     harness = Harness(tmp_path, WorkerCrashed("signal 9"), WorkerCrashed("signal 9"), None)
     harness.separate(harness.attempt(0))
-    together = threading.Barrier(2)
-    harness.counter.meanwhile = lambda attempt: together.wait(20)
+    together = threading.Barrier(2, timeout=60)
+
+    def meet(attempt: Attempt) -> None:
+        together.wait(20)
+
+    harness.counter.meanwhile = meet
     attempts = [harness.attempt(1), harness.attempt(2)]
     threads = [threading.Thread(target=harness.separate, args=(attempt, FakeSeparator())) for attempt in attempts]
     for thread in threads:

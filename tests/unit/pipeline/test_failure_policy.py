@@ -1,4 +1,5 @@
-from collections.abc import Iterator
+from collections.abc import Iterator, MutableMapping
+from typing import Any
 
 import pytest
 from structlog.testing import capture_logs
@@ -21,10 +22,11 @@ from consumer.pipeline.stages.encode_outcome import EncodeOutcome
 from harness.fakes import FakeRegistry, an_attempt
 
 CODEC = AvroCodec()
+Logs = list[MutableMapping[str, Any]]
 
 
 @pytest.fixture(autouse=True)
-def logs() -> Iterator[list]:
+def logs() -> Iterator[Logs]:
     with capture_logs() as found:
         yield found
 
@@ -92,7 +94,7 @@ def test_our_fault_is_raised() -> None:
 
 
 @pytest.mark.parametrize("error", [ValueError("odd"), KeyError("x"), MemoryError(), RecursionError("deep")])
-def test_an_unexpected_error_is_a_dead_letter_and_logged(error: Exception, logs: list) -> None:
+def test_an_unexpected_error_is_a_dead_letter_and_logged(error: Exception, logs: Logs) -> None:
     """A bug is told of by its kind, in the letter and, with its traceback, in the log."""
     letter = letter_in(on(a_policy(), error))
     assert letter.code == Code.SEPARATION_FAILED

@@ -8,6 +8,7 @@ from typing import Any
 from consumer.adapters.avro.codec import AvroCodec
 from consumer.core.errors import Code, RegistryUnavailable, Rejected
 from consumer.core.events import DeadLetter
+from consumer.delivery.assignment import Attempt
 from harness.fakes import NOON, FakeRegistry, a_request
 from harness.replica import CODEC, REQUESTS, Harness
 
@@ -22,6 +23,30 @@ def endless(harness: Harness) -> threading.Event:
 
     harness.separator.separate = separate  # type: ignore[method-assign]
     return at_work
+
+
+def note_attempts(harness: Harness, attempts: list[Attempt]) -> None:
+    """From now on what the dispatcher hands out is added there too."""
+    take = harness.dispatcher.next
+
+    def noted(timeout_s: float) -> Attempt | None:
+        if found := take(timeout_s):
+            attempts.append(found)
+        return found
+
+    harness.dispatcher.next = noted  # type: ignore[method-assign]
+
+
+def tell_of_abandoning(harness: Harness) -> threading.Event:
+    """Set once an attempt was abandoned."""
+    abandoned, abandon = threading.Event(), harness.dispatcher.abandon
+
+    def told(attempt: Attempt) -> None:
+        abandon(attempt)
+        abandoned.set()
+
+    harness.dispatcher.abandon = told  # type: ignore[method-assign]
+    return abandoned
 
 
 def test_a_job_at_work_can_be_cancelled(make: Callable[..., Harness]) -> None:
@@ -80,13 +105,10 @@ def test_a_lost_record_whose_outcome_can_not_be_encoded_is_left_to_others(make: 
     """A job without a right to an outcome that waits for the registry is abandoned, and the replica goes on."""
     registry = FakeRegistry()
     harness = make(codec=AvroCodec(registry))
-    attempts: list[Any] = []
-    take = harness.dispatcher.next
-    harness.dispatcher.next = lambda timeout_s: (found := take(timeout_s)) and (attempts.append(found) or found)  # type: ignore[method-assign]
+    attempts: list[Attempt] = []
+    note_attempts(harness, attempts)
     away_until(registry, lambda: attempts[0].cancellation.cancel("partition revoked"))
-    abandoned = threading.Event()
-    abandon = harness.dispatcher.abandon
-    harness.dispatcher.abandon = lambda attempt: (abandon(attempt), abandoned.set())  # type: ignore[method-assign]
+    abandoned = tell_of_abandoning(harness)
     harness.send(model="9stems")
     harness.start()
     assert abandoned.wait(20)
@@ -98,9 +120,8 @@ def test_a_cancelled_record_waits_for_its_outcome(make: Callable[..., Harness]) 
     """A cancellation that is an outcome gets it, though the registry is away when it comes."""
     registry = FakeRegistry()
     harness = make(codec=AvroCodec(registry))
-    attempts: list[Any] = []
-    take = harness.dispatcher.next
-    harness.dispatcher.next = lambda timeout_s: (found := take(timeout_s)) and (attempts.append(found) or found)  # type: ignore[method-assign]
+    attempts: list[Attempt] = []
+    note_attempts(harness, attempts)
 
     def cancel() -> None:
         attempts[0].cancellation.cancel("user", Rejected(Code.CANCELLED, "unwanted"))
@@ -148,9 +169,7 @@ def test_a_cancelled_record_waits_for_the_registry_no_longer_than_it_is_ours(mak
         raise away
 
     harness = make(codec=AvroCodec(registry), checks={RegistryUnavailable: check})
-    abandoned = threading.Event()
-    abandon = harness.dispatcher.abandon
-    harness.dispatcher.abandon = lambda attempt: (abandon(attempt), abandoned.set())  # type: ignore[method-assign]
+    abandoned = tell_of_abandoning(harness)
     registry.away = away
     harness.cancel_registry.register("r1", None, datetime.now(UTC))
     harness.send()

@@ -1,5 +1,6 @@
 """The runtimes' table is whole: what a setting may name can be made, described and prepared for."""
 
+from collections.abc import Callable
 from importlib.util import find_spec
 
 import pytest
@@ -24,7 +25,7 @@ def test_what_does_not_read_checkpoints_has_them_converted() -> None:
 
 
 @pytest.mark.parametrize("make", [factory.make_runtime, conversion_needed_by])
-def test_an_unknown_runtime_is_refused(make) -> None:
+def test_an_unknown_runtime_is_refused(make: Callable[[str], object]) -> None:
     """A name that is not in the table is our own mistake: settings let none through."""
     with pytest.raises(ValueError, match="onnx"):
         make("onnx")

@@ -7,7 +7,7 @@ from consumer.core.errors import Code, Rejected
 from consumer.core.events import DeadLetter, Header, SeparationResult, SourceUsed, Stem
 from consumer.core.manifest import Manifest
 from consumer.core.model import OUR_HEADER_PREFIX as PREFIX
-from consumer.core.model import Message, StoredStems
+from consumer.core.model import Message, Stage, StoredStems
 from consumer.delivery.retry_headers import parse
 from consumer.pipeline.stages.encode_outcome import EncodeOutcome
 from harness.fakes import NOON, a_job, a_record, a_request, a_retry_state
@@ -72,7 +72,7 @@ def test_each_attempt_has_its_retry_topic(attempt: int, topic: str, delay_s: flo
     """The record goes on unchanged, due after its topic's delay, and remembers where it began and what it met."""
     before = datetime.now(UTC)
     retry_state = a_retry_state(RECORD, attempt=attempt, history=("first",) * (attempt - 1))
-    retry = PUBLISH.retry(RECORD, retry_state, "away", "fetch")
+    retry = PUBLISH.retry(RECORD, retry_state, "away", Stage.FETCH)
     assert retry
     assert (retry.stage, retry.message.topic) == ("fetch", topic)
     assert (retry.message.key, retry.message.value) == (RECORD.key, RECORD.value)
@@ -92,11 +92,11 @@ def test_each_attempt_has_its_retry_topic(attempt: int, topic: str, delay_s: flo
 def test_after_the_last_retry_topic_there_is_none(attempt: int) -> None:
     """A record that no retry topic is left for is rejected with what its attempts met, each under its number."""
     retry_state = a_retry_state(RECORD, attempt=attempt, history=("fetch: a", "store: b"))
-    assert PUBLISH.retry(RECORD, retry_state, "c", "fetch") is None
-    rejected = PUBLISH.exhausted(retry_state, "c", "fetch")
+    assert PUBLISH.retry(RECORD, retry_state, "c", Stage.FETCH) is None
+    rejected = PUBLISH.exhausted(retry_state, "c", Stage.FETCH)
     assert rejected.code == Code.RETRIES_EXHAUSTED
     assert rejected.message == f"attempt 1: fetch: a; attempt {attempt - 1}: store: b; attempt {attempt}: fetch: c"
-    alone = PUBLISH.exhausted(a_retry_state(RECORD, attempt=attempt), "c", "fetch")
+    alone = PUBLISH.exhausted(a_retry_state(RECORD, attempt=attempt), "c", Stage.FETCH)
     assert alone.message == f"attempt {attempt}: fetch: c"
 
 
@@ -105,7 +105,7 @@ def test_a_long_history_is_numbered_as_it_was() -> None:
     retry_state = a_retry_state(RECORD)
     for number in range(1, 30):
         retry_state = retry_state.failed(f"error {number}", not_before=NOON)
-    entries = PUBLISH.exhausted(retry_state, "error 30", "fetch").message.split("; ")
+    entries = PUBLISH.exhausted(retry_state, "error 30", Stage.FETCH).message.split("; ")
     assert len(entries) < 29
     assert all(entry.split(":")[0] == f"attempt {entry.split()[-1]}" for entry in entries)
     assert (entries[0], entries[-1]) == ("attempt 1: error 1", "attempt 30: fetch: error 30")
@@ -114,7 +114,7 @@ def test_a_long_history_is_numbered_as_it_was() -> None:
 def dead_letter(message: str = "there is none") -> Message:
     retry_state = a_retry_state(RECORD, topic="separation.requests", partition=1, offset=5, timestamp=NOON)
     rejected = Rejected(Code.OBJECT_NOT_FOUND, message)
-    letter = PUBLISH.dead_letter(RECORD, retry_state, rejected, stage="fetch", attempts=2, request_id="r1")
+    letter = PUBLISH.dead_letter(RECORD, retry_state, rejected, stage=Stage.FETCH, attempts=2, request_id="r1")
     assert letter.code == Code.OBJECT_NOT_FOUND
     return letter.letter
 
@@ -130,7 +130,7 @@ def test_a_dead_letter_keeps_the_record_as_it_came() -> None:
         request_id="r1",
         code="OBJECT_NOT_FOUND",
         message="there is none",
-        stage="fetch",
+        stage=Stage.FETCH,
         attempts=2,
         original_key=RECORD.key,
         original_value=RECORD.value,
@@ -150,7 +150,7 @@ def test_a_huge_key_is_left_out_of_the_smallest_letter(size_bytes: int, is_kept:
     record = a_record(key=b"k" * size_bytes)
     rejected = Rejected(Code.AVRO_UNDECODABLE, "no Avro")
     letter = PUBLISH.dead_letter(
-        record, a_retry_state(record), rejected, stage="decode", attempts=1, request_id=None
+        record, a_retry_state(record), rejected, stage=Stage.DECODE, attempts=1, request_id=None
     ).letter
     assert letter.smaller
     assert letter.key == letter_in(letter).original_key == record.key
@@ -162,7 +162,9 @@ def test_a_record_of_nothing_has_a_dead_letter_too() -> None:
     record = a_record()
     rejected = Rejected(Code.AVRO_UNDECODABLE, "the record has no value")
     letter = letter_in(
-        PUBLISH.dead_letter(record, a_retry_state(record), rejected, stage="decode", attempts=1, request_id=None).letter
+        PUBLISH.dead_letter(
+            record, a_retry_state(record), rejected, stage=Stage.DECODE, attempts=1, request_id=None
+        ).letter
     )
     assert (letter.request_id, letter.original_key, letter.original_value) == (None, None, None)
     assert (letter.original_headers, letter.timestamp) == ((), None)

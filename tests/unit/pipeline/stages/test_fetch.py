@@ -32,7 +32,9 @@ def fetch(store: MemoryStore, scratch: Path, cancel: Cancellation | None = None,
 @pytest.mark.parametrize("quote", ["", '"'])
 def test_the_object_is_brought_pinned_to_its_etag(store: MemoryStore, tmp_path: Path, quote: str) -> None:
     """A track is the whole object, with its digest, in a folder of its own; a wanted etag may have its quotes."""
-    etag = store.stat("in", "a.mp3").etag
+    facts = store.stat("in", "a.mp3")
+    assert facts
+    etag = facts.etag
     track = fetch(store, tmp_path, etag=f"{quote}{etag}{quote}")
     assert track.path.read_bytes() == SONG
     assert track.sha256 == hashlib.sha256(SONG).hexdigest()
@@ -58,7 +60,7 @@ def test_only_a_harmless_extension_is_kept(store: MemoryStore, tmp_path: Path, k
         ({"etag": "other"}, Code.OBJECT_CHANGED),
     ],
 )
-def test_what_is_not_there_is_rejected(store: MemoryStore, tmp_path: Path, source: dict[str, str], code: Code) -> None:
+def test_what_is_not_there_is_rejected(store: MemoryStore, tmp_path: Path, source: dict[str, Any], code: Code) -> None:
     """An object that is missing, or is not the one that was meant, is the message's fault."""
     with pytest.raises(Rejected) as caught:
         fetch(store, tmp_path, **source)

@@ -36,7 +36,7 @@ class Shelf:
 
     def again(self, other: LocalTrack, weights: str = WEIGHTS) -> StoredStems | None:
         reusable = self.reuse.find(other, weights)
-        return reusable and self.store.copy(other, reusable, {"fetch": 0.1})
+        return self.store.copy(other, reusable, {"fetch": 0.1}) if reusable else None
 
     def bytes_of(self, stored: StoredStems) -> list[bytes | None]:
         return [self.objects.read(stem.bucket, stem.key) for stem in stored.manifest.stems]
