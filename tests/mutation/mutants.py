@@ -92,7 +92,7 @@ class _Place:
                 yield node, ast.Constant(not value)
             case ast.Constant(value=int() | float() as value):
                 yield node, ast.Constant(value + 1)
-            case ast.Constant(value=str() as value):
+            case ast.Constant(value=str() as value) if " " not in value:  # else it is a sentence
                 yield node, ast.Constant(value + "X")
             case ast.Call(func=ast.Name(id=name) as called) if name in _NAMES:
                 yield called, ast.Name(_NAMES[name], ast.Load())

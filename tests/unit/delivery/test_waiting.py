@@ -3,14 +3,16 @@
 import threading
 import time
 from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
 from typing import TypeVar
 
 from consumer.core.model import Done, Message, TopicPartition
 from consumer.core.ports import EndOfPartition, Position
+from harness.clock import ManualClock
 from harness.delivery import UNTRACED, Parts, admit, delivery_of, take, the_pending
 
 T = TypeVar("T")
-T0 = TopicPartition("separation.requests", 0)
+T0, T1, T2 = (TopicPartition("separation.requests", number) for number in range(3))
 DONE = Done(result=Message(topic="results", key=None, value=b"v"))
 FOR_EVER_S = 3600.0
 PATIENCE_S = 20.0
@@ -137,3 +139,43 @@ def test_who_drains_hears_that_the_partition_is_gone() -> None:
         lambda: delivery.commit_queue.refuse(pending),
     )
     assert list(delivery.assignments.partitions()) == []
+
+
+def test_a_worker_waits_for_the_record_that_is_due_first() -> None:
+    """However long it may wait, it wakes when the soonest of all partitions' records is due."""
+    delivery = delivery_of(T0, T1, T2)
+    now = datetime.now(UTC)
+    admit(delivery, T0, 0, not_before=now + timedelta(hours=1))
+    admit(delivery, T1, 0, not_before=now + timedelta(seconds=0.2))
+    admit(delivery, T2, 0, not_before=now + timedelta(hours=2))
+    attempt = in_time(lambda: delivery.dispatcher.next(FOR_EVER_S))
+    assert attempt
+    assert attempt.record.topic_partition == T1
+
+
+def test_a_record_is_due_at_its_very_moment() -> None:
+    """Not before it, and not a moment later; whoever has no time left is told at once that there is none."""
+    clock = ManualClock()
+    delivery = delivery_of(T0, clock=clock)
+    admit(delivery, T0, 0, not_before=clock.moment + timedelta(seconds=5))
+    assert in_time(lambda: delivery.dispatcher.next(0)) is None
+    clock.advance(5)
+    attempt = in_time(lambda: delivery.dispatcher.next(0))
+    assert attempt
+    assert attempt.record.offset == 0
+
+
+def test_the_last_half_second_is_waited_too() -> None:
+    """A worker is not sent away before its time is up."""
+    delivery = delivery_of(T0, clock=ManualClock())
+    assert heard(delivery, lambda: delivery.dispatcher.next(0.5), lambda: admit(delivery, T0, 0))
+
+
+def in_time(ask: Callable[[], T]) -> T:
+    """What it gives, which does not take for ever."""
+    got: list[T] = []
+    thread = threading.Thread(target=lambda: got.append(ask()), daemon=True)
+    thread.start()
+    thread.join(PATIENCE_S)
+    assert not thread.is_alive(), "it takes for ever"
+    return got[0]
