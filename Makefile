@@ -4,7 +4,7 @@ export PATH := $(CURDIR)/.tools/bin:$(PATH)
 UV := $(shell command -v uv || echo $(CURDIR)/.tools/bin/uv)
 RUN := $(UV) run --no-sync
 
-.PHONY: help sync demo test chaos test-deploy lint docs bench bench-scaling stack-up stack-down
+.PHONY: help sync demo test coverage mutants chaos test-deploy lint docs bench bench-scaling stack-up stack-down
 
 help: ## what can be made
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -26,6 +26,15 @@ demo: sync ## a song through the whole service, on an embedded broker and object
 
 test: sync ## every test, on real Kafka and real MinIO
 	$(RUN) pytest -n 3 --dist loadfile
+
+coverage: sync ## which lines and branches of the service the quick tests don't run
+	$(RUN) coverage erase
+	$(RUN) coverage run -m pytest -n 3 --dist loadfile tests/unit tests/property tests/contract tests/schemas
+	$(RUN) coverage combine --quiet
+	$(RUN) coverage report
+
+mutants: sync ## change the service one small way at a time: which changes do the tests not notice? takes 20 minutes
+	$(RUN) python -m tests.mutation
 
 # CHAOS_SEEDS=n: so many schedules; CHAOS_SEED=n: that one again.
 chaos: sync ## replicas, broker and object store killed, frozen and cut off, by schedules from seeds; takes an hour

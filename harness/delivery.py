@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from consumer.core.clock import SYSTEM_CLOCK, Clock
 from consumer.core.model import TopicPartition
 from consumer.core.ports import Position
 from consumer.core.tracing import Untraced
@@ -18,15 +19,17 @@ UNTRACED = Untraced()
 class Parts:
     """See delivery.Delivery; every membership is an object of its own."""
 
-    def __init__(self, *, max_uncommitted: int = 1000, max_pending_outcomes: int = 500) -> None:
-        self.assignments = Assignments(max_pending_outcomes=max_pending_outcomes)
+    def __init__(
+        self, *, max_uncommitted: int = 1000, max_pending_outcomes: int = 500, clock: Clock = SYSTEM_CLOCK
+    ) -> None:
+        self.assignments = Assignments(max_pending_outcomes=max_pending_outcomes, clock=clock)
         self.dispatcher = Dispatcher(self.assignments, object, max_uncommitted=max_uncommitted)
         self.commit_queue = CommitQueue(self.assignments)
         self.start_counter = StartCounter(self.assignments)
 
 
-def delivery_of(*partitions: TopicPartition, committed: Position | None = None, **bounds: int) -> Parts:
-    """Open partitions that are read from there."""
+def delivery_of(*partitions: TopicPartition, committed: Position | None = None, **bounds: Any) -> Parts:
+    """Open partitions that are read from there; for the bounds, and the clock, see Parts."""
     delivery = Parts(**bounds)
     delivery.assignments.open(partitions)
     for partition in partitions:

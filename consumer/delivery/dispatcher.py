@@ -58,7 +58,6 @@ class Dispatcher:
         """No further turns; what is at work goes on."""
         with self._changed:
             self._is_stopped = True
-            self._changed.notify_all()
 
     # --- the workers' side ---
 

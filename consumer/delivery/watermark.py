@@ -23,7 +23,6 @@ class Watermark(Generic[O]):
     """One partition's."""
 
     def __init__(self, committed: int | None = None) -> None:
-        self.committed = committed  # None: nothing is committed yet
         self._admitted: deque[int] = deque()
         self._settled: dict[int, O] = {}
         self._read_to = committed or 0
@@ -56,15 +55,6 @@ class Watermark(Generic[O]):
         """Records that were read and whose outcome is not committed."""
         return len(self._admitted)
 
-    @property
-    def unsettled(self) -> int:
-        return len(self._admitted) - len(self._settled)
-
-    @property
-    def oldest(self) -> int | None:
-        """Offset of the oldest record in flight."""
-        return self._admitted[0] if self._admitted else None
-
     def publishable(self, limit: int | None = None) -> Publishable[O]:
         """What can be published now, the first `limit` of it; its offset is where to go on once that is done."""
         outcomes: list[O] = []
@@ -75,7 +65,6 @@ class Watermark(Generic[O]):
         return Publishable(tuple(outcomes), self._read_to)
 
     def published(self, offset: int) -> None:
-        """Everything before `offset` is published and committed."""
+        """Everything before `offset` is published and committed, and takes no room any more."""
         while self._admitted and self._admitted[0] < offset:
             del self._settled[self._admitted.popleft()]
-        self.committed = offset

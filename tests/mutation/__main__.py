@@ -1,11 +1,12 @@
 """Changes the product one small way at a time, and fails where the tests don't notice and nobody has explained why.
 
-Each mutant meets the tests that run its line, in a process of its own, the quickest test first. Those that survive are
+Each mutant meets the tests that run its lines, in a process of its own, the quickest test first. Those that survive are
 compared with `survivors.toml`, where each that may live has its reason. Both a survivor that is not there and an entry
 that does not survive any more fail the run.
 """
 
 import argparse
+import os
 import shutil
 import sys
 import tempfile
@@ -15,9 +16,11 @@ from collections import Counter, deque
 from collections.abc import Sequence
 from pathlib import Path
 
+import pytest
+
 from tests.mutation.coverage_map import CoverageMap, read_map, write_map
 from tests.mutation.mutants import Mutant, mutants_of
-from tests.mutation.trial import Trial, Verdict, run_tests, use, warm_up
+from tests.mutation.trial import Trial, Verdict, put_in_place, run_items
 
 _DELIVERY = "dispatcher assignments assignment commit_queue start_counter start_counts watermark committer poll_loop"
 _PIPELINE = "retry failure_policy crash_guard completion separation stage_runner walk fair_lock"
@@ -29,9 +32,11 @@ MODULES = [
 TESTS = [
     "tests/unit/delivery", "tests/unit/pipeline", "tests/unit/app",
     "tests/property/test_watermark.py", "tests/property/test_dispatcher.py", "tests/property/test_retry.py",
-    "tests/property/test_delivery.py",
+    "tests/property/test_retry_headers.py", "tests/property/test_delivery.py",
 ]  # fmt: skip
+OPTIONS = ["-qq", "--no-header", "--capture=no", "-p", "no:cacheprovider", "-p", "no:xdist", "--timeout=30"]
 SURVIVORS = Path(__file__).with_name("survivors.toml")
+_LEARN_WITHIN_S = 1200.0
 _LIMIT_S, _SLOWER = 60.0, 4.0  # a trial may take so many times as long as its tests took, and a minute more
 _LOOK_S = 0.02
 
@@ -40,70 +45,80 @@ def main() -> int:
     """0: every mutant is killed or explained."""
     parser = argparse.ArgumentParser(prog="python -m tests.mutation", description=__doc__)
     parser.add_argument("modules", nargs="*", default=MODULES, help="files to change; else all that are listed here")
-    parser.add_argument("-n", "--processes", type=int, default=3, help="trials side by side; they mostly wait")
+    parser.add_argument("-n", "--processes", type=int, default=3, help="trials side by side; many only wait")
     parser.add_argument("-k", "--only", default="", help="only mutants whose name contains this")
     arguments = parser.parse_args()
-    warm_up()
-    folder = Path(tempfile.mkdtemp(prefix="mutants-"))
+    os.environ["HYPOTHESIS_PROFILE"] = "trial"
+    mutants = [mutant for module in arguments.modules for mutant in mutants_of(module, Path(module).read_text())]
+    run = MutationRun([each for each in mutants if arguments.only in each.name], arguments.modules, arguments.processes)
     try:
-        mutants = [mutant for module in arguments.modules for mutant in mutants_of(module, Path(module).read_text())]
-        mutants = [mutant for mutant in mutants if arguments.only in mutant.name]
-        learnt = _learn(folder, arguments.modules)
-        verdicts = _Run(mutants, learnt, folder, arguments.processes).verdicts()
+        code = pytest.main([*OPTIONS, *TESTS], plugins=[run])
     finally:
-        shutil.rmtree(folder, ignore_errors=True)
-    return _tell(verdicts, is_all=not arguments.only)
+        run.close()
+    if len(run.verdicts) < len(run.mutants):
+        print(f"it did not come to its end: {code}")
+        return 1
+    return _tell(run.verdicts, is_all=not arguments.only)
 
 
-def _learn(folder: Path, modules: Sequence[str]) -> CoverageMap:
-    """Every test passes as long as nothing is changed, and which lines it runs."""
-    file = folder / "map.json"
-    learning = Trial(lambda: write_map(file, modules, TESTS), folder / "output", 1200.0)
-    while (verdict := learning.poll()) is None:
-        time.sleep(_LOOK_S)
-    if verdict is not Verdict.SURVIVED:
-        sys.exit(f"the tests fail with nothing changed:\n{learning.output()[-3000:]}")
-    return read_map(file)
+class MutationRun:
+    """A pytest plugin: once all tests are collected, it runs them for each mutant instead of once."""
 
+    def __init__(self, mutants: Sequence[Mutant], modules: Sequence[str], processes: int) -> None:
+        self.mutants, self._modules, self._processes = mutants, modules, processes
+        self.verdicts: dict[Mutant, Verdict] = {}
+        self._folder = Path(tempfile.mkdtemp(prefix="mutants-"))
 
-class _Run:
-    """All mutants through their trials, some side by side."""
+    def close(self) -> None:
+        """Leave nothing behind."""
+        shutil.rmtree(self._folder, ignore_errors=True)
 
-    def __init__(self, mutants: Sequence[Mutant], learnt: CoverageMap, folder: Path, processes: int) -> None:
-        self._waiting, self._learnt, self._folder = deque(mutants), learnt, folder
-        self._processes, self._total = processes, len(mutants)
-        self._running: dict[Mutant, Trial] = {}
-        self._verdicts: dict[Mutant, Verdict] = {}
-
-    def verdicts(self) -> dict[Mutant, Verdict]:
-        while self._waiting or self._running:
-            while self._waiting and len(self._running) < self._processes:
-                mutant = self._waiting.popleft()
-                self._running[mutant] = self._begin(mutant)
-            for mutant, trial in list(self._running.items()):
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_runtestloop(self, session: pytest.Session) -> bool:
+        """In place of pytest's own."""
+        if session.testsfailed:
+            return True  # not even collected, which pytest tells
+        learnt = self._learn(session)
+        items = {item.nodeid: item for item in session.items}
+        waiting, running = deque(self.mutants), dict[Mutant, Trial]()
+        while waiting or running:
+            while waiting and len(running) < self._processes:
+                mutant = waiting.popleft()
+                tests = learnt.tests_of(mutant.module, range(mutant.first_line, mutant.last_line + 1))
+                running[mutant] = self._begin(mutant, [items[test] for test in tests], session, learnt)
+            for mutant, trial in list(running.items()):
                 if verdict := trial.poll():
-                    del self._running[mutant]
-                    self._verdicts[mutant] = verdict
-                    self._say(mutant, verdict)
+                    del running[mutant]
+                    self._note(mutant, verdict)
             time.sleep(_LOOK_S)
-        return self._verdicts
+        return True
 
-    def _begin(self, mutant: Mutant) -> Trial:
-        tests = self._learnt.tests_of(mutant.module, range(mutant.first_line, mutant.last_line + 1))
+    def _learn(self, session: pytest.Session) -> CoverageMap:
+        """Every test passes as long as nothing is changed, and which lines it runs."""
+        file = self._folder / "map.json"
+        learning = Trial(lambda: write_map(file, self._modules, session), self._folder / "learning", _LEARN_WITHIN_S)
+        while (verdict := learning.poll()) is None:
+            time.sleep(_LOOK_S)
+        if verdict is not Verdict.SURVIVED:
+            pytest.exit(f"the tests fail with nothing changed:\n{learning.output()[-3000:]}", returncode=1)
+        return read_map(file)
 
+    def _begin(
+        self, mutant: Mutant, items: Sequence[pytest.Item], session: pytest.Session, learnt: CoverageMap
+    ) -> Trial:
         def run() -> int:
-            use(mutant.module, mutant.tree)
-            return run_tests(tests) if tests else 0
+            put_in_place(mutant)
+            return run_items(session, items)
 
-        seconds = sum(self._learnt.seconds[test] for test in tests)
-        number = self._total - len(self._waiting)
-        return Trial(run, self._folder / f"output-{number}", _LIMIT_S + _SLOWER * seconds)
+        seconds = sum(learnt.seconds[item.nodeid] for item in items)
+        return Trial(run, self._folder / f"output-{id(mutant)}", _LIMIT_S + _SLOWER * seconds)
 
-    def _say(self, mutant: Mutant, verdict: Verdict) -> None:
+    def _note(self, mutant: Mutant, verdict: Verdict) -> None:
+        self.verdicts[mutant] = verdict
         if verdict is Verdict.SURVIVED:
             print(f"survived: {mutant.module}:{mutant.first_line} {mutant.name}", flush=True)
-        if len(self._verdicts) % 50 == 0:
-            print(f"{len(self._verdicts)} of {self._total}", flush=True)
+        if len(self.verdicts) % 50 == 0:
+            print(f"{len(self.verdicts)} of {len(self.mutants)}", flush=True)
 
 
 def _tell(verdicts: dict[Mutant, Verdict], *, is_all: bool) -> int:

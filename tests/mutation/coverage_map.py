@@ -10,7 +10,7 @@ from typing import Any
 import coverage
 import pytest
 
-from tests.mutation.trial import run_tests
+from tests.mutation.trial import run_items
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -21,19 +21,19 @@ class CoverageMap:
     seconds: dict[str, float]
 
     def tests_of(self, module: str, lines: Iterable[int]) -> Sequence[str]:
-        """The tests that ran one of these lines, the quickest first; all that ran the module where none did."""
+        """The tests that ran one of these lines, the quickest first."""
         by_line = self.lines.get(module, {})
         found = {test for line in lines for test in by_line.get(line, ())}
-        found = found or {test for tests in by_line.values() for test in tests}  # it runs when the module is imported
         return sorted(found, key=lambda test: (self.seconds[test], test))
 
 
-def write_map(file: Path, modules: Collection[str], tests: Sequence[str]) -> int:
-    """Run the tests and write down what they ran of the modules. Returns pytest's exit code."""
+def write_map(file: Path, modules: Collection[str], session: pytest.Session) -> int:
+    """Run all tests and write down what they run of the modules. Returns how many failed."""
     watch = coverage.Coverage(data_file=None, include=list(modules))
-    watch.start()
     recorder = _Recorder(watch)
-    code = run_tests(tests, [recorder], "--timeout=600")
+    session.config.pluginmanager.register(recorder)
+    watch.start()
+    failed = run_items(session, list(session.items))
     watch.stop()
     data = watch.get_data()
     lines = {
@@ -44,7 +44,7 @@ def write_map(file: Path, modules: Collection[str], tests: Sequence[str]) -> int
         for measured in data.measured_files()
     }
     file.write_text(json.dumps({"lines": lines, "seconds": recorder.seconds}))
-    return code
+    return failed
 
 
 def read_map(file: Path) -> CoverageMap:

@@ -1,4 +1,8 @@
-"""Which small changes are made to a module: one a mutant, each like a slip that somebody might make."""
+"""Which small changes are made to a module: one a mutant, each like a slip that somebody might make.
+
+Only what functions do is changed. Constants of modules and classes and the defaults of arguments are policy: how long
+something is waited for, how much is kept.
+"""
 
 import ast
 import copy
@@ -28,10 +32,14 @@ _FUNCTIONS = (ast.FunctionDef, ast.ClassDef)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Mutant:
-    """One change. `name` tells it from all others of its module, and stays the same when lines move."""
+    """One change. `name` tells it from all others of its module, and stays the same when lines move.
+
+    owner: the function that it lies in, with its class.
+    """
 
     module: str
     name: str
+    owner: str
     first_line: int
     last_line: int
     tree: ast.Module
@@ -51,7 +59,7 @@ def mutants_of(module: str, source: str) -> Iterator[Mutant]:
             old, replacement = list(twin.changes())[number]
             ast.fix_missing_locations(_Swap(old, replacement).visit(tree))
             yield Mutant(
-                module=module, name=name, first_line=place.node.lineno,
+                module=module, name=name, owner=place.owner, first_line=place.node.lineno,
                 last_line=place.node.end_lineno or place.node.lineno, tree=tree,
             )  # fmt: skip
 
@@ -84,7 +92,7 @@ class _Place:
                 yield node, ast.Constant(not value)
             case ast.Constant(value=int() | float() as value):
                 yield node, ast.Constant(value + 1)
-            case ast.Constant(value=str() as value):
+            case ast.Constant(value=str() as value) if " " not in value:  # else it is a sentence
                 yield node, ast.Constant(value + "X")
             case ast.Call(func=ast.Name(id=name) as called) if name in _NAMES:
                 yield called, ast.Name(_NAMES[name], ast.Load())
@@ -123,7 +131,8 @@ def _below(node: ast.AST, path: tuple[int, ...], owner: str) -> Iterator[_Place]
         yield _Place(node=node, path=path, owner=owner)
     said = _said_parts(node)
     for index, child in enumerate(ast.iter_child_nodes(node)):
-        if not any(child is each for each in said):
+        is_policy = isinstance(node, ast.Module | ast.ClassDef) and not isinstance(child, _FUNCTIONS)
+        if not is_policy and not any(child is each for each in said):
             yield from _below(child, (*path, index), owner)
 
 
@@ -145,10 +154,10 @@ def _is_only_said(node: ast.AST) -> bool:
 
 
 def _said_parts(node: ast.AST) -> list[ast.AST]:
-    """Those children that are only said: annotations, decorators, the texts of errors."""
+    """Those children that are only said: arguments, annotations, decorators, the texts of errors."""
     match node:
         case ast.FunctionDef():
-            return [*node.decorator_list, *([node.returns] if node.returns else [])]
+            return [node.args, *node.decorator_list, *([node.returns] if node.returns else [])]
         case ast.ClassDef():
             return [*node.decorator_list, *node.bases]
         case ast.arg() | ast.AnnAssign():

@@ -1,9 +1,7 @@
-"""Runs tests in a process that is forked for it, with the product as it is or with one module changed."""
+"""Runs some of the collected tests in a forked process, with the product as it is or with one function changed."""
 
-import ast
-import importlib.abc
-import importlib.machinery
-import importlib.util
+import contextlib
+import importlib
 import os
 import signal
 import sys
@@ -15,12 +13,9 @@ from enum import StrEnum
 from pathlib import Path
 
 import pytest
+from _pytest.main import pytest_runtestloop
 
-# What the product and its tests need of others, imported once: a fork has it at no cost.
-_WARM = ("hypothesis.stateful", "pydantic_settings", "structlog", "tenacity", "confluent_kafka.admin", "msgspec",
-         "minio", "httpx", "fastavro", "prometheus_client", "psutil", "uvicorn", "typer", "numpy")  # fmt: skip
-_OPTIONS = ("-q", "-x", "-p", "no:cacheprovider", "-p", "no:xdist", "--timeout=60", "--no-header",
-            "-W", "ignore::pytest.PytestAssertRewriteWarning")  # fmt: skip
+from tests.mutation.mutants import Mutant
 
 
 class Verdict(StrEnum):
@@ -31,14 +26,11 @@ class Verdict(StrEnum):
     SURVIVED = "survived"
 
 
-def warm_up() -> None:
-    """Import what every trial needs and no mutant changes."""
-    for name in _WARM:
-        importlib.import_module(name)
-
-
 class Trial:
-    """A run of tests in a process of its own. `poll` tells its end; nobody waits longer than limit_s."""
+    """Something that goes on in a process of its own. `poll` tells its end; nobody waits longer than limit_s.
+
+    run: gives the process's exit code, 0 where no test failed. What it prints goes to the file `output`.
+    """
 
     def __init__(self, run: Callable[[], int], output: Path, limit_s: float) -> None:
         self._ends_at, self._output = time.monotonic() + limit_s, output
@@ -50,8 +42,7 @@ class Trial:
         """None: it goes on."""
         done, status = os.waitpid(self._pid, os.WNOHANG)
         if done:
-            code = os.waitstatus_to_exitcode(status)
-            return Verdict.SURVIVED if code in (0, pytest.ExitCode.NO_TESTS_COLLECTED) else Verdict.KILLED
+            return Verdict.KILLED if os.waitstatus_to_exitcode(status) else Verdict.SURVIVED
         if time.monotonic() < self._ends_at:
             return None
         os.killpg(self._pid, signal.SIGKILL)
@@ -65,7 +56,6 @@ class Trial:
 
 def _be_the_child(run: Callable[[], int], output: Path) -> None:
     code = 70
-    os.environ["HYPOTHESIS_PROFILE"] = "trial"
     try:
         os.setsid()
         written = os.open(output, os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
@@ -80,27 +70,36 @@ def _be_the_child(run: Callable[[], int], output: Path) -> None:
         os._exit(code)  # whatever threads the tests have left behind
 
 
-def run_tests(selected: Sequence[str], plugins: Sequence[object] = (), *options: str) -> int:
-    """pytest's exit code."""
-    return int(pytest.main([*_OPTIONS, *options, *selected], plugins=list(plugins)))
+def run_items(session: pytest.Session, items: Sequence[pytest.Item]) -> int:
+    """Run these tests of a session until one fails. Returns how many failed."""
+    session.items[:] = items
+    session.config.option.maxfail = 1
+    with contextlib.suppress(session.Failed):
+        pytest_runtestloop(session)
+    return session.testsfailed
 
 
-def use(module: str, tree: ast.Module) -> None:
-    """From now on that file's module is imported with this for its source."""
-    assert not any(name == "consumer" or name.startswith("consumer.") for name in sys.modules), "too late"
-    sys.meta_path.insert(0, _Finder(module.removesuffix(".py").replace("/", "."), module, tree))
+def put_in_place(mutant: Mutant) -> None:
+    """Change that one function in this process: whoever holds it runs the mutant from now on."""
+    module = importlib.import_module(mutant.module.removesuffix(".py").replace("/", "."))
+    code: types.CodeType = compile(mutant.tree, str(Path(mutant.module).resolve()), "exec")
+    holder: object = module
+    for name in mutant.owner.split("."):
+        code = next(each for each in code.co_consts if isinstance(each, types.CodeType) and each.co_name == name)
+        found = vars(holder)[name]
+        if not isinstance(found, type):
+            break  # what lies further in is part of its code
+        holder = found
+    function = _function_of(found)
+    if len(code.co_freevars) == len(function.__code__.co_freevars):
+        function.__code__ = code
+    else:  # it needs its class no more
+        assert isinstance(holder, type)
+        setattr(holder, name, types.FunctionType(code, function.__globals__, name, function.__defaults__))
 
 
-class _Finder(importlib.abc.MetaPathFinder, importlib.abc.Loader):
-    def __init__(self, name: str, file: str, tree: ast.Module) -> None:
-        self._name, self._file, self._code = name, file, compile(tree, str(Path(file).resolve()), "exec")
-
-    def find_spec(
-        self, fullname: str, path: object = None, target: object = None
-    ) -> importlib.machinery.ModuleSpec | None:
-        if fullname != self._name:
-            return None
-        return importlib.util.spec_from_file_location(fullname, Path(self._file).resolve(), loader=self)
-
-    def exec_module(self, module: types.ModuleType) -> None:
-        exec(self._code, module.__dict__)
+def _function_of(found: object) -> types.FunctionType:
+    """What a property or a decorator was made of."""
+    function = found.fget if isinstance(found, property) else getattr(found, "__wrapped__", found)
+    assert isinstance(function, types.FunctionType), found
+    return function

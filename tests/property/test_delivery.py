@@ -248,4 +248,4 @@ class Group(RuleBasedStateMachine):
 class TestGroup(Group.TestCase):  # type: ignore[valid-type, misc] # it is made for each machine
     """Whatever becomes of the replicas, each record has one result or one dead letter, and none is left."""
 
-    settings = settings(max_examples=100, stateful_step_count=60, deadline=None)
+    settings = settings(stateful_step_count=60)

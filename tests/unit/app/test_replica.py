@@ -177,6 +177,16 @@ def test_a_broken_publisher_ends_it(harness: Harness) -> None:
     assert run.is_down()
 
 
+def test_a_publisher_that_is_refused_for_good_ends_it_with_that_error(harness: Harness) -> None:
+    """What the broker will never allow is told as it is."""
+    harness.outbox.script.append(Fatal("Kafka refuses this transactional id"))
+    harness.send()
+    run = Run(harness)
+    with pytest.raises(Fatal, match=r"^Kafka refuses this transactional id$"):
+        run.run()
+    assert run.is_down()
+
+
 @pytest.mark.parametrize("kind", [StoreMisconfigured, ScannerMisconfigured])
 def test_what_can_never_work_as_it_is_set_up_ends_it_before_it_begins(harness: Harness, kind: type[Exception]) -> None:
     """Wrong credentials, a missing bucket or a scanner for small files are told of before a record is read."""

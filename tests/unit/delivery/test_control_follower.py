@@ -1,5 +1,6 @@
 """The follower of the control topic, over a topic of this process's own."""
 
+import threading
 from collections.abc import Iterator
 from typing import Any
 
@@ -110,3 +111,22 @@ def test_it_can_be_stopped_in_trouble_and_before_it_began() -> None:
     assert not follower.wait_caught_up(0)
     follower.stop()
     assert not follower._thread.is_alive()
+
+
+def test_it_can_be_stopped_while_a_cancellation_can_not_be_decoded() -> None:
+    """While the registry is away it is asked again and again, and a stop ends that."""
+    registry, asked = FakeRegistry(), threading.Event()
+    record = a_control("r", codec=AvroCodec(registry))
+
+    def away(schema_id: int) -> Any:
+        asked.set()
+        raise RegistryUnavailable("away")
+
+    registry.schema = away  # type: ignore[method-assign]
+    cancel_registry = CancelRegistry()
+    follower = ControlFollower(FakeFeed(record), AvroCodec(registry), cancel_registry, retry_s=0.01)
+    follower.start()
+    assert asked.wait(20)
+    follower.stop()
+    assert not follower._thread.is_alive()
+    assert not cancel_registry._requests

@@ -63,6 +63,18 @@ def test_a_worker_that_waits_hears_of_a_record() -> None:
     assert attempt.record.offset == 0
 
 
+def test_the_end_of_what_was_not_begun_means_nothing() -> None:
+    """Of a partition that is not ours, or whose position is not known yet, no end is noted."""
+    delivery = Parts()
+    end = EndOfPartition(topic_partition=T0, offset=7)
+    delivery.dispatcher.reach(end)
+    delivery.assignments.open([T0])
+    delivery.dispatcher.reach(end)
+    delivery.assignments.begin(T0, None)
+    assert delivery.assignments.position(T0) == 0
+    assert delivery.commit_queue.pending(0) == []
+
+
 def test_only_what_was_begun_is_admitted() -> None:
     """Records of a partition that is not ours, whose position is unknown, or that were read before are ignored."""
     delivery = Parts()

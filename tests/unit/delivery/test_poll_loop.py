@@ -178,6 +178,14 @@ def test_a_member_without_partitions_has_joined() -> None:
     assert harness.loop.has_joined
 
 
+def test_a_member_that_is_assigned_nothing_has_joined_and_says_so(harness: Harness) -> None:
+    """Whoever started one replica too many can read why it does nothing."""
+    with capture_logs() as logs:
+        harness.loop.assigned([])
+    assert harness.loop.has_joined
+    assert [line["event"] for line in logs] == ["partitions.assigned", "partitions.none"]
+
+
 def test_of_two_stops_the_earlier_end_counts(harness: Harness) -> None:
     """Patience that was taken away is not given back."""
     harness.loop.stop(0.0)

@@ -275,3 +275,29 @@ def test_threads_fetch_a_model_once(tmp_path: Path) -> None:
             thread.join(60)
     assert found == [DIGEST] * 6
     assert len(asked) == 2
+
+
+@pytest.mark.parametrize("is_there", [True, False])
+def test_another_process_may_be_faster(tmp_path: Path, *, is_there: bool) -> None:
+    """Where the model's folder has come to stand meanwhile it is used; what else is in the way is told."""
+    pages = published(archive(FILES))
+    folder = tmp_path / "models" / "2stems"
+
+    class Slow(HttpModelSource):
+        def fetch(self, file: str, path: Path) -> bool:
+            found = super().fetch(file, path)
+            folder.parent.mkdir(exist_ok=True)
+            if is_there:
+                folder.mkdir(exist_ok=True)
+                for name, content in FILES.items():
+                    (folder / name).write_bytes(content)
+            else:
+                folder.write_text("a file")
+            return found
+
+    with serve(pages) as (address, _), capture_logs():
+        store = ModelStore(tmp_path / "models", [Slow(f"{address}/v1/")])
+        if is_there:
+            assert store.ensure("2stems") == DIGEST
+        else:
+            assert "MODEL_PATH can't be written to" in away(store.ensure)

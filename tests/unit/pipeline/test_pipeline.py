@@ -2,6 +2,7 @@
 
 import threading
 from collections.abc import Callable
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -184,6 +185,22 @@ def test_deaths_of_whole_replicas_count(make: Callable[..., Harness]) -> None:
     harness.start()
     assert harness.letter().code == Code.WORKER_CRASHED
     assert harness.separator.calls == []
+
+
+def test_a_bug_outside_every_stage_stops_the_replica(make: Callable[..., Harness]) -> None:
+    """A thread that breaks would stop all work in silence, so the replica ends with what broke it."""
+    harness = make()
+
+    def broken(*_: object) -> Any:
+        raise KeyError("bug")
+
+    harness.pipeline._tracer = SimpleNamespace(job=broken)
+    harness.send()
+    harness.start()
+    harness.broker.wait_for(lambda: harness.halted)
+    harness.stop()
+    assert str(harness.halted[0]) == "internal error: KeyError: 'bug'"
+    assert harness.broker.published == []
 
 
 def test_unexpected_errors_stop_the_replica_before_they_empty_the_topic(make: Callable[..., Harness]) -> None:

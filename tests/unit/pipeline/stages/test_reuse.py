@@ -198,3 +198,13 @@ def test_the_index_names_the_manifest(shelf: Shelf) -> None:
         "bucket": "out", "manifest_key": "stems/r1/manifest.json",
     }  # fmt: skip
     assert shelf.objects.keys("out").index(key) > shelf.objects.keys("out").index("stems/r1/manifest.json")
+
+
+def test_stems_that_may_not_be_read_any_more_are_made_anew(shelf: Shelf, tmp_path: Path) -> None:
+    """An index entry in a bucket that refuses us is as good as none."""
+
+    def refuse(*_: object, **__: object) -> None:
+        raise Rejected(Code.BUCKET_NOT_ALLOWED, "access denied")
+
+    shelf.objects.read = refuse  # type: ignore[method-assign]
+    assert shelf.reuse.find(track(tmp_path, another_job()), WEIGHTS) is None
