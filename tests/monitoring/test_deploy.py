@@ -19,6 +19,7 @@ ROOT = Path(__file__).parents[2]
 ALERTS, ALERTS_TEST = ROOT / "deploy/prometheus/alerts.yml", ROOT / "deploy/prometheus/alerts_test.yml"
 DASHBOARD, RUNBOOK = ROOT / "deploy/grafana/dashboard.json", ROOT / "docs/runbook.md"
 PAGE = ROOT / "docs/observability.md"
+RUNBOOKS = "https://docs.example.com/spleeter-consumer/runbook/"  # to be set by who serves the pages
 PROMISED = {
     "jobs_total", "stage_seconds_bucket", "audio_seconds_total", "in_flight", "retries_total", "dead_letters_total",
     "lag_messages", "lag_seconds", "backlog_work_seconds", "desired_replicas", "realtime_factor", "rebalances_total",
@@ -93,7 +94,7 @@ def test_each_alert_has_its_section_in_the_runbook() -> None:
     sections = re.findall(r"^## (\w+)$", RUNBOOK.read_text(), re.MULTILINE)
     assert sections == [alert["alert"] for alert in alerts()]
     for alert in alerts():
-        assert alert["annotations"]["runbook"] == f"docs/runbook.md#{alert['alert'].lower()}"
+        assert alert["annotations"]["runbook_url"] == f"{RUNBOOKS}#{alert['alert'].lower()}"
         assert alert["annotations"]["summary"]
         assert alert["labels"]["severity"] in ("warning", "critical")
 
@@ -112,7 +113,7 @@ def test_lag_is_never_summed_over_replicas() -> None:
     """Each replica tells the whole group's lag, so every sum of it takes the maximum a partition first."""
     for query in [*queries(), *(alert["expr"] for alert in alerts())]:
         for _ in re.finditer(r"separation_lag_messages", query):
-            assert "sum" not in query or "max by (topic, partition) (separation_lag_messages" in query
+            assert not re.search(r"\bsum\b", query) or "max by (topic, partition) (separation_lag_messages" in query
 
 
 def test_dashboard_answers_its_four_questions() -> None:
