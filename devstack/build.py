@@ -92,7 +92,7 @@ def keda_binaries() -> Path:
 
 def resource_definitions() -> Path:
     """The folder of the definitions (CRDs) of KEDA's and the Prometheus operator's resources."""
-    name = "-".join(("resources", _KEDA.rpartition("@")[2], _PROMETHEUS_OPERATOR.rpartition("@")[2]))
+    name = "-".join(("definitions", _KEDA.rpartition("@")[2], _PROMETHEUS_OPERATOR.rpartition("@")[2]))
     return _cached(name, _copy_definitions)
 
 
@@ -109,8 +109,9 @@ def _unpack_registry(folder: Path) -> None:
 def _copy_definitions(folder: Path) -> None:
     for path in (_source(_KEDA) / "config/crd/bases").glob("*.yaml"):
         shutil.copyfile(path, folder / path.name)
-    monitors = "monitoring.coreos.com_servicemonitors.yaml"
-    shutil.copyfile(_source(_PROMETHEUS_OPERATOR) / "example/prometheus-operator-crd" / monitors, folder / monitors)
+    for kind in ("servicemonitors", "prometheusrules"):
+        name = f"monitoring.coreos.com_{kind}.yaml"
+        shutil.copyfile(_source(_PROMETHEUS_OPERATOR) / "example/prometheus-operator-crd" / name, folder / name)
 
 
 def _source(module: str) -> Path:

@@ -2,6 +2,7 @@
 
 import json
 import re
+import subprocess
 from pathlib import Path
 from typing import Any
 
@@ -97,6 +98,17 @@ def test_each_alert_has_its_section_in_the_runbook() -> None:
         assert alert["annotations"]["runbook_url"] == f"{RUNBOOKS}#{alert['alert'].lower()}"
         assert alert["annotations"]["summary"]
         assert alert["labels"]["severity"] in ("warning", "critical")
+
+
+def test_alerts_lead_to_where_one_says(tmp_path: Path) -> None:
+    """The documented command changes the beginning of every link, and nothing else."""
+    [command] = re.findall(r"^sed -i .*$", (ROOT / "docs/deploy.md").read_text(), re.MULTILINE)
+    copy = tmp_path / ALERTS.relative_to(ROOT)
+    copy.parent.mkdir(parents=True)
+    copy.write_text(ALERTS.read_text())
+    subprocess.run(["bash", "-c", command], cwd=tmp_path, check=True)
+    assert copy.read_text() == ALERTS.read_text().replace(RUNBOOKS, "https://wiki.example.org/runbook/")
+    assert RUNBOOKS not in copy.read_text()
 
 
 def test_dashboard_s_queries_are_valid(promtool: Promtool, tmp_path: Path) -> None:

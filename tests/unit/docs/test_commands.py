@@ -36,6 +36,7 @@ NOT_RUN = {
     "pip install .": "tests/integration/test_package.py installs the package, by uv, on each Python",
     "docker": "needs the rights to run containers; tests/deployed does it with `make test-deploy`",
     "cp deploy/compose/example.env": "as docker, which follows it",
+    "sed -i": "changes a file of the repository; tests/monitoring/test_deploy.py runs it on a copy",
     "kubectl": "needs a cluster; tests/deployed/test_admission.py runs these lines with `make test-deploy`",
     "kafka-topics.sh": "comes with Kafka, at another place on each machine",
     "curl": "HOST is the reader's; tests/integration asks the same pages",
