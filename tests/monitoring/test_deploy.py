@@ -128,6 +128,28 @@ def test_lag_is_never_summed_over_replicas() -> None:
             assert not re.search(r"\bsum\b", query) or "max by (topic, partition) (separation_lag_messages" in query
 
 
+def test_dashboard_prefers_what_replicas_measured(promtool: Promtool, tmp_path: Path) -> None:
+    """Where replicas run, their figure of the work is shown; the exporter's, which assumes a speed, where none do."""
+    for metric in ("separation_backlog_work_seconds", "separation_desired_replicas"):
+        shown = {query for query in queries() if metric in query}
+        case = {
+            "interval": "1m",
+            "input_series": [
+                {"series": 'separation_in_flight{instance="a"}', "values": "1x5 stale"},
+                {"series": f'{metric}{{instance="a"}}', "values": "3x5 stale"},
+                {"series": f'{metric}{{instance="lag"}}', "values": "9x20"},
+            ],
+            "promql_expr_test": [
+                {"expr": query, "eval_time": time, "exp_samples": [{"labels": "{}", "value": value}]}
+                for query in shown
+                for time, value in (("5m", 3), ("10m", 9))
+            ],
+        }
+        assert shown
+        (tmp_path / "test.yml").write_text(yaml.safe_dump({"evaluation_interval": "1m", "tests": [case]}))
+        promtool("test", "rules", str(tmp_path / "test.yml"))
+
+
 def test_dashboard_answers_its_four_questions() -> None:
     """Is anyone waiting, why, which replica, which errors: a row each."""
     rows = [panel["title"] for panel in json.loads(DASHBOARD.read_text())["panels"] if panel["type"] == "row"]
