@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from consumer.core.catalog import FORMATS, SOURCE_FORMATS, is_bitrate
+from consumer.core.catalog import FORMATS, SOURCE_FORMATS
 from consumer.core.errors import Fatal
 
 if TYPE_CHECKING:
@@ -45,8 +45,8 @@ def separate(
         raise typer.BadParameter("needs the whole track in memory, which is not how this works", param_hint="--mwf")
     if codec not in FORMATS:
         raise typer.BadParameter(f"{codec} is not one of {', '.join(FORMATS)}", param_hint="-c")
-    if not is_bitrate(bitrate):
-        raise typer.BadParameter(f"{bitrate} is not a bitrate such as 192k", param_hint="-b")
+    if why := FORMATS[codec].why_not_bitrate(bitrate):
+        raise typer.BadParameter(f"{why}, not {bitrate}", param_hint="-b")
     settings = SeparatorSettings.load()
     spec = _spec(model, settings)
 
@@ -69,6 +69,8 @@ def separate(
         )
         with progress_bar(path.name) as report:
             separation = separate_track(order, network, ffmpeg, on_progress=report)
+        for warning in separation.warnings:
+            typer.echo(f"{path}: {warning}", err=True)
         for stem in separation.stems:
             typer.echo(stem.path)
 
