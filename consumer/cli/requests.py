@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from consumer.core.catalog import FORMATS, HIGH_FREQUENCIES, MODELS, STEM_MODELS, is_bitrate
+from consumer.core.catalog import FORMATS, HIGH_FREQUENCIES, MODELS, STEM_MODELS
 
 if TYPE_CHECKING:
     from consumer.client.kafka import Client
@@ -46,7 +46,8 @@ def request(
     _require(bucket and key, "BUCKET/KEY", "must be BUCKET/KEY")
     _require(model in MODELS, "--stems", f"must be {_STEMS}")
     _require(format in FORMATS, "--format", f"must be one of {', '.join(FORMATS)}")
-    _require(bitrate is None or is_bitrate(bitrate), "--bitrate", "must be a bitrate such as 192k")
+    why_not = FORMATS[format].why_not_bitrate(bitrate) if bitrate is not None else None
+    _require(why_not is None, "--bitrate", why_not or "")
     _require(high_frequencies in HIGH_FREQUENCIES, "--high-frequencies", f"must be {_HIGH_FREQUENCIES}")
     _require(request_id is None or REQUEST_ID.fullmatch(request_id), "--request-id", _REQUEST_ID_FORM)
     event = SeparationRequest(

@@ -23,7 +23,7 @@ from consumer.cli.stem_paths import (
     plan,
     shown,
 )
-from consumer.core.catalog import FORMATS, MODELS, SOURCE_FORMATS, is_bitrate
+from consumer.core.catalog import FORMATS, MODELS, SOURCE_FORMATS
 from consumer.core.errors import ConsumerError
 
 if TYPE_CHECKING:
@@ -129,8 +129,8 @@ def _check_options(codec: str, bitrate: str, template: str) -> str:
         raise typer.BadParameter(f"{codec} is not one of {', '.join(FORMATS)}", param_hint="-c")
     if bare := _BARE_KILOBITS.fullmatch(bitrate):
         bitrate = f"{bare[1]}k"
-    if not is_bitrate(bitrate):
-        raise typer.BadParameter(f"{bitrate} is not a bitrate such as 192k", param_hint="-b")
+    if why := FORMATS[codec].why_not_bitrate(bitrate):
+        raise typer.BadParameter(f"{why}, not {bitrate}", param_hint="-b")
     try:
         check_template(template, FORMATS[codec].extension)
     except Unnameable as error:
@@ -161,6 +161,8 @@ def _separate_all(
             tell(error, about=shown(track.path))
             is_well = False
             continue
+        for warning in separation.warnings:
+            typer.echo(f"{shown(track.path)}: {warning}", err=True)
         for target in track.targets.values():
             typer.echo(os.fsencode(target))  # a file's name need not be text
         if verbose:

@@ -29,6 +29,7 @@ class Manifest:
     stems: tuple[Stem, ...]
     timings_s: dict[str, float]
     completed_at: datetime
+    warnings: tuple[str, ...] = ()
     overviews: dict[str, tuple[float, ...]] = field(default_factory=dict)
     """By stem: the largest absolute sample of each of some hundred equal spans, 0..1, for drawing."""
 

@@ -57,6 +57,7 @@ class Completion:
             attempt=run.attempt,
             stage=run.stage,
             request_id=run.request_id,
+            content=run.content,
             starts=self._crash_guard.starts(run.attempt),
         )
         try:

@@ -56,6 +56,7 @@ class Store:
             ),
             model=job.request.model,
             weights_sha256=separation.weights_sha256,
+            warnings=separation.warnings,
             stems=stored,
             timings_s={**timings_s, **separation.timings_s},
             completed_at=datetime.now(UTC),

@@ -7,7 +7,7 @@ from collections.abc import Collection
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 
-from consumer.core.catalog import FORMATS, HIGH_FREQUENCIES, MODELS, is_bitrate
+from consumer.core.catalog import FORMATS, HIGH_FREQUENCIES, MODELS
 from consumer.core.errors import Code, Rejected
 from consumer.core.events import REQUEST_ID, SeparationRequest
 from consumer.core.model import Job
@@ -65,8 +65,8 @@ def _check_words(request: SeparationRequest) -> None:
     if request.output.format not in FORMATS:
         raise _invalid("output.format", request.output.format, f"must be one of {', '.join(FORMATS)}")
     bitrate = request.output.bitrate
-    if bitrate is not None and not is_bitrate(bitrate):
-        raise _invalid("output.bitrate", bitrate, "must be bits per second such as 192k, from 8k to 640k")
+    if bitrate is not None and (why := FORMATS[request.output.format].why_not_bitrate(bitrate)):
+        raise _invalid("output.bitrate", bitrate, why)
     _check_key(request.source.key, "source.key")
     if sum(len(k.encode()) + len(v.encode()) for k, v in request.metadata.items()) > _MAX_METADATA_BYTES:
         raise Rejected(Code.REQUEST_INVALID, f"metadata is larger than {_MAX_METADATA_BYTES} bytes")

@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import re
 import resource
 import shutil
 import signal
@@ -23,6 +24,10 @@ _FIRST_LINES, _LAST_LINES, _LINE_CHARS = 500, 200, 1000  # of its standard error
 # it can catch of that it answers with 255. A crash, or too much memory for its own limit, is the file's doing.
 _ENDED_BY_OTHERS = frozenset({-signal.SIGKILL, -signal.SIGTERM, -signal.SIGINT, -signal.SIGHUP, 255})
 PIPE_BYTES = 1 << 20  # the most that an unprivileged process may ask for; neither end waits for the other so often
+# Before a line: what said it, with addresses that differ from run to run.
+_CONTEXT, _ADDRESS = re.compile(r"^(?:\[[^\]]*\] ?)+"), re.compile(r" ?@ ?0x[0-9a-fA-F]+")
+# What it says of files that are sound too, and what names our own folders.
+_NO_REASON = re.compile(r"misdetection possible|Guessed Channel Layout|Estimating duration|file:", re.IGNORECASE)
 _COMMON = ("-nostdin", "-hide_banner", "-nostats")
 
 
@@ -134,6 +139,15 @@ class FFmpegProcess:
     def stderr_lines(self) -> list[str]:
         """What it wrote to standard error, without the middle where that is long."""
         return [*self._first_lines, *self._last_lines]
+
+
+def reason_in(lines: Sequence[str]) -> str:
+    """Why ffmpeg gave up, from what it wrote: its first complaint, since later ones only follow from it.
+
+    Without what said it and without addresses: the same each time. At most 200 characters.
+    """
+    told = (_ADDRESS.sub("", _CONTEXT.sub("", line)).strip() for line in lines if not _NO_REASON.search(line))
+    return next((line for line in told if line), "no reason given")[:200]
 
 
 def _children_cpu_s() -> float:

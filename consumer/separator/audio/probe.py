@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from consumer.core.errors import Code, Rejected
-from consumer.separator.audio.ffmpeg import FFmpeg
+from consumer.separator.audio.ffmpeg import FFmpeg, reason_in
 from consumer.separator.audio.tags import Tags, parse_tags
 
 # Names of `ffmpeg -layouts` that do not say their number of channels; others look like 5.1(side) or "32 channels".
@@ -51,7 +51,7 @@ def _parse(lines: list[str]) -> Probe:
     if name is None:
         if any("not on whitelist" in line for line in lines):
             raise Rejected(Code.FORMAT_NOT_ALLOWED, "the file's container is not one that is opened here")
-        raise Rejected(Code.AUDIO_UNDECODABLE, f"ffmpeg does not recognise the file: {_reason(lines)}")
+        raise Rejected(Code.AUDIO_UNDECODABLE, f"ffmpeg does not recognise the file: {reason_in(lines)}")
     audio = _first(_AUDIO, lines)
     if audio is None:
         raise Rejected(Code.AUDIO_UNDECODABLE, "the file holds no audio stream that can be decoded")
@@ -82,9 +82,3 @@ def _channels(layout: str) -> int:
     if ambisonic := re.match(r"ambisonic (\d+)", layout):
         return (int(ambisonic[1]) + 1) ** 2
     raise Rejected(Code.AUDIO_UNDECODABLE, f"unknown channel layout {layout[:40]!r}")
-
-
-def _reason(lines: list[str]) -> str:
-    """ffmpeg's last line, without its addresses and the file's name."""
-    reasons = [re.sub(r"^\[[^\]]*\] ", "", line) for line in lines if "file:" not in line]
-    return reasons[-1][:200] if reasons else "no reason given"
