@@ -28,8 +28,10 @@ def connect(client: Callable[..., ClientT], config: dict[str, Any], role: str) -
         return client(config, logger=logging.getLogger(f"librdkafka.{role}"))
     except KafkaException as error:
         reason = str(error.args[0].str())
-        named = next((n for n in re.findall(r"[a-z]+(?:\.[a-z]+)+", reason) if n in config), None)
-        variable = variable_of(named) if named else "KAFKA_..."
+        named = [n for n in re.findall(r"[a-z_]+(?:\.[a-z_]+)*", reason) if n in config]
+        # Of two that don't go together the one to blame is the one that was given, as text: ours are given as values.
+        named.sort(key=lambda name: not isinstance(config[name], str))
+        variable = variable_of(named[0]) if named else "KAFKA_..."
         raise SettingsError(f"{variable}: {reason}", variables=(variable,)) from error
 
 
