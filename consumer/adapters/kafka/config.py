@@ -47,6 +47,8 @@ def common_config(settings: KafkaSettings) -> dict[str, Any]:
         # of those (seen with librdkafka 2.16). Those that it was started with are always tried again.
         "metadata.recovery.strategy": "none",
         "socket.keepalive.enable": True,
+        # Producers ask for it unless they are told not to: a misspelt name would become a topic that nobody reads.
+        "allow.auto.create.topics": False,
     }
 
 
@@ -117,6 +119,8 @@ def transactional_config(settings: KafkaSettings, transactional_id: str) -> dict
     return producer_config(settings) | {
         "transactional.id": transactional_id,
         "transaction.timeout.ms": TRANSACTION_TIMEOUT_MS,
+        # A topic that is missing is told of before the transaction's time is over, and not as a message that was slow.
+        "topic.metadata.propagation.max.ms": 2_000,
         # The broker asks to wait while it ends the transaction before; at the default of 100 ms each one costs 104 ms.
         "retry.backoff.ms": 1,
     }
