@@ -15,6 +15,7 @@ ConsumerError
 ├── OwnershipLost         the partition is another replica's now: nothing may be published
 ├── ProducerFenced        the transactional producer is dead for good: a new one takes over
 ├── BrokerUnavailable     Kafka did not answer: wait and do the same again
+│   └── TopicUnavailable      one topic takes nothing of ours; others may
 └── Fatal                 ours: stop, commit nothing, one line on stderr
     └── SettingsError         names the variable
 """
@@ -136,6 +137,10 @@ class ProducerFenced(ConsumerError):
 
 class BrokerUnavailable(ConsumerError):
     """Kafka did not answer; the same may be tried again."""
+
+
+class TopicUnavailable(BrokerUnavailable):
+    """A topic does not take what is for it: the message names it. What goes to other topics may be tried without it."""
 
 
 class Fatal(ConsumerError):

@@ -43,6 +43,7 @@ class LogEvent(StrEnum):
     MODEL_FETCHED = "model.fetched", "a model's checkpoint was fetched"
     MODEL_UNAVAILABLE = "model.unavailable", "a model that is needed before work begins can't be had; tried again"
     PUBLISH_DELAYED = "publish.delayed", "no broker takes the transaction; tried again"
+    PUBLISH_BLOCKED = "publish.blocked", "a topic does not take one partition's outcome; other partitions go on"
     PUBLISH_FENCED = "publish.fenced", "the producer is dead; the committed offsets tell what became of its transaction"
     PUBLISH_REFUSED = "publish.refused", "the partition is another's now; its records are done there"
     PRODUCER_WAITS = "producer.waits", "a call to the brokers is repeated until its fate is known"

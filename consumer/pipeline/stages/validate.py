@@ -25,15 +25,14 @@ class Validate:
 
     def __call__(self, request: SeparationRequest) -> Job:
         """Raises Rejected(REQUEST_INVALID, BUCKET_NOT_ALLOWED, DEADLINE_EXCEEDED)."""
-        _check_words(request)
-        _check_span(request)
+        check_request(request)
         if request.source.bucket not in self.source_buckets:
             raise Rejected(Code.BUCKET_NOT_ALLOWED, f"source bucket {request.source.bucket[:80]!r} is not allowed")
         bucket = request.output.bucket or self.output_bucket
         if bucket != self.output_bucket and bucket not in self.further_output_buckets:
             raise Rejected(Code.BUCKET_NOT_ALLOWED, f"output bucket {bucket[:80]!r} is not allowed")
         prefix = self.output_prefix if request.output.prefix is None else request.output.prefix
-        _check_key(prefix + "x", "output.prefix")
+        _check_prefix(prefix)
         check_deadline(request)
         return Job(
             request=request,
@@ -43,6 +42,14 @@ class Validate:
             bitrate=request.output.bitrate,
             fingerprint=_fingerprint(request),
         )
+
+
+def check_request(request: SeparationRequest) -> None:
+    """What can be said of a request without knowing a deployment. Raises Rejected(REQUEST_INVALID)."""
+    _check_words(request)
+    _check_span(request)
+    if request.output.prefix is not None:
+        _check_prefix(request.output.prefix)
 
 
 def check_deadline(request: SeparationRequest) -> None:
@@ -78,6 +85,10 @@ def _check_span(request: SeparationRequest) -> None:
         raise _invalid("start_s", str(start_s), "must be a number of seconds from 0")
     if duration_s is not None and not (math.isfinite(duration_s) and duration_s > 0):
         raise _invalid("duration_s", str(duration_s), "must be a number of seconds above 0")
+
+
+def _check_prefix(prefix: str) -> None:
+    _check_key(prefix + "x", "output.prefix")
 
 
 def _check_key(key: str, field: str) -> None:
