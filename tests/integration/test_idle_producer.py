@@ -82,7 +82,7 @@ class Member:
         reader.assign([KafkaPartition(self.results, 0, 0)])
         found: list[bytes | None] = []
         while (message := reader.poll(30)) is not None and message.error() is None:
-            found.append(message.value())  # type: ignore[arg-type]
+            found.append(message.value())
         assert message is not None, "the end of the results was not reached"
         reader.close()
         return found

@@ -244,7 +244,7 @@ def test_a_culprit_is_tried_ever_less_often_and_others_are_not() -> None:
     """After each refusal twice as long, half a minute at most; the first try after it is mended ends the trouble."""
     world = Refusing(b"bad", [b"bad"])
     world.step()
-    waits = []
+    waits: list[float] = []
     while len(waits) < 20:
         tried, waited_s = world.outbox.tried, 0.0
         while world.outbox.tried == tried:
