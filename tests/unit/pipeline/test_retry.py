@@ -249,7 +249,7 @@ def test_who_waits_for_an_outage_never_runs_out_of_time() -> None:
         if not next(answers):
             raise StoreUnavailable("away")
 
-    rules = {StoreUnavailable: Rule(attempts=1, first_wait_s=0.001, max_wait_s=0.001)}
+    rules: dict[type[Transient], Rule] = {StoreUnavailable: Rule(attempts=1, first_wait_s=0.001, max_wait_s=0.001)}
     retrier = Retrier({StoreUnavailable: check}, RetryPolicy(rules=rules, outage_check_s=10.0), clock=clock)
     assert run(retrier, raising(StoreUnavailable("away")), cancel) == "done"
     assert left == pytest.approx([0.5] * 3)
