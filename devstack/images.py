@@ -32,7 +32,6 @@ def make_images(engine: Engine, names: Mapping[str, str]) -> None:
     with tempfile.TemporaryDirectory() as folder:
         context = Path(shutil.copytree(_RECIPES, folder, dirs_exist_ok=True))
         shutil.copytree(build.kafka_libs(), context / "kafka/libs")
-        shutil.copy(build.minio_binary(), context)
         shutil.copytree(build.registry_app(), context / "registry")
         for target, name in missing.items():
             engine.docker(

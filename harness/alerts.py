@@ -1,12 +1,17 @@
-"""The alerts as they are shipped, in fast motion."""
+"""The alerts as they are shipped, in fast motion, and as the Prometheus operator takes them.
+
+`python -m harness.alerts` writes the latter, from the former.
+"""
 
 import re
+import textwrap
 from pathlib import Path
 from typing import Any
 
 import yaml
 
 ALERTS = Path(__file__).parents[1] / "deploy/prometheus/alerts.yml"
+RULE = ALERTS.with_name("prometheus-rule.yaml")
 _UNITS_MS = {"s": 1_000, "m": 60_000, "h": 3_600_000}
 _TIMES_FASTER, _TIMES_FEWER = 60, 4
 
@@ -42,3 +47,22 @@ def _bound(expr: str, bound: float, scratch_bytes: float) -> float:
 
 def _faster(span: str) -> str:
     return f"{int(span[:-1]) * _UNITS_MS[span[-1]] // _TIMES_FASTER}ms"
+
+
+def prometheus_rule() -> str:
+    """The shipped alerts as a PrometheusRule, whose file is deploy/prometheus/prometheus-rule.yaml."""
+    head = """\
+# Written from alerts.yml by `python -m harness.alerts`: change that.
+apiVersion: monitoring.coreos.com/v1
+kind: PrometheusRule
+metadata:
+  name: spleeter-consumer
+  labels: {app.kubernetes.io/name: spleeter-consumer, app.kubernetes.io/component: alerts}
+spec:
+"""
+    _, _, groups = ALERTS.read_text().partition("\ngroups:\n")
+    return head + textwrap.indent(f"groups:\n{groups}", "  ")
+
+
+if __name__ == "__main__":
+    RULE.write_text(prometheus_rule())

@@ -32,14 +32,21 @@ def manifests(overlay: str) -> list[Manifest]:
     return list(yaml.safe_load_all(_built(overlay)))
 
 
-def one(overlay: str, kind: str) -> Manifest:
-    """The overlay's only manifest of this kind."""
-    [found] = [manifest for manifest in manifests(overlay) if manifest["kind"] == kind]
+def one(overlay: str, kind: str, component: str = "") -> Manifest:
+    """The overlay's only manifest of this kind and component; '' is what belongs to the consumers, or to all."""
+    [found] = [
+        manifest for manifest in manifests(overlay) if manifest["kind"] == kind and _component(manifest) == component
+    ]
     return found
 
 
-def container(overlay: str, kind: str) -> Manifest:
-    [found] = one(overlay, kind)["spec"]["template"]["spec"]["containers"]
+def _component(manifest: Manifest) -> str:
+    return str(manifest["metadata"].get("labels", {}).get("app.kubernetes.io/component", ""))
+
+
+def container(overlay: str, kind: str, component: str = "") -> Manifest:
+    """The only container of its pods."""
+    [found] = one(overlay, kind, component)["spec"]["template"]["spec"]["containers"]
     return dict(found)
 
 
@@ -85,4 +92,6 @@ def _closed(schema: Any) -> Any:
         closed.setdefault("additionalProperties", False)
     if schema.get("x-kubernetes-int-or-string"):
         closed.pop("type", None)
+    if isinstance(schema.get("pattern"), str):  # Go allows a flag behind the beginning, Python before it only
+        closed["pattern"] = schema["pattern"].replace("^(?i)", "(?i)^")
     return closed

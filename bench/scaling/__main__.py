@@ -121,6 +121,7 @@ def deployed(running: Cluster, platform: Platform, scaled: dict[str, Any], targe
     stateful_set["spec"]["replicas"] = 0
     secrets = [
         _secret("spleeter-consumer-kafka", sasl="none", tls="disable", username="", password=""),
+        _secret("spleeter-consumer-ca", **{"ca.crt": ""}),  # nothing is encrypted here
         _secret("spleeter-consumer-minio", **{"access-key": "minioadmin", "secret-key": "minioadmin"}),
     ]
     kinds = ("Namespace", "ServiceAccount", "ConfigMap", "Service", "TriggerAuthentication")

@@ -8,7 +8,8 @@ from typing import Annotated
 import typer
 
 from consumer.cli import dlq, doctor, lag, models, requests, run, schemas, separate, topics
-from consumer.core.errors import ConsumerError, Rejected
+from consumer.cli.errors import tell
+from consumer.core.errors import ConsumerError
 
 app = typer.Typer(
     name="spleeter-consumer",
@@ -52,12 +53,6 @@ def main() -> None:
     logging.getLogger("librdkafka").addHandler(logging.NullHandler())
     try:
         app()
-    except Rejected as rejected:
-        sys.exit(_fail(f"{rejected.code}: {rejected.message}"))
     except ConsumerError as error:
-        sys.exit(_fail(str(error)))
-
-
-def _fail(line: str) -> int:
-    typer.echo(f"spleeter-consumer: {' '.join(line.split())}", err=True)
-    return 1
+        tell(error)
+        sys.exit(1)

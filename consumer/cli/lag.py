@@ -14,10 +14,18 @@ _COLUMNS = ("topic", "partition", "messages", "seconds")
 
 def lag(
     as_json: Annotated[bool, typer.Option("--json", help="One JSON array of objects instead of a table.")] = False,
+    serve: Annotated[
+        bool, typer.Option("--serve", help="Serve it as metrics on HTTP_HOST:HTTP_PORT, until told to stop.")
+    ] = False,
     # A cluster that is new makes the topic of its groups' offsets first.
     timeout_s: Annotated[float, typer.Option(min=0.0, help="How long a cluster may take to get ready.")] = 10.0,
 ) -> None:
     """Print each partition's unfinished records and the age of the oldest, in seconds."""
+    if serve and as_json:
+        raise typer.BadParameter("metrics are served, not printed", param_hint="--json")
+    if serve:
+        _serve()
+        return
     from consumer.app.vendors import make_lag
     from consumer.settings import KafkaSettings, SchemaSettings, ServiceSettings, TopicSettings, retry_topics
 
@@ -25,6 +33,31 @@ def lag(
     retries = retry_topics(topics, ServiceSettings.load())
     reader = make_lag(KafkaSettings.load(), topics, retries, SchemaSettings.load())
     typer.echo(report(reader.read(timeout_s=timeout_s), now_s=time.time(), as_json=as_json))
+
+
+def _serve() -> None:
+    from consumer.app.lag_exporter import LagExporter, told_to_stop
+    from consumer.app.vendors import make_lag
+    from consumer.core.version import VERSION
+    from consumer.observability import logging as logs
+    from consumer.settings import (
+        KafkaSettings,
+        LogSettings,
+        SchemaSettings,
+        SeparatorSettings,
+        ServiceSettings,
+        TopicSettings,
+        retry_topics,
+    )
+
+    log, topics, service = LogSettings.load(), TopicSettings.load(), ServiceSettings.load()
+    logs.configure(log.level, log.format, instance_id=service.instance_id, version=VERSION)
+    reader = make_lag(KafkaSettings.load(), topics, retry_topics(topics, service), SchemaSettings.load())
+    separators = SeparatorSettings.load().separator_processes
+    with told_to_stop() as stopped:
+        exporter = LagExporter(reader, service, requests_topic=topics.requests, separators=separators)
+        stopped.wait()
+        exporter.close()
 
 
 def report(backlog: "Backlog", *, now_s: float, as_json: bool) -> str:

@@ -12,7 +12,7 @@ def progress_bar(title: str) -> Iterator[Callable[[int, int | None], None]]:
     """Yields what to call with the segments done and expected."""
     console = Console(stderr=True)
     columns = (
-        TextColumn("{task.description}"),
+        TextColumn("{task.description}", markup=False),  # a file's name is not to be read as markup
         BarColumn(),
         TaskProgressColumn(),
         TimeElapsedColumn(),

@@ -1,21 +1,64 @@
-"""`separate`: one local file, no Kafka. Flags and output layout are those of `spleeter separate`."""
+"""`separate`: local files, no Kafka. Flags and output layout are those of `spleeter separate`."""
 
+import os
+import re
+import signal
+import sys
 import tempfile
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
+from types import FrameType
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from consumer.core.catalog import FORMATS, SOURCE_FORMATS, is_bitrate
-from consumer.core.errors import Fatal
+from consumer.cli.errors import tell
+from consumer.cli.stem_paths import (
+    DEFAULT_TEMPLATE,
+    StemPaths,
+    Unnameable,
+    check_targets,
+    check_template,
+    plan,
+    shown,
+)
+from consumer.core.catalog import FORMATS, MODELS, SOURCE_FORMATS, is_bitrate
+from consumer.core.errors import ConsumerError
 
 if TYPE_CHECKING:
+    from consumer.core.model import Separation
+    from consumer.separator.audio.ffmpeg import FFmpeg
+    from consumer.separator.dsp.network import Network
     from consumer.separator.models.spec import ModelSpec
+    from consumer.separator.track import TrackOrder
     from consumer.settings import SeparatorSettings
+
+_ADAPTER = "spleeter.audio.ffmpeg.FFMPEGProcessAudioAdapter"
+_MAX_S = 1e9
+_BARE_KILOBITS = re.compile(r"([1-9]\d{0,2})K?", re.ASCII)
 
 
 def _everything() -> Path:
     return Path(tempfile.gettempdir(), "separated_audio")
+
+
+def _refused(flag: str, reason: str, *, but_for: str | None = None) -> Callable[[object], object]:
+    """What refuses a flag in one line, before anything else is looked at; `but_for` is a value that is taken."""
+
+    def refuse(value: object) -> object:
+        if value and value != but_for:
+            typer.echo(f"spleeter-consumer: {flag} {reason}", err=True)
+            raise typer.Exit(2)
+        return value
+
+    return refuse
+
+
+_NO_INPUTS = _refused("-i", "is not supported, as by Spleeter: give the files without it")
+_NO_ADAPTER = _refused("-a", "is not supported: ffmpeg reads and writes all audio here", but_for=_ADAPTER)
+_NO_BACKEND = _refused("-B", "is not supported, as by Spleeter 2.4.2: SEPARATOR_RUNTIME says what computes")
+_NO_MWF = _refused("--mwf", "is not supported: it needs the whole track in memory, which is not how this works")
 
 
 def separate(
@@ -23,71 +66,153 @@ def separate(
     output: Annotated[
         Path,
         typer.Option(
+            "--output_path",
             "-o",
             default_factory=_everything,
             show_default="separated_audio, among the system's temporary files",
             help="Folder; stems go to DIR/<name>/<stem>.<codec>.",
         ),
     ],
-    model: Annotated[str, typer.Option("-p", help="Model, or a Spleeter configuration file.")] = "spleeter:2stems",
-    codec: Annotated[str, typer.Option("-c", help=f"{', '.join(FORMATS)}.")] = "wav",
-    bitrate: Annotated[str, typer.Option("-b", help="Of lossy codecs.")] = "128k",
-    offset: Annotated[float, typer.Option("-s", min=0.0, help="Seconds to skip.")] = 0.0,
+    model: Annotated[
+        str, typer.Option("--params_filename", "-p", help="Model, or a Spleeter configuration file.")
+    ] = "spleeter:2stems",
+    codec: Annotated[str, typer.Option("--codec", "-c", help=f"{', '.join(FORMATS)}.")] = "wav",
+    bitrate: Annotated[str, typer.Option("--bitrate", "-b", help="Of lossy codecs: 192k, 192 or 192000.")] = "128k",
+    offset: Annotated[float, typer.Option("--offset", "-s", min=0.0, max=_MAX_S, help="Seconds to skip.")] = 0.0,
     duration: Annotated[
-        float | None, typer.Option("-d", min=0.001, help="Seconds to separate; all by default.")
+        float | None,
+        typer.Option("--duration", "-d", min=0.001, max=_MAX_S, help="Seconds to separate; all by default."),
     ] = None,
-    mwf: Annotated[bool, typer.Option("--mwf", help="Spleeter's Wiener filtering, refused: docs/runtimes.md.")] = False,
+    template: Annotated[
+        str,
+        typer.Option("--filename_format", "-f", help="Of {filename}, {instrument}, {foldername} and {codec}."),
+    ] = DEFAULT_TEMPLATE,
+    verbose: Annotated[bool, typer.Option("--verbose", help="Tell of each file what it is and how long it took.")] = (
+        False
+    ),
+    _inputs: Annotated[
+        str | None, typer.Option("--inputs", "-i", is_eager=True, callback=_NO_INPUTS, help="Refused, as by Spleeter.")
+    ] = None,
+    _adapter: Annotated[
+        str, typer.Option("--adapter", "-a", is_eager=True, callback=_NO_ADAPTER, help="Spleeter's default only.")
+    ] = _ADAPTER,
+    _backend: Annotated[
+        str | None,
+        typer.Option("--stft-backend", "-B", is_eager=True, callback=_NO_BACKEND, help="Refused: docs/separate.md."),
+    ] = None,
+    _mwf: Annotated[
+        bool, typer.Option("--mwf", is_eager=True, callback=_NO_MWF, help="Spleeter's Wiener filtering, refused.")
+    ] = False,
 ) -> None:
     """Separate local audio files into stems."""
+    bitrate = _check_options(codec, bitrate, template)
+    from consumer.separator.track import TrackOrder
     from consumer.settings import SeparatorSettings
 
-    if mwf:
-        raise typer.BadParameter("needs the whole track in memory, which is not how this works", param_hint="--mwf")
-    if codec not in FORMATS:
-        raise typer.BadParameter(f"{codec} is not one of {', '.join(FORMATS)}", param_hint="-c")
-    if not is_bitrate(bitrate):
-        raise typer.BadParameter(f"{bitrate} is not a bitrate such as 192k", param_hint="-b")
     settings = SeparatorSettings.load()
     spec = _spec(model, settings)
+    try:
+        tracks = plan(files, output, template, FORMATS[codec].extension, spec.stems)
+    except Unnameable as error:
+        raise typer.BadParameter(str(error), param_hint="-f") from error
+    check_targets(tracks, reads=[*files, *([] if _is_named(model) else [Path(model)])])
+    order = TrackOrder(
+        path=Path(), folder=Path(), format=codec, bitrate=bitrate, start_s=offset or None, duration_s=duration
+    )
+    if not _separate_all(tracks, order, *_loaded(spec, settings), verbose=verbose):
+        raise typer.Exit(1)
 
-    from consumer.cli.progress import progress_bar
+
+def _check_options(codec: str, bitrate: str, template: str) -> str:
+    """The bitrate, as ffmpeg takes it. Raises typer.BadParameter."""
+    if codec not in FORMATS:
+        raise typer.BadParameter(f"{codec} is not one of {', '.join(FORMATS)}", param_hint="-c")
+    if bare := _BARE_KILOBITS.fullmatch(bitrate):
+        bitrate = f"{bare[1]}k"
+    if not is_bitrate(bitrate):
+        raise typer.BadParameter(f"{bitrate} is not a bitrate such as 192k", param_hint="-b")
+    try:
+        check_template(template, FORMATS[codec].extension)
+    except Unnameable as error:
+        raise typer.BadParameter(str(error), param_hint="-f") from error
+    return bitrate
+
+
+def _loaded(spec: "ModelSpec", settings: "SeparatorSettings") -> "tuple[Network, FFmpeg]":
     from consumer.separator.audio.ffmpeg import FFmpeg, bundled_binary
     from consumer.separator.runtimes.factory import leave_keras_out, make_runtime
-    from consumer.separator.track import TrackOrder, separate_track
 
     leave_keras_out()
     network = make_runtime(settings.separator_runtime).load(spec)
-    ffmpeg = FFmpeg(binary=settings.ffmpeg_path or bundled_binary(), allowed_formats=SOURCE_FORMATS)
-    for path in files:
-        order = TrackOrder(
-            path=path.absolute(),
-            folder=_made_folder(output / path.stem),
-            format=codec,
-            bitrate=bitrate,
-            start_s=offset or None,
-            duration_s=duration,
-        )
-        with progress_bar(path.name) as report:
-            separation = separate_track(order, network, ffmpeg, on_progress=report)
-        for stem in separation.stems:
-            typer.echo(stem.path)
+    return network, FFmpeg(binary=settings.ffmpeg_path or bundled_binary(), allowed_formats=SOURCE_FORMATS)
 
 
-def _made_folder(folder: Path) -> Path:
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise Fatal(f"can't write to {folder}: {error.strerror}") from error
-    return folder
+def _separate_all(
+    tracks: Sequence[StemPaths], order: "TrackOrder", network: "Network", ffmpeg: "FFmpeg", *, verbose: bool
+) -> bool:
+    """Whether all went well. What goes wrong with a file is told, and the next one is done."""
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, _end)  # in an orderly way: nothing half-done is left
+    is_well = True
+    for track in tracks:
+        try:
+            separation = _separate_one(track, order, network, ffmpeg)
+        except (ConsumerError, OSError) as error:
+            tell(error, about=shown(track.path))
+            is_well = False
+            continue
+        for target in track.targets.values():
+            typer.echo(os.fsencode(target))  # a file's name need not be text
+        if verbose:
+            typer.echo(f"{shown(track.path)}: {_told(separation)}", err=True)
+    return is_well
+
+
+def _separate_one(track: StemPaths, order: "TrackOrder", network: "Network", ffmpeg: "FFmpeg") -> "Separation":
+    from consumer.cli.progress import progress_bar
+    from consumer.cli.stem_files import give_names, workplace
+    from consumer.separator.track import separate_track
+
+    with workplace(list(track.targets.values())) as folder, progress_bar(shown(track.path.name)) as report:
+        order = replace(order, path=track.path.absolute(), folder=folder)
+        separation = separate_track(order, network, ffmpeg, on_progress=report)
+        give_names({stem.path: track.targets[stem.name] for stem in separation.stems})
+    return separation
+
+
+def _told(separation: "Separation") -> str:
+    audio, took_s = separation.audio, sum(separation.timings_s.values())
+    kind = f"{audio.format}, {audio.channels} channels, {audio.sample_rate_hz} Hz"
+    return f"{audio.duration_s:.2f} s ({kind}) separated in {took_s:.2f} s"
+
+
+def _end(number: int, _: FrameType | None) -> None:
+    sys.exit(128 + number)
+
+
+def _is_named(model: str) -> bool:
+    return model.startswith("spleeter:")
 
 
 def _spec(model: str, settings: "SeparatorSettings") -> "ModelSpec":
-    from consumer.adapters.model_sources import model_sources
-    from consumer.pipeline.model_store import ModelStore
     from consumer.separator.models.spec import load_spec, read_spec
 
-    if not model.startswith("spleeter:"):
-        return read_spec(Path(model))
-    name = model.removeprefix("spleeter:")
+    if _is_named(model):
+        name = model.removeprefix("spleeter:")
+        _ensure(name, settings)
+        return load_spec(name, settings.model_path)
+    spec = read_spec(Path(model))
+    if spec.folder.is_dir() or not spec.folder.is_relative_to(Path(model).parent):
+        return spec
+    # As Spleeter, which knows no other place: a copy of a configuration of its own goes on with its weights.
+    folder = spec.folder.relative_to(Path(model).parent)
+    if str(folder) in MODELS:
+        _ensure(str(folder), settings)
+    return replace(spec, folder=settings.model_path / folder)
+
+
+def _ensure(name: str, settings: "SeparatorSettings") -> None:
+    from consumer.adapters.model_sources import model_sources
+    from consumer.pipeline.model_store import ModelStore
+
     ModelStore(settings.model_path, model_sources(settings.model_sources, None)).ensure(name)
-    return load_spec(name, settings.model_path)

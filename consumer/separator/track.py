@@ -2,7 +2,7 @@
 
 import threading
 import time
-from contextlib import ExitStack, closing
+from contextlib import ExitStack, closing, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -54,8 +54,8 @@ def separate_track(
 ) -> Separation:
     """Separate the file. Setting `stop` ends it with Cancelled after the segment at hand.
 
-    Raises Rejected with the code of what is wrong with the file, WorkerCrashed if ffmpeg was killed. Leaves no stem
-    file unless all are whole.
+    Raises Rejected with the code of what is wrong with the file, WorkerCrashed if ffmpeg was killed. A stem gets
+    its name when all are whole; until then it is a .part file, and what bore the name before stays as it was.
     """
     started = time.monotonic()
     ffmpeg = ffmpeg.confined_to(order.path, order.folder)
@@ -84,6 +84,8 @@ def separate_track(
             on_progress(done, total)
         separated = time.monotonic()
         files = tuple(output.finish() for output in outputs)
+        for output in outputs:
+            output.publish()
         return Separation(
             audio=decoder.facts,
             stems=files,
@@ -132,7 +134,8 @@ class _StemOutput:
     def __init__(self, ffmpeg: FFmpeg, path: Path, encoding: Encoding) -> None:
         self._path, self._rate_hz = path, encoding.rate_hz
         self._meter = Meter(encoding.rate_hz)
-        self._encoder = Encoder(ffmpeg, path, encoding)
+        self._partial = path.with_suffix(".part")
+        self._encoder = Encoder(ffmpeg, self._partial, encoding)
         self._sink = Sink(self._take)
 
     def _take(self, samples: Samples) -> None:
@@ -159,6 +162,10 @@ class _StemOutput:
             overview=self._meter.overview,
         )
 
+    def publish(self) -> None:
+        """Give the whole file its name, in place of what may bear it."""
+        self._partial.replace(self._path)
+
     def __enter__(self) -> "_StemOutput":
         return self
 
@@ -166,4 +173,5 @@ class _StemOutput:
         self._encoder.__exit__(None, None, None)  # first: it ends a write that hangs
         self._sink.close()
         if kind is not None:
-            self._path.unlink(missing_ok=True)  # half a stem is none
+            with suppress(OSError):  # what led here is what is to be told
+                self._partial.unlink()  # half a stem is none

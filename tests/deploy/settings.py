@@ -4,13 +4,16 @@ from collections.abc import Iterable
 
 from consumer.settings import GROUPS
 
-# librdkafka's, for connections that are secured.
-_KAFKA_PROPERTIES = {"KAFKA_SECURITY_PROTOCOL", "KAFKA_SASL_MECHANISM", "KAFKA_SASL_USERNAME", "KAFKA_SASL_PASSWORD"}
+# librdkafka's and OpenSSL's, for connections that are secured.
+_OF_LIBRARIES = {
+    "KAFKA_SECURITY_PROTOCOL", "KAFKA_SASL_MECHANISM", "KAFKA_SASL_USERNAME", "KAFKA_SASL_PASSWORD",
+    "KAFKA_SSL_CA_LOCATION", "SSL_CERT_FILE",
+}  # fmt: skip
 
 
 def unknown(variables: Iterable[str]) -> set[str]:
     """Those that nobody would read."""
-    return set(variables) - {name for group in GROUPS for name in group.variables()} - _KAFKA_PROPERTIES
+    return set(variables) - {name for group in GROUPS for name in group.variables()} - _OF_LIBRARIES
 
 
 def missing(variables: Iterable[str]) -> set[str]:

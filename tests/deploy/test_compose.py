@@ -15,13 +15,13 @@ from tests.deploy.settings import missing, unknown
 from tests.monitoring.conftest import Promtool
 from tests.monitoring.conftest import promtool as promtool
 
-OURS = ("topics", "buckets", "consumer")
+OURS = ("topics", "buckets", "consumer", "lag")
 
 
 def test_development_is_complete() -> None:
     """With the development file nothing is left to be set, and all parts are there."""
     assert services().keys() == {
-        "kafka", "minio", "topics", "buckets", "consumer", "registry", "clamd", "prometheus", "grafana",
+        "kafka", "minio", "topics", "buckets", "consumer", "lag", "registry", "clamd", "prometheus", "grafana",
     }  # fmt: skip
 
 
@@ -69,16 +69,29 @@ def test_ours_are_restricted() -> None:
 
 
 def test_what_stays_up_has_a_health_check() -> None:
-    """`up --wait` waits for each; the consumers' stands in their image."""
-    for name, service in services().items():
-        assert ("healthcheck" in service) or name in OURS
+    """`up --wait` waits for each; the consumers' and MinIO's stand in the images that are built here."""
+    once = {"topics", "buckets"}
+    without = {name for name, service in services().items() if "healthcheck" not in service} - once
+    assert without == {"consumer", "minio"}
+    for recipe in ("Dockerfile", "minio.Dockerfile"):
+        assert "\nHEALTHCHECK " in (ROOT / "deploy/docker" / recipe).read_text()
 
 
 def test_variables_are_settings() -> None:
-    """Each variable of the consumers is read by somebody, and each that must be set is."""
+    """Each variable of the consumers and the exporter is read by somebody, and each that must be set is."""
     environment = services()["consumer"]["environment"]
     assert unknown(environment) == set()
     assert missing(environment) == set()
+    assert unknown(services()["lag"]["environment"]) == set()
+
+
+def test_the_lag_is_told_of_the_consumers_group() -> None:
+    """Its exporter asks the same brokers, topics, group and registry as the consumers do."""
+    consumer, lag = services()["consumer"]["environment"], services()["lag"]
+    assert lag["command"] == ["lag", "--serve"]
+    assert {name: consumer.get(name) for name in lag["environment"]} == lag["environment"]
+    shared = [name for name in consumer if name.startswith(("KAFKA_", "TOPIC_", "SCHEMA_", "RETRY_"))]
+    assert set(shared) == lag["environment"].keys()
 
 
 def test_consumer_has_time_to_finish() -> None:
@@ -113,14 +126,17 @@ def test_broken_files_are_refused(right: str, wrong: str) -> None:
 
 
 def test_prometheus_of_compose_finds_the_consumers(promtool: Promtool, tmp_path: Path) -> None:
-    """Its configuration is valid beside our rules, and asks for the service's name and port."""
+    """Its configuration is valid beside our rules, and asks for the services' names and their port."""
     for path in (ROOT / "deploy/compose/prometheus.yml", ROOT / "deploy/prometheus/alerts.yml"):
         shutil.copy(path, tmp_path)
     promtool("check", "config", str(tmp_path / "prometheus.yml"))
-    [job] = yaml.safe_load((tmp_path / "prometheus.yml").read_text())["scrape_configs"]
-    [discovery] = job["dns_sd_configs"]
-    assert discovery["names"] == ["consumer"]
-    assert discovery["port"] == 8080
+    jobs = yaml.safe_load((tmp_path / "prometheus.yml").read_text())["scrape_configs"]
+    discoveries = {job["job_name"]: job["dns_sd_configs"] for job in jobs}
+    assert {name: found[0]["names"] for name, found in discoveries.items()} == {
+        "spleeter-consumer": ["consumer"], "spleeter-consumer-lag": ["lag"],
+    }  # fmt: skip
+    assert {service for [found] in discoveries.values() for service in found["names"]} <= services().keys()
+    assert {found["port"] for [found] in discoveries.values()} == {8080}
 
 
 def test_grafana_is_given_our_dashboard() -> None:
@@ -138,11 +154,31 @@ def test_grafana_is_given_our_dashboard() -> None:
     assert (source["type"], source["isDefault"]) == ("prometheus", True)
 
 
+def scanner_settings() -> dict[str, str]:
+    lines = (ROOT / "deploy/compose/clamd.conf").read_text().splitlines()
+    return dict(line.split() for line in lines if line[0] != "#")
+
+
+def test_the_scanner_reads_nothing_as_root() -> None:
+    """It is started as another user, without a capability, and gives root up by itself where it is started as root."""
+    clamd = services()["clamd"]
+    assert clamd["user"] == scanner_settings()["User"] == "clamav"
+    assert clamd["entrypoint"] == ["/init-unprivileged"]  # the usual one needs root, for owners of folders
+    assert clamd["cap_drop"] == ["ALL"]
+    assert clamd["security_opt"] == ["no-new-privileges:true"]
+
+
+def test_the_scanner_makes_the_socket_that_its_image_waits_for() -> None:
+    """Its entry point, and the one that stands in for it here, ends the container without it."""
+    socket = scanner_settings()["LocalSocket"]
+    assert socket == "/tmp/clamd.sock"
+    assert socket in (ROOT / "devstack/images/clamd/init-unprivileged.sh").read_text()
+    assert scanner_settings()["TCPSocket"] == "3310"  # which its health check asks
+
+
 def test_the_scanner_takes_what_consumers_send() -> None:
     """The scanner's limits are above the largest object that is fetched, and what is beyond them is told."""
-    limits = dict(
-        line.split() for line in (ROOT / "deploy/compose/clamd.conf").read_text().splitlines() if line[0] != "#"
-    )
+    limits = scanner_settings()
     largest_bytes = JobSettings.model_fields["max_object_bytes"].default
     for name in ("StreamMaxLength", "MaxFileSize", "MaxScanSize"):
         assert int(limits[name].removesuffix("M")) << 20 > largest_bytes, name

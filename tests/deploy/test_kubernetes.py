@@ -1,13 +1,26 @@
 """The manifests are what a cluster takes, and agree with what they deploy."""
 
+import json
+import re
+import shutil
+import subprocess
+from pathlib import Path
+
 import pytest
 import yaml
 
 from consumer.settings.variables import parse_duration_s
+from devstack import build
+from harness.alerts import RULE, prometheus_rule, shipped
 from harness.exported import exported_names
 from harness.manifests import OVERLAYS, ROOT, Manifest, complaint, container, manifests, one
 from tests.deploy.broken import BROKEN, Broken
 from tests.deploy.settings import missing, unknown
+from tests.monitoring.conftest import Promtool
+from tests.monitoring.conftest import promtool as promtool
+from tests.monitoring.test_deploy import RUNBOOKS
+
+EXPORTER = "lag-exporter"
 
 
 def settings_of(overlay: str) -> dict[str, str]:
@@ -18,6 +31,22 @@ def settings_of(overlay: str) -> dict[str, str]:
 
 def pod_of(overlay: str) -> Manifest:
     return dict(one(overlay, "StatefulSet")["spec"]["template"]["spec"])
+
+
+def egress(overlay: str) -> set[tuple[str, str, int]]:
+    """To where pods may connect: a namespace or a range of addresses, the protocol, the port."""
+    return {
+        (
+            peer["ipBlock"]["cidr"]
+            if "ipBlock" in peer
+            else peer["namespaceSelector"]["matchLabels"]["kubernetes.io/metadata.name"],
+            port["protocol"],
+            port["port"],
+        )
+        for rule in one(overlay, "NetworkPolicy")["spec"]["egress"]
+        for peer in rule["to"]
+        for port in rule["ports"]
+    }
 
 
 @pytest.mark.parametrize("overlay", OVERLAYS)
@@ -82,6 +111,7 @@ def test_network_policy_lets_through_to_where_the_settings_point(overlay: str) -
         (peer["namespaceSelector"]["matchLabels"]["kubernetes.io/metadata.name"], port["port"])
         for rule in one(overlay, "NetworkPolicy")["spec"]["egress"]
         for peer in rule["to"]
+        if "namespaceSelector" in peer
         for port in rule["ports"]
     }
     settings = settings_of(overlay)
@@ -110,7 +140,132 @@ def test_scaler_watches_what_the_consumers_read() -> None:
     assert int(args[args.index("--partitions") + 1]) == spec["maxReplicaCount"]
     assert spec["scaleTargetRef"]["name"] == one("production", "StatefulSet")["metadata"]["name"]
     [query] = [trigger["metadata"]["query"] for trigger in spec["triggers"] if trigger["type"] == "prometheus"]
-    assert query.partition("(")[2].partition("{")[0] in exported_names()
+    assert set(re.findall(r"separation_\w+", query)) == {"separation_desired_replicas"} <= exported_names()
+    assert set(re.findall(r'namespace="(\w+)"', query)) == {one("production", "Namespace")["metadata"]["name"]}
+    assert re.findall(r'job="([^"]+)"', query) == [one("production", "Service")["metadata"]["name"]]
+
+
+def test_scaler_takes_no_answer_for_no_work() -> None:
+    """Where Prometheus is blind, no replica is taken away; where none runs, the exporter gives it something to see."""
+    spec = one("production", "ScaledObject")["spec"]
+    [trigger] = [trigger["metadata"] for trigger in spec["triggers"] if trigger["type"] == "prometheus"]
+    assert trigger["ignoreNullValues"] == "false"
+    assert spec["fallback"]["behavior"] == "currentReplicasIfHigher"
+    assert 1 <= spec["fallback"]["replicas"] <= spec["maxReplicaCount"]
+    assert one("production", "Deployment", EXPORTER)["spec"]["replicas"] == 1
+
+
+def test_query_of_the_scaler_prefers_what_replicas_measured(promtool: Promtool, tmp_path: Path) -> None:
+    """Theirs where there are any, the exporter's assumption where there are none, one answer in either case."""
+    triggers = one("production", "ScaledObject")["spec"]["triggers"]
+    [query] = [trigger["metadata"]["query"] for trigger in triggers if trigger["type"] == "prometheus"]
+    series = "separation_desired_replicas"
+    replica = f'{series}{{namespace="separation",job="spleeter-consumer",instance="%s"}}'
+    exporter = f'{series}{{namespace="separation",job="spleeter-consumer-lag"}}'
+    case = {
+        "interval": "1m",
+        "input_series": [
+            {"series": replica % "a", "values": "3x5 stale"},
+            {"series": replica % "b", "values": "4x5 stale"},
+            {"series": exporter, "values": "9x10 stale"},
+            {"series": replica.replace('separation",job', 'another",job') % "c", "values": "7x20"},
+        ],
+        "promql_expr_test": [
+            {"expr": query, "eval_time": "5m", "exp_samples": [{"labels": "{}", "value": 4}]},
+            {"expr": query, "eval_time": "8m", "exp_samples": [{"labels": "{}", "value": 9}]},
+            {"expr": query, "eval_time": "15m", "exp_samples": []},
+        ],
+    }
+    (tmp_path / "test.yml").write_text(yaml.safe_dump({"evaluation_interval": "1m", "tests": [case]}))
+    promtool("test", "rules", str(tmp_path / "test.yml"))
+
+
+def test_exporter_tells_of_the_consumers_group() -> None:
+    """It has their settings and their secret of the brokers, none of the store, and Prometheus finds its page."""
+    told, pods = container("production", "Deployment", EXPORTER), container("production", "StatefulSet")
+    assert told["args"] == ["lag", "--serve"]
+    assert told["envFrom"] == pods["envFrom"]
+    assert {variable["name"] for variable in pods["env"]} - {variable["name"] for variable in told["env"]} == {
+        "MINIO_ACCESS_KEY", "MINIO_SECRET_KEY",
+    }  # fmt: skip
+    assert told["image"] == container("production", "Job")["image"]
+    [port] = told["ports"]
+    assert port == {"name": "http", "containerPort": int(settings_of("production")["HTTP_PORT"])}
+    labels = one("production", "Deployment", EXPORTER)["spec"]["template"]["metadata"]["labels"].items()
+    service = one("production", "Service", EXPORTER)
+    assert service["spec"]["selector"].items() <= labels
+    assert one("production", "NetworkPolicy")["spec"]["podSelector"]["matchLabels"].items() <= labels
+    monitors = {
+        component: one("production", "ServiceMonitor", component)["spec"]["selector"]["matchLabels"].items()
+        for component in ("", EXPORTER)
+    }
+    services = {
+        component: one("production", "Service", component)["metadata"]["labels"].items() for component in ("", EXPORTER)
+    }
+    taken = {(of, by) for of, found in services.items() for by, wanted in monitors.items() if wanted <= found}
+    assert taken == {("", ""), (EXPORTER, EXPORTER)}, "each is scraped once"
+
+
+@pytest.mark.parametrize(("kind", "component"), [("StatefulSet", ""), ("Deployment", EXPORTER), ("Job", "")])
+def test_every_pod_trusts_the_authority_that_is_given(kind: str, component: str) -> None:
+    """The production overlay wants TLS: each pod that speaks it has the certificate where its variables say."""
+    settings = settings_of("production")
+    assert (settings["KAFKA_SECURITY_PROTOCOL"], settings["MINIO_SECURE"]) == ("SASL_SSL", "true")
+    pod = one("production", kind, component)["spec"]["template"]["spec"]
+    told = {variable["name"]: variable.get("value") for variable in pod["containers"][0]["env"]}
+    [mount] = [mount for mount in pod["containers"][0]["volumeMounts"] if mount["name"] == "authority"]
+    [volume] = [volume for volume in pod["volumes"] if volume["name"] == "authority"]
+    [item] = volume["secret"]["items"]
+    assert told["KAFKA_SSL_CA_LOCATION"] == told["SSL_CERT_FILE"] == f"{mount['mountPath']}/{item['path']}"
+    assert mount["readOnly"] is True
+    assert (volume["secret"]["secretName"], item["key"]) == authority_of_keda()
+
+
+def authority_of_keda() -> tuple[str, str]:
+    """The secret and its key by which KEDA trusts the brokers."""
+    references = one("production", "TriggerAuthentication")["spec"]["secretTargetRef"]
+    [found] = [reference for reference in references if reference["parameter"] == "ca"]
+    return found["name"], found["key"]
+
+
+@pytest.mark.parametrize("overlay", OVERLAYS)
+def test_names_are_asked_of_the_node_and_traces_are_sent(overlay: str) -> None:
+    """The cache of names on each node may be asked, and nothing else of its range; OTLP goes out by both ports."""
+    reachable = egress(overlay)
+    addresses = {target for target in reachable if "/" in target[0]}
+    assert addresses == {("169.254.20.10/32", protocol, 53) for protocol in ("UDP", "TCP")}
+    assert {("observability", "TCP", port) for port in (4317, 4318)} <= reachable
+
+
+def test_alerts_are_the_ones_that_are_shipped() -> None:
+    """The operator's rules are alerts.yml word for word, as the generator writes them."""
+    assert RULE.read_text() == prometheus_rule()
+    rules = one("production", "PrometheusRule", "alerts")["spec"]
+    assert rules["groups"] == shipped()["groups"]
+
+
+def test_alerts_lead_to_where_the_overlay_says(tmp_path: Path) -> None:
+    """Its one line sets the beginning of each link; the section stays."""
+    here = tmp_path / "deploy"
+    shutil.copytree(ROOT / "deploy", here)
+    overlay = here / "kubernetes/overlays/production/kustomization.yaml"
+    text = overlay.read_text()
+    assert text.count(RUNBOOKS) == 1
+    overlay.write_text(text.replace(RUNBOOKS, "https://wiki.example.org/separation/"))
+    built = subprocess.run(
+        [build.kustomize_binary(), "build", overlay.parent], capture_output=True, text=True, check=True
+    ).stdout
+    [rule] = [m for m in yaml.safe_load_all(built) if m["kind"] == "PrometheusRule"]
+    links = {each["alert"]: each["annotations"]["runbook_url"] for each in rule["spec"]["groups"][0]["rules"]}
+    assert links == {name: f"https://wiki.example.org/separation/#{name.lower()}" for name in links}
+
+
+def test_dashboard_is_the_one_that_is_shipped() -> None:
+    """Under the label that Grafana's sidecar looks for."""
+    found = one("production", "ConfigMap", "dashboard")
+    [text] = found["data"].values()
+    assert json.loads(text) == json.loads((ROOT / "deploy/grafana/dashboard.json").read_text())
+    assert found["metadata"]["labels"]["grafana_dashboard"] == "1"
 
 
 def test_secrets_are_referred_to_never_held() -> None:

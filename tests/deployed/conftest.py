@@ -16,7 +16,7 @@ def engine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Engine]:
     with new_engine(tmp_path_factory.mktemp("engine")) as running:
         make_images(
             running,
-            {name: services()[name]["image"] for name in ("kafka", "minio", "registry", "clamd", "prometheus")},
+            {name: services()[name]["image"] for name in ("kafka", "registry", "clamd", "prometheus")},
         )
         yield running
 

@@ -22,7 +22,13 @@ from harness.platform import Platform, wait_for
 from tests.deploy.compose import DEVELOPMENT, FILE, ROOT
 
 PROJECT = "separation"
-SERVED = ("consumer", "registry", "clamd", "prometheus")  # and what these depend on; nothing makes a Grafana here
+SERVED = (
+    "consumer",
+    "lag",
+    "registry",
+    "clamd",
+    "prometheus",
+)  # and what these depend on; nothing makes a Grafana here
 CONSUMERS = 3
 _PROFILES = ("service", "registry", "scan", "monitoring")
 _START_WITHIN_S = 900

@@ -2,6 +2,7 @@
 
 import subprocess
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 import yaml
@@ -79,12 +80,14 @@ def test_pods_come_to_be(cluster: Cluster) -> None:
     wait_for(lambda: _pods(cluster) == [])
 
 
-def test_documented_commands_work(cluster: Cluster) -> None:
+def test_documented_commands_work(cluster: Cluster, tmp_path: Path) -> None:
     """Those of docs/deploy.md, as they stand there, but for the one that waits for a node."""
+    (tmp_path / "ca.crt").write_text("a certificate")
     cluster.done("delete", "job", "--all", "--namespace", NAMESPACE, "--ignore-not-found")
     commands = [line for line in PAGE.read_text().splitlines() if line.startswith("kubectl ")]
     shell = "\n".join(
         [
+            f"CA_FILE={tmp_path / 'ca.crt'}",
             f'kubectl() {{ "{build.kubernetes_binaries()}/kubectl" --kubeconfig="{cluster.kubeconfig}" "$@"; }}',
             *(line for line in commands if " wait " not in line),
         ]
@@ -98,10 +101,11 @@ def test_documented_commands_work(cluster: Cluster) -> None:
         timeout=1200,
     )
     assert (ran.returncode, ran.stderr) == (0, ""), ran.stdout + ran.stderr
-    assert len(commands) == 6
-    secret = cluster.get("secret", "spleeter-consumer-kafka", "--namespace", NAMESPACE)
+    assert len(commands) == 7
     referred = one("production", "TriggerAuthentication")["spec"]["secretTargetRef"]
-    assert secret["data"].keys() == {reference["key"] for reference in referred}
+    for name in ("spleeter-consumer-kafka", "spleeter-consumer-ca"):
+        secret = cluster.get("secret", name, "--namespace", NAMESPACE)
+        assert secret["data"].keys() == {reference["key"] for reference in referred if reference["name"] == name}
 
 
 def _pods(cluster: Cluster) -> list[str]:

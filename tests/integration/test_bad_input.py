@@ -34,7 +34,7 @@ def test_each_kind_of_bad_input_ends_as_its_code(platform: Platform, tmp_path: P
     values[encoded[:-3]] = "AVRO_UNDECODABLE"
     values[b"\xc3\x01" + b"12345678" + encoded[10:]] = "SCHEMA_UNKNOWN"
     values[b"\x00\x00\x00\x00\x07" + encoded[10:]] = "SCHEMA_UNKNOWN"
-    ask("REQUEST_INVALID", model="3stems")
+    ask("REQUEST_INVALID", model="7stems")
     ask("REQUEST_INVALID", request_id="no spaces, please")
     ask("REQUEST_INVALID", output=OutputOptions(format="midi"))
     ask("BUCKET_NOT_ALLOWED", source=SourceObject(bucket="elsewhere", key=good))

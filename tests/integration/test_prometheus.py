@@ -34,7 +34,7 @@ DISK_BYTES = 4 << 30  # far more than anything else takes of this disk, or gives
 
 @dataclass(slots=True)
 class Watched:
-    """A platform with one replica and its malware scanner, and the Prometheus that watches it."""
+    """A platform with one replica, its malware scanner and the lag's exporter, and the Prometheus that watches them."""
 
     platform: Platform
     scanner: Service
@@ -74,10 +74,11 @@ def watched(
     scanner = clamd(folder / "clamd", free_port())
     scanning = scanner.start()
     replica = platform.start_replica(**ENVIRONMENT, CLAMD_ADDRESS=str(folder / "clamd" / "socket"))
+    exporter = platform.start_lag_exporter(RETRY_DELAYS=ENVIRONMENT["RETRY_DELAYS"])
     rules = in_fast_motion(scratch_bytes=shutil.disk_usage(folder).free - DISK_BYTES / 2)
     port = free_port()
     targets = folder / "targets.json"
-    targets.write_text(json.dumps([{"targets": [f"127.0.0.1:{replica.port}"]}]))
+    targets.write_text(json.dumps([{"targets": [f"127.0.0.1:{each.port}" for each in (replica, exporter)]}]))
     running = prometheus(folder / "prometheus", port, targets, interval_s=1, rules=rules).start()
     replica.wait_ready()
     clip = platform.upload(write_clip(folder / "song.wav", seconds=1.0, seed=1))
@@ -197,8 +198,11 @@ def test_without_a_broker_the_lag_is_unknown_and_not_old(kafka: Kafka, watched: 
 
 
 def test_a_killed_replica_raises_an_alert_until_one_is_back(watched: Watched) -> None:
-    """Without any replica an alert fires, until one answers again."""
+    """Without any replica an alert fires once a request waits, until one answers again."""
     watched.replica.process.kill()
+    wait_for(lambda: watched.ask("separation_in_flight") == {})
+    assert watched.firing() == set()
+    watched.request()
     watched.until_firing("SeparationNoConsumer")
     port = watched.replica.port  # where Prometheus looks for it
     watched.replica = watched.platform.start_replica(

@@ -2,6 +2,7 @@
 
 import json
 import re
+import subprocess
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,7 @@ ROOT = Path(__file__).parents[2]
 ALERTS, ALERTS_TEST = ROOT / "deploy/prometheus/alerts.yml", ROOT / "deploy/prometheus/alerts_test.yml"
 DASHBOARD, RUNBOOK = ROOT / "deploy/grafana/dashboard.json", ROOT / "docs/runbook.md"
 PAGE = ROOT / "docs/observability.md"
+RUNBOOKS = "https://docs.example.com/spleeter-consumer/runbook/"  # to be set by who serves the pages
 PROMISED = {
     "jobs_total", "stage_seconds_bucket", "audio_seconds_total", "in_flight", "retries_total", "dead_letters_total",
     "lag_messages", "lag_seconds", "backlog_work_seconds", "desired_replicas", "realtime_factor", "rebalances_total",
@@ -93,9 +95,20 @@ def test_each_alert_has_its_section_in_the_runbook() -> None:
     sections = re.findall(r"^## (\w+)$", RUNBOOK.read_text(), re.MULTILINE)
     assert sections == [alert["alert"] for alert in alerts()]
     for alert in alerts():
-        assert alert["annotations"]["runbook"] == f"docs/runbook.md#{alert['alert'].lower()}"
+        assert alert["annotations"]["runbook_url"] == f"{RUNBOOKS}#{alert['alert'].lower()}"
         assert alert["annotations"]["summary"]
         assert alert["labels"]["severity"] in ("warning", "critical")
+
+
+def test_alerts_lead_to_where_one_says(tmp_path: Path) -> None:
+    """The documented command changes the beginning of every link, and nothing else."""
+    [command] = re.findall(r"^sed -i .*$", (ROOT / "docs/deploy.md").read_text(), re.MULTILINE)
+    copy = tmp_path / ALERTS.relative_to(ROOT)
+    copy.parent.mkdir(parents=True)
+    copy.write_text(ALERTS.read_text())
+    subprocess.run(["bash", "-c", command], cwd=tmp_path, check=True)
+    assert copy.read_text() == ALERTS.read_text().replace(RUNBOOKS, "https://wiki.example.org/runbook/")
+    assert RUNBOOKS not in copy.read_text()
 
 
 def test_dashboard_s_queries_are_valid(promtool: Promtool, tmp_path: Path) -> None:
@@ -112,7 +125,29 @@ def test_lag_is_never_summed_over_replicas() -> None:
     """Each replica tells the whole group's lag, so every sum of it takes the maximum a partition first."""
     for query in [*queries(), *(alert["expr"] for alert in alerts())]:
         for _ in re.finditer(r"separation_lag_messages", query):
-            assert "sum" not in query or "max by (topic, partition) (separation_lag_messages" in query
+            assert not re.search(r"\bsum\b", query) or "max by (topic, partition) (separation_lag_messages" in query
+
+
+def test_dashboard_prefers_what_replicas_measured(promtool: Promtool, tmp_path: Path) -> None:
+    """Where replicas run, their figure of the work is shown; the exporter's, which assumes a speed, where none do."""
+    for metric in ("separation_backlog_work_seconds", "separation_desired_replicas"):
+        shown = {query for query in queries() if metric in query}
+        case = {
+            "interval": "1m",
+            "input_series": [
+                {"series": 'separation_in_flight{instance="a"}', "values": "1x5 stale"},
+                {"series": f'{metric}{{instance="a"}}', "values": "3x5 stale"},
+                {"series": f'{metric}{{instance="lag"}}', "values": "9x20"},
+            ],
+            "promql_expr_test": [
+                {"expr": query, "eval_time": time, "exp_samples": [{"labels": "{}", "value": value}]}
+                for query in shown
+                for time, value in (("5m", 3), ("10m", 9))
+            ],
+        }
+        assert shown
+        (tmp_path / "test.yml").write_text(yaml.safe_dump({"evaluation_interval": "1m", "tests": [case]}))
+        promtool("test", "rules", str(tmp_path / "test.yml"))
 
 
 def test_dashboard_answers_its_four_questions() -> None:

@@ -149,7 +149,7 @@ def test_records_of_an_earlier_schema_are_still_read(kind: type[Event], tmp_path
     fastavro.schemaless_writer(body, fastavro.parse_schema(earlier), asdict(event))
     value = SINGLE_OBJECT_MARKER + fingerprint(earlier) + body.getvalue()
     with pytest.raises(Rejected) as unknown:
-        AvroCodec().decode(kind, value)
+        AvroCodec(schemas=tmp_path).decode(kind, value)
     assert unknown.value.code is Code.SCHEMA_UNKNOWN
     (tmp_path / "earlier").mkdir()
     (tmp_path / "earlier" / f"{SCHEMA_FILES[kind]}.1.avsc").write_text(json.dumps(earlier))

@@ -1,8 +1,10 @@
 """`spleeter-consumer separate` as a person at a terminal meets it."""
 
+import contextlib
 import json
 import os
 import shutil
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -10,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from harness.audio import RATE_HZ, error_db, music
-from harness.files import decode_file, describe, encode_file
+from harness.files import decode_file, describe, encode_file, ffmpeg
 from tests.separator.reference import write_configuration
 
 COMMAND = Path(sys.executable).with_name("spleeter-consumer")
@@ -86,7 +88,7 @@ def test_flags_mean_what_they_mean_to_spleeter(model_path: Path, tmp_path: Path)
         ("song.wav", None, ("-s", "100"), ("OFFSET_PAST_END", "100")),
         ("song.wav", None, ("-p", "spleeter:5stems"), ("MODEL_UNAVAILABLE", "5stems")),
         ("song.wav", None, ("-p", "spleeter:4stems"), ("MODEL_UNAVAILABLE", "4stems")),
-        ("song.wav", None, ("-p", "spleeter:3stems"), ("MODEL_UNAVAILABLE", "2stems, 4stems, 5stems")),
+        ("song.wav", None, ("-p", "spleeter:7stems"), ("MODEL_UNAVAILABLE", "2stems, 4stems, 5stems")),
         ("song.wav", None, ("-p", "none.json"), ("MODEL_UNAVAILABLE", "none.json")),
         ("song.wav", None, ("-o", "song.wav"), ("song.wav",)),
     ],
@@ -115,6 +117,192 @@ def test_an_ffmpeg_that_is_killed_is_reported_in_a_line(model_path: Path, tmp_pa
     assert_one_line(done, 1, "ffmpeg was ended from outside by signal 9")
 
 
+def contents(folder: Path) -> dict[str, bytes | None]:
+    """Every file below the folder and what is in it, hidden ones included; None for a folder."""
+    return {str(path.relative_to(folder)): None if path.is_dir() else path.read_bytes() for path in folder.rglob("*")}
+
+
+def test_flags_have_spleeters_long_names(model_path: Path, tmp_path: Path) -> None:
+    """Every long name that works, in one call; `192` is 192 kbit/s; a template's folders and fields are Spleeter's."""
+    song = encode_file(tmp_path / "album" / "song.wav", music(seconds=3))
+    flags = {
+        "--params_filename": "spleeter:2stems",
+        "--output_path": "out",
+        "--codec": "mp3",
+        "--bitrate": "192",
+        "--offset": "1.5",
+        "--duration": "1",
+        "--filename_format": "{foldername}/{instrument}/{filename}.{codec}",
+        "--adapter": "spleeter.audio.ffmpeg.FFMPEGProcessAudioAdapter",
+    }
+    done = run(
+        tmp_path, *(word for pair in flags.items() for word in pair), "--verbose", song, MODEL_PATH=str(model_path)
+    )
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.splitlines() == [f"out/album/{stem}/song.mp3" for stem in ("vocals", "accompaniment")]
+    assert {describe(tmp_path / path).bitrate_kbps for path in done.stdout.splitlines()} == {192}
+    [line] = done.stderr.splitlines()
+    assert "1.00 s (wav, 2 channels, 44100 Hz)" in line
+
+
+def test_a_copied_configuration_finds_its_weights(model_path: Path, tmp_path: Path) -> None:
+    """A configuration as Spleeter ships it names a folder under MODEL_PATH; one beside the file goes first."""
+    song = encode_file(tmp_path / "song.wav", music(seconds=0.2))
+    config = write_configuration(tmp_path / "mine.json", "2stems", model_path)
+    config.write_text(json.dumps(json.loads(config.read_text()) | {"model_dir": "2stems"}))
+    done = run(tmp_path, "-o", "out", "-p", "mine.json", song, MODEL_PATH=str(model_path))
+    assert (done.returncode, done.stderr) == (0, "")
+    (tmp_path / "2stems").mkdir()
+    assert_one_line(run(tmp_path, "-o", "out", "-p", config, song, MODEL_PATH=str(model_path)), 1, "MODEL_UNAVAILABLE")
+
+
+@pytest.mark.parametrize("tie", ["itself", "symbolic", "hard", "later"])
+def test_a_file_that_is_read_is_never_written(tie: str, model_path: Path, tmp_path: Path) -> None:
+    """A stem's place that is one of the inputs is refused in a line, and nothing at all is changed."""
+    target = tmp_path / "o" / "vocals" / "vocals.wav"
+    source = encode_file(target if tie == "itself" else tmp_path / "vocals.wav", music(seconds=0.2))
+    target.parent.mkdir(parents=True, exist_ok=True)
+    if tie == "symbolic":
+        target.symlink_to("../../vocals.wav")
+    elif tie == "hard":
+        target.hardlink_to(source)
+    elif tie == "later":
+        encode_file(target, music(seconds=0.3))
+    before = contents(tmp_path)
+    also = [target] if tie == "later" else []
+    assert_one_line(run(tmp_path, "-o", "o", source, *also, MODEL_PATH=str(model_path)), 1, "vocals.wav", "is read")
+    assert contents(tmp_path) == before
+
+
+def test_two_files_of_one_name_are_refused(model_path: Path, tmp_path: Path) -> None:
+    """Both would be written to one folder: a line says so before any work; -f tells them apart."""
+    songs = [encode_file(tmp_path / folder / "song.wav", music(seconds=0.2)) for folder in ("a", "b")]
+    before = contents(tmp_path)
+    assert_one_line(run(tmp_path, "-o", "out", *songs, MODEL_PATH=str(model_path)), 1, "a/song.wav", "b/song.wav", "-f")
+    assert contents(tmp_path) == before
+    template = "{foldername}/{filename}/{instrument}.{codec}"
+    done = run(tmp_path, "-o", "out", "-f", template, *songs, MODEL_PATH=str(model_path))
+    assert (done.returncode, done.stderr) == (0, "")
+    wanted = [f"out/{folder}/song/{stem}.wav" for folder in "ab" for stem in ("vocals", "accompaniment")]
+    assert done.stdout.splitlines() == wanted
+    assert all((tmp_path / path).is_file() for path in wanted)
+
+
+def test_a_run_that_fails_takes_nothing_away(model_path: Path, tmp_path: Path) -> None:
+    """Of a file that fails from its start, and of one whose second stem can't be written, the old stems stay."""
+    encode_file(tmp_path / "song.wav", music(seconds=0.5))
+    (tmp_path / "out" / "song").mkdir(parents=True)
+    for stem in ("vocals", "accompaniment"):
+        (tmp_path / "out" / "song" / f"{stem}.wav").write_bytes(b"of an earlier run")
+    before = contents(tmp_path / "out")
+    assert_one_line(run(tmp_path, "-o", "out", "-s", "9", "song.wav", MODEL_PATH=str(model_path)), 1, "OFFSET_PAST_END")
+    assert contents(tmp_path / "out") == before
+    config = write_configuration(tmp_path / "mine.json", "2stems", model_path)
+    unwritable = "accompaniment" * 30  # no file can be called that
+    config.write_text(json.dumps(json.loads(config.read_text()) | {"instrument_list": ["vocals", unwritable]}))
+    flags = ("-p", config, "-f", "{filename}/{instrument:.13}.{codec}")
+    done = run(tmp_path, "-o", "out", *flags, "song.wav", MODEL_PATH=str(model_path))
+    assert_one_line(done, 1, "song.wav", "SEPARATION_FAILED")
+    assert contents(tmp_path / "out") == before
+    done = run(tmp_path, "-o", "out", "song.wav", MODEL_PATH=str(model_path))
+    assert (done.returncode, done.stderr) == (0, "")
+    assert contents(tmp_path / "out").keys() == before.keys()
+    assert len(decode_file(tmp_path / "out" / "song" / "vocals.wav")) == RATE_HZ / 2
+
+
+@pytest.fixture(scope="module")
+def long_song(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Twenty minutes, which no machine separates before it is told to stop."""
+    path = tmp_path_factory.mktemp("long") / "song.mp3"
+    ffmpeg("-f", "lavfi", "-i", "sine=440:d=1200", f"file:{path}")
+    return path
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP])
+def test_a_run_that_is_ended_leaves_nothing_half_done(
+    number: signal.Signals, long_song: Path, model_path: Path, tmp_path: Path
+) -> None:
+    """What it had begun goes, with the folders that it made."""
+    environment = {"PATH": os.environ["PATH"], "MODEL_PATH": str(model_path)}
+    with subprocess.Popen([COMMAND, "separate", "-o", "out", long_song], cwd=tmp_path, env=environment) as process:
+        while not list((tmp_path / "out").rglob("*.part")):
+            assert process.poll() is None
+        process.send_signal(number)
+        assert process.wait(60) != 0
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_bad_file_does_not_end_the_others(model_path: Path, tmp_path: Path) -> None:
+    """Each failure is a line that begins with its file; the rest is done; no folder is left for what has no stems."""
+    encode_file(tmp_path / "first.wav", music(seconds=0.2))
+    encode_file(tmp_path / "last.wav", music(seconds=0.2))
+    (tmp_path / "noise.mp3").write_bytes(b"no music, only words")
+    (tmp_path / "empty.wav").write_bytes(b"")
+    (tmp_path / "out").mkdir()
+    (tmp_path / "out" / "no folder").write_bytes(b"")
+    files = ("noise.mp3", "first.wav", "empty.wav", "last.wav")
+    done = run(tmp_path, "-o", "out", *files, MODEL_PATH=str(model_path))
+    assert done.returncode == 1
+    wanted = [f"out/{name}/{stem}.wav" for name in ("first", "last") for stem in ("vocals", "accompaniment")]
+    assert done.stdout.splitlines() == wanted
+    noise, empty = done.stderr.splitlines()
+    assert noise.startswith("spleeter-consumer: noise.mp3: AUDIO_UNDECODABLE: ")
+    assert empty.startswith("spleeter-consumer: empty.wav: AUDIO_EMPTY: ")
+    assert sorted(path.name for path in (tmp_path / "out").iterdir()) == ["first", "last", "no folder"]
+
+
+def test_any_name_that_a_file_may_have_works(model_path: Path, tmp_path: Path) -> None:
+    """Bytes that are no text, lines, markup, names of dots: under a strict locale, with stems in a folder of their own.
+
+    The folder is named as Spleeter names it: by the name without its ending, of which "..wav" has none.
+    """
+    folders = {b"\xff[b]\n.wav": b"\xff[b]\n", b"...wav": b"...wav", b"..wav": b"..wav", b".wav": b".wav"}
+    song = encode_file(tmp_path / "song.wav", music(seconds=0.2)).read_bytes()
+    bad = b"bad\xfe.mp3"
+    (tmp_path / "in").mkdir()
+    for name in folders:
+        (tmp_path / "in" / os.fsdecode(name)).write_bytes(song)
+    (tmp_path / "in" / os.fsdecode(bad)).write_bytes(b"no music")
+    environment = {"PATH": os.environ["PATH"], "MODEL_PATH": str(model_path), "PYTHONIOENCODING": "utf-8:strict"}
+    inputs = [b"in/" + name for name in (*folders, bad)]
+    done = subprocess.run(
+        [COMMAND, "separate", "-o", "out/deep", *inputs],
+        cwd=tmp_path,
+        env=environment,
+        capture_output=True,
+        check=False,
+    )
+    assert done.returncode == 1
+    [line] = done.stderr.decode().splitlines()
+    assert line.startswith("spleeter-consumer: in/bad\\xfe.mp3: AUDIO_UNDECODABLE")
+    stems = (b"vocals.wav", b"accompaniment.wav")
+    wanted = {b"out/deep/" + folder + b"/" + stem for folder in folders.values() for stem in stems}
+    assert done.stdout == b"".join(
+        b"out/deep/" + folder + b"/" + stem + b"\n" for folder in folders.values() for stem in stems
+    )
+    found = {os.fsencode(path.relative_to(tmp_path)) for path in (tmp_path / "out").rglob("*") if path.is_file()}
+    assert found == wanted
+
+
+def test_progress_is_shown_for_any_name(model_path: Path, tmp_path: Path) -> None:
+    """At a terminal, a name is shown as it is, or escaped, never read as markup."""
+    name = b"\xff [bold].wav"
+    encode_file(tmp_path / "song.wav", music(seconds=0.2)).rename(tmp_path / os.fsdecode(name))
+    ours, theirs = os.openpty()
+    environment = {"PATH": os.environ["PATH"], "MODEL_PATH": str(model_path), "COLUMNS": "120", "TERM": "dumb"}
+    with subprocess.Popen(
+        [COMMAND, "separate", "-o", "out", name], cwd=tmp_path, env=environment, stdout=subprocess.PIPE, stderr=theirs
+    ) as process:
+        os.close(theirs)
+        shown = b""
+        with contextlib.suppress(OSError):  # how a terminal's end is told
+            while data := os.read(ours, 1 << 16):
+                shown += data
+        os.close(ours)
+    assert process.returncode == 0, shown
+    assert b"\\xff [bold].wav" in shown
+
+
 @pytest.mark.parametrize(
     ("args", "word"),
     [
@@ -124,10 +312,33 @@ def test_an_ffmpeg_that_is_killed_is_reported_in_a_line(model_path: Path, tmp_pa
         (("song.wav", "-b", "loud"), "loud"),
         (("song.wav", "-s", "-1"), "-s"),
         (("song.wav", "-d", "0"), "-d"),
+        (("song.wav", "-s", "nan"), "-s"),
+        (("song.wav", "-s", "1e13"), "-s"),
+        (("song.wav", "-d", "inf"), "-d"),
+        (("song.wav", "-d", "1e-7"), "-d"),
+        (("song.wav", "-b", "0"), "-b"),
+        (("song.wav", "-f", "{title}"), "-f"),
+        (("song.wav", "-f", "{instrument}.mp3"), "-f"),
         (("song.wav", "--stems", "2"), "--stems"),
         ((".",), "directory"),
     ],
-    ids=["no-file", "no-such-file", "codec", "bitrate", "offset", "duration", "no-such-flag", "folder"],
+    ids=[
+        "no-file",
+        "no-such-file",
+        "codec",
+        "bitrate",
+        "offset",
+        "duration",
+        "offset-nan",
+        "offset-beyond",
+        "duration-inf",
+        "duration-tiny",
+        "no-bits",
+        "field",
+        "ending",
+        "no-such-flag",
+        "folder",
+    ],
 )
 def test_wrong_usage_is_reported(args: tuple[str, ...], word: str, tmp_path: Path) -> None:
     """The exit code is 2, and standard error names what is wrong, without a traceback."""

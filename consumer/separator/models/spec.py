@@ -55,6 +55,8 @@ def load_spec(name: str, model_path: Path) -> ModelSpec:
     if own.is_file():
         return read_spec(own, name=name, folder=folder)
     shipped = resources.files("spleeter.resources") / f"{name}.json"
+    if not shipped.is_file():
+        raise unavailable(name, f"there is no {name}.json beside its weights, and Spleeter ships none")
     return _parse(name, folder, json.loads(shipped.read_text()))
 
 

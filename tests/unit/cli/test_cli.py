@@ -121,12 +121,12 @@ def test_a_broker_that_is_away_is_told_of_in_one_line() -> None:
 
 WRONG_USAGE = [
     "", "dance", "run --fast", "request", "request no-slash", "request /key", "request bucket/",
-    "request b/k --stems two", "request b/k --stems 3", "request b/k --format aiff", "request b/k --bitrate fast",
+    "request b/k --stems two", "request b/k --stems 7", "request b/k --format floppy", "request b/k --bitrate fast",
     "request b/k --request-id a%b", "request b/k --start-s -1", "request b/k --duration-s 0",
     "request b/k --high-frequencies loud", "watch --count many", "cancel", "cancel a%b", "topics",
     "topics create --partitions 0",
     "dlq", "dlq list --code NO_SUCH_CODE", "dlq show", "dlq show a%b", "dlq replay", "dlq replay 7", "dlq replay 0:1 x",
-    "models", "models check 3stems", "models pull 3stems", "schemas", "schemas check --against no-such-folder",
+    "models", "models check 7stems", "models pull 7stems", "schemas", "schemas check --against no-such-folder",
     "doctor now",
     "separate", "separate no-such-file", "separate FILE -c midi", "separate FILE -b fast", "separate FILE -s -1",
     "separate FILE -d 0",

@@ -7,6 +7,7 @@ import pytest
 
 import consumer
 from consumer.core.catalog import FORMATS, MODELS, STEM_MODELS, is_bitrate
+from consumer.core.errors import Code, Rejected
 from consumer.separator.models.spec import load_spec
 
 SHIPPED = [name for name in MODELS if (resources.files("spleeter.resources") / f"{name}.json").is_file()]
@@ -34,6 +35,14 @@ def test_a_model_knows_how_many_stems_it_makes(model: str) -> None:
 def test_a_model_names_its_stems_as_its_configuration_does(model: str) -> None:
     """The same names in the same order as in the configuration that Spleeter ships."""
     assert load_spec(model, Path("nowhere")).stems == STEM_MODELS[model].stems
+
+
+def test_a_model_without_a_configuration_is_unavailable(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """One that Spleeter does not ship needs its own beside its weights; without it, its requests are told so."""
+    monkeypatch.setitem(MODELS, "9stems", "9stems")
+    with pytest.raises(Rejected, match=r"there is no 9stems\.json beside its weights") as caught:
+        load_spec("9stems", tmp_path)
+    assert caught.value.code is Code.MODEL_UNAVAILABLE
 
 
 @pytest.mark.parametrize("rows", [FORMATS, MODELS, dict.fromkeys(MODELS.values())], ids=str)

@@ -38,10 +38,12 @@ NOT_RUN = {
     "pip install .": "tests/integration/test_package.py installs the package, by uv, on each Python",
     "docker": "needs the rights to run containers; tests/deployed does it with `make test-deploy`",
     "cp deploy/compose/example.env": "as docker, which follows it",
+    "sed -i": "changes a file of the repository; tests/monitoring/test_deploy.py runs it on a copy",
     "kubectl": "needs a cluster; tests/deployed/test_admission.py runs these lines with `make test-deploy`",
     "kafka-topics.sh": "comes with Kafka, at another place on each machine",
     "curl": "HOST is the reader's; tests/integration asks the same pages",
     "spleeter-consumer watch$": "goes on until it is ended; with --count it is run",
+    "spleeter-consumer lag --serve": "goes on until it is ended; run by tests/integration/test_lag_exporter.py",
     "spleeter-consumer schemas check$": "needs a registry; tests/integration/test_schemas_command.py has one",
     "spleeter-consumer schemas register": "as schemas check",
 }

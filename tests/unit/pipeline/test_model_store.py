@@ -237,7 +237,7 @@ def test_who_needs_another_model_does_not_wait(tmp_path: Path) -> None:
     assert "not in this source" in found[1]
 
 
-@pytest.mark.parametrize("model", ["3stems", "../2stems", ""])
+@pytest.mark.parametrize("model", ["7stems", "../2stems", ""])
 def test_an_unknown_model_is_not_looked_for(tmp_path: Path, model: str) -> None:
     """Only the models of the catalog have folders."""
     with weights_from(published(archive(FILES)), tmp_path) as (weights, asked):

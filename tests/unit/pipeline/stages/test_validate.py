@@ -26,7 +26,7 @@ REJECTED = [
     ({"request_id": "a/b"}, INVALID, "request_id"),
     ({"request_id": "a\n"}, INVALID, "request_id"),
     ({"request_id": "ü"}, INVALID, "request_id"),
-    ({"model": "3stems"}, INVALID, "model"),
+    ({"model": "7stems"}, INVALID, "model"),
     ({"model": "2STEMS"}, INVALID, "model"),
     ({"high_frequencies": "loud"}, INVALID, "high_frequencies"),
     ({"output": OutputOptions(format="aiff")}, INVALID, "output.format"),

@@ -1,0 +1,61 @@
+"""A small exporter of the group's lag: what waits is seen also where no replica runs to tell it."""
+
+import signal
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from prometheus_client import CollectorRegistry
+
+from consumer.core.lag import LagReader
+from consumer.observability.collectors import GroupLagCollector
+from consumer.observability.health import Health
+from consumer.observability.http import ProbeServer
+from consumer.observability.throughput import Throughput
+from consumer.settings import ServiceSettings
+
+_UNKNOWN = "the group's lag is not known: no broker has told it in the last seconds"
+
+
+class LagExporter:
+    """Serves the group's lag on HTTP_HOST:HTTP_PORT from its making until it is closed. Raises Fatal where it can't.
+
+    Its metrics have the names that replicas give them. Having separated nothing, it assumes how fast a separator is, so
+    where replicas run, their `separation_backlog_work_seconds` and `separation_desired_replicas` are the better ones.
+    separators: how many each replica has.
+    """
+
+    def __init__(self, reader: LagReader, service: ServiceSettings, *, requests_topic: str, separators: int) -> None:
+        self._reader, registry = reader, CollectorRegistry()
+        collector = GroupLagCollector(
+            reader.backlog,
+            Throughput(),
+            requests_topic=requests_topic,
+            target_wait_s=service.target_wait_s,
+            separators=separators,
+        )
+        registry.register(collector)
+        health = Health(live={}, ready={"group": self._trouble})
+        self._server = ProbeServer(service.http_host, service.http_port, health, registry)
+        self.port = self._server.port
+        reader.start()
+
+    def close(self) -> None:
+        """Read and serve no more; returns when the port is free."""
+        self._reader.stop()
+        self._server.close()
+
+    def _trouble(self) -> str:
+        return "" if self._reader.backlog() else _UNKNOWN
+
+
+@contextmanager
+def told_to_stop() -> Iterator[threading.Event]:
+    """An event that SIGTERM and SIGINT set, in the main thread, as long as this lasts."""
+    stopped = threading.Event()
+    before = {number: signal.signal(number, lambda *_: stopped.set()) for number in (signal.SIGTERM, signal.SIGINT)}
+    try:
+        yield stopped
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
