@@ -74,7 +74,7 @@ class Real:
         self._number = 0
         admin = AdminClient({"bootstrap.servers": kafka.bootstrap_servers})
         for topic in (self.topic, self.results):
-            retried(lambda topic=topic: admin.create_topics([NewTopic(topic, PARTITIONS, 1)])[topic].result(), 60.0)  # type: ignore[misc]
+            retried(lambda topic=topic: admin.create_topics([NewTopic(topic, PARTITIONS, 1)])[topic].result(300), 60.0)  # type: ignore[misc]
         KafkaAdmin(self._settings).set_group_timing()
 
     def send(self, partition: int, *values: bytes) -> None:

@@ -253,7 +253,11 @@ def test_alerts_lead_to_where_the_overlay_says(tmp_path: Path) -> None:
     assert text.count(RUNBOOKS) == 1
     overlay.write_text(text.replace(RUNBOOKS, "https://wiki.example.org/separation/"))
     built = subprocess.run(
-        [build.kustomize_binary(), "build", overlay.parent], capture_output=True, text=True, check=True
+        [build.kustomize_binary(), "build", overlay.parent],
+        capture_output=True,
+        text=True,
+        check=True,
+        timeout=120,
     ).stdout
     [rule] = [m for m in yaml.safe_load_all(built) if m["kind"] == "PrometheusRule"]
     links = {each["alert"]: each["annotations"]["runbook_url"] for each in rule["spec"]["groups"][0]["rules"]}

@@ -60,7 +60,12 @@ def look(endpoint: str, trusted: Mapping[str, str]) -> "subprocess.CompletedProc
         "MINIO_ACCESS_KEY": ACCESS_KEY, "MINIO_SECRET_KEY": SECRET_KEY,
     }  # fmt: skip
     return subprocess.run(
-        [sys.executable, "-c", LOOK], env={**own, **trusted}, capture_output=True, text=True, check=False
+        [sys.executable, "-c", LOOK],
+        env={**own, **trusted},
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=120,
     )
 
 

@@ -271,6 +271,7 @@ def test_any_name_that_a_file_may_have_works(model_path: Path, tmp_path: Path) -
         env=environment,
         capture_output=True,
         check=False,
+        timeout=500,
     )
     assert done.returncode == 1
     [line] = done.stderr.decode().splitlines()

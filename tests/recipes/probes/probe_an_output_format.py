@@ -37,5 +37,7 @@ def test_a_stem_is_stored_as_what_it_is() -> None:
     """ffmpeg of this installation knows the encoder."""
     from consumer.separator.audio.ffmpeg import bundled_binary
 
-    listed = subprocess.run([bundled_binary(), "-hide_banner", "-encoders"], capture_output=True, text=True, check=True)
+    listed = subprocess.run(
+        [bundled_binary(), "-hide_banner", "-encoders"], capture_output=True, text=True, check=True, timeout=120
+    )
     assert f" {FORMATS['aiff'].codec} " in listed.stdout

@@ -5,6 +5,7 @@ import inspect
 import typing
 from pathlib import Path
 from types import ModuleType
+from typing import NoReturn
 
 import pytest
 import typer
@@ -105,22 +106,26 @@ def test_a_flag_that_does_not_work_says_why(
 @pytest.mark.parametrize("name", ["song.wav", "a.b.c.mp3", ".hidden.wav", "...wav", "..wav", ".wav", "été", "x y.wav "])
 def test_stems_lie_where_spleeter_puts_them(template: str, name: str, tmp_path: Path) -> None:
     """Spleeter's own code, given an adapter that writes nothing, tells the paths."""
+    from spleeter.audio import Codec
+    from spleeter.audio.adapter import AudioAdapter
     from spleeter.separator import Separator
 
     from consumer.cli.stem_paths import check_template, plan
 
     told: list[str] = []
 
-    class Adapter:
-        def save(self, path: str, *_: object) -> None:
-            told.append(path)
+    class Adapter(AudioAdapter):
+        def load(self, *_: object, **__: object) -> NoReturn:
+            raise AssertionError("nothing is read")
+
+        def save(self, path: Path | str, *_: object, **__: object) -> None:
+            told.append(str(path))
 
     kept = Separator.__new__(Separator)
     kept._pool, kept._sample_rate = None, 44100
     source, out = tmp_path / "my album" / name, tmp_path / "out"
     sources = {"vocals": None, "accompaniment": None}
-    save: typing.Any = kept.save_to_file  # whose codec and adapter are kinds of their own
-    save(sources, str(source), str(out), template, "wav", Adapter())
+    kept.save_to_file(sources, str(source), str(out), template, Codec.WAV, Adapter())
     check_template(template, "wav")
     [track] = plan([source], out, template, "wav", tuple(sources))
     assert [str(path) for path in track.targets.values()] == told

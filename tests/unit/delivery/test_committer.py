@@ -1,5 +1,5 @@
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import pytest
@@ -269,3 +269,76 @@ def test_a_blocked_partition_that_moves_away_is_no_trouble_any_more() -> None:
     world.parts.assignments.close([TopicPartition("t", 1)], "revoked")
     world.step()
     assert world.committer.trouble == ""
+
+
+class Stopped(threading.Event):
+    """A stop whose waits take no time; each notes how long it would have been, and then something happens."""
+
+    def __init__(self, happens: Callable[[], object] = lambda: None) -> None:
+        super().__init__()
+        self.waits_s: list[float | None] = []
+        self._happens = happens
+
+    def wait(self, timeout: float | None = None) -> bool:
+        self.waits_s.append(timeout)
+        self._happens()
+        return self.is_set()
+
+
+def test_of_two_partitions_only_the_lost_one_is_let_go() -> None:
+    """Whichever of them it is, what was published of the other is told of once, and stays ours."""
+    harness = Harness(OwnershipLost("together"), None, OwnershipLost("t1 alone"))
+    harness.publish()
+    assert harness.committed == {"t0": 1}
+    assert harness.counted == ["t0"]
+    assert list(harness.assignments.partitions()) == [TopicPartition("t0", 0)]
+    assert list(harness.assignments.take_refused()) == [TopicPartition("t1", 0)]
+
+
+def test_a_broker_that_is_away_is_not_asked_without_a_pause() -> None:
+    """Between two attempts it waits as long as it was told to, or until it is stopped."""
+    harness = Harness(BrokerUnavailable("away"))
+    harness.committer._stopped = stopped = Stopped()
+    harness.publish()
+    assert stopped.waits_s == [0.001]
+
+
+def test_while_nobody_tells_what_became_of_a_transaction_that_is_its_trouble() -> None:
+    """It asks again after a pause, shows signs of life and what it waits for, and is well once it has an answer."""
+    harness = Harness(ProducerFenced("fenced"), applies_first=True)
+    harness.source.away = BrokerUnavailable("no answer")
+    seen: list[tuple[str, object]] = []
+
+    def meanwhile() -> None:
+        seen.append((harness.committer.trouble, harness.committer.sign_of_life()))
+        if len(seen) == 3:
+            harness.source.away = None
+
+    harness.committer._stopped = stopped = Stopped(meanwhile)
+    harness.publish()
+    assert stopped.waits_s == [0.001] * 3
+    assert [trouble for trouble, _ in seen] == ["no answer"] * 3
+    assert len({sign for _, sign in seen}) == 3
+    assert harness.committer.trouble == ""
+    assert harness.counted == ["t0", "t1"]
+
+
+def test_what_is_anothers_by_now_is_no_trouble() -> None:
+    """Once there is nothing to publish any more nothing keeps it from being published; idle turns are signs of life."""
+    harness = Harness(BrokerUnavailable("away"))
+    harness.publish()
+    assert harness.committer.trouble == "away"
+    harness.assignments.close(list(harness.assignments.partitions()), "revoked")
+    signs: list[object] = []
+    pending = harness.queue.pending
+
+    def turn(timeout_s: float, **options: Any) -> Sequence[PendingCommit]:
+        signs.append(harness.committer.sign_of_life())
+        if len(signs) == 3:
+            harness.committer.stop()
+        return pending(0, **options)
+
+    harness.queue.pending = turn  # type: ignore[method-assign]
+    harness.committer.run()
+    assert harness.committer.trouble == ""
+    assert len(set(signs)) == 3

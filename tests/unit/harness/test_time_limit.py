@@ -1,5 +1,6 @@
 """No test can hang for ever."""
 
+import ast
 import subprocess
 import sys
 from pathlib import Path
@@ -42,3 +43,17 @@ def test_every_test_has_a_limit(request: pytest.FixtureRequest) -> None:
     assert [name for name, limit in limits.items() if not limit] == []
     here = next(limit for name, limit in limits.items() if name == request.node.nodeid)
     assert here == default or request.config.getoption("timeout") is not None
+
+
+@pytest.mark.parametrize("folder", ["tests", "harness", "bench", "demo", "devstack"])
+def test_no_other_process_is_waited_for_without_a_limit(folder: str) -> None:
+    """A command that hangs ends what started it with an error, also where no test's limit is."""
+    unlimited = [
+        f"{path.relative_to(ROOT)}:{call.lineno}"
+        for path in sorted((ROOT / folder).rglob("*.py"))
+        for call in ast.walk(ast.parse(path.read_text()))
+        if isinstance(call, ast.Call) and isinstance(call.func, ast.Attribute)
+        if ast.unparse(call.func) == "subprocess.run" or call.func.attr == "communicate"
+        if "timeout" not in {keyword.arg for keyword in call.keywords}
+    ]
+    assert unlimited == []

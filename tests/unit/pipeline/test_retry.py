@@ -1,6 +1,7 @@
 import threading
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
+from functools import partial
 from typing import Any
 
 import pytest
@@ -19,6 +20,7 @@ from consumer.core.errors import (
 from consumer.core.model import Stage
 from consumer.core.ports import Check
 from consumer.pipeline.retry import RULES, Retrier, RetryPolicy, Rule
+from harness.clock import ManualClock
 
 QUICK = RetryPolicy(
     rules=dict.fromkeys(RULES, Rule(attempts=3, first_wait_s=0.001, max_wait_s=0.002)), outage_check_s=0.001
@@ -210,3 +212,45 @@ def test_a_failure_of_this_job_alone_takes_its_time() -> None:
     with pytest.raises(StoreUnavailable):
         run(a_retrier({StoreUnavailable: checks(True)}, clock=clock), step, cancel)  # type: ignore[arg-type]
     assert cancel.remaining_s() == pytest.approx(24.0, abs=0.1)
+
+
+def test_each_kind_of_error_has_its_own_rule() -> None:
+    """An error is met by the first rule that fits it, and not by another kind's."""
+    patient, short = (Rule(attempts=attempts, first_wait_s=0.001, max_wait_s=0.001) for attempts in (4, 2))
+    policy = RetryPolicy(rules={StoreUnavailable: patient, RegistryUnavailable: short})
+    assert policy.rule_of(StoreUnavailable("away")) is patient
+    assert policy.rule_of(RegistryUnavailable("away")) is short
+    for kind, attempts in ((StoreUnavailable, 4), (RegistryUnavailable, 2)):
+        tries: list[Exception] = [kind("away") for _ in range(10)]
+        with pytest.raises(kind):
+            run(a_retrier({}, policy), partial(raise_first, tries))
+        assert 10 - len(tries) == attempts
+
+
+def raise_first(errors: list[Exception]) -> str:
+    raise errors.pop(0)
+
+
+def test_who_waits_for_an_outage_never_runs_out_of_time() -> None:
+    """Time is given back before it is slept: a job with less left than one look takes outlives any outage."""
+    clock = ManualClock()
+    cancel, left = Cancellation(clock=clock.monotonic), []
+    cancel.start_clock(0.5)
+
+    def sleep(seconds: float) -> None:
+        clock.advance(seconds)
+        cancel.check()
+        left.append(cancel.remaining_s())
+
+    cancel.sleep = sleep  # type: ignore[method-assign]
+    answers = iter([False] * 4 + [True])
+
+    def check() -> None:
+        if not next(answers):
+            raise StoreUnavailable("away")
+
+    rules: dict[type[Transient], Rule] = {StoreUnavailable: Rule(attempts=1, first_wait_s=0.001, max_wait_s=0.001)}
+    retrier = Retrier({StoreUnavailable: check}, RetryPolicy(rules=rules, outage_check_s=10.0), clock=clock)
+    assert run(retrier, raising(StoreUnavailable("away")), cancel) == "done"
+    assert left == pytest.approx([0.5] * 3)
+    assert cancel.remaining_s() == pytest.approx(0.5)
