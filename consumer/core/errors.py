@@ -4,6 +4,7 @@ ConsumerError
 ├── Rejected              the message's fault: a dead letter now, with a stable code
 ├── Transient             the world's fault: tried again by rule, then through the retry topics
 │   ├── StoreUnavailable      object storage did not answer, or said that it can't now
+│   │   ├── StoreBusy             it has too many requests, and may say when to come back
 │   │   └── StoreMisconfigured    it answers, but not to these credentials: fatal at the start
 │   │       └── BucketUnusable        there is no such bucket, or it is not ours to use
 │   ├── RegistryUnavailable   the schema registry
@@ -76,6 +77,14 @@ class Transient(ConsumerError):
 
 class StoreUnavailable(Transient):
     """Object storage did not answer, or said that it can not now; what was asked for may have been done."""
+
+
+class StoreBusy(StoreUnavailable):
+    """Object storage has more requests than it takes; `retry_after_s` is how long it asks us to wait, if it does."""
+
+    def __init__(self, message: str, *, retry_after_s: float | None = None) -> None:
+        super().__init__(message)
+        self.retry_after_s = retry_after_s
 
 
 class StoreMisconfigured(StoreUnavailable):

@@ -3,6 +3,7 @@
 import hashlib
 import json
 import math
+import unicodedata
 from collections.abc import Collection
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
@@ -13,6 +14,7 @@ from consumer.core.events import REQUEST_ID, SeparationRequest
 from consumer.core.model import Job
 
 _MAX_KEY_BYTES = 1024  # S3's
+_LONGEST_NAME = "x" * 32  # as long as any stem's or the manifest's
 _MAX_METADATA_BYTES = 64 * 1024  # it comes back in the result, which has to fit into a record
 
 
@@ -32,7 +34,7 @@ class Validate:
         if bucket != self.output_bucket and bucket not in self.further_output_buckets:
             raise Rejected(Code.BUCKET_NOT_ALLOWED, f"output bucket {bucket[:80]!r} is not allowed")
         prefix = self.output_prefix if request.output.prefix is None else request.output.prefix
-        _check_prefix(prefix)
+        _check_prefix(prefix, request.request_id)
         check_deadline(request)
         return Job(
             request=request,
@@ -49,7 +51,7 @@ def check_request(request: SeparationRequest) -> None:
     _check_words(request)
     _check_span(request)
     if request.output.prefix is not None:
-        _check_prefix(request.output.prefix)
+        _check_prefix(request.output.prefix, request.request_id)
 
 
 def check_deadline(request: SeparationRequest) -> None:
@@ -87,14 +89,16 @@ def _check_span(request: SeparationRequest) -> None:
         raise _invalid("duration_s", str(duration_s), "must be a number of seconds above 0")
 
 
-def _check_prefix(prefix: str) -> None:
-    _check_key(prefix + "x", "output.prefix")
+def _check_prefix(prefix: str, request_id: str) -> None:
+    _check_key(f"{prefix}{request_id}/{_LONGEST_NAME}", "output.prefix")
 
 
 def _check_key(key: str, field: str) -> None:
     parts = key.split("/")
-    if not key or len(key.encode()) > _MAX_KEY_BYTES or not key.isprintable() or "." in parts or ".." in parts:
+    if not key or len(key.encode()) > _MAX_KEY_BYTES or "." in parts or ".." in parts:
         raise _invalid(field, key, "is not a usable object key")
+    if any(unicodedata.category(letter) == "Cc" for letter in key):
+        raise _invalid(field, key, "holds a control character")
     if key.startswith("/") or "//" in key:
         raise _invalid(field, key, "has an empty path segment")
 

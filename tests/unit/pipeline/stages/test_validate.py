@@ -57,7 +57,10 @@ REJECTED = [
     ({"source": source(key="/a")}, INVALID, "source.key"),
     ({"source": source(key="a//b")}, INVALID, "source.key"),
     ({"source": source(key="a\x00b")}, INVALID, "source.key"),
-    ({"source": source(key="a\u202eb")}, INVALID, "source.key"),
+    ({"source": source(key="a\x7fb")}, INVALID, "source.key"),
+    ({"source": source(key="a\x85b")}, INVALID, "source.key"),
+    ({"output": OutputOptions(prefix="a\nb/")}, INVALID, "output.prefix"),
+    ({"output": OutputOptions(prefix="ü" * 500)}, INVALID, "output.prefix"),
     ({"source": source(key="ü" * 513)}, INVALID, "source.key"),
     ({"source": source(bucket="secret")}, Code.BUCKET_NOT_ALLOWED, "source bucket"),
     ({"source": source(bucket="")}, Code.BUCKET_NOT_ALLOWED, "source bucket"),
@@ -98,6 +101,17 @@ def test_a_request_becomes_a_job(output: OutputOptions, bucket: str, prefix: str
     assert job.request is request
     assert (job.output_bucket, job.output_prefix, job.manifest_key) == (bucket, prefix, f"{prefix}manifest.json")
     assert (job.format, job.bitrate) == (output.format, output.bitrate)
+
+
+@pytest.mark.parametrize(
+    "key",
+    ["Müller/a.mp3", "no\u00a0break", "narrow\u202fno-break", "wide\u3000space", "join\u200ded", "\u200c", "rtl\u202e",
+     "\u2028", "\ufeff", "\U0001f3b5", " ", "a b ", "%2e", "a\\b", "?#&=+*:|<>\"'", "e\u0301"],
+)  # fmt: skip
+def test_a_key_may_hold_all_that_s3_allows(key: str) -> None:
+    """Letters, spaces and joiners of any script are a key's own, also in a prefix."""
+    request = a_request(source=source(key=key), output=OutputOptions(prefix=f"{key}/"))
+    assert VALIDATE(request).output_prefix == f"{key}/r1/"
 
 
 @pytest.mark.parametrize(
