@@ -18,6 +18,7 @@ from confluent_kafka.admin import TopicMetadata  # type: ignore[attr-defined]
 
 from consumer.adapters.avro.codec import AvroCodec
 from consumer.adapters.kafka.config import connect, connect_reader, producer_config
+from consumer.adapters.kafka.connection_errors import ConnectionErrors
 from consumer.adapters.kafka.producer_errors import CURES, Cure
 from consumer.adapters.kafka.retrying import broker_away, retried
 from consumer.core.errors import BrokerUnavailable, Code, Rejected, TopicUnavailable
@@ -33,7 +34,7 @@ from consumer.pipeline.stages.validate import check_request
 from consumer.settings import KafkaSettings, TopicSettings
 
 REQUEST_S = 10.0  # how long a broker may take to answer
-_NEW_TOPIC_S = 3.0  # within which a topic that was just created is known to all brokers
+_LOOK_S = 4.0  # within which brokers answer, and know a topic that was just created
 _log = logging.getLogger(__name__)
 
 
@@ -70,8 +71,9 @@ class Client:
     def _produce(self, topic: str, event: Event, key: str, headers: Sequence[tuple[str, bytes | None]] = ()) -> None:
         failures: list[KafkaError] = []
         value = self._codec.encode(event)
-        producer = connect(Producer, producer_config(self._kafka), "client")
-        self._find(producer, topic)
+        errors = ConnectionErrors()
+        producer = connect(Producer, producer_config(self._kafka) | {"error_cb": errors}, "client")
+        self._find(producer, topic, errors)
         try:
             producer.produce(
                 topic,
@@ -89,14 +91,14 @@ class Client:
         if unsent or failures:
             raise broker_away(failures[0].str() if failures else "timed out")
 
-    def _find(self, producer: Producer, topic: str) -> None:
+    def _find(self, producer: Producer, topic: str, errors: ConnectionErrors) -> None:
         """Look whether the topic is there: a client that only sends would wait for it, or have it created."""
         try:
-            retried(partial(_look_for, producer, topic, self._request_s), min(_NEW_TOPIC_S, self._request_s))
+            errors.patiently(producer, partial(_look_for, producer, topic), min(_LOOK_S, self._request_s))
         except KafkaException as error:
             if CURES.get(error.args[0].code()) is Cure.TOPIC:
                 raise TopicUnavailable(f"topic {topic}: {error.args[0].str()}") from error
-            raise broker_away(error) from error
+            raise broker_away(errors.explain(error)) from error
 
     def send_and_wait(
         self, request: SeparationRequest, timeout_s: float, headers: Sequence[tuple[str, bytes | None]] = ()
@@ -152,12 +154,16 @@ class Watch:
         request_s: float = REQUEST_S,
     ) -> None:
         self._kinds, self._codec, self._request_s = kinds, codec, request_s
-        self._consumer = connect_reader(kafka, "watch")
+        errors = ConnectionErrors()
+        self._consumer = connect_reader(kafka, "watch", properties={"error_cb": errors})
         try:
+            if kinds:  # brokers that can't be reached are told of sooner, and better, than by what is asked below
+                look = partial(self._consumer.list_topics, next(iter(kinds)))
+                errors.patiently(self._consumer, lambda slice_s: look(timeout=slice_s), min(_LOOK_S, request_s))
             found = [retried(partial(self._positions, topic, from_beginning), request_s) for topic in kinds]
             self._consumer.assign([place for places in found for place in places])
         except KafkaException as error:
-            raise broker_away(error) from error
+            raise broker_away(errors.explain(error)) from error
 
     def _positions(self, topic: str, from_beginning: bool) -> list[KafkaPartition]:  # noqa: FBT001
         """Where to begin; the ends are asked for now, not when fetching begins."""

@@ -11,6 +11,7 @@ from confluent_kafka import KafkaError, KafkaException, Producer
 from confluent_kafka import TopicPartition as KafkaPartition
 
 from consumer.adapters.kafka.config import connect, producer_config, transactional_config
+from consumer.adapters.kafka.connection_errors import ConnectionErrors
 from consumer.adapters.kafka.producer_errors import CURES, FORGOTTEN, Cure, cure_of, is_of_its_topic
 from consumer.core.errors import (
     BrokerUnavailable,
@@ -42,6 +43,8 @@ class KafkaOutbox:
         self, settings: KafkaSettings, *, instance_id: str, make_producer: Callable[[], Producer] | None = None
     ) -> None:
         config = transactional_config(settings, f"{settings.group_id}-{instance_id}")
+        self._errors = ConnectionErrors()
+        config["error_cb"] = self._errors
         self._make_producer = make_producer or partial(connect, Producer, config, "producer")
         self._instance_id = instance_id
         self._producer: Producer | None = None
@@ -67,7 +70,8 @@ class KafkaOutbox:
                 raise Fatal(f"Kafka refuses access: {cause.str()}") from error
             if not cause.retriable():
                 self._opening = None
-            raise BrokerUnavailable(cause.str()) from error
+            opening.poll(0)  # hands out what the connections failed with
+            raise BrokerUnavailable(self._errors.explain(error)) from error
         self._producer, self._opening = opening, None
 
     def publish(self, commits: Sequence[Commit]) -> None:
@@ -150,8 +154,8 @@ class KafkaOutbox:
                     cause = _cause(error)
                     if not cause.retriable() or cause.fatal() or cause.txn_requires_abort():
                         raise
-                    self.waits_for = cause.str()
-                    self._log.warning(LogEvent.PRODUCER_WAITS, reason=cause.str())
+                    self.waits_for = self._errors.explain(error)
+                    self._log.warning(LogEvent.PRODUCER_WAITS, reason=self.waits_for)
         finally:
             self.waits_for = ""
 
