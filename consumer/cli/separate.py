@@ -8,6 +8,7 @@ import typer
 
 from consumer.core.catalog import FORMATS, SOURCE_FORMATS
 from consumer.core.errors import Fatal
+from consumer.core.limits import LONGEST_SPAN_S, SHORTEST_SPAN_S
 
 if TYPE_CHECKING:
     from consumer.separator.models.spec import ModelSpec
@@ -32,9 +33,10 @@ def separate(
     model: Annotated[str, typer.Option("-p", help="Model, or a Spleeter configuration file.")] = "spleeter:2stems",
     codec: Annotated[str, typer.Option("-c", help=f"{', '.join(FORMATS)}.")] = "wav",
     bitrate: Annotated[str, typer.Option("-b", help="Of lossy codecs.")] = "128k",
-    offset: Annotated[float, typer.Option("-s", min=0.0, help="Seconds to skip.")] = 0.0,
+    offset: Annotated[float, typer.Option("-s", min=0.0, max=LONGEST_SPAN_S, help="Seconds to skip.")] = 0.0,
     duration: Annotated[
-        float | None, typer.Option("-d", min=0.001, help="Seconds to separate; all by default.")
+        float | None,
+        typer.Option("-d", min=SHORTEST_SPAN_S, max=LONGEST_SPAN_S, help="Seconds to separate; all by default."),
     ] = None,
     mwf: Annotated[bool, typer.Option("--mwf", help="Spleeter's Wiener filtering, refused: docs/runtimes.md.")] = False,
 ) -> None:
