@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from consumer.core.catalog import FORMATS, HIGH_FREQUENCIES, MODELS, STEM_MODELS
+from consumer.core.limits import LONGEST_SPAN_S, SHORTEST_SPAN_S
 
 if TYPE_CHECKING:
     from consumer.client.kafka import Client
@@ -32,8 +33,10 @@ def request(
     format: Annotated[str, typer.Option(help=f"Of the stems: {', '.join(FORMATS)}.")] = "wav",
     bitrate: Annotated[str | None, typer.Option(help="Of lossy formats, such as 192k.")] = None,
     high_frequencies: Annotated[str, typer.Option(help=f"{_HIGH_FREQUENCIES}.")] = "zeros",
-    start_s: Annotated[float | None, typer.Option(min=0.0, help="Seconds to skip.")] = None,
-    duration_s: Annotated[float | None, typer.Option(min=0.001, help="Seconds to separate.")] = None,
+    start_s: Annotated[float | None, typer.Option(min=0.0, max=LONGEST_SPAN_S, help="Seconds to skip.")] = None,
+    duration_s: Annotated[
+        float | None, typer.Option(min=SHORTEST_SPAN_S, max=LONGEST_SPAN_S, help="Seconds to separate.")
+    ] = None,
     request_id: Annotated[str | None, typer.Option(help="A new one by default.")] = None,
     wait: Annotated[bool, typer.Option("--wait", help="Wait for the outcome and print it.")] = False,
     timeout_s: Annotated[float, typer.Option(help="How long to wait.")] = 600.0,

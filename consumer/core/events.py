@@ -61,9 +61,9 @@ class SeparationRequest(Event):
     output: OutputOptions = OutputOptions()
     """Where the stems go and in which format."""
     start_s: float | None = None
-    """Seconds to skip at the beginning, from 0; null: none."""
+    """Seconds to skip at the beginning, from 0 to 1e9; null: none."""
     duration_s: float | None = None
-    """Seconds to separate from there, above 0; null: to the end."""
+    """Seconds to separate from there, from 0.001 to 1e9; null: to the end."""
     high_frequencies: str = "zeros"
     """Above the model's band: zeros (silence, as Spleeter) or average (each stem's mean share; the sum is the mix)."""
     tenant: str | None = None

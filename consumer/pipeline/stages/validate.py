@@ -2,7 +2,6 @@
 
 import hashlib
 import json
-import math
 import unicodedata
 from collections.abc import Collection
 from dataclasses import asdict, dataclass
@@ -11,6 +10,7 @@ from datetime import UTC, datetime
 from consumer.core.catalog import FORMATS, HIGH_FREQUENCIES, MODELS
 from consumer.core.errors import Code, Rejected
 from consumer.core.events import REQUEST_ID, SeparationRequest
+from consumer.core.limits import LONGEST_SPAN_S, SHORTEST_SPAN_S
 from consumer.core.model import Job
 
 _MAX_KEY_BYTES = 1024  # S3's
@@ -83,10 +83,11 @@ def _check_words(request: SeparationRequest) -> None:
 
 def _check_span(request: SeparationRequest) -> None:
     start_s, duration_s = request.start_s, request.duration_s
-    if start_s is not None and not (math.isfinite(start_s) and start_s >= 0):
-        raise _invalid("start_s", str(start_s), "must be a number of seconds from 0")
-    if duration_s is not None and not (math.isfinite(duration_s) and duration_s > 0):
-        raise _invalid("duration_s", str(duration_s), "must be a number of seconds above 0")
+    if start_s is not None and not 0 <= start_s <= LONGEST_SPAN_S:
+        raise _invalid("start_s", str(start_s), f"must be a number of seconds from 0 to {LONGEST_SPAN_S:g}")
+    if duration_s is not None and not SHORTEST_SPAN_S <= duration_s <= LONGEST_SPAN_S:
+        bounds = f"from {SHORTEST_SPAN_S:g} to {LONGEST_SPAN_S:g}"
+        raise _invalid("duration_s", str(duration_s), f"must be a number of seconds {bounds}")
 
 
 def _check_prefix(prefix: str, request_id: str) -> None:

@@ -43,7 +43,7 @@ class Decoder:
         self._running = self._start(start_s, duration_s)
 
     def _start(self, start_s: float | None, duration_s: float | None) -> FFmpegProcess:
-        args = [*self._ffmpeg.open_args(self._path), "-loglevel", "error", "-map", "0:a:0"]
+        args = [*self._ffmpeg.open_args(self._path, codec=self.probe.codec), "-loglevel", "error", "-map", "0:a:0"]
         # Behind the input, so that the cut is exact to the sample in every format, as in Spleeter.
         args += ["-ss", f"{start_s:.6f}"] if start_s else []
         args += ["-t", f"{duration_s:.6f}"] if duration_s is not None else []

@@ -57,14 +57,17 @@ class FFmpeg:
         reads = (*reach_of_programs(), binary, path)
         return replace(self, reach=Reach(reads=reads, writes=(folder,)))
 
-    def open_args(self, path: Path) -> list[str]:
-        """Input options for an untrusted local file.
+    def open_args(self, path: Path, *, codec: str | None = None) -> list[str]:
+        """Input options for an untrusted local file. codec: its audio's decoder, None for ffmpeg's own choice.
 
         The protocol list keeps playlists off the network, the format list keeps them from being playlists at all: a
         file named .mp3 may be an ffconcat script or an HLS playlist that names other files of this machine.
         """
         formats = ",".join(self.allowed_formats)
-        return ["-protocol_whitelist", "file,pipe", "-format_whitelist", formats, "-i", f"file:{path}"]
+        args = ["-protocol_whitelist", "file,pipe", "-format_whitelist", formats]
+        # Of more than two channels that a file does not name none is guessed: what is guessed wrong is lost in a mix.
+        args += ["-guess_layout_max", "2", *(["-c:a", codec] if codec else [])]
+        return [*args, "-i", f"file:{path}"]
 
     def start(self, args: Sequence[str], *, feeds: bool = False, reads: bool = False) -> "FFmpegProcess":
         """Start ffmpeg; `feeds` gives it a standard input to write to, `reads` a standard output to read from."""
