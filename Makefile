@@ -33,7 +33,7 @@ coverage: sync ## which lines and branches of the service the quick tests don't 
 	$(RUN) coverage combine --quiet
 	$(RUN) coverage report
 
-mutants: sync ## change the service one small way at a time: which changes do the tests not notice? takes 20 minutes
+mutants: sync ## change the service one small way at a time: which changes do the tests not notice? takes half an hour
 	$(RUN) python -m tests.mutation
 
 # CHAOS_SEEDS=n: so many schedules; CHAOS_SEED=n: that one again.

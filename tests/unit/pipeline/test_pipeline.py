@@ -1,15 +1,20 @@
 """Records in, outcomes out: all of a replica but Kafka, object storage and TensorFlow."""
 
+import shutil
 import threading
 from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
 from consumer.adapters.avro.codec import AvroCodec
+from consumer.core.cancellation import Cancellation
 from consumer.core.errors import Code, RegistryUnavailable, Rejected, StoreUnavailable, WorkerCrashed
 from consumer.core.events import DeadLetter, SeparationProgress, SeparationResult, SourceObject
+from consumer.core.model import Job
 from consumer.core.ports import Position
 from consumer.pipeline.crash_guard import MAX_STARTS
 from consumer.pipeline.failure_policy import MAX_UNEXPECTED_IN_A_ROW
@@ -185,6 +190,40 @@ def test_deaths_of_whole_replicas_count(make: Callable[..., Harness]) -> None:
     harness.start()
     assert harness.letter().code == Code.WORKER_CRASHED
     assert harness.separator.calls == []
+
+
+def test_scratch_space_that_is_gone_already_is_no_trouble(make: Callable[..., Harness]) -> None:
+    """A track's folder that something else has removed keeps no outcome back, and stops nobody."""
+    harness = make()
+
+    def removed(job: Job, path: Path, **_: Any) -> Any:
+        shutil.rmtree(path.parent)
+        raise Rejected(Code.AUDIO_UNDECODABLE, "there is no audio in it")
+
+    harness.separator.separate = removed  # type: ignore[method-assign]
+    harness.send()
+    harness.start()
+    assert harness.letter().code == Code.AUDIO_UNDECODABLE
+
+
+def test_a_deadline_that_passes_while_models_load_is_met_before_a_start_is_counted(
+    make: Callable[..., Harness],
+) -> None:
+    """The separator hears nothing of such a record, and it is charged no start."""
+    harness = make()
+    deadline = datetime.now(UTC) + timedelta(seconds=1)
+
+    def loads(cancel: Cancellation) -> None:
+        while datetime.now(UTC) <= deadline:
+            cancel.sleep(0.05)
+
+    harness.separator.prepare = loads  # type: ignore[method-assign]
+    harness.send(deadline=deadline)
+    harness.start()
+    assert harness.letter().code == Code.DEADLINE_EXCEEDED
+    assert harness.separator.calls == []
+    commits = [commit for commits in harness.broker.transactions for commit in commits]
+    assert [commit.position.offset_metadata for commit in commits] == [""]
 
 
 def test_a_bug_outside_every_stage_stops_the_replica(make: Callable[..., Harness]) -> None:
