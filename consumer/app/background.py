@@ -6,7 +6,13 @@ from consumer.app.adapters import Adapters
 from consumer.app.replica import Background
 from consumer.app.status import ReplicaStatus
 from consumer.app.watchdog import Watchdog
-from consumer.core.errors import RegistryUnavailable, ScannerUnavailable, StoreUnavailable, Transient
+from consumer.core.errors import (
+    RegistryUnavailable,
+    ScannerUnavailable,
+    ScratchUnavailable,
+    StoreUnavailable,
+    Transient,
+)
 from consumer.core.ports import Check
 from consumer.delivery.delivery import Delivery
 from consumer.observability.collectors import GroupLagCollector, ReplicaCollector
@@ -17,6 +23,7 @@ from consumer.settings import Settings
 
 # What /ready calls each thing that a replica depends on.
 _DEPENDENCIES: Mapping[type[Transient], str] = {
+    ScratchUnavailable: "scratch",
     StoreUnavailable: "store",
     RegistryUnavailable: "registry",
     ScannerUnavailable: "scanner",

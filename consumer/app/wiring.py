@@ -1,6 +1,6 @@
 """Wires a replica together from its settings and its adapters. Vendors are known by `vendors` alone."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 
@@ -10,7 +10,13 @@ from consumer.app.checks import check_bucket
 from consumer.app.replica import Parts, Replica
 from consumer.app.startup import Requirements, Startup, StartupPolicy
 from consumer.app.status import Halt, ReplicaStatus
-from consumer.core.errors import RegistryUnavailable, ScannerUnavailable, StoreUnavailable, Transient
+from consumer.core.errors import (
+    RegistryUnavailable,
+    ScannerUnavailable,
+    ScratchUnavailable,
+    StoreUnavailable,
+    Transient,
+)
 from consumer.core.ports import Check
 from consumer.core.version import VERSION
 from consumer.delivery.assignments import Assignments
@@ -61,7 +67,8 @@ def make_replica(settings: Settings, adapters: Adapters, policies: Policies | No
     policies = policies or Policies()
     metrics, status, halt = Metrics(), ReplicaStatus(), Halt()
     metrics.build.info({"version": VERSION, "runtime": settings.separator.separator_runtime})
-    checks, cancel_registry = _make_checks(settings, adapters), CancelRegistry()
+    scratch, cancel_registry = Scratch(settings.scratch_folder), CancelRegistry()
+    checks = _make_checks(settings, adapters, scratch)
     model_store = ModelStore(settings.separator.model_path, adapters.model_sources, prepare=adapters.prepare_model)
     delivery = _make_delivery(settings, adapters, policies, metrics)
     retrier = Retrier(
@@ -71,7 +78,7 @@ def make_replica(settings: Settings, adapters: Adapters, policies: Policies | No
         on_outage_check=lambda stage: metrics.outage_checks.labels(stage).inc(),
     )
     runner, crash_guard = StageRunner(retrier, metrics), CrashGuard(delivery.start_counter)
-    stages = _make_stages(settings, adapters, model_store)
+    stages = _make_stages(settings, adapters, model_store, scratch)
     progress = ProgressReporter(
         adapters.notices, adapters.codec, topic=settings.topics.progress, instance_id=settings.service.instance_id
     )
@@ -85,7 +92,7 @@ def make_replica(settings: Settings, adapters: Adapters, policies: Policies | No
         adapters.tracer,
         halt,
     )
-    required = _requirements(settings, adapters, checks, model_store, cancel_registry)
+    required = _requirements(adapters, settings.separator.models, scratch, checks, model_store, cancel_registry)
     parts = Parts(
         delivery=delivery,
         pipeline=pipeline,
@@ -114,30 +121,31 @@ def _make_delivery(settings: Settings, adapters: Adapters, policies: Policies, m
 
 
 def _requirements(
-    settings: Settings,
     adapters: Adapters,
+    models: Sequence[str],
+    scratch: Scratch,
     checks: Mapping[type[Transient], Check],
     model_store: ModelStore,
     cancel_registry: CancelRegistry,
 ) -> Requirements:
     return Requirements(
-        scratch=Scratch(settings.scratch_folder),
+        scratch=scratch,
         checks=tuple(checks.values()),
         model_store=model_store,
-        models=settings.separator.models,
+        models=models,
         separators=adapters.separators,
         outbox=adapters.outbox,
         control=ControlFollower(adapters.control_feed, adapters.codec, cancel_registry),
     )
 
 
-def _make_checks(settings: Settings, adapters: Adapters) -> Mapping[type[Transient], Check]:
+def _make_checks(settings: Settings, adapters: Adapters, scratch: Scratch) -> Mapping[type[Transient], Check]:
     """Whether each dependency answers, by the error that tells that it does not."""
 
     def check_output() -> None:
         check_bucket(adapters.store, settings.job.output_bucket, setting="OUTPUT_BUCKET")
 
-    checks: dict[type[Transient], Check] = {StoreUnavailable: check_output}
+    checks: dict[type[Transient], Check] = {ScratchUnavailable: scratch.check, StoreUnavailable: check_output}
     if adapters.check_registry:
         checks[RegistryUnavailable] = adapters.check_registry
     if adapters.scanner:
@@ -145,7 +153,7 @@ def _make_checks(settings: Settings, adapters: Adapters) -> Mapping[type[Transie
     return checks
 
 
-def _make_stages(settings: Settings, adapters: Adapters, model_store: ModelStore) -> Stages:
+def _make_stages(settings: Settings, adapters: Adapters, model_store: ModelStore, scratch: Scratch) -> Stages:
     """The rooms that a record walks through."""
     job, topics = settings.job, settings.topics
     return Stages(
@@ -158,7 +166,7 @@ def _make_stages(settings: Settings, adapters: Adapters, model_store: ModelStore
         ),
         recall=Recall(store=adapters.store),
         model_store=model_store,
-        fetch=Fetch(store=adapters.store, scratch=settings.scratch_folder, max_object_bytes=job.max_object_bytes),
+        fetch=Fetch(store=adapters.store, scratch=scratch, max_object_bytes=job.max_object_bytes),
         scan=Scan(scanner=adapters.scanner) if adapters.scanner else None,
         reuse=Reuse(
             store=adapters.store,

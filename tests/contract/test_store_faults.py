@@ -15,7 +15,7 @@ from minio.versioningconfig import VersioningConfig
 
 from consumer.adapters.s3.minio import MinioStore
 from consumer.core.cancellation import Cancellation
-from consumer.core.errors import Code, Rejected, StoreBusy, StoreMisconfigured, StoreUnavailable
+from consumer.core.errors import Code, Rejected, ScratchUnavailable, StoreBusy, StoreMisconfigured, StoreUnavailable
 from consumer.core.model import ObjectFacts
 from harness.store_faults import Fault, Request, StoreFaults, s3_error
 from tests.contract.conftest import BUCKET, COPIED_PART_BYTES, close
@@ -274,3 +274,9 @@ def test_no_more_is_written_than_was_announced(job: Job, faults: StoreFaults) ->
     with pytest.raises(StoreUnavailable, match="more bytes came than the 4 that were announced"):
         job.store.fetch(job.facts, job.scratch / "x", Cancellation())
     assert (job.scratch / "x").stat().st_size <= 4
+
+
+def test_a_full_disk_is_not_the_stores_fault(job: Job) -> None:
+    """What the file that is fetched to can't take is told of this machine, with the setting's name."""
+    with pytest.raises(ScratchUnavailable, match="SCRATCH_DIR: No space left on device"):
+        job.store.fetch(job.facts, Path("/dev/full"), Cancellation())
