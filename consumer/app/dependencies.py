@@ -4,8 +4,15 @@ from dataclasses import dataclass
 
 from consumer.app.adapters import Adapters
 from consumer.app.checks import check_bucket
-from consumer.core.errors import RegistryUnavailable, ScannerUnavailable, StoreUnavailable, Transient
+from consumer.core.errors import (
+    RegistryUnavailable,
+    ScannerUnavailable,
+    ScratchUnavailable,
+    StoreUnavailable,
+    Transient,
+)
 from consumer.core.ports import Check
+from consumer.pipeline.scratch import Scratch
 from consumer.settings import Settings
 
 
@@ -21,13 +28,16 @@ class Dependency:
     check: Check
 
 
-def dependencies_of(settings: Settings, adapters: Adapters) -> tuple[Dependency, ...]:
+def dependencies_of(settings: Settings, adapters: Adapters, scratch: Scratch) -> tuple[Dependency, ...]:
     """Those that this replica has: registry and scanner only where they are configured."""
 
     def check_output() -> None:
         check_bucket(adapters.store, settings.job.output_bucket, setting="OUTPUT_BUCKET")
 
-    found = [Dependency(name="store", away=StoreUnavailable, check=check_output)]
+    found = [
+        Dependency(name="scratch", away=ScratchUnavailable, check=scratch.check),
+        Dependency(name="store", away=StoreUnavailable, check=check_output),
+    ]
     if check := adapters.check_registry:
         found.append(Dependency(name="registry", away=RegistryUnavailable, check=check))
     if scanner := adapters.scanner:

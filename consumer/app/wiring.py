@@ -59,7 +59,8 @@ def make_replica(settings: Settings, adapters: Adapters, policies: Policies | No
     policies = policies or Policies()
     metrics, status, halt = Metrics(), ReplicaStatus(), Halt()
     metrics.build.info({"version": VERSION, "runtime": settings.separator.separator_runtime})
-    dependencies, cancel_registry = dependencies_of(settings, adapters), CancelRegistry()
+    scratch, cancel_registry = Scratch(settings.scratch_folder), CancelRegistry()
+    dependencies = dependencies_of(settings, adapters, scratch)
     model_store = ModelStore(settings.separator.model_path, adapters.model_sources, prepare=adapters.prepare_model)
     delivery = _make_delivery(settings, adapters, policies, metrics)
     retrier = Retrier(
@@ -69,7 +70,7 @@ def make_replica(settings: Settings, adapters: Adapters, policies: Policies | No
         on_outage_check=lambda stage: metrics.outage_checks.labels(stage).inc(),
     )
     runner, crash_guard = StageRunner(retrier, metrics), CrashGuard(delivery.start_counter)
-    stages = _make_stages(settings, adapters, model_store)
+    stages = _make_stages(settings, adapters, model_store, scratch)
     progress = ProgressReporter(
         adapters.notices, adapters.codec, topic=settings.topics.progress, instance_id=settings.service.instance_id
     )
@@ -83,7 +84,7 @@ def make_replica(settings: Settings, adapters: Adapters, policies: Policies | No
         adapters.tracer,
         halt,
     )
-    required = _requirements(settings, adapters, dependencies, model_store, cancel_registry)
+    required = _requirements(adapters, settings.separator.models, scratch, dependencies, model_store, cancel_registry)
     parts = Parts(
         delivery=delivery,
         pipeline=pipeline,
@@ -112,24 +113,25 @@ def _make_delivery(settings: Settings, adapters: Adapters, policies: Policies, m
 
 
 def _requirements(
-    settings: Settings,
     adapters: Adapters,
+    models: Sequence[str],
+    scratch: Scratch,
     dependencies: Sequence[Dependency],
     model_store: ModelStore,
     cancel_registry: CancelRegistry,
 ) -> Requirements:
     return Requirements(
-        scratch=Scratch(settings.scratch_folder),
+        scratch=scratch,
         checks=[dependency.check for dependency in dependencies],
         model_store=model_store,
-        models=settings.separator.models,
+        models=models,
         separators=adapters.separators,
         outbox=adapters.outbox,
         control=ControlFollower(adapters.control_feed, adapters.codec, cancel_registry),
     )
 
 
-def _make_stages(settings: Settings, adapters: Adapters, model_store: ModelStore) -> Stages:
+def _make_stages(settings: Settings, adapters: Adapters, model_store: ModelStore, scratch: Scratch) -> Stages:
     """The rooms that a record walks through."""
     job, topics = settings.job, settings.topics
     return Stages(
@@ -142,7 +144,7 @@ def _make_stages(settings: Settings, adapters: Adapters, model_store: ModelStore
         ),
         recall=Recall(store=adapters.store),
         model_store=model_store,
-        fetch=Fetch(store=adapters.store, scratch=settings.scratch_folder, max_object_bytes=job.max_object_bytes),
+        fetch=Fetch(store=adapters.store, scratch=scratch, max_object_bytes=job.max_object_bytes),
         scan=Scan(scanner=adapters.scanner) if adapters.scanner else None,
         reuse=Reuse(
             store=adapters.store,

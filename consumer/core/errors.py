@@ -10,6 +10,7 @@ ConsumerError
 │   ├── RegistryUnavailable   the schema registry
 │   ├── ScannerUnavailable    the malware scanner
 │   │   └── ScannerMisconfigured  it answers, but takes no files as large as ours: fatal at the start
+│   ├── ScratchUnavailable    this machine has no room for a track, or no file descriptor
 │   └── ModelSourceUnavailable  where weights come from
 ├── WorkerCrashed         the separator process, or its ffmpeg, was killed under this job: three starts in all
 ├── Cancelled             nobody wants the job any more: it ends without, or with a given, outcome
@@ -21,6 +22,7 @@ ConsumerError
     └── SettingsError         names the variable
 """
 
+import errno
 from collections.abc import Sequence
 from enum import StrEnum
 
@@ -117,6 +119,17 @@ class ScannerUnavailable(Transient):
 
 class ScannerMisconfigured(ScannerUnavailable):
     """The message names the variable."""
+
+
+class ScratchUnavailable(Transient):
+    """This machine can't take a track: its scratch space is full or gone, or no file descriptor is left."""
+
+    @classmethod
+    def of(cls, error: OSError) -> "ScratchUnavailable":
+        """Of what a file in scratch space met; names the setting or the limit that is to be looked at."""
+        if error.errno in (errno.EMFILE, errno.ENFILE):
+            return cls("no file descriptor is left on this machine (ulimit -n)")
+        return cls(f"SCRATCH_DIR: {error.strerror or type(error).__name__}")
 
 
 class ModelSourceUnavailable(Transient):

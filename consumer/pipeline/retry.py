@@ -18,6 +18,7 @@ from consumer.core.errors import (
     ModelSourceUnavailable,
     RegistryUnavailable,
     ScannerUnavailable,
+    ScratchUnavailable,
     StoreBusy,
     StoreUnavailable,
     Transient,
@@ -43,6 +44,7 @@ RULES: Mapping[type[Transient], Rule] = {
     StoreUnavailable: Rule(attempts=5, first_wait_s=0.2, max_wait_s=3.0),
     RegistryUnavailable: Rule(attempts=4, first_wait_s=0.2, max_wait_s=2.0),
     ScannerUnavailable: Rule(attempts=4, first_wait_s=0.2, max_wait_s=2.0),
+    ScratchUnavailable: Rule(attempts=4, first_wait_s=0.5, max_wait_s=4.0),
     ModelSourceUnavailable: Rule(attempts=3, first_wait_s=1.0, max_wait_s=5.0),
 }
 

@@ -3,9 +3,15 @@
 import fcntl
 import os
 import shutil
+import tempfile
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
-from consumer.core.errors import Fatal
+from consumer.core.errors import Fatal, ScratchUnavailable
+
+MARGIN_BYTES = 64 << 20  # that stay free beside what is fetched
 
 
 class Scratch:
@@ -14,6 +20,9 @@ class Scratch:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self._lock: int | None = None
+        self._reserving = threading.Lock()
+        self._reserved_bytes = 0
+        self._missed_bytes = 0  # of the last track that found no room
 
     def claim(self) -> None:
         """Make it, empty, and keep others from it until `release`, or our death.
@@ -43,6 +52,47 @@ class Scratch:
                 os.close(descriptor)
                 raise
             os.close(descriptor)  # its last holder has just removed it
+
+    @contextmanager
+    def reserved(self, size_bytes: int) -> Iterator[None]:
+        """Room for a file that is written within this block. Raises ScratchUnavailable."""
+        with self._reserving:
+            self._demand(self._reserved_bytes + size_bytes)
+            self._reserved_bytes += size_bytes
+        try:
+            yield
+        finally:
+            with self._reserving:
+                self._reserved_bytes -= size_bytes
+
+    def check(self) -> None:
+        """There is room for the track that found none, and a file can be made. Raises ScratchUnavailable."""
+        with self._reserving:
+            self._demand(self._missed_bytes)
+            self._missed_bytes = 0
+        try:
+            with tempfile.TemporaryFile(dir=self.folder) as file:
+                file.write(b"x")
+        except OSError as error:
+            raise ScratchUnavailable.of(error) from error
+
+    def capacity_bytes(self) -> int:
+        """What a track may need at most, were the whole disk free. Raises ScratchUnavailable."""
+        return self._disk_usage().total - MARGIN_BYTES
+
+    def _disk_usage(self) -> "shutil._ntuple_diskusage":
+        try:
+            return shutil.disk_usage(self.folder)
+        except OSError as error:
+            raise ScratchUnavailable.of(error) from error
+
+    def _demand(self, size_bytes: int) -> None:
+        free_bytes = self._disk_usage().free
+        if free_bytes < size_bytes + MARGIN_BYTES:
+            self._missed_bytes = max(self._missed_bytes, size_bytes)
+            raise ScratchUnavailable(
+                f"SCRATCH_DIR: {free_bytes} bytes are free, {size_bytes + MARGIN_BYTES} are needed"
+            )
 
     def release(self) -> None:
         """Remove it, and let others have it. What was never claimed is left alone."""

@@ -15,7 +15,7 @@ from minio.versioningconfig import VersioningConfig
 
 from consumer.adapters.s3.minio import MinioStore
 from consumer.core.cancellation import Cancellation
-from consumer.core.errors import Code, Rejected, StoreBusy, StoreMisconfigured, StoreUnavailable
+from consumer.core.errors import Code, Rejected, ScratchUnavailable, StoreBusy, StoreMisconfigured, StoreUnavailable
 from consumer.core.model import ObjectFacts
 from harness.store_faults import Fault, Request, StoreFaults, s3_error
 from tests.contract.conftest import BUCKET, COPIED_PART_BYTES, close
@@ -212,11 +212,12 @@ def test_an_error_that_comes_late_is_one(job: Job, faults: StoreFaults, name: st
 def test_credentials_are_named(job: Job, faults: StoreFaults, code: str) -> None:
     """What is the credentials' fault names their variables, in a job and in a check alike."""
     faults.fault = lambda request: s3_error(ERRORS[code], code) if request.method != "HEAD" else Fault(status=403)
-    for ask in (
+    asked: list[Callable[[], object]] = [
         lambda: job.store.read(BUCKET, "x"),
         lambda: job.store.check(BUCKET),
         lambda: job.put(b"", create=True),
-    ):
+    ]
+    for ask in asked:
         with pytest.raises(StoreMisconfigured, match="MINIO_ACCESS_KEY, MINIO_SECRET_KEY"):
             ask()
 
@@ -274,3 +275,9 @@ def test_no_more_is_written_than_was_announced(job: Job, faults: StoreFaults) ->
     with pytest.raises(StoreUnavailable, match="more bytes came than the 4 that were announced"):
         job.store.fetch(job.facts, job.scratch / "x", Cancellation())
     assert (job.scratch / "x").stat().st_size <= 4
+
+
+def test_a_full_disk_is_not_the_stores_fault(job: Job) -> None:
+    """What the file that is fetched to can't take is told of this machine, with the setting's name."""
+    with pytest.raises(ScratchUnavailable, match="SCRATCH_DIR: No space left on device"):
+        job.store.fetch(job.facts, Path("/dev/full"), Cancellation())

@@ -15,6 +15,7 @@ from consumer.core.cancellation import Cancellation
 from consumer.core.events import OutputOptions, SourceObject, Stem
 from consumer.core.manifest import carried_stem, stem_to_carry
 from consumer.core.model import Stems, StoredStems
+from consumer.pipeline.scratch import Scratch
 from consumer.pipeline.stages.fetch import Fetch
 from consumer.pipeline.stages.recall import Recall
 from consumer.pipeline.stages.store import Store
@@ -45,7 +46,7 @@ def walk(store: MinioStore, key: str, prefix: str, folder: Path) -> tuple[Stored
         request_id=uuid.uuid4().hex, source=SourceObject(bucket=BUCKET, key=key), output=OutputOptions(prefix=prefix)
     )
     job = validate(request)
-    track = Fetch(store=store, scratch=folder, max_object_bytes=100)(job, Cancellation())
+    track = Fetch(store=store, scratch=Scratch(folder), max_object_bytes=100)(job, Cancellation())
     stems = Stems(track=track, separation=a_separation(folder))
     with ThreadPoolExecutor(2) as uploads:
         first = Store(store=store, uploads=uploads)(stems, {})

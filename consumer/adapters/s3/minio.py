@@ -15,7 +15,7 @@ from minio.error import MinioException
 from consumer.adapters.s3.answers import CREDENTIALS, Answer, Denied, Refused, Unmet, error_of
 from consumer.adapters.s3.connection import CreateOnlyPool, StorePool
 from consumer.core.cancellation import Cancellation
-from consumer.core.errors import BucketUnusable, Code, Rejected, StoreUnavailable
+from consumer.core.errors import BucketUnusable, Code, Rejected, ScratchUnavailable, StoreUnavailable
 from consumer.core.model import ObjectFacts
 from consumer.settings import MinioSettings
 
@@ -106,6 +106,8 @@ class MinioStore:
             try:
                 _etag(response.headers.get("etag"))
                 return _write(response.stream(_CHUNK_BYTES, decode_content=False), source.size_bytes, path, cancel)
+            except OSError as error:  # of the file: those of the connection are urllib3's own
+                raise ScratchUnavailable.of(error) from error
             finally:
                 response.close()
                 response.release_conn()

@@ -7,19 +7,21 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
 from consumer.core.cancellation import Cancellation
-from consumer.core.errors import Code, Rejected
+from consumer.core.errors import Code, Rejected, ScratchUnavailable
 from consumer.core.model import Job, LocalTrack
 from consumer.core.ports import ObjectStore
+from consumer.pipeline.scratch import Scratch
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Fetch:
     store: ObjectStore
-    scratch: Path
+    scratch: Scratch
     max_object_bytes: int
 
     def __call__(self, job: Job, cancel: Cancellation) -> LocalTrack:
-        """Raises Rejected(OBJECT_NOT_FOUND, OBJECT_CHANGED, OBJECT_TOO_LARGE), StoreUnavailable, Cancelled.
+        """Raises Rejected(OBJECT_NOT_FOUND, OBJECT_CHANGED, OBJECT_TOO_LARGE), StoreUnavailable,
+        ScratchUnavailable, Cancelled.
 
         The folder of the track is the caller's to remove.
         """
@@ -33,10 +35,19 @@ class Fetch:
             raise Rejected(
                 Code.OBJECT_TOO_LARGE, f"{facts.size_bytes} bytes; MAX_OBJECT_BYTES is {self.max_object_bytes}"
             )
-        folder = Path(tempfile.mkdtemp(prefix="job-", dir=self.scratch))
+        if facts.size_bytes > (capacity_bytes := self.scratch.capacity_bytes()):  # however long one waits
+            raise Rejected(Code.OBJECT_TOO_LARGE, f"{facts.size_bytes} bytes; SCRATCH_DIR takes {capacity_bytes}")
+        try:
+            folder = Path(tempfile.mkdtemp(prefix="job-", dir=self.scratch.folder))
+        except OSError as error:
+            raise ScratchUnavailable.of(error) from error
         try:
             path = folder / f"source{_suffix(wanted.key)}"
-            sha256 = self.store.fetch(facts, path, cancel)
+            with self.scratch.reserved(facts.size_bytes):
+                sha256 = self.store.fetch(facts, path, cancel)
+        except OSError as error:
+            shutil.rmtree(folder, ignore_errors=True)
+            raise ScratchUnavailable.of(error) from error
         except BaseException:
             shutil.rmtree(folder, ignore_errors=True)
             raise

@@ -1,14 +1,19 @@
+import errno
 import hashlib
+import os
+import shutil
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
 from consumer.core.cancellation import Cancellation
-from consumer.core.errors import Cancelled, Code, Rejected
+from consumer.core.errors import Cancelled, Code, Rejected, ScratchUnavailable
 from consumer.core.events import SourceObject
 from consumer.core.model import ObjectFacts
+from consumer.pipeline.scratch import MARGIN_BYTES, Scratch
 from consumer.pipeline.stages.fetch import Fetch
 from consumer.testing.store import MemoryStore
 from harness.fakes import a_job, a_request
@@ -26,7 +31,7 @@ def store() -> MemoryStore:
 
 def fetch(store: MemoryStore, scratch: Path, cancel: Cancellation | None = None, **source: Any) -> Any:
     job = a_job(a_request(source=SourceObject(**{"bucket": "in", "key": "a.mp3"} | source)))
-    return Fetch(store=store, scratch=scratch, max_object_bytes=len(SONG))(job, cancel or Cancellation())
+    return Fetch(store=store, scratch=Scratch(scratch), max_object_bytes=len(SONG))(job, cancel or Cancellation())
 
 
 @pytest.mark.parametrize("quote", ["", '"'])
@@ -95,3 +100,37 @@ def test_a_fetch_that_fails_leaves_nothing(store: MemoryStore, tmp_path: Path) -
         fetch(changing, tmp_path)
     assert caught.value.code == Code.OBJECT_CHANGED
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("number", "told"),
+    [(errno.ENOSPC, "SCRATCH_DIR: No space left"), (errno.EMFILE, "ulimit -n"), (errno.EIO, "SCRATCH")],
+)
+def test_this_machines_trouble_is_not_the_stores(tmp_path: Path, number: int, told: str) -> None:
+    """A disk that is full, or a limit that is reached, is told with its setting's name, and nothing is left behind."""
+
+    class Full(MemoryStore):
+        def fetch(self, source: ObjectFacts, path: Path, cancel: Cancellation) -> str:
+            raise OSError(number, os.strerror(number))
+
+    full = Full("in")
+    full.create("in", "a.mp3", SONG, media_type="", metadata={})
+    with pytest.raises(ScratchUnavailable, match=told):
+        fetch(full, tmp_path)
+    assert list(tmp_path.iterdir()) == []
+    with pytest.raises(ScratchUnavailable, match="SCRATCH_DIR"):
+        fetch(full, tmp_path / "gone")
+
+
+def test_what_no_wait_would_make_room_for_is_too_large(
+    store: MemoryStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An object that is larger than the disk is the message's fault: who waits for it would wait for ever."""
+    disk = SimpleNamespace(free=MARGIN_BYTES, total=MARGIN_BYTES + len(SONG) - 1)
+    monkeypatch.setattr(shutil, "disk_usage", lambda path: disk)
+    with pytest.raises(Rejected, match="SCRATCH_DIR") as caught:
+        fetch(store, tmp_path)
+    assert caught.value.code == Code.OBJECT_TOO_LARGE
+    disk.total += 1
+    with pytest.raises(ScratchUnavailable, match="SCRATCH_DIR"):
+        fetch(store, tmp_path)
