@@ -33,15 +33,18 @@ group.initial.rebalance.delay.ms=0
 # Lets a group ask for a short session, so that a dead replica's work moves within seconds.
 group.consumer.min.session.timeout.ms=3000
 group.consumer.min.heartbeat.interval.ms=500
-"""
+{further}"""
 # Small and quick to start: tests need no throughput.
 _JVM = ["-Xmx512m", "-Xms256m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1"]
 
 
-def kafka(folder: Path, port: int, doors: Mapping[int, int] | None = None) -> Service:
+def kafka(
+    folder: Path, port: int, doors: Mapping[int, int] | None = None, *, further: Mapping[str, str] | None = None
+) -> Service:
     """A node whose data lies in folder, formatted if it is new.
 
     doors: further ports that it listens on → the port that it tells those who come that way, such as a proxy's.
+    further: properties of the broker beside those that every node here has.
     """
     java = ["java", *_JVM, "-cp", f"{build.kafka_libs()}/*"]
     system.provide({"java": "openjdk-17-jre-headless"})
@@ -56,6 +59,7 @@ def kafka(folder: Path, port: int, doors: Mapping[int, int] | None = None) -> Se
                 listening_doors="".join(f",DOOR{own}://127.0.0.1:{own}" for own in doors or {}),
                 advertised_doors="".join(f",DOOR{own}://127.0.0.1:{told}" for own, told in (doors or {}).items()),
                 mapped_doors="".join(f",DOOR{own}:PLAINTEXT" for own in doors or {}),
+                further="".join(f"{name}={value}\n" for name, value in (further or {}).items()),
             )
         )
         cluster = base64.urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=")

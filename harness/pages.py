@@ -29,6 +29,7 @@ from consumer.core.events import (
 )
 from consumer.core.log_events import LogEvent
 from consumer.settings import GROUPS
+from consumer.settings.kafka_properties import RULES, Free
 
 ROOT = Path(__file__).parents[1]
 README, DOCS = ROOT / "README.md", ROOT / "docs"
@@ -121,6 +122,16 @@ def settings_rows() -> str:
                     f"| `{variable}` | {_OF_THE_MACHINE.get(variable) or _default(field)} | {field.description} |\n"
                 )
     return "".join(rows)
+
+
+def kafka_property_rows() -> str:
+    """The table of librdkafka's properties that may not have any value, those with the same reason in one row."""
+    reasons: dict[str, list[str]] = {}
+    for name, rule in sorted(RULES.items()):
+        if not isinstance(rule, Free):
+            reasons.setdefault(rule.objection("none of it"), []).append(f"`{name}`")
+    rows = [f"| {', '.join(names)} | {why} |\n" for why, names in reasons.items()]
+    return f"| property | why not any value |\n|---|---|\n{''.join(rows)}"
 
 
 def _default(field: FieldInfo) -> str:
@@ -296,6 +307,7 @@ def decision_rows() -> str:
 
 WRITTEN = (
     Written(page=DOCS / "settings.md", mark="settings", make=settings_rows),
+    Written(page=DOCS / "settings.md", mark="kafka properties", make=kafka_property_rows),
     Written(page=DOCS / "producing.md", mark="request fields", make=lambda: event_rows("separation_request")),
     Written(page=DOCS / "producing.md", mark="control fields", make=lambda: event_rows("separation_control")),
     Written(page=DOCS / "consuming.md", mark="result fields", make=lambda: event_rows("separation_result")),

@@ -130,6 +130,12 @@ class Platform:
 
     def request(self, object_key: str, *, output_format: str = "wav", **fields: object) -> SeparationRequest:
         """Sends a request for an object of the source bucket, and returns it."""
+        request = self.a_request(object_key, output_format=output_format, **fields)
+        self.send(self.codec.encode(request), request.request_id)
+        return request
+
+    def a_request(self, object_key: str, *, output_format: str = "wav", **fields: object) -> SeparationRequest:
+        """A request for an object of the source bucket, which is not sent."""
         request = SeparationRequest(
             request_id=uuid.uuid4().hex,
             source=SourceObject(bucket=self.source_bucket, key=object_key),
@@ -138,7 +144,6 @@ class Platform:
         )
         for name, value in fields.items():
             object.__setattr__(request, name, value)
-        self.send(self.codec.encode(request), request.request_id)
         return request
 
     def outcomes(self, count: int) -> list[SeparationResult | DeadLetter]:

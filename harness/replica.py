@@ -11,7 +11,7 @@ from consumer.app.adapters import Adapters
 from consumer.app.startup import StartupPolicy
 from consumer.app.wiring import Policies, make_replica
 from consumer.core.errors import Fatal, RegistryUnavailable, StoreUnavailable, Transient
-from consumer.core.events import DeadLetter
+from consumer.core.events import DeadLetter, SourceObject
 from consumer.core.model import Message, ObjectFacts, TopicPartition
 from consumer.core.ports import Check, ModelSource
 from consumer.core.tracing import Tracer
@@ -140,6 +140,12 @@ class Harness:
         self.committer.stop()
         if self.threads[1].ident:
             self.threads[1].join(20)
+
+    def send_another(self, request_id: str) -> None:
+        """A request for a song of its own."""
+        key = f"{request_id}.mp3"
+        self.store.create("in", key, request_id.encode(), media_type="", metadata={})
+        self.send(request_id=request_id, source=SourceObject(bucket="in", key=key))
 
     def send(self, **fields: Any) -> None:
         request = a_request(**fields)

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from consumer.core.catalog import FORMATS, HIGH_FREQUENCIES, MODELS, STEM_MODELS, is_bitrate
+from consumer.core.catalog import FORMATS, HIGH_FREQUENCIES, MODELS, STEM_MODELS
+from consumer.core.limits import LONGEST_SPAN_S, SHORTEST_SPAN_S
 
 if TYPE_CHECKING:
     from consumer.client.kafka import Client
@@ -32,8 +33,10 @@ def request(
     format: Annotated[str, typer.Option(help=f"Of the stems: {', '.join(FORMATS)}.")] = "wav",
     bitrate: Annotated[str | None, typer.Option(help="Of lossy formats, such as 192k.")] = None,
     high_frequencies: Annotated[str, typer.Option(help=f"{_HIGH_FREQUENCIES}.")] = "zeros",
-    start_s: Annotated[float | None, typer.Option(min=0.0, help="Seconds to skip.")] = None,
-    duration_s: Annotated[float | None, typer.Option(min=0.001, help="Seconds to separate.")] = None,
+    start_s: Annotated[float | None, typer.Option(min=0.0, max=LONGEST_SPAN_S, help="Seconds to skip.")] = None,
+    duration_s: Annotated[
+        float | None, typer.Option(min=SHORTEST_SPAN_S, max=LONGEST_SPAN_S, help="Seconds to separate.")
+    ] = None,
     request_id: Annotated[str | None, typer.Option(help="A new one by default.")] = None,
     wait: Annotated[bool, typer.Option("--wait", help="Wait for the outcome and print it.")] = False,
     timeout_s: Annotated[float, typer.Option(help="How long to wait.")] = 600.0,
@@ -46,7 +49,8 @@ def request(
     _require(bucket and key, "BUCKET/KEY", "must be BUCKET/KEY")
     _require(model in MODELS, "--stems", f"must be {_STEMS}")
     _require(format in FORMATS, "--format", f"must be one of {', '.join(FORMATS)}")
-    _require(bitrate is None or is_bitrate(bitrate), "--bitrate", "must be a bitrate such as 192k")
+    why_not = FORMATS[format].why_not_bitrate(bitrate) if bitrate is not None else None
+    _require(why_not is None, "--bitrate", why_not or "")
     _require(high_frequencies in HIGH_FREQUENCIES, "--high-frequencies", f"must be {_HIGH_FREQUENCIES}")
     _require(request_id is None or REQUEST_ID.fullmatch(request_id), "--request-id", _REQUEST_ID_FORM)
     event = SeparationRequest(

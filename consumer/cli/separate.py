@@ -23,8 +23,9 @@ from consumer.cli.stem_paths import (
     plan,
     shown,
 )
-from consumer.core.catalog import FORMATS, MODELS, SOURCE_FORMATS, is_bitrate
+from consumer.core.catalog import FORMATS, MODELS, SOURCE_FORMATS
 from consumer.core.errors import ConsumerError
+from consumer.core.limits import LONGEST_SPAN_S, SHORTEST_SPAN_S
 
 if TYPE_CHECKING:
     from consumer.core.model import Separation
@@ -35,7 +36,6 @@ if TYPE_CHECKING:
     from consumer.settings import SeparatorSettings
 
 _ADAPTER = "spleeter.audio.ffmpeg.FFMPEGProcessAudioAdapter"
-_MAX_S = 1e9
 _BARE_KILOBITS = re.compile(r"([1-9]\d{0,2})K?", re.ASCII)
 
 
@@ -78,10 +78,14 @@ def separate(
     ] = "spleeter:2stems",
     codec: Annotated[str, typer.Option("--codec", "-c", help=f"{', '.join(FORMATS)}.")] = "wav",
     bitrate: Annotated[str, typer.Option("--bitrate", "-b", help="Of lossy codecs: 192k, 192 or 192000.")] = "128k",
-    offset: Annotated[float, typer.Option("--offset", "-s", min=0.0, max=_MAX_S, help="Seconds to skip.")] = 0.0,
+    offset: Annotated[
+        float, typer.Option("--offset", "-s", min=0.0, max=LONGEST_SPAN_S, help="Seconds to skip.")
+    ] = 0.0,
     duration: Annotated[
         float | None,
-        typer.Option("--duration", "-d", min=0.001, max=_MAX_S, help="Seconds to separate; all by default."),
+        typer.Option(
+            "--duration", "-d", min=SHORTEST_SPAN_S, max=LONGEST_SPAN_S, help="Seconds to separate; all by default."
+        ),
     ] = None,
     template: Annotated[
         str,
@@ -129,8 +133,8 @@ def _check_options(codec: str, bitrate: str, template: str) -> str:
         raise typer.BadParameter(f"{codec} is not one of {', '.join(FORMATS)}", param_hint="-c")
     if bare := _BARE_KILOBITS.fullmatch(bitrate):
         bitrate = f"{bare[1]}k"
-    if not is_bitrate(bitrate):
-        raise typer.BadParameter(f"{bitrate} is not a bitrate such as 192k", param_hint="-b")
+    if why := FORMATS[codec].why_not_bitrate(bitrate):
+        raise typer.BadParameter(f"{why}, not {bitrate}", param_hint="-b")
     try:
         check_template(template, FORMATS[codec].extension)
     except Unnameable as error:
@@ -161,6 +165,8 @@ def _separate_all(
             tell(error, about=shown(track.path))
             is_well = False
             continue
+        for warning in separation.warnings:
+            typer.echo(f"{shown(track.path)}: {warning}", err=True)
         for target in track.targets.values():
             typer.echo(os.fsencode(target))  # a file's name need not be text
         if verbose:

@@ -12,13 +12,16 @@ from contextlib import closing
 from datetime import UTC, datetime
 from functools import partial
 
-from confluent_kafka import OFFSET_BEGINNING, KafkaException, Producer
+from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaError, KafkaException, Producer
 from confluent_kafka import TopicPartition as KafkaPartition
+from confluent_kafka.admin import TopicMetadata  # type: ignore[attr-defined]
 
 from consumer.adapters.avro.codec import AvroCodec
 from consumer.adapters.kafka.config import connect, connect_reader, producer_config
+from consumer.adapters.kafka.connection_errors import ConnectionErrors
+from consumer.adapters.kafka.producer_errors import CURES, Cure
 from consumer.adapters.kafka.retrying import broker_away, retried
-from consumer.core.errors import BrokerUnavailable, Rejected
+from consumer.core.errors import BrokerUnavailable, Code, Rejected, TopicUnavailable
 from consumer.core.events import (
     DeadLetter,
     Event,
@@ -27,9 +30,11 @@ from consumer.core.events import (
     SeparationRequest,
     SeparationResult,
 )
+from consumer.pipeline.stages.validate import check_request
 from consumer.settings import KafkaSettings, TopicSettings
 
 REQUEST_S = 10.0  # how long a broker may take to answer
+_LOOK_S = 4.0  # within which brokers answer, and know a topic that was just created
 _log = logging.getLogger(__name__)
 
 
@@ -37,8 +42,8 @@ class Client:
     """Sends requests, and watches what becomes of them. Not thread-safe: one a thread.
 
     Each answer of a broker is waited for up to `request_s` seconds. Every method raises BrokerUnavailable where none
-    comes, SettingsError for a KAFKA_<PROPERTY> that librdkafka refuses, and RegistryUnavailable where the codec has a
-    schema registry that does not answer.
+    comes, its kind TopicUnavailable where there is no such topic, SettingsError for a KAFKA_<PROPERTY> that librdkafka
+    refuses, and RegistryUnavailable where the codec has a schema registry that does not answer.
     """
 
     def __init__(
@@ -50,8 +55,9 @@ class Client:
         """Send a request; returns when the brokers have it.
 
         `headers` are the record's, as pairs of a name and bytes or None: a `traceparent` among them makes the job part
-        of that trace.
+        of that trace. Raises Rejected(REQUEST_INVALID) for what a replica would answer so, or could not read at all.
         """
+        check_request(request)
         self._produce(self._topics.requests, request, request.request_id, headers)
 
     def cancel(self, request_id: str, reason: str | None = None) -> None:
@@ -63,17 +69,36 @@ class Client:
         self._produce(self._topics.control, wish, request_id)
 
     def _produce(self, topic: str, event: Event, key: str, headers: Sequence[tuple[str, bytes | None]] = ()) -> None:
-        failures: list[str] = []
-        producer = connect(Producer, producer_config(self._kafka), "client")
-        producer.produce(
-            topic,
-            self._codec.encode(event),
-            key.encode(),
-            headers=list(headers),
-            on_delivery=lambda error, _: failures.append(error.str()) if error else None,
-        )
-        if producer.flush(self._request_s) or failures:
-            raise broker_away(failures[0] if failures else "timed out")
+        failures: list[KafkaError] = []
+        value = self._codec.encode(event)
+        errors = ConnectionErrors()
+        producer = connect(Producer, producer_config(self._kafka) | {"error_cb": errors}, "client")
+        self._find(producer, topic, errors)
+        try:
+            producer.produce(
+                topic,
+                value,
+                key.encode(),
+                headers=list(headers),
+                on_delivery=lambda error, _: failures.append(error) if error else None,
+            )
+            unsent = producer.flush(self._request_s)
+        except KafkaException as error:
+            failures.append(error.args[0])
+            unsent = 0
+        if failures and CURES.get(failures[0].code()) is Cure.SMALLER:
+            raise Rejected(Code.REQUEST_INVALID, f"topic {topic} takes no record of this size: {failures[0].str()}")
+        if unsent or failures:
+            raise broker_away(failures[0].str() if failures else "timed out")
+
+    def _find(self, producer: Producer, topic: str, errors: ConnectionErrors) -> None:
+        """Look whether the topic is there: a client that only sends would wait for it, or have it created."""
+        try:
+            errors.patiently(producer, partial(_look_for, producer, topic), min(_LOOK_S, self._request_s))
+        except KafkaException as error:
+            if CURES.get(error.args[0].code()) is Cure.TOPIC:
+                raise TopicUnavailable(f"topic {topic}: {error.args[0].str()}") from error
+            raise broker_away(errors.explain(error)) from error
 
     def send_and_wait(
         self, request: SeparationRequest, timeout_s: float, headers: Sequence[tuple[str, bytes | None]] = ()
@@ -104,6 +129,14 @@ class Client:
         return Watch(self._kafka, kinds, self._codec, from_beginning=from_beginning, request_s=self._request_s)
 
 
+def _look_for(client: Producer | Consumer, topic: str, timeout_s: float) -> TopicMetadata:
+    """What the brokers say of a topic. Raises KafkaException, also where there is none."""
+    found: TopicMetadata = client.list_topics(topic, timeout=timeout_s).topics[topic]
+    if found.error:
+        raise KafkaException(found.error)
+    return found
+
+
 class Watch:
     """Reads events that were committed, and joins no group; iterating over it never ends.
 
@@ -121,18 +154,20 @@ class Watch:
         request_s: float = REQUEST_S,
     ) -> None:
         self._kinds, self._codec, self._request_s = kinds, codec, request_s
-        self._consumer = connect_reader(kafka, "watch")
+        errors = ConnectionErrors()
+        self._consumer = connect_reader(kafka, "watch", properties={"error_cb": errors})
         try:
+            if kinds:  # brokers that can't be reached are told of sooner, and better, than by what is asked below
+                look = partial(self._consumer.list_topics, next(iter(kinds)))
+                errors.patiently(self._consumer, lambda slice_s: look(timeout=slice_s), min(_LOOK_S, request_s))
             found = [retried(partial(self._positions, topic, from_beginning), request_s) for topic in kinds]
             self._consumer.assign([place for places in found for place in places])
         except KafkaException as error:
-            raise broker_away(error) from error
+            raise broker_away(errors.explain(error)) from error
 
     def _positions(self, topic: str, from_beginning: bool) -> list[KafkaPartition]:  # noqa: FBT001
         """Where to begin; the ends are asked for now, not when fetching begins."""
-        found = self._consumer.list_topics(topic, timeout=self._request_s).topics[topic]
-        if found.error:
-            raise KafkaException(found.error)
+        found = _look_for(self._consumer, topic, self._request_s)
         places = [KafkaPartition(topic, number) for number in found.partitions]
         for place in places:
             place.offset = OFFSET_BEGINNING

@@ -45,7 +45,33 @@ HIGH_FREQUENCIES = ("zeros", "average")
 
 DEFAULT_BITRATE = "128k"  # Spleeter's
 _BITRATE = re.compile(r"([1-9]\d{0,2})k|([1-9]\d{3,5})", re.ASCII)
-_BITRATE_RANGE_BPS = (8_000, 640_000)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Bitrates:
+    """What a lossy format can be asked for, in bits per second, for two channels at 44.1 or 48 kHz.
+
+    steps_bps: the only values that there are, None where all from lowest_bps to highest_bps are taken as they are.
+    """
+
+    lowest_bps: int
+    highest_bps: int
+    steps_bps: tuple[int, ...] | None = None
+
+    def __contains__(self, bps: int) -> bool:
+        return bps in self.steps_bps if self.steps_bps else self.lowest_bps <= bps <= self.highest_bps
+
+    def __str__(self) -> str:
+        """For people: 'from 45k to 500k', or the steps."""
+        if self.steps_bps:
+            return "one of " + ", ".join(f"{bps // 1000}k" for bps in self.steps_bps)
+        return f"from {self.lowest_bps // 1000}k to {self.highest_bps // 1000}k"
+
+
+_LOUD = 100.0  # 40 dB over full scale: no music
+
+# MPEG-1 layer III's own table (ISO/IEC 11172-3); LAME takes the nearest of it in silence.
+_MP3_STEPS_BPS = tuple(1000 * kbps for kbps in (32, 40, 48, 56, 64, 80, 96, 112, 128, 160, 192, 224, 256, 320))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,12 +88,30 @@ class OutputFormat:
     """ffmpeg's container."""
     takes: str = "f32le"
     """The samples that the encoder is fed with, as ffmpeg names them: f32le, or s16le."""
-    is_lossy: bool = False
-    """Whether a bitrate has a meaning."""
+    bitrates: Bitrates | None = None
+    """What may be asked for; None where it has no meaning, since nothing is lost."""
+    fewest_samples: int = 1
+    """What a file of this format has to hold, a channel."""
+    highest_sample: float | None = None
+    """What samples are cut to, since the encoder fails at louder ones; None where it takes all."""
     holds_cover: bool = False
     """Whether the source's cover picture is put into it."""
     options: tuple[str, ...] = ()
     """Further output options of ffmpeg."""
+
+    @property
+    def is_lossy(self) -> bool:
+        """Whether a bitrate has a meaning."""
+        return self.bitrates is not None
+
+    def why_not_bitrate(self, text: str) -> str | None:
+        """Why this is no bitrate for this format; None where it is one."""
+        bps = _parse_bitrate(text)
+        if bps is None:
+            return "must be bits per second such as 192k"
+        if self.bitrates is not None and bps not in self.bitrates:
+            return f"must be {self.bitrates} for {self.extension}"
+        return None
 
     def encoder_args(self, bitrate: str | None) -> list[str]:
         """ffmpeg's output options; `bitrate` is bits per second such as 192k, None for the default of lossy formats."""
@@ -86,33 +130,62 @@ FORMATS: dict[str, OutputFormat] = {
     "wav": _wav("copy", takes="s16le"),  # rounded here and only packed there: half of an encoder's time
     "wav-s24": _wav("pcm_s24le"),
     "wav-f32": _wav("pcm_f32le"),
-    "flac": OutputFormat(extension="flac", media_type="audio/flac", codec="flac", muxer="flac", holds_cover=True),
-    "mp3": OutputFormat(
-        extension="mp3", media_type="audio/mpeg", codec="libmp3lame", muxer="mp3", is_lossy=True, holds_cover=True
+    "flac": OutputFormat(
+        extension="flac", media_type="audio/flac", codec="flac", muxer="flac", holds_cover=True, fewest_samples=16
     ),
-    "ogg": OutputFormat(extension="ogg", media_type="audio/ogg", codec="libvorbis", muxer="ogg", is_lossy=True),
+    "mp3": OutputFormat(
+        extension="mp3",
+        media_type="audio/mpeg",
+        codec="libmp3lame",
+        muxer="mp3",
+        holds_cover=True,
+        bitrates=Bitrates(lowest_bps=32_000, highest_bps=320_000, steps_bps=_MP3_STEPS_BPS),
+        highest_sample=_LOUD,  # LAME breaks at a thousand times as much
+    ),
+    # libvorbis has no modes beyond these.
+    "ogg": OutputFormat(
+        extension="ogg",
+        media_type="audio/ogg",
+        codec="libvorbis",
+        muxer="ogg",
+        bitrates=Bitrates(lowest_bps=45_000, highest_bps=500_000),
+    ),
+    # Above 384k the encoder falls short of what it is asked for, below 12k it takes more.
     # Its default search takes as much processor time as the networks, and at the default bitrate is no better for it.
     "m4a": OutputFormat(
         extension="m4a",
         media_type="audio/mp4",
         codec="aac",
         muxer="ipod",
-        is_lossy=True,
+        bitrates=Bitrates(lowest_bps=12_000, highest_bps=384_000),
         holds_cover=True,
         options=("-aac_coder", "fast"),
     ),
-    # Opus knows 48 kHz and its divisors only.
+    # Opus knows 48 kHz and its divisors only, and bitrates from 6k to 510k (RFC 6716, 2.1.1).
     "opus": OutputFormat(
-        extension="opus", media_type="audio/ogg", codec="libopus", muxer="opus", is_lossy=True, options=("-ar", "48000")
+        extension="opus",
+        media_type="audio/ogg",
+        codec="libopus",
+        muxer="opus",
+        bitrates=Bitrates(lowest_bps=6_000, highest_bps=510_000),
+        options=("-ar", "48000"),
+        highest_sample=_LOUD,  # libopus is silent at ten times as much
     ),
-    "wma": OutputFormat(extension="wma", media_type="audio/x-ms-wma", codec="wmav2", muxer="asf", is_lossy=True),
+    # Samples beyond full scale take more bits than the encoder has; at low bitrates it gives up at clipped noise too.
+    "wma": OutputFormat(
+        extension="wma",
+        media_type="audio/x-ms-wma",
+        codec="wmav2",
+        muxer="asf",
+        bitrates=Bitrates(lowest_bps=24_000, highest_bps=640_000),
+        highest_sample=1.0,
+    ),
 }
 
 
-def is_bitrate(text: str) -> bool:
-    """Whether text is bits per second such as 192k or 192000, within what the encoders take."""
+def _parse_bitrate(text: str) -> int | None:
+    """Bits per second of a text such as 192k or 192000; None where it is none."""
     match = _BITRATE.fullmatch(text)
     if not match:
-        return False
-    bps = int(match[1]) * 1000 if match[1] else int(match[2])
-    return _BITRATE_RANGE_BPS[0] <= bps <= _BITRATE_RANGE_BPS[1]
+        return None
+    return int(match[1]) * 1000 if match[1] else int(match[2])

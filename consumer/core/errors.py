@@ -4,6 +4,7 @@ ConsumerError
 ├── Rejected              the message's fault: a dead letter now, with a stable code
 ├── Transient             the world's fault: tried again by rule, then through the retry topics
 │   ├── StoreUnavailable      object storage did not answer, or said that it can't now
+│   │   ├── StoreBusy             it has too many requests, and may say when to come back
 │   │   └── StoreMisconfigured    it answers, but not to these credentials: fatal at the start
 │   │       └── BucketUnusable        there is no such bucket, or it is not ours to use
 │   ├── RegistryUnavailable   the schema registry
@@ -15,6 +16,7 @@ ConsumerError
 ├── OwnershipLost         the partition is another replica's now: nothing may be published
 ├── ProducerFenced        the transactional producer is dead for good: a new one takes over
 ├── BrokerUnavailable     Kafka did not answer: wait and do the same again
+│   └── TopicUnavailable      one topic takes nothing of ours; others may
 └── Fatal                 ours: stop, commit nothing, one line on stderr
     └── SettingsError         names the variable
 """
@@ -77,6 +79,14 @@ class StoreUnavailable(Transient):
     """Object storage did not answer, or said that it can not now; what was asked for may have been done."""
 
 
+class StoreBusy(StoreUnavailable):
+    """Object storage has more requests than it takes; `retry_after_s` is how long it asks us to wait, if it does."""
+
+    def __init__(self, message: str, *, retry_after_s: float | None = None) -> None:
+        super().__init__(message)
+        self.retry_after_s = retry_after_s
+
+
 class StoreMisconfigured(StoreUnavailable):
     """The message names the variables of the store that may be wrong, if there are any."""
 
@@ -136,6 +146,10 @@ class ProducerFenced(ConsumerError):
 
 class BrokerUnavailable(ConsumerError):
     """Kafka did not answer; the same may be tried again."""
+
+
+class TopicUnavailable(BrokerUnavailable):
+    """A topic does not take what is for it: the message names it. What goes to other topics may be tried without it."""
 
 
 class Fatal(ConsumerError):

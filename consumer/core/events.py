@@ -42,7 +42,10 @@ class OutputOptions:
     format: str = "wav"
     """Format of the stems, one of FORMATS; wav has 16 bits a sample."""
     bitrate: str | None = None
-    """Bits per second of a lossy format, as in 192k or 192000, from 8k to 640k; null: 128k, as Spleeter."""
+    """Bits per second of a lossy format, as in 192k or 192000; null: 128k, as Spleeter. mp3: 32k to 320k, in MP3's own
+    steps; ogg: 45k to 500k; m4a: 12k to 384k;
+    opus: 6k to 510k; wma: 24k to 640k.
+    """
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,9 +61,9 @@ class SeparationRequest(Event):
     output: OutputOptions = OutputOptions()
     """Where the stems go and in which format."""
     start_s: float | None = None
-    """Seconds to skip at the beginning, from 0; null: none."""
+    """Seconds to skip at the beginning, from 0 to 1e9; null: none."""
     duration_s: float | None = None
-    """Seconds to separate from there, above 0; null: to the end."""
+    """Seconds to separate from there, from 0.001 to 1e9; null: to the end."""
     high_frequencies: str = "zeros"
     """Above the model's band: zeros (silence, as Spleeter) or average (each stem's mean share; the sum is the mix)."""
     tenant: str | None = None
@@ -143,6 +146,8 @@ class SeparationResult(Event):
     """The request's."""
     completed_at: datetime = EPOCH
     """When the stems were whole."""
+    warnings: tuple[str, ...] = ()
+    """What of the stems is not as in the file, such as a cover picture that can't be read; a sentence each."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

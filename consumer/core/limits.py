@@ -3,3 +3,6 @@
 # Without a sign of life from whoever gives one all the time. Rebalances and requests may take some of that, nothing
 # takes all of it.
 MAX_SILENCE_S = 40.0
+
+# The spans of a track that can be asked for: below, not every rate has a sample in it; above, no clock counts on.
+SHORTEST_SPAN_S, LONGEST_SPAN_S = 0.001, 1e9

@@ -28,7 +28,10 @@ class LogEvent(StrEnum):
     PARTITIONS_LOST = "partitions.lost", "partitions have been another's for a while; work on them is dropped"
     PARTITIONS_NONE = "partitions.none", "more replicas than partitions; it stands by"
     POSITION_UNKNOWN = "partition.position_unknown", "the broker can't tell where the group stands; asked again"
-    LOG_WAS_REPLACED = "partition.log_was_replaced", "the log ends before the group's position; it is read anew"
+    LOG_WAS_REPLACED = (
+        "partition.log_was_replaced",
+        "another log has taken the place of the one that was read; it is read anew",
+    )
     STAGE_FAILED = "separation.failed", "a stage of a record failed; with the stage and the kind of error"
     UNEXPECTED = "separation.unexpected", "an error that nobody foresaw, with its traceback"
     PUBLISHED = "separation.published", "a result is committed"
@@ -43,6 +46,7 @@ class LogEvent(StrEnum):
     MODEL_FETCHED = "model.fetched", "a model's checkpoint was fetched"
     MODEL_UNAVAILABLE = "model.unavailable", "a model that is needed before work begins can't be had; tried again"
     PUBLISH_DELAYED = "publish.delayed", "no broker takes the transaction; tried again"
+    PUBLISH_BLOCKED = "publish.blocked", "a topic does not take one partition's outcome; other partitions go on"
     PUBLISH_FENCED = "publish.fenced", "the producer is dead; the committed offsets tell what became of its transaction"
     PUBLISH_REFUSED = "publish.refused", "the partition is another's now; its records are done there"
     PRODUCER_WAITS = "producer.waits", "a call to the brokers is repeated until its fate is known"

@@ -1,5 +1,6 @@
 """The manifest: written last, so where it stands, the stems are whole; a repeated request is answered from it."""
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -29,6 +30,7 @@ class Manifest:
     stems: tuple[Stem, ...]
     timings_s: dict[str, float]
     completed_at: datetime
+    warnings: tuple[str, ...] = ()
     overviews: dict[str, tuple[float, ...]] = field(default_factory=dict)
     """By stem: the largest absolute sample of each of some hundred equal spans, 0..1, for drawing."""
 
@@ -37,10 +39,20 @@ class Manifest:
         return msgspec.json.format(msgspec.json.encode(self), indent=1)
 
 
-def carried_stem(metadata: Mapping[str, str]) -> Stem | None:
-    """What a stem's own metadata says of it; None where it is none of ours."""
+def stem_to_carry(stem: Stem) -> str:
+    """What a stem's object says of it in its own metadata: JSON in ASCII, which is all that a header can hold.
+
+    Bucket and key are left out: the object lies there, and a long key would not fit into the 2 KB that S3 allows.
+    """
+    told = {name: value for name, value in msgspec.to_builtins(stem).items() if name not in ("bucket", "key")}
+    return json.dumps(told, separators=(",", ":"))
+
+
+def carried_stem(metadata: Mapping[str, str], *, bucket: str, key: str) -> Stem | None:
+    """What the metadata of the object that lies there says of the stem in it; None where it is none of ours."""
     try:
-        return msgspec.json.decode(metadata["stem"], type=Stem)
+        told = msgspec.json.decode(metadata["stem"], type=dict[str, object])
+        return msgspec.convert({**told, "bucket": bucket, "key": key}, type=Stem)
     except (KeyError, msgspec.MsgspecError):
         return None
 

@@ -137,11 +137,12 @@ class StemFile:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Separation:
-    """What the separator returns for one track."""
+    """What the separator returns for one track. warnings: what of it is not as in the file, a sentence each."""
 
     audio: AudioFacts
     stems: tuple[StemFile, ...]
     weights_sha256: str
+    warnings: tuple[str, ...] = ()
     timings_s: Mapping[str, float] = field(default_factory=dict)
 
 

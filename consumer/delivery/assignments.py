@@ -131,9 +131,11 @@ class Assignments:
         """Nothing of it is at work, and everything completed is committed."""
         return not assignment.at_work and self.pending_commit(assignment) is None
 
-    def pending_commit(self, assignment: Assignment) -> PendingCommit | None:
-        """What is to be committed of it now; None for nothing."""
-        return assignment.pending_commit(max_outcomes=self._max_pending_outcomes, now_s=self.clock.monotonic())
+    def pending_commit(self, assignment: Assignment, *, max_outcomes: int | None = None) -> PendingCommit | None:
+        """What is to be committed of it now, `max_outcomes` at most where that is given; None for nothing."""
+        return assignment.pending_commit(
+            max_outcomes=max_outcomes or self._max_pending_outcomes, now_s=self.clock.monotonic()
+        )
 
 
 def _cancel(attempts: Iterable[Attempt], reason: str) -> None:

@@ -12,6 +12,7 @@ from consumer.core.model import Record, TopicPartition
 from consumer.core.ports import EndOfPartition, Position, Source
 from consumer.delivery.assignments import Assignments
 from consumer.delivery.dispatcher import Dispatcher
+from consumer.delivery.log_identity import LogIdentities
 from consumer.delivery.retry_headers import RetryState, parse
 
 POLL_S = 0.1
@@ -58,6 +59,7 @@ class PollLoop:
         self._subscription, self._policy = subscription, policy
         self._retry_topics = frozenset(subscription.retry_topics)
         self._clock = assignments.clock
+        self._identities = LogIdentities(source)
         self._paused: set[TopicPartition] = set()
         self._refused: set[TopicPartition] = set()
         self._ends_at: float | None = None  # None: nobody has stopped it
@@ -96,8 +98,10 @@ class PollLoop:
                 self._dispatcher.admit(event, self._redelivery(event))
             case EndOfPartition() if self._has_begun(event.topic_partition, event.offset):
                 self._dispatcher.reach(event)
+                self._identities.reach_end(event.topic_partition)
             case _:
                 pass
+        self._follow_replaced_logs()
         self._refused.update(self._assignments.take_refused())
         for partition in list(self._refused):
             if not self._read_again(partition):
@@ -130,7 +134,11 @@ class PollLoop:
         """Learn where the partition stands, at its first event. False, and that event again, where that fails."""
         try:
             if self._assignments.needs_position(partition):
+                self._identities.begin(partition)
                 self._assignments.begin(partition, self._source.committed([partition])[partition])
+            elif self._identities.is_replaced(partition):
+                self._start_over(partition)
+                return False
             position = self._assignments.position(partition)
             if offset < position and self._source.end(partition) < position:
                 self._begin_anew(partition, position, offset)
@@ -139,6 +147,24 @@ class PollLoop:
             self._log.warning(LogEvent.POSITION_UNKNOWN, partition=partition, reason=str(away))
             self._source.rewind(partition, offset)
             return False
+
+    def _follow_replaced_logs(self) -> None:
+        """Start over where a topic was made anew, also where the new log has nothing beyond our position."""
+        try:
+            for partition in self._identities.replaced():
+                self._start_over(partition)
+        except BrokerUnavailable:
+            pass  # looked at again at the next poll
+
+    def _start_over(self, partition: TopicPartition) -> None:
+        """The partition's log is another one. Raises BrokerUnavailable, with nothing done."""
+        position = self._assignments.position(partition)
+        self._identities.begin(partition)
+        self._log.warning(LogEvent.LOG_WAS_REPLACED, partition=partition, position=position, begins_at=0)
+        self._assignments.close([partition], "log was replaced")
+        if self._source.rewind(partition, None):
+            self._assignments.open([partition])
+            self._assignments.begin(partition, None)
 
     def _begin_anew(self, partition: TopicPartition, position: int, offset: int) -> None:
         """The log ends before our position in it: it is another one, whose records are new however low their offsets.
@@ -200,4 +226,5 @@ class PollLoop:
     def _let_go(self, partitions: Sequence[TopicPartition], reason: str) -> None:
         self.rebalances += 1
         self._assignments.close(partitions, reason)
+        self._identities.forget(partitions)
         self._refused.difference_update(partitions)

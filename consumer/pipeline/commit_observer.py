@@ -27,7 +27,9 @@ class CommitObserver:
             match outcome:
                 case Done():
                     self._metrics.jobs.labels("done", "").inc()
-                    log.info(LogEvent.PUBLISHED, deduplicated=outcome.deduplicated, request_id=_text(record.key))
+                    log.info(
+                        LogEvent.PUBLISHED, deduplicated=outcome.deduplicated, request_id=_text(outcome.result.key)
+                    )
                 case Retry():
                     self._metrics.jobs.labels("retried", "").inc()
                     self._metrics.retries.labels(outcome.stage).inc()
@@ -40,5 +42,6 @@ class CommitObserver:
                     assert_never(outcome)
 
 
-def _text(key: bytes | None) -> str | None:
-    return None if key is None else key[:64].decode("utf-8", "replace")
+def _text(request_id: bytes | None) -> str | None:
+    """A result's key is the id of its request, which was checked; the record's key may be anything."""
+    return None if request_id is None else request_id.decode()

@@ -2,7 +2,7 @@
 
 from typing import assert_never
 
-from consumer.core.errors import Cancelled
+from consumer.core.errors import Cancelled, Rejected
 from consumer.core.log_events import LogEvent
 from consumer.core.model import Abandoned, DeadLettered, Done, Outcome, Retry
 from consumer.delivery.cancel_registry import CancelRegistry
@@ -51,12 +51,15 @@ class Completion:
         self.complete(run, self._outcome_of(run, error))
 
     def _outcome_of(self, run: JobRun, error: Exception) -> Outcome | Abandoned:
-        run.log.warning(LogEvent.STAGE_FAILED, stage=run.stage, kind=type(error).__name__, error=str(error))
+        # A rejection's words quote the sender's, such as an object's key: they go into the dead letter alone.
+        told = {"code": str(error.code)} if isinstance(error, Rejected) else {"error": str(error)}
+        run.log.warning(LogEvent.STAGE_FAILED, stage=run.stage, kind=type(error).__name__, **told)
         failure = Failure(
             error=error,
             attempt=run.attempt,
             stage=run.stage,
             request_id=run.request_id,
+            content=run.content,
             starts=self._crash_guard.starts(run.attempt),
         )
         try:

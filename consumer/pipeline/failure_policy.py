@@ -11,18 +11,22 @@ from consumer.core.model import Abandoned, DeadLettered, Outcome, Stage
 from consumer.delivery.assignment import Attempt
 from consumer.pipeline.stages.encode_outcome import EncodeOutcome
 
-# So many dead letters in a row that say more about this deployment than about their messages stop the consumer.
+# So many dead letters in a row that say more about this deployment than about their messages stop the consumer: each
+# about another content, or one file that is sent again and again would stop it.
 MAX_UNEXPECTED_IN_A_ROW = 10
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Failure:
-    """An error, and where it met which record. `starts` counts separators that died over it."""
+    """An error, and where it met which record. `starts` counts separators that died over it; `content` is what the
+    record is about, as in JobRun, and hashable.
+    """
 
     error: BaseException
     attempt: Attempt
     stage: Stage
     request_id: str | None
+    content: object
     starts: int = 0
 
 
@@ -31,7 +35,7 @@ class FailurePolicy:
 
     def __init__(self, publish: EncodeOutcome) -> None:
         self._publish = publish
-        self._unexpected_in_a_row = 0
+        self._unexpected_in_a_row: set[object] = set()  # their contents; never more than one above the limit
         self._lock = threading.Lock()
         self._log = structlog.get_logger()
 
@@ -58,7 +62,7 @@ class FailurePolicy:
     def record_success(self) -> None:
         """A job went through: the deployment is not what is wrong."""
         with self._lock:
-            self._unexpected_in_a_row = 0
+            self._unexpected_in_a_row.clear()
 
     def _dead_letter(self, failure: Failure, rejected: Rejected) -> DeadLettered:
         attempt = failure.attempt
@@ -70,18 +74,18 @@ class FailurePolicy:
             attempts=max(failure.starts, attempt.retry_state.attempt),
             request_id=failure.request_id,
         )
-        self._count(rejected)  # last: while the registry is away, the same failure comes here again
+        self._count(failure, rejected)  # last: while the registry is away, the same failure comes here again
         return letter
 
-    def _count(self, rejected: Rejected) -> None:
+    def _count(self, failure: Failure, rejected: Rejected) -> None:
         """Raises Fatal before one dead letter too many."""
         if rejected.code not in UNEXPECTED:
             return
         with self._lock:
-            self._unexpected_in_a_row += 1
-            count = self._unexpected_in_a_row
+            self._unexpected_in_a_row.add(failure.content)
+            count = len(self._unexpected_in_a_row)
         if count > MAX_UNEXPECTED_IN_A_ROW:
             raise Fatal(
-                f"{MAX_UNEXPECTED_IN_A_ROW} unexpected dead letters in a row, the next would be"
-                f" {rejected.code}: {rejected.message}"
+                f"{MAX_UNEXPECTED_IN_A_ROW} unexpected dead letters in a row, each about another content, the next"
+                f" would be {rejected.code}: {rejected.message}"
             )

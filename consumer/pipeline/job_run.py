@@ -17,6 +17,8 @@ class JobRun:
     """Where the attempt is, how long each stage took, and under which ids it logs. One thread at a time has it.
 
     request_id: None until the record was decoded and names a valid one.
+    content: what it is about, so that two attempts at the same can be told: the object's digest or its place, or else
+    the record's bytes.
     timings_s: seconds by stage, of those that were passed.
     scratch: what is to be removed from scratch space once the record has its outcome.
     afterwards: what is still to be done once the outcome is handed over, and may fail without harm.
@@ -27,6 +29,7 @@ class JobRun:
     log: Any  # a structlog logger, of whichever class is configured
     stage: Stage = Stage.DECODE
     request_id: str | None = None
+    content: object = None
     timings_s: dict[str, float] = field(default_factory=dict)
     scratch: ExitStack = field(default_factory=ExitStack)
     afterwards: list[Callable[[], None]] = field(default_factory=list)
@@ -43,7 +46,7 @@ class JobRun:
         )
         if span.context:
             log = log.bind(trace_id=span.context.trace_id)
-        return cls(attempt=attempt, span=span, log=log)
+        return cls(attempt=attempt, span=span, log=log, content=record.value)
 
     def identify(self, request_id: str) -> None:
         """From now on it is known whose request this is."""

@@ -18,6 +18,7 @@ from consumer.core.errors import (
     ModelSourceUnavailable,
     RegistryUnavailable,
     ScannerUnavailable,
+    StoreBusy,
     StoreUnavailable,
     Transient,
 )
@@ -38,6 +39,7 @@ class Rule:
 
 
 RULES: Mapping[type[Transient], Rule] = {
+    StoreBusy: Rule(attempts=6, first_wait_s=0.5, max_wait_s=5.0),  # its own requests may be what it is busy with
     StoreUnavailable: Rule(attempts=5, first_wait_s=0.2, max_wait_s=3.0),
     RegistryUnavailable: Rule(attempts=4, first_wait_s=0.2, max_wait_s=2.0),
     ScannerUnavailable: Rule(attempts=4, first_wait_s=0.2, max_wait_s=2.0),
@@ -111,9 +113,12 @@ class Retrier:
         retrying = Retrying(
             retry=retry_if_exception_type(tuple(self._policy.rules)),
             stop=lambda state: stop_after_attempt(rule(state).attempts)(state),
-            wait=lambda state: wait_exponential_jitter(
-                multiplier=rule(state).first_wait_s, max=rule(state).max_wait_s, jitter=rule(state).first_wait_s
-            )(state),
+            wait=lambda state: max(
+                wait_exponential_jitter(
+                    multiplier=rule(state).first_wait_s, max=rule(state).max_wait_s, jitter=rule(state).first_wait_s
+                )(state),
+                _asked_for_s(_error(state)),
+            ),
             sleep=cancel.sleep,
             after=lambda state: failed_at.append(self._clock.monotonic()),
             before_sleep=before_sleep,
@@ -141,6 +146,11 @@ class Retrier:
 
 def _error(state: RetryCallState) -> BaseException | None:
     return state.outcome.exception() if state.outcome else None
+
+
+def _asked_for_s(error: BaseException | None) -> float:
+    """How long the dependency asks us to wait, in seconds."""
+    return (error.retry_after_s or 0.0) if isinstance(error, StoreBusy) else 0.0
 
 
 def _answers(check: Check) -> bool:

@@ -54,11 +54,13 @@ class Walk:
         stages, cancellation = self._stages, run.attempt.cancellation
         request = self._through(run, Stage.DECODE, lambda: stages.codec.decode_request(run.attempt.record.value))
         self._identify(run, request)
+        run.content = (request.source.bucket, request.source.key)
         job = self._through(run, Stage.VALIDATE, lambda: stages.validate(request))
         if recalled := self._through(run, Stage.RECALL, lambda: stages.recall(job)):
             return self._result(run, recalled)
         weights_sha256 = self._through(run, Stage.MODEL, lambda: stages.model_store.ensure(request.model))
         track = self._through(run, Stage.FETCH, lambda: stages.fetch(job, cancellation))
+        run.content = track.sha256
         run.scratch.callback(shutil.rmtree, track.folder, ignore_errors=True)
         if scan := stages.scan:  # before anything else opens it, also where stems are only copied
             self._through(run, Stage.SCAN, lambda: scan(track, cancellation))

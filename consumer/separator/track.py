@@ -3,18 +3,18 @@
 import threading
 import time
 from contextlib import ExitStack, closing, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from consumer.core.catalog import FORMATS
 from consumer.core.errors import Cancelled
 from consumer.core.model import Separation, StemFile
 from consumer.core.ports import OnProgress
+from consumer.separator.audio.cover import cover_of
 from consumer.separator.audio.decode import Decoder, too_long
 from consumer.separator.audio.encode import Encoder, Encoding
 from consumer.separator.audio.ffmpeg import FFmpeg
 from consumer.separator.audio.meter import Meter
-from consumer.separator.audio.tags import cover_of
 from consumer.separator.dsp.concurrency import Sink
 from consumer.separator.dsp.engine import separate
 from consumer.separator.dsp.network import Network
@@ -62,14 +62,14 @@ def separate_track(
     with ExitStack() as stack:
         decoder = stack.enter_context(_open_decoder(order, ffmpeg, network.spec.sample_rate_hz))
         total = _expected_segments(order, decoder, network.spec)
-        cover = stack.enter_context(cover_of(ffmpeg, order.path, decoder.probe.tags, order.folder))
         encoding = Encoding(
             format=order.format,
             rate_hz=network.spec.sample_rate_hz,
             bitrate=order.bitrate,
             tags=decoder.probe.tags,
-            cover=cover,
         )
+        chosen = stack.enter_context(cover_of(ffmpeg, order.path, decoder.probe.tags, order.folder, encoding))
+        encoding = replace(encoding, cover=chosen.cover)
         outputs = [
             stack.enter_context(_StemOutput(ffmpeg, _stem_path(order, name), encoding)) for name in network.spec.stems
         ]
@@ -90,6 +90,7 @@ def separate_track(
             audio=decoder.facts,
             stems=files,
             weights_sha256=network.weights_sha256,
+            warnings=chosen.warnings,
             timings_s={"separate": separated - started, "encode_tail": time.monotonic() - separated},
         )
 
@@ -149,7 +150,7 @@ class _StemOutput:
         self._sink.put(samples)
 
     def finish(self) -> StemFile:
-        """Wait until all is encoded. Raises Rejected(SEPARATION_FAILED), WorkerCrashed."""
+        """Wait until all is encoded. Raises as Encoder.finish."""
         self._sink.finish()
         self._encoder.finish()
         return StemFile(

@@ -6,7 +6,8 @@ value raises SettingsError with one line that names the variable.
 
 from consumer.settings.environment import environment_without_secrets
 from consumer.settings.job import JobSettings
-from consumer.settings.kafka import KafkaSettings, variable_of
+from consumer.settings.kafka import KafkaSettings
+from consumer.settings.kafka_properties import variable_of
 from consumer.settings.replica import Settings, retry_topics
 from consumer.settings.scanner import ScannerSettings
 from consumer.settings.separator import SeparatorSettings

@@ -7,6 +7,7 @@ from typing import Annotated, Any, ClassVar, Literal, Self
 from pydantic import Field, field_validator, model_validator
 from pydantic_settings import NoDecode
 
+from consumer.settings.kafka_properties import objection_to, property_of
 from consumer.settings.variables import Group, WrongVariable, config
 
 
@@ -27,17 +28,6 @@ class KafkaSettings(Group):
     _NOT_PROPERTIES: ClassVar[re.Pattern[str]] = re.compile(
         r"KAFKA_(\w+_)?(SERVICE_(HOST|PORT)|PORT)(_|$)|KAFKA_PROPERTIES$"
     )
-    # The delivery promise rests on these; KAFKA_<PROPERTY> can't change them.
-    _OURS: ClassVar[frozenset[str]] = frozenset(
-        {
-            "enable.auto.commit",
-            "enable.auto.offset.store",
-            "group.instance.id",
-            "isolation.level",
-            "metadata.recovery.strategy",
-            "transactional.id",
-        }
-    )
 
     @field_validator("properties", mode="before")
     @classmethod
@@ -48,16 +38,13 @@ class KafkaSettings(Group):
     def _collect_properties(self) -> Self:
         own = {"KAFKA_BOOTSTRAP_SERVERS", "KAFKA_GROUP_ID", "KAFKA_GROUP_PROTOCOL"}
         found = {
-            name.removeprefix("KAFKA_").lower().replace("_", "."): value
+            name: value
             for name, value in os.environ.items()
             if name.startswith("KAFKA_") and value and name not in own and not self._NOT_PROPERTIES.match(name)
         }
-        for name in sorted(found.keys() & self._OURS):
-            raise WrongVariable(variable_of(name), "is set by the consumer itself and can't be changed")
-        self.properties.update(found)
+        objections = {name: objection_to(property_of(name), value) for name, value in sorted(found.items())}
+        if lines := [f"{name}: {objection}" for name, objection in objections.items() if objection]:
+            first, _, reasons = "; ".join(lines).partition(": ")
+            raise WrongVariable(first, reasons)
+        self.properties.update({property_of(name): value for name, value in found.items()})
         return self
-
-
-def variable_of(librdkafka_property: str) -> str:
-    """The environment variable that sets a librdkafka property."""
-    return "KAFKA_" + librdkafka_property.upper().replace(".", "_")

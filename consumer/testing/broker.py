@@ -29,6 +29,7 @@ class MemoryBroker:
     def __init__(self, *topics: str, partitions: int = 1, is_classic: bool = False) -> None:
         places = [TopicPartition(topic, number) for topic in topics for number in range(partitions)]
         self.log: dict[TopicPartition, list[Record]] = {place: [] for place in places}
+        self.log_ids: dict[str, str] = dict.fromkeys(topics, "1")
         self.committed: dict[TopicPartition, Position] = {}
         self.transactions: list[tuple[Commit, ...]] = []
         self.changed = threading.Condition(threading.RLock())
@@ -50,6 +51,14 @@ class MemoryBroker:
             records.append(Record(topic=topic, partition=partition, offset=len(records), value=value, **told))
             self.changed.notify_all()
             return records[-1].offset
+
+    def recreate(self, topic: str) -> None:
+        """Delete a topic and make it anew: empty, with another id, and with nothing committed of it."""
+        with self.changed:
+            for place in [place for place in self.log if place.topic == topic]:
+                self.log[place] = []
+                self.committed.pop(place, None)
+            self.log_ids[topic] = f"{int(self.log_ids[topic]) + 1}"
 
     def commit(self, commits: Sequence[Commit]) -> None:
         """One transaction. A message to one of the broker's topics becomes a record. Raises OwnershipLost."""
@@ -221,6 +230,12 @@ class MemorySource:
 
     def resume(self, partitions: Sequence[TopicPartition]) -> None:
         self.paused.difference_update(partitions)
+
+    def log_id(self, topic: str) -> str:
+        return self.broker.log_ids.get(topic, "")
+
+    def log_ids(self) -> Mapping[str, str]:
+        return self.broker.log_ids
 
     def rewind(self, partition: TopicPartition, offset: int | None) -> bool:
         if partition not in self.positions:

@@ -153,9 +153,9 @@ def set_points() -> None:
 def gather(count: int) -> None:
     pending = CommitQueue.pending
 
-    def gathered(self: CommitQueue, timeout_s: float) -> Any:
+    def gathered(self: CommitQueue, timeout_s: float, **options: Any) -> Any:
         deadline = time.monotonic() + PATIENCE_S
-        while len(found := pending(self, timeout_s)) < count:
+        while len(found := pending(self, timeout_s, **options)) < count:
             assert time.monotonic() < deadline, f"{len(found)} of {count} partitions have something to publish"
             time.sleep(0.02)
         CommitQueue.pending = pending  # type: ignore[method-assign]

@@ -73,9 +73,9 @@ def test_a_record_that_kills_gets_three_starts(traffic: Traffic, poison: bytes) 
 def test_a_bad_deployment_stops_instead_of_emptying_the_topic(traffic: Traffic) -> None:
     """When nothing but unexpected errors comes of it, the replica ends in one line, and the records stay."""
     platform = traffic.platform
-    traffic.add_source("poison.wav", FAILS)
-    for _ in range(2 * MAX_UNEXPECTED_IN_A_ROW):
-        traffic.send_request(partition=0, source="poison.wav")
+    for number in range(2 * MAX_UNEXPECTED_IN_A_ROW):
+        traffic.add_source(f"poison-{number}.wav", FAILS + b"%d" % number)
+        traffic.send_request(partition=0, source=f"poison-{number}.wav")
     traffic.flush()
     replica = platform.start_replica()
     wait_for(lambda: replica.process.poll() is not None)

@@ -1,12 +1,15 @@
 """What ports.ObjectStore promises, asked of each store that claims to keep it."""
 
+import gzip
 import hashlib
+import io
 import socket
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
+from minio import Minio
 
 from consumer.adapters.s3.minio import MinioStore
 from consumer.app.checks import check_bucket
@@ -62,6 +65,23 @@ def test_what_was_stored_comes_back(store: ObjectStore, key: str, tmp_path: Path
     assert '"' not in found.etag
     assert store.fetch(found, back, Cancellation()) == hashlib.sha256(path.read_bytes()).hexdigest()
     assert back.read_bytes() == path.read_bytes() == store.read(BUCKET, key)
+
+
+@pytest.mark.parametrize("encoding", ["gzip", "deflate", "br", "zstd", "aws-chunked", "x-unknown"])
+@pytest.mark.parametrize("store", ["minio"], indirect=True)
+def test_bytes_come_as_they_were_stored(
+    store: ObjectStore, real: tuple[str, str, str], key: str, tmp_path: Path, encoding: str
+) -> None:
+    """What an object's Content-Encoding says of its bytes changes none of them, and neither their number."""
+    content = gzip.compress(b"song" * 100_000)
+    client = Minio(real[0], *real[1:], secure=False)
+    client.put_object(BUCKET, key, io.BytesIO(content), len(content), metadata={"Content-Encoding": encoding})
+    facts = store.stat(BUCKET, key)
+    assert facts
+    assert facts.size_bytes == len(content)
+    assert store.fetch(facts, tmp_path / "x", Cancellation()) == hashlib.sha256(content).hexdigest()
+    assert (tmp_path / "x").read_bytes() == content == store.read(BUCKET, key)
+    client._http.clear()
 
 
 @pytest.mark.parametrize("name", KEYS)

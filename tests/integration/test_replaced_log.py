@@ -2,8 +2,9 @@
 
 from pathlib import Path
 
-from confluent_kafka import ConsumerGroupTopicPartitions, TopicPartition
-from confluent_kafka.admin import AdminClient
+import pytest
+from confluent_kafka import ConsumerGroupTopicPartitions, KafkaException, TopicPartition
+from confluent_kafka.admin import AdminClient, NewTopic  # type: ignore[attr-defined]
 
 from consumer.core.events import SeparationResult
 from harness.clips import write_clip
@@ -30,6 +31,38 @@ def test_requests_of_a_topic_that_was_made_anew_are_done(one_partition: Platform
     assert all(isinstance(outcome, SeparationResult) for outcome in outcomes)
     assert {outcome.request_id for outcome in outcomes} == {request.request_id for request in (*before, *after)}
     assert replica.process.poll() is None
+
+
+@pytest.mark.parametrize(("protocol", "count"), [("consumer", 8), ("classic", 8), ("classic", 3)])
+def test_requests_of_a_topic_that_is_made_anew_at_once_are_done(
+    one_partition: Platform, tmp_path: Path, protocol: str, count: int
+) -> None:
+    """The new log is as long as what was read of the old one, or longer: its end tells nothing, but its id does."""
+    platform = one_partition
+    key = platform.upload(write_clip(tmp_path / "song.wav", seconds=1.0, seed=6))
+    replica = platform.start_replica(KAFKA_GROUP_PROTOCOL=protocol)
+    replica.wait_ready()
+    requests = [platform.request(key) for _ in range(3)]
+    assert len(platform.outcomes(3)) == 3
+    admin = AdminClient({"bootstrap.servers": platform.bootstrap_servers})
+    topic = platform.topic("REQUESTS")
+    admin.delete_topics([topic])[topic].result(30)
+    wait_for(lambda: _is_created(admin, topic))
+    requests += [platform.request(key) for _ in range(count)]
+    wait_for(lambda: len(platform.read_outcomes()) >= 3 + count and platform.lag() == 0)
+    outcomes = platform.read_outcomes()
+    assert all(isinstance(outcome, SeparationResult) for outcome in outcomes)
+    assert sorted(outcome.request_id or "" for outcome in outcomes) == sorted(each.request_id for each in requests)
+    assert replica.process.poll() is None
+
+
+def _is_created(admin: AdminClient, topic: str) -> bool:
+    """At once: as soon as the broker takes the name again."""
+    try:
+        admin.create_topics([NewTopic(topic, 1, 1)])[topic].result(30)
+    except KafkaException:
+        return False
+    return True
 
 
 def test_requests_of_a_log_that_is_shorter_than_what_was_read_are_done(one_partition: Platform, tmp_path: Path) -> None:

@@ -194,7 +194,9 @@ class Group(RuleBasedStateMachine):
             value = b"%d %d" % (origin.partition, origin.offset)
             return Done(result=Message(topic="results", key=attempt.record.key, value=value))
         self.failure_policy.record_success()  # how many may fail in a row is not what this is about
-        failure = Failure(error=StoreUnavailable("away"), attempt=attempt, stage=Stage.FETCH, request_id=None)
+        failure = Failure(
+            error=StoreUnavailable("away"), attempt=attempt, stage=Stage.FETCH, request_id=None, content=b""
+        )
         outcome = self.failure_policy.on(failure)
         assert not isinstance(outcome, Abandoned)
         return outcome

@@ -77,6 +77,7 @@ EVENTS: tuple[Event, ...] = (
         deduplicated=True,
         metadata={"user": "ü"},
         completed_at=LATER,
+        warnings=("the cover picture is left out: it can't be read",),
     ),
     DeadLetter(
         request_id="song-1_A",

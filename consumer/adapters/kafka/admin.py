@@ -13,11 +13,13 @@ from confluent_kafka.admin import (  # type: ignore[attr-defined]
 )
 
 from consumer.adapters.kafka.config import connect, producer_config
+from consumer.adapters.kafka.connection_errors import ConnectionErrors
 from consumer.adapters.kafka.retrying import RETRY_EVERY_S, broker_away, is_transient, reason_of, retried
-from consumer.core.errors import Fatal
+from consumer.core.errors import BrokerUnavailable, Fatal
 from consumer.settings import KafkaSettings, TopicSettings
 
 _REQUEST_S = 15.0
+_LOOK_S = 4.0  # a cluster that is there lists its topics at once
 HEARTBEAT_MS, SESSION_MS = 1_000, 6_000
 _HOUR_MS = 3_600_000
 _EXISTS = "is there already"
@@ -34,7 +36,8 @@ class KafkaAdmin:
         self, settings: KafkaSettings, *, timeout_s: float = 30.0, retry_every_s: float = RETRY_EVERY_S
     ) -> None:
         self._settings, self._timeout_s, self._retry_every_s = settings, timeout_s, retry_every_s
-        self._client = connect(AdminClient, producer_config(settings), "admin")
+        self._errors = ConnectionErrors()
+        self._client = connect(AdminClient, producer_config(settings) | {"error_cb": self._errors}, "admin")
 
     def create_topics(
         self, topics: TopicSettings, retry_topics: Sequence[str], *, partitions: int, replication: int
@@ -74,7 +77,7 @@ class KafkaAdmin:
         try:
             self._retried(create)
         except KafkaException as error:
-            raise broker_away(error) from error
+            raise self._away(error) from error
         existing = self.partitions() if _EXISTS in reports.values() else {}
         return [
             f"{name}: {reports[name]}{_difference(existing[name], count) if name in existing else ''}"
@@ -84,9 +87,11 @@ class KafkaAdmin:
     def partitions(self) -> Mapping[str, int]:
         """How many partitions each topic has that we may see."""
         try:
-            found = self._client.list_topics(timeout=_REQUEST_S).topics
+            found = self._errors.patiently(
+                self._client, lambda slice_s: self._client.list_topics(timeout=slice_s).topics, _LOOK_S
+            )
         except KafkaException as error:
-            raise broker_away(error) from error
+            raise self._away(error) from error
         return {name: len(topic.partitions) for name, topic in found.items()}
 
     def set_group_timing(self) -> str:
@@ -108,12 +113,15 @@ class KafkaAdmin:
             self._retried(set_timing)
         except KafkaException as error:
             if is_transient(error):
-                raise broker_away(error) from error
+                raise self._away(error) from error
             return (
                 f"group {self._settings.group_id}: left at the broker's timing ({reason_of(error)});"
                 f" group.consumer.min.session.timeout.ms on the broker must allow {SESSION_MS}"
             )
         return f"group {self._settings.group_id}: heartbeat {HEARTBEAT_MS} ms, session {SESSION_MS} ms"
+
+    def _away(self, error: KafkaException) -> BrokerUnavailable:
+        return broker_away(self._errors.explain(error))
 
     def _retried(self, ask: Callable[[], None]) -> None:
         retried(ask, self._timeout_s, every_s=self._retry_every_s)

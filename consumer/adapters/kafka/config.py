@@ -28,8 +28,10 @@ def connect(client: Callable[..., ClientT], config: dict[str, Any], role: str) -
         return client(config, logger=logging.getLogger(f"librdkafka.{role}"))
     except KafkaException as error:
         reason = str(error.args[0].str())
-        named = next((n for n in re.findall(r"[a-z]+(?:\.[a-z]+)+", reason) if n in config), None)
-        variable = variable_of(named) if named else "KAFKA_..."
+        named = [n for n in re.findall(r"[a-z_]+(?:\.[a-z_]+)*", reason) if n in config]
+        # Of two that don't go together the one to blame is the one that was given, as text: ours are given as values.
+        named.sort(key=lambda name: not isinstance(config[name], str))
+        variable = variable_of(named[0]) if named else "KAFKA_..."
         raise SettingsError(f"{variable}: {reason}", variables=(variable,)) from error
 
 
@@ -45,6 +47,8 @@ def common_config(settings: KafkaSettings) -> dict[str, Any]:
         # of those (seen with librdkafka 2.16). Those that it was started with are always tried again.
         "metadata.recovery.strategy": "none",
         "socket.keepalive.enable": True,
+        # Producers ask for it unless they are told not to: a misspelt name would become a topic that nobody reads.
+        "allow.auto.create.topics": False,
     }
 
 
@@ -115,6 +119,8 @@ def transactional_config(settings: KafkaSettings, transactional_id: str) -> dict
     return producer_config(settings) | {
         "transactional.id": transactional_id,
         "transaction.timeout.ms": TRANSACTION_TIMEOUT_MS,
+        # A topic that is missing is told of before the transaction's time is over, and not as a message that was slow.
+        "topic.metadata.propagation.max.ms": 2_000,
         # The broker asks to wait while it ends the transaction before; at the default of 100 ms each one costs 104 ms.
         "retry.backoff.ms": 1,
     }

@@ -96,7 +96,10 @@ class KafkaDeadLetters:
     def send(self, message: Message) -> None:
         """Send a record; returns when the brokers have it exactly once, however often that had to be tried."""
         self._producer = self._producer or connect(
-            Producer, producer_config(self._settings) | {"enable.idempotence": True}, "replay"
+            Producer,
+            # What is sent is told of below, also where KAFKA_DELIVERY_REPORT_ONLY_ERROR asks for silence.
+            producer_config(self._settings) | {"enable.idempotence": True, "delivery.report.only.error": False},
+            "replay",
         )
         reported: list[KafkaError | None] = []
         try:

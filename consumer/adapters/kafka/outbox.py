@@ -2,7 +2,8 @@
 
 import time
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
+from contextlib import suppress
 from functools import partial
 
 import structlog
@@ -10,7 +11,16 @@ from confluent_kafka import KafkaError, KafkaException, Producer
 from confluent_kafka import TopicPartition as KafkaPartition
 
 from consumer.adapters.kafka.config import connect, producer_config, transactional_config
-from consumer.core.errors import BrokerUnavailable, ConsumerError, Fatal, OwnershipLost, ProducerFenced
+from consumer.adapters.kafka.connection_errors import ConnectionErrors
+from consumer.adapters.kafka.producer_errors import CURES, FORGOTTEN, Cure, cure_of, is_of_its_topic
+from consumer.core.errors import (
+    BrokerUnavailable,
+    ConsumerError,
+    Fatal,
+    OwnershipLost,
+    ProducerFenced,
+    TopicUnavailable,
+)
 from consumer.core.log_events import LogEvent
 from consumer.core.model import Message
 from consumer.core.ports import Commit
@@ -18,24 +28,7 @@ from consumer.settings import KafkaSettings
 
 _REQUEST_S = 10.0
 _QUEUE_S = 0.1
-_NOT_OURS = frozenset(
-    {
-        KafkaError.ILLEGAL_GENERATION,
-        KafkaError.UNKNOWN_MEMBER_ID,
-        KafkaError.FENCED_INSTANCE_ID,
-        KafkaError.FENCED_MEMBER_EPOCH,
-        KafkaError.STALE_MEMBER_EPOCH,
-        KafkaError.REBALANCE_IN_PROGRESS,
-    }
-)
-_TOO_LARGE = frozenset({KafkaError.MSG_SIZE_TOO_LARGE, KafkaError.RECORD_LIST_TOO_LARGE})
-_REFUSED = frozenset(
-    {
-        KafkaError.TRANSACTIONAL_ID_AUTHORIZATION_FAILED,
-        KafkaError.TOPIC_AUTHORIZATION_FAILED,
-        KafkaError._AUTHENTICATION,
-    }
-)
+_LOOK_S = 2.0
 # Two processes with one INSTANCE_ID fence each other at every transaction; a timed-out transaction does it once.
 _DUEL_FENCES, _DUEL_S = 6, 60.0
 
@@ -50,6 +43,8 @@ class KafkaOutbox:
         self, settings: KafkaSettings, *, instance_id: str, make_producer: Callable[[], Producer] | None = None
     ) -> None:
         config = transactional_config(settings, f"{settings.group_id}-{instance_id}")
+        self._errors = ConnectionErrors()
+        config["error_cb"] = self._errors
         self._make_producer = make_producer or partial(connect, Producer, config, "producer")
         self._instance_id = instance_id
         self._producer: Producer | None = None
@@ -71,11 +66,12 @@ class KafkaOutbox:
             opening.init_transactions(timeout_s)
         except KafkaException as error:
             cause = _cause(error)
-            if cause.code() in _REFUSED:
+            if cure_of(cause) is Cure.STOP:
                 raise Fatal(f"Kafka refuses access: {cause.str()}") from error
             if not cause.retriable():
                 self._opening = None
-            raise BrokerUnavailable(cause.str()) from error
+            opening.poll(0)  # hands out what the connections failed with
+            raise BrokerUnavailable(self._errors.explain(error)) from error
         self._producer, self._opening = opening, None
 
     def publish(self, commits: Sequence[Commit]) -> None:
@@ -87,47 +83,58 @@ class KafkaOutbox:
         """Returns the messages for whose size nothing was published; empty if all of it was."""
         self.open()
         assert self._producer
-        producer, rejected = self._producer, set[Message]()
+        producer, deliveries = self._producer, _Deliveries()
         try:
             producer.begin_transaction()
             for message in (message for commit in commits for message in commit.messages):
                 produce = self._produce_alone if message in too_large else self._produce
-                produce(producer, message, partial(rejected.add, message))
+                produce(producer, message, partial(deliveries.note, message))
             for commit in commits:
                 self._send_offset(producer, commit)
             self._insist(lambda: producer.commit_transaction(_REQUEST_S))
         except KafkaException as error:
             failure = self._give_up(producer, _cause(error))
-            if hopeless := rejected & too_large:
+            if hopeless := deliveries.too_large & too_large:
                 raise Fatal(_too_large(hopeless.pop())) from error
-            if rejected and not isinstance(failure, ProducerFenced):
-                return rejected
+            if deliveries.too_large and not isinstance(failure, ProducerFenced):
+                return deliveries.too_large
+            if isinstance(failure, BrokerUnavailable) and (refusal := deliveries.refusal(_cause(error), commits)):
+                self._look_for(producer, deliveries.topics)
+                raise TopicUnavailable(refusal) from error
             raise failure from error
         return set()
 
-    def _produce(self, producer: Producer, message: Message, on_too_large: Callable[[], None]) -> None:
-        def delivered(error: KafkaError | None, _: object) -> None:
-            if error is not None and error.code() in _TOO_LARGE:
-                on_too_large()
+    def _look_for(self, producer: Producer, topics: Collection[str]) -> None:
+        """Ask for topics anew: the client takes one that it found missing for so, until it hears otherwise."""
+        for topic in topics:
+            self.calls += 1
+            with suppress(KafkaException):
+                producer.list_topics(topic, _LOOK_S)
 
+    def _produce(self, producer: Producer, message: Message, on_delivery: Callable[[KafkaError | None], None]) -> None:
         while True:
             self.calls += 1
             try:
                 return producer.produce(
-                    message.topic, message.value, message.key, headers=list(message.headers), on_delivery=delivered
+                    message.topic,
+                    message.value,
+                    message.key,
+                    headers=list(message.headers),
+                    on_delivery=lambda error, _: on_delivery(error),
                 )
             except BufferError:
                 producer.poll(_QUEUE_S)  # the client's queue is full; what it holds is sent, or given up, meanwhile
             except KafkaException as error:
-                if _cause(error).code() in _TOO_LARGE:
-                    on_too_large()
+                on_delivery(_cause(error))
                 raise
 
-    def _produce_alone(self, producer: Producer, message: Message, on_too_large: Callable[[], None]) -> None:
+    def _produce_alone(
+        self, producer: Producer, message: Message, on_delivery: Callable[[KafkaError | None], None]
+    ) -> None:
         """In a batch of its own, smaller if it can be: what was too large is the batch, maybe by another message."""
         self.calls += 2
         producer.flush(_REQUEST_S)
-        self._produce(producer, message.smaller or message, on_too_large)
+        self._produce(producer, message.smaller or message, on_delivery)
         producer.flush(_REQUEST_S)
 
     def _send_offset(self, producer: Producer, commit: Commit) -> None:
@@ -147,30 +154,40 @@ class KafkaOutbox:
                     cause = _cause(error)
                     if not cause.retriable() or cause.fatal() or cause.txn_requires_abort():
                         raise
-                    self.waits_for = cause.str()
-                    self._log.warning(LogEvent.PRODUCER_WAITS, reason=cause.str())
+                    self.waits_for = self._errors.explain(error)
+                    self._log.warning(LogEvent.PRODUCER_WAITS, reason=self.waits_for)
         finally:
             self.waits_for = ""
 
     def _give_up(self, producer: Producer, cause: KafkaError) -> ConsumerError:
         """Abort, or replace a producer that is dead; returns what to raise."""
-        # What is too large for the client itself spoils nothing, so the library asks for no abort.
-        if not cause.fatal() and (cause.txn_requires_abort() or cause.code() in _TOO_LARGE):
-            try:
-                self._insist(lambda: producer.abort_transaction(_REQUEST_S))
-            except KafkaException as error:
-                return self._replace(_cause(error))
-            return OwnershipLost(cause.str()) if cause.code() in _NOT_OURS else BrokerUnavailable(cause.str())
-        return self._replace(cause)
+        cure = cure_of(cause)
+        if cure is Cure.NEW_PRODUCER:
+            return self._replace(cause)
+        try:
+            self._insist(lambda: producer.abort_transaction(_REQUEST_S))
+        except KafkaException as error:
+            return self._replace(_cause(error))
+        match cure:
+            case Cure.OTHER_OWNER:
+                return OwnershipLost(cause.str())
+            case Cure.STOP:
+                return Fatal(f"Kafka refuses access: {cause.str()}")
+            case _:
+                return BrokerUnavailable(cause.str())
 
     def _replace(self, cause: KafkaError) -> ConsumerError:
+        if cause.code() not in FORGOTTEN:
+            self._look_for_duel(cause)
+        self._producer = None
+        self._reopen()
+        return ProducerFenced(cause.str())
+
+    def _look_for_duel(self, cause: KafkaError) -> None:
         now = time.monotonic()
         self._fenced.append(now)
         if len(self._fenced) == _DUEL_FENCES and now - self._fenced[0] < _DUEL_S:
             raise Fatal(f"INSTANCE_ID {self._instance_id} is used by another running replica: {cause.str()}")
-        self._producer = None
-        self._reopen()
-        return ProducerFenced(cause.str())
 
     def _reopen(self) -> None:
         """However long it takes: only a new producer's start settles what became of its predecessor's transaction."""
@@ -184,6 +201,38 @@ class KafkaOutbox:
 
     def close(self) -> None:
         self._producer = self._opening = None
+
+
+class _Deliveries:
+    """What became of the messages of one transaction."""
+
+    def __init__(self) -> None:
+        self.too_large: set[Message] = set()
+        self.topics: set[str] = set()  # of those that were refused
+        self._taken = 0
+        self._failed: list[tuple[str, KafkaError]] = []
+
+    def note(self, message: Message, error: KafkaError | None) -> None:
+        """What the client says of one message; None: it was delivered."""
+        if error is None:
+            self._taken += 1
+        elif CURES.get(error.code()) is Cure.SMALLER:
+            self.too_large.add(message)
+        else:
+            self._failed.append((message.topic, error))
+
+    def refusal(self, cause: KafkaError, commits: Sequence[Commit]) -> str:
+        """Which topic takes nothing, and why; "" where that is not what ended the transaction."""
+        reasons = {
+            topic: error.str()
+            for topic, error in self._failed
+            if is_of_its_topic(error, others_were_taken=self._taken > 0)
+        }
+        if not reasons and is_of_its_topic(cause, others_were_taken=False):
+            # The broker said so of the transaction: of which of its topics only a smaller one tells.
+            reasons = {message.topic: cause.str() for commit in commits for message in commit.messages}
+        self.topics.update(reasons)
+        return "; ".join(f"topic {topic}: {reason}" for topic, reason in sorted(reasons.items()))
 
 
 class KafkaNotices:

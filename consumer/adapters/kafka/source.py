@@ -21,7 +21,9 @@ from confluent_kafka import Message as KafkaMessage
 from confluent_kafka import TopicPartition as KafkaPartition
 
 from consumer.adapters.kafka.config import connect, connect_reader, consumer_config
+from consumer.adapters.kafka.connection_errors import ConnectionErrors
 from consumer.adapters.kafka.retrying import reason_of
+from consumer.adapters.kafka.topic_ids import TopicIds
 from consumer.core.errors import BrokerUnavailable, Fatal
 from consumer.core.log_events import LogEvent
 from consumer.core.model import Headers, Record, TopicPartition
@@ -46,11 +48,14 @@ class KafkaSource:
     def __init__(self, settings: KafkaSettings, *, instance_id: str, is_static_member: bool) -> None:
         self._config = consumer_config(settings, instance_id if is_static_member else None)
         self._config["stats_cb"] = self._on_statistics
+        self._errors = ConnectionErrors()
+        self._config["error_cb"] = self._errors
         self._instance_id = instance_id
         self._log = structlog.get_logger()
         self._consumer = connect(Consumer, self._config, "consumer")
         # Asked for what is committed, from any thread: a member that is being polled keeps others waiting for long.
         self._commit_reader = connect_reader(settings, "commit_reader", group_id=settings.group_id)
+        self._topic_ids = TopicIds(settings)
         self._topics: Sequence[str] = ()
         self._listener: RebalanceListener | None = None
         self._membership: Membership = None
@@ -83,7 +88,7 @@ class KafkaSource:
     @property
     def last_error(self) -> str:
         """What keeps us from reading, "" if nothing does."""
-        return self._no_connection or self._error
+        return self._errors.explain(self._no_connection) if self._no_connection else self._error
 
     def _on_statistics(self, text: str) -> None:
         statistics = json.loads(text)
@@ -164,6 +169,12 @@ class KafkaSource:
         if found is None:
             raise BrokerUnavailable("timed out")
         return int(found[1])
+
+    def log_id(self, topic: str) -> str:
+        return self._topic_ids.now(topic)
+
+    def log_ids(self) -> Mapping[str, str]:
+        return self._topic_ids.last_heard(self._topics)
 
     def membership(self) -> Membership:
         # As of the latest poll, and so never ahead of what the callbacks saw. The client itself must not be asked

@@ -2,17 +2,20 @@
 
 import hashlib
 import io
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, TypeVar
 
 import urllib3
 from minio import Minio
 from minio.commonconfig import ComposeSource
-from minio.error import InvalidResponseError, MinioException, S3Error, ServerError
+from minio.error import MinioException
 
+from consumer.adapters.s3.answers import CREDENTIALS, Answer, Denied, Refused, Unmet, error_of
+from consumer.adapters.s3.connection import CreateOnlyPool, StorePool
 from consumer.core.cancellation import Cancellation
-from consumer.core.errors import BucketUnusable, Code, Rejected, StoreMisconfigured, StoreUnavailable
+from consumer.core.errors import BucketUnusable, Code, Rejected, StoreUnavailable
 from consumer.core.model import ObjectFacts
 from consumer.settings import MinioSettings
 
@@ -20,25 +23,8 @@ CONNECT_S, READ_S = 3.0, 20.0
 _CHECK_S = 3.0  # a probe wants to know soon
 _PART_BYTES = 16 << 20  # objects up to this size are one request
 _CHUNK_BYTES = 1 << 20
+_CONTRADICTION = "object storage answered HEAD with an error and GET without one"
 COPIED_PART_BYTES = 256 << 20  # the server copies so much well within READ_S
-_CREDENTIALS = ("MINIO_ACCESS_KEY", "MINIO_SECRET_KEY")
-_MISSING = frozenset({"NoSuchKey", "NoSuchBucket", "NoSuchVersion", "NoSuchObject"})
-_UNKNOWN_CREDENTIALS = frozenset(
-    {"InvalidAccessKeyId", "SignatureDoesNotMatch", "ExpiredToken", "InvalidToken", "InvalidTokenId",
-     "AuthorizationHeaderMalformed", "RequestTimeTooSkewed"}
-)  # fmt: skip
-# Requests name only buckets that settings allow, so that what is refused is these credentials' right to them.
-_DENIED = frozenset({"AccessDenied", "AllAccessDisabled", "AccountProblem"})
-_UNMET = frozenset({"PreconditionFailed", "ConditionalRequestConflict"})
-# What a key or a version id can be that no store understands; a HEAD request gets BadRequest for all of it.
-_IMPROPER = frozenset({"BadRequest", "InvalidArgument", "KeyTooLongError", "XMinioInvalidObjectName"})
-# Answers that say "not now"; anything else that is an error is an answer, and final.
-_PASSING = frozenset(
-    {"SlowDown", "SlowDownRead", "SlowDownWrite", "InternalError", "ServiceUnavailable", "RequestTimeout", "Busy",
-     "XMinioServerNotInitialized", "XMinioStorageFull", "OperationTimedOut", "InsufficientReadQuorum",
-     "InsufficientWriteQuorum"}
-)  # fmt: skip
-
 T = TypeVar("T")
 
 
@@ -68,12 +54,14 @@ class MinioStore:
         }
         quick = urllib3.Timeout(connect=_CHECK_S, read=_CHECK_S)
         self._copied_part_bytes = copied_part_bytes
-        self._client = client(urllib3.PoolManager(**options))
-        self._creator = client(_CreateOnly(**options))
-        self._prober = client(urllib3.PoolManager(**(options | {"timeout": quick})))
+        self._client = client(StorePool(**options))
+        self._creator = client(CreateOnlyPool(**options))
+        self._prober = client(StorePool(**(options | {"timeout": quick})))
 
     def stat(self, bucket: str, key: str, *, version_id: str | None = None) -> ObjectFacts | None:
-        found = _ask(lambda: self._client.stat_object(bucket, key, version_id=version_id))
+        _check_key(key)
+
+        found = _ask(bucket, lambda: self._head(bucket, key, version_id))
         if found is None:
             return None
         prefix = "x-amz-meta-"
@@ -85,16 +73,30 @@ class MinioStore:
         return ObjectFacts(
             bucket=bucket,
             key=key,
-            etag=(found.etag or "").strip('"'),
+            etag=_etag(found.etag),
             size_bytes=found.size or 0,
             version_id=found.version_id or version_id,
             metadata=metadata,
         )
 
-    def fetch(self, source: ObjectFacts, path: Path, cancel: Cancellation) -> str:
-        digest = hashlib.sha256()
+    def _head(self, bucket: str, key: str, version_id: str | None) -> Any:
+        try:
+            return self._client.stat_object(bucket, key, version_id=version_id)
+        except Refused as refused:
+            head = refused
+        try:  # the answer to a HEAD request has no reason; the one to a GET request has
+            response = self._client.get_object(bucket, key, version_id=version_id)
+        except Refused as refused:
+            if head.status == 400 and version_id and refused.meaning is Answer.MISSING:
+                told = "object storage does not understand the version id"
+                raise Rejected(Code.REQUEST_INVALID, told) from refused
+            raise
+        response.close()
+        response.release_conn()
+        raise StoreUnavailable(_CONTRADICTION)
 
-        def download() -> bool:
+    def fetch(self, source: ObjectFacts, path: Path, cancel: Cancellation) -> str:
+        def download() -> str:
             response = self._client.get_object(
                 source.bucket,
                 source.key,
@@ -102,43 +104,41 @@ class MinioStore:
                 request_headers={"If-Match": f'"{source.etag}"'},
             )
             try:
-                with path.open("wb") as out:
-                    for chunk in response.stream(_CHUNK_BYTES):
-                        cancel.check()
-                        digest.update(chunk)
-                        out.write(chunk)
-                    if out.tell() != source.size_bytes:
-                        raise StoreUnavailable(f"the connection ended after {out.tell()} of {source.size_bytes} bytes")
+                _etag(response.headers.get("etag"))
+                return _write(response.stream(_CHUNK_BYTES, decode_content=False), source.size_bytes, path, cancel)
             finally:
                 response.close()
                 response.release_conn()
-            return True
 
         try:
-            if _ask(download) is None:
-                raise Rejected(Code.OBJECT_NOT_FOUND, f"{source.key} is no longer in {source.bucket}")
-        except _Unmet as unmet:
+            sha256 = _ask(source.bucket, download)
+        except Unmet as unmet:
             raise Rejected(Code.OBJECT_CHANGED, f"{source.key} no longer has etag {source.etag}") from unmet
-        return digest.hexdigest()
+        if sha256 is None:
+            raise Rejected(Code.OBJECT_NOT_FOUND, f"{source.key} is no longer in {source.bucket}")
+        return sha256
 
     def read(self, bucket: str, key: str) -> bytes | None:
+        _check_key(key)
+
         def get() -> bytes:
             response = self._client.get_object(bucket, key)
             try:
-                data: bytes = response.read()
+                _etag(response.headers.get("etag"))
+                data: bytes = response.read(decode_content=False)
                 return data
             finally:
                 response.close()
                 response.release_conn()
 
-        return _ask(get)
+        return _ask(bucket, get)
 
     def create(
         self, bucket: str, key: str, content: Path | bytes, *, media_type: str, metadata: Mapping[str, str]
     ) -> ObjectFacts | None:
         try:
             return self._put(self._creator, bucket, key, content, media_type, metadata)
-        except _Unmet:
+        except Unmet:
             return None
 
     def replace(
@@ -149,6 +149,7 @@ class MinioStore:
     def _put(
         self, client: Minio, bucket: str, key: str, content: Path | bytes, media_type: str, metadata: Mapping[str, str]
     ) -> ObjectFacts:
+        _check_key(key)
         size = len(content) if isinstance(content, bytes) else content.stat().st_size
 
         def put() -> str:
@@ -157,9 +158,9 @@ class MinioStore:
                 written = client.put_object(
                     bucket, key, data, size, content_type=media_type, metadata=dict(metadata), part_size=part_bytes
                 )
-            return (written.etag or "").strip('"')
+            return _etag(written.etag)
 
-        etag = _ask(put)
+        etag = _ask(bucket, put)
         if etag is None:
             raise StoreUnavailable(f"there is no bucket {bucket}")
         return ObjectFacts(bucket=bucket, key=key, etag=etag, size_bytes=size, metadata=metadata)
@@ -170,6 +171,7 @@ class MinioStore:
         """By a multipart upload of copied parts: MinIO's CopyObject would overwrite, whatever If-None-Match says."""
         if source.size_bytes == 0:
             return self.create(bucket, key, b"", media_type=media_type, metadata=metadata)
+        _check_key(key)
         parts = [
             ComposeSource(
                 source.bucket,
@@ -183,8 +185,8 @@ class MinioStore:
         ]
         described: dict[str, Any] = {**metadata, "Content-Type": media_type}
         try:
-            written = _ask(lambda: self._creator.compose_object(bucket, key, parts, metadata=described))
-        except _Unmet as unmet:  # the answer does not say which of the two conditions it was
+            written = _ask(bucket, lambda: self._compose(source, bucket, key, parts, described))
+        except Unmet as unmet:  # the answer does not say which of the two conditions it was
             if self.stat(bucket, key) is None:
                 raise Rejected(Code.OBJECT_CHANGED, f"{source.key} no longer has etag {source.etag}") from unmet
             return None
@@ -192,18 +194,36 @@ class MinioStore:
             if self.stat(source.bucket, source.key, version_id=source.version_id) is None:
                 raise Rejected(Code.OBJECT_NOT_FOUND, f"{source.key} is no longer in {source.bucket}")
             raise StoreUnavailable(f"there is no bucket {bucket}")
-        etag = (written.etag or "").strip('"')
+        etag = _etag(written.etag)
         return ObjectFacts(bucket=bucket, key=key, etag=etag, size_bytes=source.size_bytes, metadata=metadata)
 
-    def check(self, bucket: str) -> None:
+    def _compose(
+        self, source: ObjectFacts, bucket: str, key: str, parts: list[ComposeSource], described: dict[str, Any]
+    ) -> Any:
         try:
-            is_there = _ask(lambda: self._prober.bucket_exists(bucket))
+            return self._creator.compose_object(bucket, key, parts, metadata=described)
+        except Refused as refused:
+            # The source was looked at first, by a HEAD request.
+            if refused.method != "HEAD" or refused.meaning is Answer.UNMET:
+                raise
+        if self.stat(source.bucket, source.key, version_id=source.version_id):
+            raise StoreUnavailable(_CONTRADICTION)
+        return None
+
+    def check(self, bucket: str) -> None:
+        def look() -> bool:
+            with suppress(Refused):
+                return self._prober.bucket_exists(bucket)
+            next(iter(self._prober.list_objects(bucket)), None)
+            raise StoreUnavailable(_CONTRADICTION)
+
+        try:
+            is_there = _ask(bucket, look)
         except Rejected as refused:
             raise BucketUnusable(str(refused)) from refused
-        except _Denied as denied:
-            # The answer to a HEAD request holds no reason.
+        except Denied as denied:
             reason = f"object storage refuses access to {bucket}"
-            raise BucketUnusable(reason, variables=_CREDENTIALS) from denied
+            raise BucketUnusable(reason, variables=CREDENTIALS) from denied
         if not is_there:
             raise BucketUnusable(f"there is no bucket {bucket}")
 
@@ -216,51 +236,47 @@ def make_minio_store() -> MinioStore:
     )
 
 
-class _CreateOnly(urllib3.PoolManager):
-    """Adds `If-None-Match: *` to the requests that make an object appear.
-
-    minio-py has no option for it, but takes the connection pool that it is to use; the header needs no signature.
-    """
-
-    def urlopen(self, method: str, url: str, *args: Any, **options: Any) -> Any:
-        appears = (method == "PUT" and "uploadId=" not in url) or (method == "POST" and "uploadId=" in url)
-        if appears:
-            options["headers"] = {**options.get("headers", {}), "If-None-Match": "*"}
-        return super().urlopen(method, url, *args, **options)
+def _check_key(key: str) -> None:
+    """Raises Rejected for a key that minio-py would not send; what else it finds fault with is no message's."""
+    if not key or {".", ".."} & set(key.split("/")):
+        raise Rejected(Code.REQUEST_INVALID, f"no object can have the key {key[:80]!r}")
 
 
-class _Unmet(Exception):
-    """A condition of the request was not met."""
+def _etag(value: str | None) -> str:
+    """Without its quotes. Raises StoreUnavailable where there is none: then no object store has answered."""
+    if not value:
+        raise StoreUnavailable("object storage gave no proper answer (no etag)")
+    return value.strip('"')
 
 
-class _Denied(StoreMisconfigured):
-    """The store knows these credentials, or does not say, and gives them no right to what was asked for."""
+def _write(chunks: Iterable[bytes], size_bytes: int, path: Path, cancel: Cancellation) -> str:
+    """Write exactly so many bytes to a file, and never more; returns their sha256, lower-case hex."""
+    digest, written = hashlib.sha256(), 0
+    with path.open("wb") as out:
+        for chunk in chunks:
+            cancel.check()
+            written += len(chunk)
+            if written > size_bytes:
+                raise StoreUnavailable(f"more bytes came than the {size_bytes} that were announced")
+            digest.update(chunk)
+            out.write(chunk)
+    if written != size_bytes:
+        raise StoreUnavailable(f"the connection ended after {written} of {size_bytes} bytes")
+    return digest.hexdigest()
 
 
-def _ask(request: Callable[[], T]) -> T | None:
+def _ask(bucket: str, request: Callable[[], T]) -> T | None:
     """The answer, or None for "there is no such thing"; the vendor's errors become those of core.errors."""
     try:
         return request()
-    except S3Error as error:
-        if error.code in _MISSING:
-            return None
-        if error.code in _UNMET:
-            raise _Unmet from error
-        if error.code in _UNKNOWN_CREDENTIALS:
-            raise StoreMisconfigured(f"{', '.join(_CREDENTIALS)}: object storage answered {error.code}") from error
-        if error.code in _DENIED:
-            reason = f"object storage answered {error.code} for {error.bucket_name}"
-            raise _Denied(f"{', '.join(_CREDENTIALS)}: {reason}") from error
-        if error.code in _PASSING or error.response.status >= 500:
-            raise StoreUnavailable(f"object storage answered {error.code}") from error
-        if error.code in _IMPROPER:
-            raise Rejected(Code.REQUEST_INVALID, f"object storage answered {error.code}") from error
-        raise Rejected(Code.BUCKET_NOT_ALLOWED, f"object storage refused: {error.code}") from error
-    except (ServerError, InvalidResponseError) as error:
-        raise StoreUnavailable(f"object storage gave no proper answer ({type(error).__name__})") from error
+    except Refused as refused:
+        first = refused.__context__
+        # That what was begun could not be tidied up is not the answer.
+        answer = first if refused.method == "DELETE" and isinstance(first, Refused) else refused
+        if error := error_of(answer, bucket):
+            raise error from refused
+        return None
     except (urllib3.exceptions.HTTPError, OSError) as error:
         raise StoreUnavailable(f"object storage can't be reached ({type(error).__name__})") from error
-    except ValueError as error:  # minio-py checks names itself
-        raise Rejected(Code.REQUEST_INVALID, str(error)) from error
-    except MinioException as error:
-        raise StoreUnavailable(f"object storage: {error}") from error
+    except (MinioException, ValueError, SyntaxError, AttributeError) as error:  # of what can't be read
+        raise StoreUnavailable(f"object storage gave no proper answer ({type(error).__name__})") from error

@@ -80,6 +80,20 @@ class Source(Protocol):
         """Where the partition's log ends now. Raises BrokerUnavailable."""
         ...
 
+    def log_id(self, topic: str) -> str:
+        """The id of the topic of that name, as a broker gives it now: another id is another log.
+
+        "" where there is none. Raises BrokerUnavailable.
+        """
+        ...
+
+    def log_ids(self) -> Mapping[str, str]:
+        """The ids of the subscribed topics as they were last heard of, some seconds ago at most where brokers answer.
+
+        Never waits. A topic that is missing is left out.
+        """
+        ...
+
     def membership(self) -> Membership: ...
 
     def is_member(self) -> bool:

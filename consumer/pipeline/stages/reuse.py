@@ -65,7 +65,7 @@ class Reuse:
         facts = self.store.stat(stem.bucket, stem.key) if stem.bucket in self.buckets else None
         if facts is None or facts.size_bytes != stem.size_bytes:
             return None
-        carried = carried_stem(facts.metadata)
+        carried = carried_stem(facts.metadata, bucket=stem.bucket, key=stem.key)
         return facts if carried is not None and carried.sha256 == stem.sha256 else None
 
     def _key(self, track: LocalTrack, weights_sha256: str) -> str:

@@ -14,13 +14,11 @@ from concurrent.futures import Executor
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
-import msgspec
-
 from consumer.core.catalog import FORMATS
 from consumer.core.digest import sha256_of
 from consumer.core.errors import Rejected, StoreUnavailable, request_id_used_before
 from consumer.core.events import SourceUsed, Stem
-from consumer.core.manifest import Manifest, carried_stem, parse_manifest
+from consumer.core.manifest import Manifest, carried_stem, parse_manifest, stem_to_carry
 from consumer.core.model import Job, LocalTrack, ObjectFacts, ReusableResult, StemFile, Stems, StoredStems
 from consumer.core.ports import ObjectStore
 
@@ -56,6 +54,7 @@ class Store:
             ),
             model=job.request.model,
             weights_sha256=separation.weights_sha256,
+            warnings=separation.warnings,
             stems=stored,
             timings_s={**timings_s, **separation.timings_s},
             completed_at=datetime.now(UTC),
@@ -113,7 +112,7 @@ class Store:
         if standing is None:
             return None
         if standing.metadata.get("attempt") == attempt:
-            return carried_stem(standing.metadata)
+            return _carried(standing)
         self._claim(job, standing)
         return None
 
@@ -137,7 +136,7 @@ class Store:
         standing = self.store.stat(ours.bucket, ours.key)
         if standing is None:
             raise StoreUnavailable("a stem that was in the way is gone again")
-        if standing.metadata.get("attempt") == attempt and (theirs := carried_stem(standing.metadata)):
+        if standing.metadata.get("attempt") == attempt and (theirs := _carried(standing)):
             return theirs
         self._claim(job, standing)
         self.store.replace(*where, media_type=output.media_type, metadata=metadata)
@@ -171,7 +170,7 @@ class Store:
         """Whether the objects are still the ones that the manifest tells of."""
         for stem in manifest.stems:
             facts = self.store.stat(stem.bucket, stem.key)
-            carried = carried_stem(facts.metadata) if facts else None
+            carried = _carried(facts) if facts else None
             if carried is None or carried.sha256 != stem.sha256:
                 return False
         return True
@@ -192,5 +191,8 @@ class _AnsweredBefore(Exception):
 
 def _metadata(job: Job, stem: Stem, attempt: str) -> dict[str, str]:
     """What a stem's object tells of itself to whoever finds it in the way."""
-    stem_json = msgspec.json.encode(stem).decode("ascii")
-    return {"attempt": attempt, "fingerprint": job.fingerprint, "stem": stem_json}
+    return {"attempt": attempt, "fingerprint": job.fingerprint, "stem": stem_to_carry(stem)}
+
+
+def _carried(facts: ObjectFacts) -> Stem | None:
+    return carried_stem(facts.metadata, bucket=facts.bucket, key=facts.key)

@@ -2,17 +2,19 @@
 
 import hashlib
 import json
-import math
+import unicodedata
 from collections.abc import Collection
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 
-from consumer.core.catalog import FORMATS, HIGH_FREQUENCIES, MODELS, is_bitrate
+from consumer.core.catalog import FORMATS, HIGH_FREQUENCIES, MODELS
 from consumer.core.errors import Code, Rejected
 from consumer.core.events import REQUEST_ID, SeparationRequest
+from consumer.core.limits import LONGEST_SPAN_S, SHORTEST_SPAN_S
 from consumer.core.model import Job
 
 _MAX_KEY_BYTES = 1024  # S3's
+_LONGEST_NAME = "x" * 32  # as long as any stem's or the manifest's
 _MAX_METADATA_BYTES = 64 * 1024  # it comes back in the result, which has to fit into a record
 
 
@@ -25,15 +27,14 @@ class Validate:
 
     def __call__(self, request: SeparationRequest) -> Job:
         """Raises Rejected(REQUEST_INVALID, BUCKET_NOT_ALLOWED, DEADLINE_EXCEEDED)."""
-        _check_words(request)
-        _check_span(request)
+        check_request(request)
         if request.source.bucket not in self.source_buckets:
             raise Rejected(Code.BUCKET_NOT_ALLOWED, f"source bucket {request.source.bucket[:80]!r} is not allowed")
         bucket = request.output.bucket or self.output_bucket
         if bucket != self.output_bucket and bucket not in self.further_output_buckets:
             raise Rejected(Code.BUCKET_NOT_ALLOWED, f"output bucket {bucket[:80]!r} is not allowed")
         prefix = self.output_prefix if request.output.prefix is None else request.output.prefix
-        _check_key(prefix + "x", "output.prefix")
+        _check_prefix(prefix, request.request_id)
         check_deadline(request)
         return Job(
             request=request,
@@ -43,6 +44,14 @@ class Validate:
             bitrate=request.output.bitrate,
             fingerprint=_fingerprint(request),
         )
+
+
+def check_request(request: SeparationRequest) -> None:
+    """What can be said of a request without knowing a deployment. Raises Rejected(REQUEST_INVALID)."""
+    _check_words(request)
+    _check_span(request)
+    if request.output.prefix is not None:
+        _check_prefix(request.output.prefix, request.request_id)
 
 
 def check_deadline(request: SeparationRequest) -> None:
@@ -65,8 +74,8 @@ def _check_words(request: SeparationRequest) -> None:
     if request.output.format not in FORMATS:
         raise _invalid("output.format", request.output.format, f"must be one of {', '.join(FORMATS)}")
     bitrate = request.output.bitrate
-    if bitrate is not None and not is_bitrate(bitrate):
-        raise _invalid("output.bitrate", bitrate, "must be bits per second such as 192k, from 8k to 640k")
+    if bitrate is not None and (why := FORMATS[request.output.format].why_not_bitrate(bitrate)):
+        raise _invalid("output.bitrate", bitrate, why)
     _check_key(request.source.key, "source.key")
     if sum(len(k.encode()) + len(v.encode()) for k, v in request.metadata.items()) > _MAX_METADATA_BYTES:
         raise Rejected(Code.REQUEST_INVALID, f"metadata is larger than {_MAX_METADATA_BYTES} bytes")
@@ -74,16 +83,23 @@ def _check_words(request: SeparationRequest) -> None:
 
 def _check_span(request: SeparationRequest) -> None:
     start_s, duration_s = request.start_s, request.duration_s
-    if start_s is not None and not (math.isfinite(start_s) and start_s >= 0):
-        raise _invalid("start_s", str(start_s), "must be a number of seconds from 0")
-    if duration_s is not None and not (math.isfinite(duration_s) and duration_s > 0):
-        raise _invalid("duration_s", str(duration_s), "must be a number of seconds above 0")
+    if start_s is not None and not 0 <= start_s <= LONGEST_SPAN_S:
+        raise _invalid("start_s", str(start_s), f"must be a number of seconds from 0 to {LONGEST_SPAN_S:g}")
+    if duration_s is not None and not SHORTEST_SPAN_S <= duration_s <= LONGEST_SPAN_S:
+        bounds = f"from {SHORTEST_SPAN_S:g} to {LONGEST_SPAN_S:g}"
+        raise _invalid("duration_s", str(duration_s), f"must be a number of seconds {bounds}")
+
+
+def _check_prefix(prefix: str, request_id: str) -> None:
+    _check_key(f"{prefix}{request_id}/{_LONGEST_NAME}", "output.prefix")
 
 
 def _check_key(key: str, field: str) -> None:
     parts = key.split("/")
-    if not key or len(key.encode()) > _MAX_KEY_BYTES or not key.isprintable() or "." in parts or ".." in parts:
+    if not key or len(key.encode()) > _MAX_KEY_BYTES or "." in parts or ".." in parts:
         raise _invalid(field, key, "is not a usable object key")
+    if any(unicodedata.category(letter) == "Cc" for letter in key):
+        raise _invalid(field, key, "holds a control character")
     if key.startswith("/") or "//" in key:
         raise _invalid(field, key, "has an empty path segment")
 

@@ -9,7 +9,7 @@ import numpy as np
 
 from consumer.core.errors import Code, Rejected
 from consumer.core.model import AudioFacts
-from consumer.separator.audio.ffmpeg import PIPE_BYTES, FFmpeg, FFmpegProcess
+from consumer.separator.audio.ffmpeg import PIPE_BYTES, FFmpeg, FFmpegProcess, reason_in
 from consumer.separator.audio.probe import Probe, probe
 from consumer.separator.dsp.spectral import Samples
 
@@ -43,7 +43,7 @@ class Decoder:
         self._running = self._start(start_s, duration_s)
 
     def _start(self, start_s: float | None, duration_s: float | None) -> FFmpegProcess:
-        args = [*self._ffmpeg.open_args(self._path), "-loglevel", "error", "-map", "0:a:0"]
+        args = [*self._ffmpeg.open_args(self._path, codec=self.probe.codec), "-loglevel", "error", "-map", "0:a:0"]
         # Behind the input, so that the cut is exact to the sample in every format, as in Spleeter.
         args += ["-ss", f"{start_s:.6f}"] if start_s else []
         args += ["-t", f"{duration_s:.6f}"] if duration_s is not None else []
@@ -74,7 +74,7 @@ class Decoder:
     def _end(self) -> None:
         code = self._running.wait()
         if code != 0:
-            reason = ([line for line in self._running.stderr_lines if line] or ["killed"])[-1][:200]
+            reason = reason_in(self._running.stderr_lines)
             raise Rejected(Code.AUDIO_UNDECODABLE, f"ffmpeg gave up with code {code}: {reason}")
         if self.samples == 0:
             if self._start_s and self._has_audio_before_start():

@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import re
 import resource
 import shutil
 import signal
@@ -23,6 +24,10 @@ _FIRST_LINES, _LAST_LINES, _LINE_CHARS = 500, 200, 1000  # of its standard error
 # it can catch of that it answers with 255. A crash, or too much memory for its own limit, is the file's doing.
 _ENDED_BY_OTHERS = frozenset({-signal.SIGKILL, -signal.SIGTERM, -signal.SIGINT, -signal.SIGHUP, 255})
 PIPE_BYTES = 1 << 20  # the most that an unprivileged process may ask for; neither end waits for the other so often
+# Before a line: what said it, with addresses that differ from run to run.
+_CONTEXT, _ADDRESS = re.compile(r"^(?:\[[^\]]*\] ?)+"), re.compile(r" ?@ ?0x[0-9a-fA-F]+")
+# What it says of files that are sound too, and what names our own folders.
+_NO_REASON = re.compile(r"misdetection possible|Guessed Channel Layout|Estimating duration|file:", re.IGNORECASE)
 _COMMON = ("-nostdin", "-hide_banner", "-nostats")
 
 
@@ -52,14 +57,17 @@ class FFmpeg:
         reads = (*reach_of_programs(), binary, path)
         return replace(self, reach=Reach(reads=reads, writes=(folder,)))
 
-    def open_args(self, path: Path) -> list[str]:
-        """Input options for an untrusted local file.
+    def open_args(self, path: Path, *, codec: str | None = None) -> list[str]:
+        """Input options for an untrusted local file. codec: its audio's decoder, None for ffmpeg's own choice.
 
         The protocol list keeps playlists off the network, the format list keeps them from being playlists at all: a
         file named .mp3 may be an ffconcat script or an HLS playlist that names other files of this machine.
         """
         formats = ",".join(self.allowed_formats)
-        return ["-protocol_whitelist", "file,pipe", "-format_whitelist", formats, "-i", f"file:{path}"]
+        args = ["-protocol_whitelist", "file,pipe", "-format_whitelist", formats]
+        # Of more than two channels that a file does not name none is guessed: what is guessed wrong is lost in a mix.
+        args += ["-guess_layout_max", "2", *(["-c:a", codec] if codec else [])]
+        return [*args, "-i", f"file:{path}"]
 
     def start(self, args: Sequence[str], *, feeds: bool = False, reads: bool = False) -> "FFmpegProcess":
         """Start ffmpeg; `feeds` gives it a standard input to write to, `reads` a standard output to read from."""
@@ -134,6 +142,15 @@ class FFmpegProcess:
     def stderr_lines(self) -> list[str]:
         """What it wrote to standard error, without the middle where that is long."""
         return [*self._first_lines, *self._last_lines]
+
+
+def reason_in(lines: Sequence[str]) -> str:
+    """Why ffmpeg gave up, from what it wrote: its first complaint, since later ones only follow from it.
+
+    Without what said it and without addresses: the same each time. At most 200 characters.
+    """
+    told = (_ADDRESS.sub("", _CONTEXT.sub("", line)).strip() for line in lines if not _NO_REASON.search(line))
+    return next((line for line in told if line), "no reason given")[:200]
 
 
 def _children_cpu_s() -> float:

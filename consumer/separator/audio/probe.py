@@ -1,12 +1,13 @@
 """What is in an audio file, parsed from what ffmpeg itself prints of it: no ffprobe is needed."""
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from consumer.core.errors import Code, Rejected
-from consumer.separator.audio.ffmpeg import FFmpeg
+from consumer.separator.audio.ffmpeg import FFmpeg, reason_in
 from consumer.separator.audio.tags import Tags, parse_tags
+from consumer.separator.audio.wave_header import wave_codec
 
 # Names of `ffmpeg -layouts` that do not say their number of channels; others look like 5.1(side) or "32 channels".
 _NAMED_LAYOUTS = {
@@ -23,7 +24,8 @@ class Probe:
     """What a file's headers say.
 
     format: ffmpeg's first name for its container. has_layout: whether it names its channels. duration_s: None where the
-    headers have none; they may lie. tags: of the file, or of its first audio stream.
+    headers have none; they may lie. tags: of the file, or of its first audio stream. codec: the decoder to be used,
+    None for ffmpeg's own choice.
     """
 
     format: str
@@ -32,6 +34,7 @@ class Probe:
     sample_rate_hz: int
     duration_s: float | None
     tags: Tags
+    codec: str | None = None
 
 
 def probe(ffmpeg: FFmpeg, path: Path) -> Probe:
@@ -43,7 +46,8 @@ def probe(ffmpeg: FFmpeg, path: Path) -> Probe:
         running.wait()  # always an error: no output was asked for
     finally:
         running.stop()
-    return _parse(running.stderr_lines)
+    found = _parse(running.stderr_lines)
+    return replace(found, codec=wave_codec(path)) if found.format in ("wav", "w64") else found
 
 
 def _parse(lines: list[str]) -> Probe:
@@ -51,7 +55,7 @@ def _parse(lines: list[str]) -> Probe:
     if name is None:
         if any("not on whitelist" in line for line in lines):
             raise Rejected(Code.FORMAT_NOT_ALLOWED, "the file's container is not one that is opened here")
-        raise Rejected(Code.AUDIO_UNDECODABLE, f"ffmpeg does not recognise the file: {_reason(lines)}")
+        raise Rejected(Code.AUDIO_UNDECODABLE, f"ffmpeg does not recognise the file: {reason_in(lines)}")
     audio = _first(_AUDIO, lines)
     if audio is None:
         raise Rejected(Code.AUDIO_UNDECODABLE, "the file holds no audio stream that can be decoded")
@@ -82,9 +86,3 @@ def _channels(layout: str) -> int:
     if ambisonic := re.match(r"ambisonic (\d+)", layout):
         return (int(ambisonic[1]) + 1) ** 2
     raise Rejected(Code.AUDIO_UNDECODABLE, f"unknown channel layout {layout[:40]!r}")
-
-
-def _reason(lines: list[str]) -> str:
-    """ffmpeg's last line, without its addresses and the file's name."""
-    reasons = [re.sub(r"^\[[^\]]*\] ", "", line) for line in lines if "file:" not in line]
-    return reasons[-1][:200] if reasons else "no reason given"

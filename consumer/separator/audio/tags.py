@@ -1,40 +1,45 @@
 """A file's tags and picture: parsed from what ffmpeg prints, and written to its stems with the stem's name added."""
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from consumer.core.catalog import OutputFormat
-from consumer.separator.audio.ffmpeg import FFmpeg
 
 _NAMES = ("title", "artist", "album", "album_artist", "track", "date", "genre")
 _MAX_CHARS = 500
 _TAG = re.compile(rf"\s+({'|'.join(_NAMES)})\s*: (.*)", re.IGNORECASE)
-_CHAPTER, _STREAM = re.compile(r"\s+Chapter #"), re.compile(r"\s+Stream #")
-_COVER = re.compile(r"\s+Stream #0:(\d+)\S*: Video: (mjpeg|png)\b.*\(attached pic\)")
-_COVER_MUXER = {"mjpeg": "mjpeg", "png": "image2pipe"}
+_PART = re.compile(r"\s+(Chapter|Stream) #[^:]*:\d+[^:\s]*(?:: (Audio|Video))?")
+_COVER = re.compile(r"\s+Stream #0:(\d+)\S*: Video: (\w+)\b.*\(attached pic\)")
+_FRONT = re.compile(r"\s+comment\s*: Cover \(front\)")
+_UNKNOWN_PICTURE = re.compile(r"unknown (attached )?picture mimetype|unknown cover type", re.IGNORECASE)
 _COVER_DEMUXER = {"mjpeg": "jpeg_pipe", "png": "png_pipe"}
-_MAX_COVER_BYTES = 16 << 20
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CoverStream:
-    """A picture within a file. index: its stream's number. codec: mjpeg or png."""
+    """A picture within a file. index: its stream's number. codec: what the file says that it is."""
 
     index: int
     codec: str
+    is_front: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Tags:
-    """texts: what there is of title, artist, album, album_artist, track, date and genre; none is empty. cover: the
-    file's picture, None where it has none that can be copied.
+    """texts: what there is of title, artist, album, album_artist, track, date and genre; none is empty. covers: the
+    file's pictures, front covers first. has_unknown_picture: whether there is one that ffmpeg does not show.
     """
 
     texts: Mapping[str, str] = field(default_factory=dict)
-    cover: CoverStream | None = None
+    covers: tuple[CoverStream, ...] = ()
+    has_unknown_picture: bool = False
+
+    @property
+    def cover(self) -> CoverStream | None:
+        """The picture to be preferred."""
+        return self.covers[0] if self.covers else None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,41 +51,29 @@ class Cover:
 
 
 def parse_tags(lines: Sequence[str]) -> Tags:
-    """The tags of the file as a whole, or else of its audio stream, from ffmpeg's lines; not those of chapters."""
-    texts: dict[str, str] = {}
-    cover, is_chapter = None, False
-    for line in lines:
-        if _CHAPTER.match(line) or _STREAM.match(line):
-            is_chapter = bool(_CHAPTER.match(line))
-        if (picture := _COVER.match(line)) and cover is None:
-            cover = CoverStream(index=int(picture[1]), codec=picture[2])
-        if (tag := _TAG.match(line)) and not is_chapter:
-            texts.setdefault(tag[1].lower(), tag[2].strip()[:_MAX_CHARS])
-    return Tags(texts={name: text for name, text in texts.items() if text}, cover=cover)
-
-
-@contextmanager
-def cover_of(ffmpeg: FFmpeg, path: Path, tags: Tags, folder: Path) -> Iterator[Cover | None]:
-    """The file's picture as a file in `folder`, removed when the context is left; None where there is none to be had.
-
-    path: the file that `tags` are of. Raises WorkerCrashed.
+    """The tags of the file as a whole, or else of its first audio stream, from ffmpeg's lines; not those of chapters,
+    of other streams, or of pictures.
     """
-    target = folder / ".cover"
-    try:
-        is_there = tags.cover is not None and _copy_cover(ffmpeg, path, tags.cover, target)
-        yield Cover(path=target, codec=tags.cover.codec) if is_there and tags.cover else None
-    finally:
-        target.unlink(missing_ok=True)
-
-
-def _copy_cover(ffmpeg: FFmpeg, path: Path, cover: CoverStream, target: Path) -> bool:
-    args = [*ffmpeg.open_args(path), "-map", f"0:{cover.index}", "-frames:v", "1", "-c", "copy"]
-    args += ["-f", _COVER_MUXER[cover.codec], "-fs", str(_MAX_COVER_BYTES), "-y", f"file:{target}"]
-    running = ffmpeg.start(["-loglevel", "error", *args])
-    try:
-        return running.wait() == 0 and 0 < target.stat().st_size < _MAX_COVER_BYTES
-    finally:
-        running.stop()
+    texts: dict[str, str] = {}
+    covers: list[CoverStream] = []
+    is_other, has_audio, is_cover = False, False, False
+    for line in lines:
+        if part := _PART.match(line):
+            is_first_audio = part[2] == "Audio" and not has_audio
+            has_audio = has_audio or is_first_audio
+            is_other, is_cover = not is_first_audio, False
+        if picture := _COVER.match(line):
+            covers.append(CoverStream(index=int(picture[1]), codec=picture[2]))
+            is_cover = True
+        elif is_cover and _FRONT.match(line):
+            covers[-1] = replace(covers[-1], is_front=True)
+        if (tag := _TAG.match(line)) and not is_other:
+            texts.setdefault(tag[1].lower(), tag[2].strip()[:_MAX_CHARS])
+    return Tags(
+        texts={name: text for name, text in texts.items() if text},
+        covers=tuple(sorted(covers, key=lambda cover: not cover.is_front)),
+        has_unknown_picture=any(_UNKNOWN_PICTURE.search(line) for line in lines if "Stream #" not in line),
+    )
 
 
 def input_args(output: OutputFormat, cover: Cover | None) -> list[str]:

@@ -9,7 +9,8 @@ from confluent_kafka import KafkaError, KafkaException
 from structlog.testing import capture_logs
 
 from consumer.adapters.kafka.outbox import KafkaOutbox
-from consumer.core.errors import BrokerUnavailable, Fatal, ProducerFenced
+from consumer.adapters.kafka.producer_errors import CURES, Cure
+from consumer.core.errors import BrokerUnavailable, Fatal, OwnershipLost, ProducerFenced, TopicUnavailable
 from consumer.core.model import Message, TopicPartition
 from consumer.core.ports import Commit, Position
 from consumer.settings import KafkaSettings
@@ -98,7 +99,8 @@ def test_a_fence_is_told_of_once_a_new_producer_works() -> None:
     harness = Harness(fenced, following)
     with pytest.raises(ProducerFenced, match="fenced"):
         harness.publish(MESSAGE)
-    assert following.calls == ["init_transactions"] * 3
+    # In between it hands out what its connections failed with.
+    assert following.calls == ["init_transactions", "poll", "init_transactions", "poll", "init_transactions"]
 
 
 def test_a_full_queue_is_waited_for() -> None:
@@ -155,3 +157,89 @@ def test_what_can_not_be_made_small_enough_ends_the_replica(smaller: Message | N
     with pytest.raises(Fatal, match=rf"^letters: takes no message of {size_bytes} bytes: .*max\.message\.bytes"):
         Harness(producer).publish(message)
     assert producer.calls[-1] == "abort_transaction"
+
+
+@pytest.mark.parametrize("code", sorted(code for code, cure in CURES.items() if cure is Cure.NEW_PRODUCER))
+def test_a_producer_that_is_gone_is_replaced(code: int) -> None:
+    """Nothing is tried with it again, whether librdkafka calls the error fatal or one that asks for an abort."""
+    gone = FakeProducer().will("send_offsets_to_transaction", trouble(code, "gone", txn_requires_abort=True))
+    following = FakeProducer()
+    harness = Harness(gone, following)
+    with pytest.raises(ProducerFenced, match="gone"):
+        harness.publish(MESSAGE)
+    assert "abort_transaction" not in gone.calls
+    harness.publish(MESSAGE)
+    assert following.calls[-1] == "commit_transaction"
+
+
+@pytest.mark.parametrize("code", sorted(code for code, cure in CURES.items() if cure is Cure.STOP))
+def test_what_only_an_operator_mends_ends_the_replica(code: int) -> None:
+    """At the start and in a transaction alike, with Kafka's words."""
+    at_start = FakeProducer().will("init_transactions", trouble(code, "not you"))
+    with pytest.raises(Fatal, match="not you"):
+        Harness(at_start).outbox.open()
+    in_work = FakeProducer().will("send_offsets_to_transaction", trouble(code, "not you", txn_requires_abort=True))
+    with pytest.raises(Fatal, match="not you"):
+        Harness(in_work).publish(MESSAGE)
+
+
+@pytest.mark.parametrize("code", sorted(code for code, cure in CURES.items() if cure is Cure.OTHER_OWNER))
+def test_a_partition_that_has_moved_is_left_to_its_owner(code: int) -> None:
+    """The transaction is aborted with the same producer, which is good for others."""
+    producer = FakeProducer().will("send_offsets_to_transaction", trouble(code, "moved", txn_requires_abort=True))
+    with pytest.raises(OwnershipLost, match="moved"):
+        Harness(producer).publish(MESSAGE)
+    assert producer.calls[-1] == "abort_transaction"
+
+
+class Reporting(FakeProducer):
+    """Reports `fate` of each message by its topic as the transaction is committed, as librdkafka does."""
+
+    def __init__(self, fate: dict[str, KafkaError | None]) -> None:
+        super().__init__()
+        self.fate = fate
+        self.reports: list[Callable[[], None]] = []
+
+    def produce(self, topic: str, *_: Any, on_delivery: Callable[..., None], **__: Any) -> None:
+        self.reports.append(lambda: on_delivery(self.fate[topic], None))
+
+    def commit_transaction(self, _: float) -> None:
+        for report in self.reports:
+            report()
+        failed = next((error for error in self.fate.values() if error), None)
+        if failed:
+            raise trouble(failed.code(), "2 messages failed", txn_requires_abort=True)
+
+
+PURGED = KafkaError(KafkaError._PURGE_QUEUE, "purged")
+
+
+@pytest.mark.parametrize("code", sorted(code for code, cure in CURES.items() if cure is Cure.TOPIC))
+def test_the_topic_that_takes_nothing_is_named(code: int) -> None:
+    """What each message was refused with tells which topic it is; those that only went with it are not blamed."""
+    producer = Reporting({"letters": KafkaError(code, "refused"), "results": PURGED})
+    with pytest.raises(TopicUnavailable, match=r"^topic letters: refused$"):
+        Harness(producer).publish(MESSAGE, Message(topic="letters", key=None, value=b"v"))
+    assert producer.calls[0] == "init_transactions"
+    assert "abort_transaction" in producer.calls
+
+
+@pytest.mark.parametrize(("others", "is_its_own"), [(None, True), (PURGED, False)])
+def test_a_message_that_was_slow_blames_its_topic_only_where_others_were_not(
+    others: KafkaError | None, is_its_own: bool
+) -> None:
+    """As with too few replicas in sync, which librdkafka tries until the message's time is over; or in an outage."""
+    slow = KafkaError(KafkaError._MSG_TIMED_OUT, "timed out")
+    producer = Reporting({"letters": slow, "results": others})
+    with pytest.raises(BrokerUnavailable) as caught:
+        Harness(producer).publish(MESSAGE, Message(topic="letters", key=None, value=b"v"))
+    assert isinstance(caught.value, TopicUnavailable) == is_its_own
+
+
+def test_a_missing_topic_that_the_client_knows_of_is_aborted() -> None:
+    """Where the client refuses at once, the producer is kept, and the topic is asked for anew."""
+    missing = trouble(KafkaError._UNKNOWN_TOPIC, "unknown topic")
+    producer = FakeProducer().will("produce", missing)
+    with pytest.raises(TopicUnavailable, match=r"^topic results: unknown topic$"):
+        Harness(producer).publish(MESSAGE)
+    assert producer.calls[-2:] == ["abort_transaction", "list_topics"]

@@ -1,23 +1,19 @@
-from types import SimpleNamespace
-from typing import Any
-
 import pytest
-from minio.error import S3Error
 
+from consumer.adapters.s3.answers import Refused, error_of
 from consumer.adapters.s3.minio import MinioStore
 from consumer.app.checks import check_bucket
-from consumer.core.errors import Code, Rejected, StoreMisconfigured, StoreUnavailable
+from consumer.core.errors import StoreBusy, StoreMisconfigured, StoreUnavailable
 
 
 def a_store(status: int, code: str) -> MinioStore:
     """One that has this answer to everything."""
-    response: Any = SimpleNamespace(status=status)
 
     def answer(*_: object, **__: object) -> None:
-        raise S3Error(response, code, "no reason", "/songs/a", "1", "1", bucket_name="songs")
+        raise Refused(status, code)
 
     store = MinioStore("127.0.0.1:1", "key", "hunter2hunter2", secure=False)
-    store._client.get_object = store._prober.bucket_exists = answer  # type: ignore[method-assign, assignment]
+    store._client.get_object = store._prober.bucket_exists = store._prober.list_objects = answer  # type: ignore[method-assign, assignment]
     return store
 
 
@@ -49,8 +45,19 @@ def test_a_store_that_can_not_now_is_unavailable(status: int, code: str) -> None
         a_store(status, code).read("songs", "a")
 
 
-def test_any_other_answer_is_final() -> None:
-    """What the store understood and does not do is told with its word for it."""
-    with pytest.raises(Rejected, match="MethodNotAllowed") as caught:
-        a_store(405, "MethodNotAllowed").read("songs", "a")
-    assert caught.value.code == Code.BUCKET_NOT_ALLOWED
+@pytest.mark.parametrize("code", ["MethodNotAllowed", "XMinioAdminBucketQuotaExceeded", "NeverHeardOf", ""])
+def test_any_other_answer_is_no_messages_fault(code: str) -> None:
+    """What is not known to be the message's fault is told with the store's word for it, and tried again."""
+    with pytest.raises(StoreUnavailable, match=code or "HTTP status 405"):
+        a_store(405, code).read("songs", "a")
+
+
+@pytest.mark.parametrize(
+    ("headers", "asked_s"),
+    [({"Retry-After": "7"}, 7.0), ({"retry-after": "9999999"}, 60.0), ({}, None), ({"Retry-After": "soon"}, None)],
+)
+def test_a_busy_store_says_when_to_come_back(headers: dict[str, str], asked_s: float | None) -> None:
+    """Retry-After is handed on, within a minute; a store that has too many requests need not send it."""
+    error = error_of(Refused(429, "TooManyRequests", headers=headers), "songs")
+    assert isinstance(error, StoreBusy)
+    assert error.retry_after_s == asked_s

@@ -155,7 +155,7 @@ def test_an_error_of_ours_ends_it_with_that_error(harness: Harness) -> None:
     """The unexpected-error limit takes the replica down, commits nothing further, and is what `run` raises."""
     harness.separator.script.extend([RuntimeError("bug")] * 100)
     for number in range(MAX_UNEXPECTED_IN_A_ROW + 5):
-        harness.send(request_id=f"r{number}")
+        harness.send_another(f"r{number}")
     run = Run(harness)
     with pytest.raises(Fatal, match="in a row"):
         run.run()

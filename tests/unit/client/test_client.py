@@ -7,14 +7,16 @@ from confluent_kafka import Producer
 
 from consumer.adapters.avro.codec import AvroCodec
 from consumer.client.kafka import Client, Watch
-from consumer.core.errors import BrokerUnavailable, ConsumerError
+from consumer.core.errors import BrokerUnavailable, Code, ConsumerError, Rejected
 from consumer.core.events import (
     DeadLetter,
     Event,
+    OutputOptions,
     SeparationControl,
     SeparationProgress,
     SeparationRequest,
     SeparationResult,
+    SourceObject,
 )
 from consumer.core.model import Headers
 from consumer.settings import KafkaSettings, TopicSettings
@@ -166,3 +168,29 @@ def test_no_broker_is_told_of_in_one_line(call: str) -> None:
         client.send(a_request()) if call == "send" else client.watch()
     assert "\n" not in str(caught.value)
     assert isinstance(caught.value, ConsumerError)
+
+
+INVALID: dict[str, dict[str, object]] = {
+    "a space in its id": {"request_id": "a b"},
+    "an unknown model": {"model": "9stems"},
+    "an endless span": {"start_s": float("inf")},
+    "a key that leaves its folder": {"source": SourceObject(bucket="in", key="../a.mp3")},
+    "a prefix that leaves its folder": {"output": OutputOptions(prefix="../")},
+    "metadata beyond 64 KiB": {"metadata": {"note": "x" * (64 * 1024 + 1)}},
+    "metadata beyond any record": {"metadata": {"note": "x" * 3_000_000}},
+}
+
+
+@pytest.mark.parametrize("fields", INVALID.values(), ids=INVALID)
+def test_what_a_replica_would_refuse_is_not_sent(fields: dict[str, object]) -> None:
+    """The client refuses with the code that the dead letter would have, and asks no broker for that."""
+    client = Client(settings("127.0.0.1:1"), TopicSettings(), CODEC, request_s=600.0)
+    with pytest.raises(Rejected) as caught:
+        client.send(a_request(**fields))
+    assert caught.value.code == Code.REQUEST_INVALID
+
+
+def test_what_no_record_can_hold_is_refused(client: Client) -> None:
+    """Headers beyond the size of a record are answered in our own words, not in the library's error."""
+    with pytest.raises(Rejected, match="takes no record of this size"):
+        client.send(a_request(), headers=[("large", b"x" * 3_000_000)])

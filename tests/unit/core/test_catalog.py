@@ -6,8 +6,9 @@ from pathlib import Path
 import pytest
 
 import consumer
-from consumer.core.catalog import FORMATS, MODELS, STEM_MODELS, is_bitrate
+from consumer.core.catalog import FORMATS, MODELS, STEM_MODELS, Bitrates
 from consumer.core.errors import Code, Rejected
+from consumer.core.events import OutputOptions
 from consumer.separator.models.spec import load_spec
 
 SHIPPED = [name for name in MODELS if (resources.files("spleeter.resources") / f"{name}.json").is_file()]
@@ -79,32 +80,40 @@ def test_bitrates_are_for_lossy_formats(name: str) -> None:
     assert (rates[0] == rates[1]) is not output.is_lossy
 
 
-@pytest.mark.parametrize("text", ["8k", "192k", "640k", "8000", "192000", "640000"])
-def test_bitrates(text: str) -> None:
-    """Bits per second, or thousands of them, within what encoders take."""
-    assert is_bitrate(text)
+LOSSY = {name: output.bitrates for name, output in FORMATS.items() if output.bitrates}
 
 
+@pytest.mark.parametrize(("name", "bitrates"), LOSSY.items(), ids=LOSSY)
+def test_bitrates(name: str, bitrates: Bitrates) -> None:
+    """Bits per second, or thousands of them, from the format's lowest to its highest; Spleeter's default is one."""
+    lowest, highest = bitrates.lowest_bps, bitrates.highest_bps
+    for text in (f"{lowest // 1000}k", f"{highest // 1000}k", str(lowest), str(highest), "128k", "128000"):
+        assert FORMATS[name].why_not_bitrate(text) is None
+    for text in (f"{lowest // 1000 - 1}k", f"{highest // 1000 + 1}k", str(lowest - 1), str(highest + 1)):
+        assert str(bitrates) in (FORMATS[name].why_not_bitrate(text) or "")
+
+
+@pytest.mark.parametrize("text", ["33k", "100k", "200k", "300k", "192001", "128001"])
+def test_mp3_has_no_bitrates_between_its_steps(text: str) -> None:
+    """The table of MPEG-1 layer III ends what can be asked for; the reason names its steps."""
+    assert "32k, 40k, 48k, 56k, 64k, 80k, 96k, 112k, 128k, 160k, 192k, 224k, 256k, 320k" in (
+        FORMATS["mp3"].why_not_bitrate(text) or ""
+    )
+
+
+@pytest.mark.parametrize(("name", "bitrates"), LOSSY.items(), ids=LOSSY)
+def test_senders_are_told_of_each_range(name: str, bitrates: Bitrates) -> None:
+    """The field's description has the range of each format."""
+    told = Path(consumer.__file__).parent.joinpath("schemas", "separation_request.avsc").read_text()
+    assert f"{name}: {bitrates.lowest_bps // 1000}k to {bitrates.highest_bps // 1000}k" in told
+    assert OutputOptions().bitrate is None
+
+
+@pytest.mark.parametrize("name", FORMATS)
 @pytest.mark.parametrize(
     "text",
-    [
-        "",
-        "0",
-        "k",
-        "7k",
-        "641k",
-        "7999",
-        "640001",
-        "192",
-        "192K",
-        "-192k",
-        "1.5k",
-        " 192k",
-        "192k\n",
-        "0192k",
-        "1９2k",
-    ],
+    ["", "0", "k", "192", "192K", "-192k", "1.5k", " 192k", "192k\n", "0192k", "1９2k", "1000k", "1234567"],
 )
-def test_other_words_are_no_bitrates(text: str) -> None:
+def test_other_words_are_no_bitrates(name: str, text: str) -> None:
     """Anything else is none, least of all something that ffmpeg could take for an option."""
-    assert not is_bitrate(text)
+    assert FORMATS[name].why_not_bitrate(text)

@@ -1,15 +1,17 @@
 import threading
 from collections.abc import Callable, Sequence
+from typing import Any
 
 import pytest
 from structlog.testing import capture_logs
 
-from consumer.core.errors import BrokerUnavailable, OwnershipLost, ProducerFenced
+from consumer.core.errors import BrokerUnavailable, OwnershipLost, ProducerFenced, TopicUnavailable
 from consumer.core.model import Done, Message, TopicPartition
-from consumer.core.ports import Position
+from consumer.core.ports import Commit, Position
 from consumer.delivery.assignment import PendingCommit
 from consumer.delivery.committer import Committer
-from harness.delivery import UNTRACED, Parts
+from harness.clock import ManualClock
+from harness.delivery import UNTRACED, Parts, admit, take
 from harness.fakes import FakeBroker, FakeOutbox, FakeSource, a_record, a_retry_state
 
 TOPICS = ("t0", "t1")
@@ -159,6 +161,116 @@ def test_life_shows_as_long_as_calls_return() -> None:
     assert not thread.is_alive()
 
 
+class RefusingOutbox(FakeOutbox):
+    """Takes no message whose value is in `refused`, nor anything that goes with it."""
+
+    refused: frozenset[bytes] = frozenset()
+    tried: int = 0
+
+    def publish(self, commits: Sequence[Commit]) -> None:
+        self.tried += 1
+        if any(message.value in self.refused for commit in commits for message in commit.messages):
+            raise TopicUnavailable("topic letters: takes nothing")
+        self.broker.apply(commits)
+
+
+class Refusing:
+    """A committer over partitions of one topic, whose records' outcomes have these values, and a clock to turn."""
+
+    def __init__(self, refused: bytes, *values: Sequence[bytes]) -> None:
+        self.clock = ManualClock()
+        self.broker = FakeBroker("t", partitions=len(values))
+        self.outbox = RefusingOutbox(self.broker)
+        self.outbox.refused = frozenset({refused})
+        self.parts = Parts()
+        source = FakeSource(self.broker)
+        self.committer = Committer(
+            self.parts.commit_queue, self.outbox, source, lambda _: None, retry_s=0.001, clock=self.clock
+        )
+        for number, outcomes in enumerate(values):
+            place = TopicPartition("t", number)
+            self.parts.assignments.open([place])
+            self.parts.assignments.begin(place, None)
+            admit(self.parts, place, *range(len(outcomes)))
+            for value in outcomes:
+                self.complete(value)
+
+    def complete(self, value: bytes) -> None:
+        self.parts.dispatcher.complete(
+            take(self.parts), Done(result=Message(topic="results", key=None, value=value)), UNTRACED
+        )
+
+    def step(self, times: int = 1) -> list[Any]:
+        with capture_logs() as logs:
+            for _ in range(times):
+                self.committer.step(0)
+        return logs
+
+    @property
+    def published(self) -> set[bytes | None]:
+        return {message.value for message in self.broker.published}
+
+
+def test_what_one_topic_refuses_keeps_no_other_partition_waiting() -> None:
+    """All others are published; the line and the trouble name the topic; later work of others goes on too."""
+    world = Refusing(b"bad", [b"a"], [b"bad"], [b"b"])
+    [line] = world.step()
+    assert world.published == {b"a", b"b"}
+    assert (line["event"], line["partition"]) == ("publish.blocked", TopicPartition("t", 1))
+    assert line["reason"] == world.committer.trouble == "topic letters: takes nothing"
+    admit(world.parts, TopicPartition("t", 0), 1)
+    world.complete(b"c")
+    world.step()
+    assert world.published == {b"a", b"b", b"c"}
+    assert len(world.broker.transactions) == 3
+    assert world.committer.trouble == "topic letters: takes nothing"
+
+
+def test_what_comes_before_it_in_its_partition_is_published() -> None:
+    """Outcomes of the same partition are tried one by one: those before the culprit go on, those behind it wait."""
+    world = Refusing(b"bad", [b"a", b"b", b"bad", b"c"])
+    for _ in range(4):
+        world.step()
+        world.clock.advance(60)
+    assert [message.value for message in world.broker.published] == [b"a", b"b"]
+    world.outbox.refused = frozenset()
+    world.clock.advance(60)
+    world.step(3)
+    assert [message.value for message in world.broker.published] == [b"a", b"b", b"bad", b"c"]
+    assert world.committer.trouble == ""
+
+
+def test_a_culprit_is_tried_ever_less_often_and_others_are_not() -> None:
+    """After each refusal twice as long, half a minute at most; the first try after it is mended ends the trouble."""
+    world = Refusing(b"bad", [b"bad"])
+    world.step()
+    waits: list[float] = []
+    while len(waits) < 20:
+        tried, waited_s = world.outbox.tried, 0.0
+        while world.outbox.tried == tried:
+            world.clock.advance(0.001 if waited_s < 0.1 else 0.1)
+            waited_s += 0.001 if waited_s < 0.1 else 0.1
+            world.step()
+        waits.append(waited_s)
+    assert waits == sorted(waits)
+    assert 29 < waits[-1] < 31
+    world.outbox.refused = frozenset()
+    world.clock.advance(31)
+    world.step(2)
+    assert world.published == {b"bad"}
+    assert world.committer.trouble == ""
+
+
+def test_a_blocked_partition_that_moves_away_is_no_trouble_any_more() -> None:
+    """What is another replica's now is neither tried nor told of."""
+    world = Refusing(b"bad", [b"a"], [b"bad"])
+    world.step()
+    assert world.committer.trouble
+    world.parts.assignments.close([TopicPartition("t", 1)], "revoked")
+    world.step()
+    assert world.committer.trouble == ""
+
+
 class Stopped(threading.Event):
     """A stop whose waits take no time; each notes how long it would have been, and then something happens."""
 
@@ -220,11 +332,11 @@ def test_what_is_anothers_by_now_is_no_trouble() -> None:
     signs: list[object] = []
     pending = harness.queue.pending
 
-    def turn(timeout_s: float) -> Sequence[PendingCommit]:
+    def turn(timeout_s: float, **options: Any) -> Sequence[PendingCommit]:
         signs.append(harness.committer.sign_of_life())
         if len(signs) == 3:
             harness.committer.stop()
-        return pending(0)
+        return pending(0, **options)
 
     harness.queue.pending = turn  # type: ignore[method-assign]
     harness.committer.run()

@@ -370,3 +370,56 @@ def test_stopping_leaves_what_waits_to_others(harness: Harness) -> None:
         harness.loop.leave()
     assert list(harness.assignments.partitions()) == []
     assert harness.broker.committed == {}
+
+
+@pytest.mark.parametrize("count", [1, 3, 8], ids=["shorter", "as long", "longer"])
+def test_a_topic_that_was_made_anew_is_read_from_its_beginning(harness: Harness, count: int) -> None:
+    """Another id is another log: each of its records is done once, also those below the position in the old one."""
+    harness.join()
+    for number in range(3):
+        harness.broker.send(REQUESTS.topic, b"old %d" % number)
+    harness.steps(8)
+    assert [harness.work().record.value for _ in range(3)] == [b"old 0", b"old 1", b"old 2"]
+    harness.publish()
+    harness.steps()
+    harness.broker.recreate(REQUESTS.topic)
+    for number in range(count):
+        harness.broker.send(REQUESTS.topic, b"new %d" % number)
+    harness.steps(16)
+    assert [harness.work().record.value for _ in range(count)] == [b"new %d" % number for number in range(count)]
+    assert harness.dispatcher.next(0) is None
+    harness.publish()
+    assert harness.broker.committed[REQUESTS].offset == count
+
+
+def test_a_first_record_of_a_topic_that_was_made_anew_is_not_begun_at_its_offset(harness: Harness) -> None:
+    """Nothing beyond the old position is handed out before what lies below it, even before the id is told of."""
+    heard: dict[str, str] = {}
+    harness.source.log_ids = lambda: heard  # type: ignore[method-assign]
+    harness.join()
+    harness.broker.send(REQUESTS.topic, b"old")
+    harness.steps()
+    harness.work()
+    harness.publish()
+    harness.steps()
+    harness.broker.recreate(REQUESTS.topic)
+    for value in (b"new 0", b"new 1"):
+        harness.broker.send(REQUESTS.topic, value)
+    harness.steps(8)
+    assert [harness.work().record.value for _ in range(2)] == [b"new 0", b"new 1"]
+
+
+def test_a_topic_that_is_missing_for_a_while_is_the_same(harness: Harness) -> None:
+    """Only another id is another log: one that can't be told for a moment changes nothing."""
+    harness.join()
+    harness.broker.send(REQUESTS.topic, b"a")
+    harness.steps()
+    harness.work()
+    harness.publish()
+    known = harness.broker.log_ids.pop(REQUESTS.topic)
+    harness.steps()
+    harness.broker.log_ids[REQUESTS.topic] = known
+    harness.broker.send(REQUESTS.topic, b"b")
+    harness.steps()
+    assert harness.work().record.value == b"b"
+    assert harness.dispatcher.next(0) is None

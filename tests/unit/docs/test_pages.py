@@ -54,8 +54,8 @@ def leaves(kind: type, prefix: str = "") -> Iterator[str]:
             yield from leaves(hint, f"{name}.")
             continue
         yield name
-        if typing.get_origin(hint) is tuple:
-            yield from leaves(typing.get_args(hint)[0], f"{name}[].")
+        if typing.get_origin(hint) is tuple and _is_record(inner := typing.get_args(hint)[0]):
+            yield from leaves(inner, f"{name}[].")
 
 
 def _is_record(hint: object) -> bool:

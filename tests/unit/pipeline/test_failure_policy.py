@@ -1,3 +1,4 @@
+import itertools
 from collections.abc import Iterator, MutableMapping
 from typing import Any
 
@@ -23,6 +24,7 @@ from harness.fakes import FakeRegistry, an_attempt
 
 CODEC = AvroCodec()
 Logs = list[MutableMapping[str, Any]]
+ANOTHER = map("content {}".format, itertools.count())
 
 
 @pytest.fixture(autouse=True)
@@ -45,10 +47,23 @@ def a_policy(codec: AvroCodec = CODEC) -> FailurePolicy:
 
 
 def on(
-    failure_policy: FailurePolicy, error: BaseException, *, attempt: int = 1, starts: int = 0
+    failure_policy: FailurePolicy,
+    error: BaseException,
+    *,
+    attempt: int = 1,
+    starts: int = 0,
+    content: object = None,
 ) -> Outcome | Abandoned:
+    """What the policy makes of an error, of another content each time unless it is given."""
     at_work = an_attempt(attempt=attempt, history=("fetch: away",) * (attempt - 1))
-    failure = Failure(error=error, attempt=at_work, stage=Stage.SEPARATE, request_id="r1", starts=starts)
+    failure = Failure(
+        error=error,
+        attempt=at_work,
+        stage=Stage.SEPARATE,
+        request_id="r1",
+        content=content or next(ANOTHER),
+        starts=starts,
+    )
     return failure_policy.on(failure)
 
 
@@ -116,6 +131,26 @@ def test_too_many_unexpected_errors_in_a_row_stop_the_consumer() -> None:
         on(failure_policy, unexpected(0))
 
 
+@pytest.mark.parametrize("code", sorted(UNEXPECTED))
+def test_one_content_does_not_stop_the_consumer(code: Code) -> None:
+    """However often it is sent, and whatever it ends as; beside others it counts once."""
+    failure_policy = a_policy()
+    for _ in range(3 * MAX_UNEXPECTED_IN_A_ROW):
+        assert isinstance(on(failure_policy, Rejected(code, "again"), content="the same"), DeadLettered)
+    for _ in range(MAX_UNEXPECTED_IN_A_ROW - 1):
+        assert isinstance(on(failure_policy, Rejected(code, "others")), DeadLettered)
+    with pytest.raises(Fatal, match="each about another content"):
+        on(failure_policy, Rejected(code, "others"))
+
+
+@pytest.mark.parametrize("code", [code for code in Code if code not in UNEXPECTED])
+def test_no_number_of_bad_messages_stops_the_consumer(code: Code) -> None:
+    """What is a message's or a file's own fault, under each of its codes, never counts."""
+    failure_policy = a_policy()
+    for _ in range(3 * MAX_UNEXPECTED_IN_A_ROW):
+        assert isinstance(on(failure_policy, Rejected(code, "bad")), DeadLettered)
+
+
 def test_a_success_ends_the_row_and_a_bad_message_does_not() -> None:
     """What is a message's own fault neither counts nor excuses; a job that went through shows that all is well."""
     failure_policy = a_policy()
@@ -135,7 +170,7 @@ def test_a_world_that_fails_at_everything_stops_the_consumer_too() -> None:
     for _ in range(MAX_UNEXPECTED_IN_A_ROW):
         assert isinstance(on(failure_policy, StoreUnavailable("full"), attempt=2), DeadLettered)
         assert isinstance(on(failure_policy, StoreUnavailable("full")), Retry)  # which is no dead letter yet
-    with pytest.raises(Fatal, match=r"in a row, the next would be RETRIES_EXHAUSTED: .*full"):
+    with pytest.raises(Fatal, match=r"in a row, .*, the next would be RETRIES_EXHAUSTED: .*full"):
         on(failure_policy, StoreUnavailable("full"), attempt=2)
     failure_policy.record_success()
     assert isinstance(on(failure_policy, StoreUnavailable("full"), attempt=2), DeadLettered)

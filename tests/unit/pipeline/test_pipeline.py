@@ -246,7 +246,7 @@ def test_unexpected_errors_stop_the_replica_before_they_empty_the_topic(make: Ca
     """After so many dead letters in a row that look like our own fault the replica stops; the rest is not touched."""
     harness = make(*[RuntimeError("bug")] * 100)
     for number in range(MAX_UNEXPECTED_IN_A_ROW + 5):
-        harness.send(request_id=f"r{number}")
+        harness.send_another(f"r{number}")
     harness.start()
     harness.broker.wait_for(lambda: harness.halted)
     harness.stop()
@@ -257,12 +257,22 @@ def test_unexpected_errors_stop_the_replica_before_they_empty_the_topic(make: Ca
     assert harness.broker.committed.get(REQUESTS, Position(offset=0)).offset == len(harness.broker.published)
 
 
+def test_one_song_that_always_fails_does_not_stop_the_replica(make: Callable[..., Harness]) -> None:
+    """However many requests name it: each has its dead letter."""
+    harness = make(*[RuntimeError("bug")] * 100)
+    for number in range(2 * MAX_UNEXPECTED_IN_A_ROW):
+        harness.send(request_id=f"r{number}")
+    harness.start()
+    assert {message.topic for message in harness.outcomes()} == {"letters"}
+    assert len(harness.broker.published) == 2 * MAX_UNEXPECTED_IN_A_ROW
+
+
 def test_a_replica_that_still_brings_results_goes_on(make: Callable[..., Harness]) -> None:
     """Unexpected errors with results in between, however many there are, end as dead letters one by one."""
     failures: list[Exception | None] = [RuntimeError("bug")] * (MAX_UNEXPECTED_IN_A_ROW - 3)
     harness = make(*[*failures, *[None] * 6] * 3)
     for number in range(len(harness.separator.script)):
-        harness.send(request_id=f"r{number}")
+        harness.send_another(f"r{number}")
     harness.start()
     topics = [message.topic for message in harness.outcomes()]
     assert (topics.count("letters"), topics.count("results")) == (3 * len(failures), 18)
@@ -293,7 +303,7 @@ def test_a_lookup_is_no_proof_that_separating_works(make: Callable[..., Harness]
     harness = make(None, *[RuntimeError("bug")] * 100)
     harness.send(request_id="known")
     for number in range(MAX_UNEXPECTED_IN_A_ROW + 5):
-        harness.send(request_id=f"r{number}")
+        harness.send_another(f"r{number}")
         harness.send(request_id="known")
     harness.start()
     harness.broker.wait_for(lambda: harness.halted)

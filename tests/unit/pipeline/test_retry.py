@@ -13,6 +13,7 @@ from consumer.core.errors import (
     Code,
     RegistryUnavailable,
     Rejected,
+    StoreBusy,
     StoreMisconfigured,
     StoreUnavailable,
     Transient,
@@ -186,6 +187,16 @@ class Sleeper(Cancellation):
         self.check()
         self._sleeps_by.now_s += seconds
         self.check()
+
+
+def test_a_busy_store_is_not_asked_before_its_time() -> None:
+    """Where it says when to come back, that is how long is waited at least; where it does not, the rule has its way."""
+    for asked_s, at_least_s, at_most_s in ((7.0, 7.0, 7.0), (None, 0.0, 0.01)):
+        clock = Clock()
+        sleeper: Any = Sleeper(clock)
+        before_s = clock.now_s
+        assert run(a_retrier({}), raising(StoreBusy("busy", retry_after_s=asked_s)), sleeper) == "done"
+        assert at_least_s <= clock.now_s - before_s <= at_most_s
 
 
 def test_an_outage_costs_a_job_no_time() -> None:

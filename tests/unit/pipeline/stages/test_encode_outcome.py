@@ -38,6 +38,7 @@ MANIFEST = Manifest(
     stems=(Stem(name="vocals", size_bytes=7),),
     timings_s={"fetch": 0.5},
     completed_at=NOON,
+    warnings=("the cover picture is left out: it can't be read",),
 )
 
 
@@ -63,6 +64,7 @@ def test_a_result_tells_what_the_manifest_does(deduplicated: bool) -> None:
         deduplicated=deduplicated,
         metadata={"user": "7"},
         completed_at=NOON,
+        warnings=MANIFEST.warnings,
     )
     assert (done.deduplicated, done.audio_s) == (deduplicated, 0.0 if deduplicated else 12.5)
 

@@ -2,6 +2,7 @@ import contextlib
 import hashlib
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -63,6 +64,14 @@ def is_whole(store: MemoryStore, manifest: Manifest) -> bool:
     return all(
         hashlib.sha256(store.read(stem.bucket, stem.key) or b"").hexdigest() == stem.sha256 for stem in manifest.stems
     )
+
+
+def test_the_manifest_has_the_warnings(tmp_path: Path, uploads: ThreadPoolExecutor) -> None:
+    """What the separator left out is told wherever the result is told of."""
+    stems = some_stems(tmp_path)
+    told = replace(stems, separation=replace(stems.separation, warnings=("no cover",)))
+    store = Recorder("out")
+    assert run(store, uploads, told).manifest.warnings == standing(store).warnings == ("no cover",)
 
 
 def test_the_manifest_is_written_last(tmp_path: Path, uploads: ThreadPoolExecutor) -> None:

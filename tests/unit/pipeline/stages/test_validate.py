@@ -31,6 +31,21 @@ REJECTED = [
     ({"high_frequencies": "loud"}, INVALID, "high_frequencies"),
     ({"output": OutputOptions(format="aiff")}, INVALID, "output.format"),
     ({"output": OutputOptions(format="mp3", bitrate="-i")}, INVALID, "output.bitrate"),
+    (
+        {"output": OutputOptions(format="opus", bitrate="640k")},
+        INVALID,
+        "output.bitrate must be from 6k to 510k for opus",
+    ),
+    (
+        {"output": OutputOptions(format="ogg", bitrate="32k")},
+        INVALID,
+        "output.bitrate must be from 45k to 500k for ogg",
+    ),
+    ({"output": OutputOptions(format="ogg", bitrate="510k")}, INVALID, "output.bitrate must be from 45k to 500k"),
+    ({"output": OutputOptions(format="m4a", bitrate="640k")}, INVALID, "output.bitrate must be from 12k to 384k"),
+    ({"output": OutputOptions(format="wma", bitrate="8k")}, INVALID, "output.bitrate must be from 24k to 640k for wma"),
+    ({"output": OutputOptions(format="mp3", bitrate="8k")}, INVALID, "output.bitrate must be one of 32k, 40k, 48k"),
+    ({"output": OutputOptions(format="mp3", bitrate="640k")}, INVALID, "output.bitrate must be one of 32k, 40k, 48k"),
     ({"output": OutputOptions(prefix="../")}, INVALID, "output.prefix"),
     ({"output": OutputOptions(prefix="/abs/")}, INVALID, "output.prefix"),
     ({"output": OutputOptions(prefix="a//")}, INVALID, "output.prefix"),
@@ -42,7 +57,10 @@ REJECTED = [
     ({"source": source(key="/a")}, INVALID, "source.key"),
     ({"source": source(key="a//b")}, INVALID, "source.key"),
     ({"source": source(key="a\x00b")}, INVALID, "source.key"),
-    ({"source": source(key="a\u202eb")}, INVALID, "source.key"),
+    ({"source": source(key="a\x7fb")}, INVALID, "source.key"),
+    ({"source": source(key="a\x85b")}, INVALID, "source.key"),
+    ({"output": OutputOptions(prefix="a\nb/")}, INVALID, "output.prefix"),
+    ({"output": OutputOptions(prefix="ü" * 500)}, INVALID, "output.prefix"),
     ({"source": source(key="ü" * 513)}, INVALID, "source.key"),
     ({"source": source(bucket="secret")}, Code.BUCKET_NOT_ALLOWED, "source bucket"),
     ({"source": source(bucket="")}, Code.BUCKET_NOT_ALLOWED, "source bucket"),
@@ -51,6 +69,14 @@ REJECTED = [
     ({"start_s": float("inf")}, INVALID, "start_s"),
     ({"duration_s": 0.0}, INVALID, "duration_s"),
     ({"duration_s": float("nan")}, INVALID, "duration_s"),
+    ({"start_s": 1.1e9}, INVALID, "start_s must be a number of seconds from 0 to 1e+09"),
+    ({"start_s": 1e13}, INVALID, "start_s"),
+    ({"start_s": 1e300}, INVALID, "start_s"),
+    ({"duration_s": 1e-7}, INVALID, "duration_s must be a number of seconds from 0.001 to 1e+09"),
+    ({"duration_s": 5e-324}, INVALID, "duration_s"),
+    ({"duration_s": -1.0}, INVALID, "duration_s"),
+    ({"duration_s": float("inf")}, INVALID, "duration_s"),
+    ({"duration_s": 1e13}, INVALID, "duration_s"),
     ({"metadata": {"k": "v" * 65536}}, INVALID, "metadata"),
     ({"metadata": {"ü": "ü" * 32768}}, INVALID, "metadata"),
     ({"deadline": NOON}, Code.DEADLINE_EXCEEDED, "2024-05-06T12:00:00"),
@@ -83,6 +109,17 @@ def test_a_request_becomes_a_job(output: OutputOptions, bucket: str, prefix: str
     assert job.request is request
     assert (job.output_bucket, job.output_prefix, job.manifest_key) == (bucket, prefix, f"{prefix}manifest.json")
     assert (job.format, job.bitrate) == (output.format, output.bitrate)
+
+
+@pytest.mark.parametrize(
+    "key",
+    ["Müller/a.mp3", "no\u00a0break", "narrow\u202fno-break", "wide\u3000space", "join\u200ded", "\u200c", "rtl\u202e",
+     "\u2028", "\ufeff", "\U0001f3b5", " ", "a b ", "%2e", "a\\b", "?#&=+*:|<>\"'", "e\u0301"],
+)  # fmt: skip
+def test_a_key_may_hold_all_that_s3_allows(key: str) -> None:
+    """Letters, spaces and joiners of any script are a key's own, also in a prefix."""
+    request = a_request(source=source(key=key), output=OutputOptions(prefix=f"{key}/"))
+    assert VALIDATE(request).output_prefix == f"{key}/r1/"
 
 
 @pytest.mark.parametrize(

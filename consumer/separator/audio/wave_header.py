@@ -1,0 +1,114 @@
+"""The samples of a WAVE file as its header has them: ffmpeg takes valid bits for their size, and big ends for small."""
+
+import struct
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import BinaryIO
+
+from consumer.core.errors import Code, Rejected
+
+_PCM, _FLOAT, _EXTENSIBLE = 1, 3, 0xFFFE
+_PCM_CODECS = {1: "pcm_u8", 2: "pcm_s16", 3: "pcm_s24", 4: "pcm_s32"}  # by bytes a sample; without the byte order
+_FLOAT_CODECS = {4: "pcm_f32", 8: "pcm_f64"}
+_MAX_CHUNKS = 64  # before the format; more are no file that anybody wrote
+_W64_RIFF = b"riff\x2e\x91\xcf\x11\xa5\xd6\x28\xdb\x04\xc1\x00\x00"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Format:
+    """What a `fmt ` chunk says. kind: _PCM, _FLOAT or another. bits: of a sample that mean something.
+    is_extensible: whether it tells these from the container's.
+    """
+
+    kind: int
+    channels: int
+    frame_bytes: int
+    bits: int
+    is_extensible: bool
+    is_big_endian: bool
+
+    @property
+    def sample_bytes(self) -> float:
+        """The size of a sample's container. A plain header has none but for 24 bits in 4 bytes, as in libsndfile."""
+        by_frame = self.frame_bytes / self.channels
+        return by_frame if self.is_extensible or (self.bits, by_frame) == (24, 4) else -(-self.bits // 8)
+
+
+def wave_codec(path: Path) -> str | None:
+    """ffmpeg's decoder for the samples of this WAVE file, where ffmpeg would choose a wrong one; None elsewhere.
+
+    The size of a sample's container decides, as in libsndfile: valid bits are its upper ones. Raises
+    Rejected(AUDIO_UNDECODABLE) where a frame does not hold a whole container for each channel.
+    """
+    with path.open("rb") as file:
+        found = _read_format(file)
+    if found is None or found.kind not in (_PCM, _FLOAT) or not found.channels:
+        return None
+    size = found.sample_bytes
+    if size == -(-found.bits // 8) and not found.is_big_endian:
+        return None
+    codec = (_PCM_CODECS if found.kind == _PCM else _FLOAT_CODECS).get(int(size))
+    if size % 1 or codec is None or found.bits > 8 * size:
+        told = f"frames of {found.frame_bytes} bytes for {found.channels} channels of {found.bits} bits"
+        raise Rejected(Code.AUDIO_UNDECODABLE, f"the WAVE header contradicts itself: {told}")
+    if codec == "pcm_u8":
+        return codec
+    return codec + ("be" if found.is_big_endian else "le")
+
+
+def _read_format(file: BinaryIO) -> _Format | None:
+    magic = file.read(16)
+    is_big_endian = magic.startswith(b"RIFX")
+    if magic == _W64_RIFF:
+        chunks = _w64_chunks(file)
+    elif magic[:4] in (b"RIFF", b"RIFX", b"RF64", b"BW64") and magic[8:12] == b"WAVE":
+        chunks = _riff_chunks(file, ">" if is_big_endian else "<")
+    else:
+        return None
+    body = next((file.read(min(size, 40)) for name, size in chunks if name == b"fmt "), b"")
+    if len(body) < 16:
+        return None
+    end = ">" if is_big_endian else "<"
+    kind, channels, _, _, frame_bytes, bits = struct.unpack(f"{end}HHIIHH", body[:16])
+    is_extensible = kind == _EXTENSIBLE and len(body) >= 40
+    if is_extensible:
+        valid_bits = struct.unpack(f"{end}H", body[18:20])[0]
+        kind = struct.unpack(f"{end}H", body[26:28] if is_big_endian else body[24:26])[0]
+        bits = valid_bits or bits
+    return _Format(
+        kind=kind,
+        channels=channels,
+        frame_bytes=frame_bytes,
+        bits=bits,
+        is_extensible=is_extensible,
+        is_big_endian=is_big_endian,
+    )
+
+
+def _riff_chunks(file: BinaryIO, end: str) -> Iterator[tuple[bytes, int]]:
+    """Name and size of each chunk, with the file at its body."""
+    position = 12
+    for _ in range(_MAX_CHUNKS):
+        file.seek(position)
+        head = file.read(8)
+        if len(head) < 8:
+            return
+        size = struct.unpack(f"{end}I", head[4:])[0]
+        yield head[:4], size
+        position += 8 + size + size % 2
+
+
+def _w64_chunks(file: BinaryIO) -> Iterator[tuple[bytes, int]]:
+    """The same of a Sony Wave64 file, whose names are the first letters of GUIDs and whose sizes count the head."""
+    position = 40
+    for _ in range(_MAX_CHUNKS):
+        file.seek(position)
+        head = file.read(24)
+        if len(head) < 24:
+            return
+        size = struct.unpack("<Q", head[16:])[0]
+        if not 24 <= size < 1 << 62:
+            return
+        yield head[:4], size - 24
+        position += size + -size % 8

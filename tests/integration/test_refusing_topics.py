@@ -1,0 +1,85 @@
+"""A topic that does not take what is for it: the partition whose outcome that is waits, and all others go on."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from confluent_kafka import Producer
+from confluent_kafka.admin import (  # type: ignore[attr-defined]
+    AdminClient,
+    AlterConfigOpType,
+    ConfigEntry,
+    ConfigResource,
+    ResourceType,
+)
+
+from consumer.core.events import DeadLetter, SeparationResult
+from harness.clips import write_clip
+from harness.platform import Platform, wait_for
+
+
+def set_cleanup(platform: Platform, policy: str) -> None:
+    """Keep the dead-letter topic by age, or by key."""
+    entry = ConfigEntry("cleanup.policy", policy, incremental_operation=AlterConfigOpType.SET)
+    resource = ConfigResource(ResourceType.TOPIC, platform.topic("DEAD_LETTER"), incremental_configs=[entry])
+    admin = AdminClient({"bootstrap.servers": platform.bootstrap_servers})
+    admin.incremental_alter_configs([resource])[resource].result(30)
+
+
+def compact(platform: Platform) -> None:
+    set_cleanup(platform, "compact")
+
+
+def keep_all(platform: Platform) -> None:
+    set_cleanup(platform, "delete")
+
+
+def delete(platform: Platform) -> None:
+    topic = platform.topic("DEAD_LETTER")
+    admin = AdminClient({"bootstrap.servers": platform.bootstrap_servers})
+    admin.delete_topics([topic])[topic].result(30)
+    wait_for(lambda: topic not in admin.list_topics(timeout=10).topics)
+
+
+def create(platform: Platform) -> None:
+    created = platform.run("topics", "create", "--partitions", "6")
+    assert created.returncode == 0, created.stderr
+
+
+@pytest.mark.parametrize(("spoil", "mend"), [(compact, keep_all), (delete, create)], ids=["compacted", "missing"])
+def test_what_one_topic_refuses_keeps_no_other_partition_waiting(
+    platform: Platform, tmp_path: Path, spoil: Callable[[Platform], None], mend: Callable[[Platform], None]
+) -> None:
+    """A record without a key that is no request: its dead letter waits, and the results of others do not."""
+    key = platform.upload(write_clip(tmp_path / "song.wav", seconds=1.0, seed=6))
+    letters = platform.topic("DEAD_LETTER")
+    spoil(platform)
+    producer = Producer({"bootstrap.servers": platform.bootstrap_servers})
+    requests = [platform.a_request(key) for _ in range(4)]
+    # All of them wait before the replica starts, so that their outcomes may well share transactions.
+    producer.produce(platform.topic("REQUESTS"), b"no request", partition=0)
+    for number, request in enumerate(requests):
+        producer.produce(
+            platform.topic("REQUESTS"),
+            platform.codec.encode(request),
+            request.request_id.encode(),
+            partition=1 + number,
+        )
+    assert producer.flush(30) == 0
+    replica = platform.start_replica()
+    wait_for(lambda: len(platform.read_outcomes()) == 4)
+    results = platform.read_outcomes()
+    assert all(isinstance(outcome, SeparationResult) for outcome in results)
+    assert {outcome.request_id for outcome in results} == {request.request_id for request in requests}
+    wait_for(lambda: bool(replica.said("publish.blocked")))
+    assert all(f"topic {letters}: " in str(line["reason"]) for line in replica.said("publish.blocked"))
+    wait_for(lambda: (page := replica.get("/ready")) is not None and f"topic {letters}: " in page.text)
+    assert letters not in _topics(platform) or spoil is compact  # nobody but an operator makes it
+    mend(platform)
+    outcomes = platform.outcomes(5)
+    assert [type(outcome) for outcome in outcomes].count(DeadLetter) == 1
+    replica.wait_ready()
+
+
+def _topics(platform: Platform) -> set[str]:
+    return set(AdminClient({"bootstrap.servers": platform.bootstrap_servers}).list_topics(timeout=10).topics)
