@@ -102,6 +102,8 @@ def test_the_committer_hears_of_a_start_and_of_its_end() -> None:
     starting = threading.Thread(target=lambda: delivery.start_counter.increment(attempt), daemon=True)
     [begun] = heard(delivery, lambda: delivery.commit_queue.pending(FOR_EVER_S), starting.start)
     assert begun.commit.position.offset_metadata == '{"starts": {"0": 1}}'
+    starting.join(0.2)
+    assert starting.is_alive(), "nothing is committed yet"
     delivery.commit_queue.confirm(begun)
     starting.join(PATIENCE_S)
     assert not starting.is_alive()
