@@ -13,7 +13,7 @@ class LogIdentities:
     """Remembers the id of each partition's topic since reading began, and compares it. Used by the poll loop's thread.
 
     Asked anew are the brokers only where a log may have been replaced unseen: at the first event after its end, and
-    where what the source last heard differs.
+    where what the source last heard differs. Where it has heard of no id, all are the same: not every broker gives any.
     """
 
     def __init__(self, source: Source) -> None:
@@ -23,7 +23,7 @@ class LogIdentities:
 
     def begin(self, partition: TopicPartition) -> None:
         """Reading begins in the log that is there now. Raises BrokerUnavailable."""
-        self._known[partition] = self._source.log_id(partition.topic)
+        self._known[partition] = self._id_now(partition.topic)
         self._at_end.discard(partition)
 
     def reach_end(self, partition: TopicPartition) -> None:
@@ -44,6 +44,8 @@ class LogIdentities:
         Raises BrokerUnavailable.
         """
         heard = self._source.log_ids()
+        for place in [place for place, known in self._known.items() if not known]:
+            self._known[place] = heard.get(place.topic, "")
         suspects = [place for place, known in self._known.items() if known and heard.get(place.topic, known) != known]
         return [place for place in suspects if self._differs(place)]
 
@@ -55,7 +57,11 @@ class LogIdentities:
 
     def _differs(self, partition: TopicPartition) -> bool:
         """Ask the brokers. A topic that is missing is no other one, and becomes one only when it is there again."""
-        known, found = self._known.get(partition, ""), self._source.log_id(partition.topic)
+        known, found = self._known.get(partition, ""), self._id_now(partition.topic)
         if not known and found:
             self._known[partition] = found
         return bool(known and found) and known != found
+
+    def _id_now(self, topic: str) -> str:
+        """Asked for only where an id was heard of at all: not every broker gives any, and each question takes time."""
+        return self._source.log_id(topic) if topic in self._source.log_ids() else ""

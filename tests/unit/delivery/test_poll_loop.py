@@ -394,7 +394,7 @@ def test_a_topic_that_was_made_anew_is_read_from_its_beginning(harness: Harness,
 
 def test_a_first_record_of_a_topic_that_was_made_anew_is_not_begun_at_its_offset(harness: Harness) -> None:
     """Nothing beyond the old position is handed out before what lies below it, even before the id is told of."""
-    heard: dict[str, str] = {}
+    heard = dict(harness.broker.log_ids)
     harness.source.log_ids = lambda: heard  # type: ignore[method-assign]
     harness.join()
     harness.broker.send(REQUESTS.topic, b"old")
@@ -423,3 +423,18 @@ def test_a_topic_that_is_missing_for_a_while_is_the_same(harness: Harness) -> No
     harness.steps()
     assert harness.work().record.value == b"b"
     assert harness.dispatcher.next(0) is None
+
+
+def test_a_broker_that_gives_no_ids_is_asked_for_none(harness: Harness) -> None:
+    """Where none was heard of, work goes on as if there were no such thing, and waits for no answer."""
+
+    def ask(topic: str) -> str:
+        raise BrokerUnavailable(f"{topic} is unknown here")
+
+    harness.broker.log_ids.clear()
+    harness.source.log_id = ask  # type: ignore[method-assign]
+    harness.join()
+    for value in (b"a", b"b"):
+        harness.broker.send(REQUESTS.topic, value)
+        harness.steps(4)
+        assert harness.work().record.value == value
