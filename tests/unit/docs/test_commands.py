@@ -28,6 +28,8 @@ NOT_RUN = {
     "make stack-down": "as make stack-up",
     "make chaos": "takes an hour",
     "make test-deploy": "needs the rights to run containers; CI has them",
+    "make coverage": "runs most of the tests once more, twice as slowly",
+    "make mutants": "runs tests against hundreds of mutants for half an hour",
     "make bench": "measures for half an hour, alone on the machine",
     ". .venv/bin/activate": "the tests run in that environment",
     "python -m bench": "measures for minutes, alone on the machine; tests/unit/bench runs the capacity table",
