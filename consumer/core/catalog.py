@@ -158,6 +158,7 @@ FORMATS: dict[str, OutputFormat] = {
         codec="aac",
         muxer="ipod",
         bitrates=Bitrates(lowest_bps=12_000, highest_bps=384_000),
+        highest_sample=_LOUD,  # at a thousand times as much its search for a quantiser never ends
         holds_cover=True,
         options=("-aac_coder", "fast"),
     ),
