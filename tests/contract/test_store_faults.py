@@ -212,11 +212,12 @@ def test_an_error_that_comes_late_is_one(job: Job, faults: StoreFaults, name: st
 def test_credentials_are_named(job: Job, faults: StoreFaults, code: str) -> None:
     """What is the credentials' fault names their variables, in a job and in a check alike."""
     faults.fault = lambda request: s3_error(ERRORS[code], code) if request.method != "HEAD" else Fault(status=403)
-    for ask in (
+    asks: list[Callable[[], object]] = [
         lambda: job.store.read(BUCKET, "x"),
         lambda: job.store.check(BUCKET),
         lambda: job.put(b"", create=True),
-    ):
+    ]
+    for ask in asks:
         with pytest.raises(StoreMisconfigured, match="MINIO_ACCESS_KEY, MINIO_SECRET_KEY"):
             ask()
 

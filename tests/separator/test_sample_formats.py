@@ -46,8 +46,8 @@ def packed(samples: Samples, container: int, valid: int) -> bytes:
     """Little-endian integers of `valid` bits, at the upper end of their containers."""
     values = np.round(samples * 2 ** (valid - 1)).astype(np.int64) << (container - valid)
     if container == 8:
-        return (values + 128).astype(np.uint8).tobytes()
-    return values.astype("<i8").reshape(-1, 1).view(np.uint8)[:, : container // 8].tobytes()
+        return bytes((values + 128).astype(np.uint8).tobytes())
+    return bytes(values.astype("<i8").reshape(-1, 1).view(np.uint8)[:, : container // 8].tobytes())
 
 
 def write_extensible(path: Path, data: bytes, *, container: int, valid: int, magic: bytes = b"RIFF") -> Path:
