@@ -27,7 +27,6 @@ _PIPELINE = "retry failure_policy crash_guard completion separation stage_runner
 MODULES = [
     *(f"consumer/delivery/{name}.py" for name in _DELIVERY.split()),
     *(f"consumer/pipeline/{name}.py" for name in _PIPELINE.split()),
-    "consumer/app/watchdog.py",
 ]
 TESTS = [
     "tests/unit/delivery", "tests/unit/pipeline", "tests/unit/app",

@@ -15,6 +15,7 @@ from consumer.delivery.assignments import Assignments
 from consumer.delivery.commit_queue import CommitQueue
 from consumer.delivery.dispatcher import Dispatcher
 from consumer.delivery.poll_loop import PollLoop, PollPolicy, Subscription
+from harness.clock import ManualClock
 from harness.delivery import UNTRACED
 from harness.fakes import FakeBroker, FakeOutbox, FakeSource
 
@@ -438,3 +439,31 @@ def test_a_broker_that_gives_no_ids_is_asked_for_none(harness: Harness) -> None:
         harness.broker.send(REQUESTS.topic, value)
         harness.steps(4)
         assert harness.work().record.value == value
+
+
+def test_while_what_is_at_work_ends_polling_goes_on_and_nothing_is_begun() -> None:
+    """A replica that was told to stop stays a member until its work is committed, or its time is up."""
+    clock = ManualClock()
+    harness = Harness(assignments=Assignments(clock=clock))
+    for _ in range(2):
+        harness.broker.send(REQUESTS.topic, b"v")
+    harness.join()
+    harness.steps()
+    attempt = harness.dispatcher.next(0)
+    assert attempt
+    poll, polls = harness.source.poll, []
+
+    def noted(timeout_s: float) -> Any:
+        polls.append(harness.dispatcher.next(0))
+        if len(polls) == 3:
+            harness.dispatcher.complete(attempt, DONE, UNTRACED)
+            harness.publish()
+        return poll(0)
+
+    harness.source.poll = noted  # type: ignore[method-assign]
+    harness.source.subscribe = lambda topics, listener: None  # type: ignore[method-assign]
+    harness.loop.stop(5.0)
+    with capture_logs():
+        harness.loop.run()
+    assert polls == [None] * 3
+    assert harness.broker.committed[REQUESTS].offset == 1
