@@ -244,3 +244,17 @@ def test_a_lost_partition_is_let_go_at_once(harness: Harness) -> None:
         harness.loop.lost([REQUESTS])
     assert harness.queue.pending(0) == []
     assert harness.loop.rebalances == 2
+
+
+def test_what_was_worked_on_and_comes_again_is_not_worked_on_twice(harness: Harness) -> None:
+    """A record below our position is no sign of another log as long as the log reaches that far."""
+    for _ in range(3):
+        harness.broker.send(REQUESTS.topic, b"v")
+    harness.join()
+    harness.steps(6)
+    assert [harness.work().record.offset for _ in range(3)] == [0, 1, 2]
+    harness.source.positions[REQUESTS] = 0
+    harness.steps(6)
+    assert harness.dispatcher.next(0) is None
+    harness.publish()
+    assert [len(commits[0].messages) for commits in harness.broker.transactions] == [3]
