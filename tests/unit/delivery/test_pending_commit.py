@@ -2,12 +2,14 @@
 
 from consumer.core.model import Done, Message, TopicPartition
 from consumer.core.ports import Position
+from consumer.delivery.start_counts import StartCounts
 from harness.clock import ManualClock
 from harness.delivery import UNTRACED, admit, delivery_of, take, the_pending
 
 T0 = TopicPartition("separation.requests", 0)
 DONE = Done(result=Message(topic="results", key=None, value=b"v"))
 ONE_START = '{"starts": {"0": 1}}'
+TWO_RECORDS = '{"starts": {"1": 2, "2": 1}}'
 
 
 def test_nothing_is_committed_before_anything_has_happened() -> None:
@@ -40,3 +42,14 @@ def test_starts_of_what_is_finished_are_not_kept() -> None:
     delivery.dispatcher.complete(attempt, DONE, UNTRACED)
     delivery.commit_queue.confirm(the_pending(delivery))
     assert delivery.start_counter.count(attempt) == 0
+
+
+def test_a_new_start_is_never_taken_for_forgetting() -> None:
+    """Counts that only shrink may wait; one more, of whichever record, may not."""
+    counts = StartCounts(TWO_RECORDS)
+    counts.decrement(1)
+    assert counts.only_forgets(TWO_RECORDS)
+    counts.increment(3)
+    assert not counts.only_forgets(TWO_RECORDS)
+    counts.forget_before(3)
+    assert [counts[offset] for offset in (1, 2, 3)] == [0, 0, 1]

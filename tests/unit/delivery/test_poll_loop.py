@@ -1,7 +1,6 @@
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
-from threading import Condition
 from typing import Any
 
 import pytest
@@ -9,58 +8,15 @@ from structlog.testing import capture_logs
 
 from consumer.core.errors import BrokerUnavailable, Cancelled
 from consumer.core.model import OUR_HEADER_PREFIX as PREFIX
-from consumer.core.model import Done, Message, TopicPartition
+from consumer.core.model import TopicPartition
 from consumer.core.ports import Position
-from consumer.delivery.assignments import Assignments
-from consumer.delivery.commit_queue import CommitQueue
-from consumer.delivery.dispatcher import Dispatcher
-from consumer.delivery.poll_loop import PollLoop, PollPolicy, Subscription
-from harness.clock import ManualClock
-from harness.delivery import UNTRACED
-from harness.fakes import FakeBroker, FakeOutbox, FakeSource
+from harness.poll_loop import POLICY, REQUESTS, RETRY
+from harness.poll_loop import LoopHarness as Harness
 
-REQUESTS, RETRY = TopicPartition("requests", 0), TopicPartition("requests.retry-1", 0)
-DONE = Done(result=Message(topic="results", key=None, value=b"v"))
 SAID = (
     b'{"attempt": 2, "not_before_ms": null, "history": [],'
     b' "topic": "requests", "partition": 0, "offset": 5, "timestamp_ms": null}'
 )
-
-
-POLICY = PollPolicy(revoke_grace_s=0.0)
-
-
-class Harness:
-    """A loop over a source with one partition each of requests and their retry topic."""
-
-    def __init__(self, policy: PollPolicy = POLICY, assignments: Assignments | None = None) -> None:
-        self.broker = FakeBroker(REQUESTS.topic, RETRY.topic)
-        self.source = FakeSource(self.broker)
-        self.assignments = assignments or Assignments()
-        self.dispatcher = Dispatcher(self.assignments, self.source.membership)
-        self.queue = CommitQueue(self.assignments)
-        self.outbox = FakeOutbox(self.broker)
-        subscription = Subscription(topics=[REQUESTS.topic], retry_topics=[RETRY.topic], max_retry_delay_s=60.0)
-        self.loop = PollLoop(self.source, self.assignments, self.dispatcher, subscription, policy)
-
-    def join(self) -> None:
-        self.source.subscribe([REQUESTS.topic, RETRY.topic], self.loop)
-
-    def steps(self, count: int = 4) -> None:
-        with capture_logs():
-            for _ in range(count):
-                self.loop.step(0)
-
-    def work(self) -> Any:
-        attempt = self.dispatcher.next(0)
-        assert attempt
-        self.dispatcher.complete(attempt, DONE, UNTRACED)
-        return attempt
-
-    def publish(self) -> None:
-        for pending in self.queue.pending(0):
-            self.outbox.publish([pending.commit])
-            self.queue.confirm(pending)
 
 
 @pytest.fixture
@@ -290,140 +246,18 @@ def test_a_lost_partition_is_let_go_at_once(harness: Harness) -> None:
     assert harness.loop.rebalances == 2
 
 
-class Meanwhile:
-    """In place of waiting it does what another thread would, and notes how long it might have taken."""
-
-    def __init__(self) -> None:
-        self.limits_s: list[float] = []
-        self.happens: Callable[[], object] = lambda: None
-
-    def __call__(self, changed: Condition, condition: Callable[[], object], timeout_s: float) -> object:
-        self.limits_s.append(timeout_s)
-        if timeout_s > 0 and not condition():
-            self.happens()
-        return condition()
-
-
-def test_a_job_that_ends_within_the_grace_is_published_by_this_replica() -> None:
-    """What is at work when its partition is called back may end, and is committed here before the partition goes."""
-    meanwhile = Meanwhile()
-    harness = Harness(PollPolicy(revoke_grace_s=7.0), Assignments(wait=meanwhile))
-    harness.broker.send(REQUESTS.topic, b"v")
-    harness.broker.send(REQUESTS.topic, b"waits")
+def test_what_was_worked_on_and_comes_again_is_not_worked_on_twice(harness: Harness) -> None:
+    """A record below our position is no sign of another log as long as the log reaches that far."""
+    for _ in range(3):
+        harness.broker.send(REQUESTS.topic, b"v")
     harness.join()
-    harness.steps()
-    attempt = harness.dispatcher.next(0)
-    assert attempt
-
-    def ends() -> None:
-        harness.dispatcher.complete(attempt, DONE, UNTRACED)
-        harness.publish()
-
-    meanwhile.happens = ends
-    with capture_logs():
-        harness.source.revoke([REQUESTS])
-    assert meanwhile.limits_s[0] == 7.0
-    attempt.cancellation.check()
-    assert harness.broker.published == [DONE.result]
-    assert harness.broker.committed[REQUESTS].offset == 1
-    assert harness.dispatcher.next(0) is None, "what waited for its turn is another's"
-
-
-def test_a_job_that_does_not_end_within_the_grace_is_cancelled() -> None:
-    """The grace is no longer than it is: then the job is cancelled, and nothing of it is published."""
-    meanwhile = Meanwhile()
-    harness = Harness(PollPolicy(revoke_grace_s=7.0), Assignments(wait=meanwhile))
-    harness.broker.send(REQUESTS.topic, b"v")
-    harness.join()
-    harness.steps()
-    attempt = harness.dispatcher.next(0)
-    assert attempt
-    with capture_logs():
-        harness.source.revoke([REQUESTS])
-    with pytest.raises(Cancelled):
-        attempt.cancellation.check()
-    harness.dispatcher.complete(attempt, DONE, UNTRACED)
-    harness.publish()
-    assert harness.broker.published == []
-
-
-def test_a_replica_that_ends_gives_no_further_grace() -> None:
-    """Its shutdown has had its time: what is at work then is cancelled without waiting once more."""
-    meanwhile = Meanwhile()
-    harness = Harness(PollPolicy(revoke_grace_s=7.0), Assignments(wait=meanwhile))
-    harness.broker.send(REQUESTS.topic, b"v")
-    harness.join()
-    harness.steps()
-    assert harness.dispatcher.next(0)
-    harness.loop.stop(0.0)
-    with capture_logs():
-        harness.loop.leave()
-    assert meanwhile.limits_s[0] == 0.0
-
-
-def test_stopping_leaves_what_waits_to_others(harness: Harness) -> None:
-    """Told to stop, the loop begins nothing more, ends when all is quiet, and gives its partitions back."""
-    harness.broker.send(REQUESTS.topic, b"v")
-    harness.loop.stop(5.0)
-    with capture_logs():
-        harness.loop.run()
-        assert harness.dispatcher.next(0) is None
-        harness.loop.leave()
-    assert list(harness.assignments.partitions()) == []
-    assert harness.broker.committed == {}
-
-
-@pytest.mark.parametrize("count", [1, 3, 8], ids=["shorter", "as long", "longer"])
-def test_a_topic_that_was_made_anew_is_read_from_its_beginning(harness: Harness, count: int) -> None:
-    """Another id is another log: each of its records is done once, also those below the position in the old one."""
-    harness.join()
-    for number in range(3):
-        harness.broker.send(REQUESTS.topic, b"old %d" % number)
-    harness.steps(8)
-    assert [harness.work().record.value for _ in range(3)] == [b"old 0", b"old 1", b"old 2"]
-    harness.publish()
-    harness.steps()
-    harness.broker.recreate(REQUESTS.topic)
-    for number in range(count):
-        harness.broker.send(REQUESTS.topic, b"new %d" % number)
-    harness.steps(16)
-    assert [harness.work().record.value for _ in range(count)] == [b"new %d" % number for number in range(count)]
+    harness.steps(6)
+    assert [harness.work().record.offset for _ in range(3)] == [0, 1, 2]
+    harness.source.positions[REQUESTS] = 0
+    harness.steps(6)
     assert harness.dispatcher.next(0) is None
     harness.publish()
-    assert harness.broker.committed[REQUESTS].offset == count
-
-
-def test_a_first_record_of_a_topic_that_was_made_anew_is_not_begun_at_its_offset(harness: Harness) -> None:
-    """Nothing beyond the old position is handed out before what lies below it, even before the id is told of."""
-    heard = dict(harness.broker.log_ids)
-    harness.source.log_ids = lambda: heard  # type: ignore[method-assign]
-    harness.join()
-    harness.broker.send(REQUESTS.topic, b"old")
-    harness.steps()
-    harness.work()
-    harness.publish()
-    harness.steps()
-    harness.broker.recreate(REQUESTS.topic)
-    for value in (b"new 0", b"new 1"):
-        harness.broker.send(REQUESTS.topic, value)
-    harness.steps(8)
-    assert [harness.work().record.value for _ in range(2)] == [b"new 0", b"new 1"]
-
-
-def test_a_topic_that_is_missing_for_a_while_is_the_same(harness: Harness) -> None:
-    """Only another id is another log: one that can't be told for a moment changes nothing."""
-    harness.join()
-    harness.broker.send(REQUESTS.topic, b"a")
-    harness.steps()
-    harness.work()
-    harness.publish()
-    known = harness.broker.log_ids.pop(REQUESTS.topic)
-    harness.steps()
-    harness.broker.log_ids[REQUESTS.topic] = known
-    harness.broker.send(REQUESTS.topic, b"b")
-    harness.steps()
-    assert harness.work().record.value == b"b"
-    assert harness.dispatcher.next(0) is None
+    assert [len(commits[0].messages) for commits in harness.broker.transactions] == [3]
 
 
 def test_a_broker_that_gives_no_ids_is_asked_for_none(harness: Harness) -> None:
@@ -439,31 +273,3 @@ def test_a_broker_that_gives_no_ids_is_asked_for_none(harness: Harness) -> None:
         harness.broker.send(REQUESTS.topic, value)
         harness.steps(4)
         assert harness.work().record.value == value
-
-
-def test_while_what_is_at_work_ends_polling_goes_on_and_nothing_is_begun() -> None:
-    """A replica that was told to stop stays a member until its work is committed, or its time is up."""
-    clock = ManualClock()
-    harness = Harness(assignments=Assignments(clock=clock))
-    for _ in range(2):
-        harness.broker.send(REQUESTS.topic, b"v")
-    harness.join()
-    harness.steps()
-    attempt = harness.dispatcher.next(0)
-    assert attempt
-    poll, polls = harness.source.poll, []
-
-    def noted(timeout_s: float) -> Any:
-        polls.append(harness.dispatcher.next(0))
-        if len(polls) == 3:
-            harness.dispatcher.complete(attempt, DONE, UNTRACED)
-            harness.publish()
-        return poll(0)
-
-    harness.source.poll = noted  # type: ignore[method-assign]
-    harness.source.subscribe = lambda topics, listener: None  # type: ignore[method-assign]
-    harness.loop.stop(5.0)
-    with capture_logs():
-        harness.loop.run()
-    assert polls == [None] * 3
-    assert harness.broker.committed[REQUESTS].offset == 1
