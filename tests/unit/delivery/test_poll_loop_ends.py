@@ -128,7 +128,7 @@ def test_a_topic_that_was_made_anew_is_read_from_its_beginning(harness: Harness,
 
 def test_a_first_record_of_a_topic_that_was_made_anew_is_not_begun_at_its_offset(harness: Harness) -> None:
     """Nothing beyond the old position is handed out before what lies below it, even before the id is told of."""
-    heard: dict[str, str] = {}
+    heard = dict(harness.broker.log_ids)
     harness.source.log_ids = lambda: heard  # type: ignore[method-assign]
     harness.join()
     harness.broker.send(REQUESTS.topic, b"old")
