@@ -16,7 +16,7 @@ from tests.chaos.conftest import NewPlatform
 from tests.conftest import Kafka, MinioServer
 
 NewTraffic = Callable[[], Traffic]
-MAX_POLL_S = 3.0
+MAX_POLL_S = 6.0  # the least that is taken
 
 
 @pytest.fixture

@@ -20,7 +20,14 @@ from consumer.separator.dsp.spectral import Samples
 
 _SILENCE_BYTES = 1 << 15  # a tenth of a second, in any sample format
 _LOCAL_TROUBLE = tuple(  # in an encoder's words: never the audio's fault
-    map(os.strerror, (errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.EROFS, errno.EACCES, errno.EMFILE, errno.ENFILE))
+    map(
+        os.strerror,
+        (
+            *(errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO, errno.EROFS, errno.EACCES),
+            *(errno.ENOENT, errno.ENOTDIR, errno.EISDIR, errno.ENAMETOOLONG, errno.ELOOP),
+            *(errno.EMFILE, errno.ENFILE, errno.ENOMEM),
+        ),
+    )
 )
 
 
