@@ -29,7 +29,7 @@ class CoverageMap:
 
 def write_map(file: Path, modules: Collection[str], session: pytest.Session) -> int:
     """Run all tests and write down what they run of the modules. Returns how many failed."""
-    watch = coverage.Coverage(data_file=None, include=list(modules))
+    watch = coverage.Coverage(data_file=None, config_file=False, include=list(modules))  # not as `make coverage` does
     recorder = _Recorder(watch)
     session.config.pluginmanager.register(recorder)
     watch.start()

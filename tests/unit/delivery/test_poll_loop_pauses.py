@@ -44,6 +44,27 @@ def test_a_partition_is_resumed_below_its_bound_and_not_at_it() -> None:
     assert (harness.source.paused, harness.resumed) == (set(), [REQUESTS])
 
 
+def test_a_partition_is_paused_above_its_bound_and_once() -> None:
+    """As many records as the bound says may wait; with one more it is paused, and is not paused again."""
+    harness = LoopHarness(POLICY)
+    paused: list[TopicPartition] = []
+    pause = harness.source.pause
+
+    def noted(partitions: list[TopicPartition]) -> None:
+        paused.extend(partitions)
+        pause(partitions)
+
+    harness.source.pause = noted  # type: ignore[method-assign, assignment]
+    harness.join()
+    for _ in range(POLICY.pause_above):
+        harness.broker.send(REQUESTS.topic, b"v")
+    harness.steps(10)
+    assert (harness.dispatcher.queued()[REQUESTS], paused) == (POLICY.pause_above, [])
+    harness.broker.send(REQUESTS.topic, b"v")
+    harness.steps(5)
+    assert paused == [REQUESTS]
+
+
 def test_what_was_resumed_is_not_resumed_again() -> None:
     """A partition that is not paused is left alone: resuming it might rewind it."""
     harness = Resumed()
