@@ -1,7 +1,8 @@
 """A Confluent-compatible schema registry."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 
 from confluent_kafka.schema_registry import Schema as RegistrySchema
 from confluent_kafka.schema_registry import SchemaRegistryClient
@@ -28,22 +29,20 @@ class ConfluentRegistry:
     def check(self) -> None:
         """Answers, and to us; else RegistryUnavailable with the reason. What it holds does not matter."""
         try:
-            self._prober.get_versions(next(iter(self._subjects.values())))
+            with _reached():
+                self._prober.get_versions(next(iter(self._subjects.values())))
         except SchemaRegistryError as error:
             if error.http_status_code != _NOT_FOUND:
                 raise RegistryUnavailable(f"the schema registry answered {error.http_status_code}") from error
-        except Exception as error:  # its HTTP library's own, and which library that is depends on what is installed
-            raise _unreachable(error) from error
 
     def schema(self, schema_id: int) -> Schema:
         try:
-            found = self._client.get_schema(schema_id)
+            with _reached():
+                found = self._client.get_schema(schema_id)
         except SchemaRegistryError as error:
             if error.http_status_code == _NOT_FOUND:
                 raise Rejected(Code.SCHEMA_UNKNOWN, f"the registry knows no schema id {schema_id}") from error
             raise RegistryUnavailable(f"the schema registry answered {error.http_status_code}") from error
-        except Exception as error:  # its HTTP library's own, and which library that is depends on what is installed
-            raise _unreachable(error) from error
         if found.schema_type != "AVRO" or found.schema_str is None:
             raise Rejected(Code.SCHEMA_UNKNOWN, f"schema id {schema_id} is not Avro")
         try:
@@ -63,14 +62,13 @@ class ConfluentRegistry:
         """
         subject = self._subjects[name]
         try:
-            numbers = self._client.get_versions(subject)
-            found = {number: self._client.get_version(subject, number).schema.schema_str for number in numbers}
+            with _reached():
+                numbers = self._client.get_versions(subject)
+                found = {number: self._client.get_version(subject, number).schema.schema_str for number in numbers}
         except SchemaRegistryError as error:
             if error.http_status_code == _NOT_FOUND:
                 return {}
             raise RegistryUnavailable(f"the schema registry answered {error.http_status_code}") from error
-        except Exception as error:  # its HTTP library's own, and which library that is depends on what is installed
-            raise _unreachable(error) from error
         try:
             return {number: json.loads(text or "") for number, text in found.items()}
         except ValueError as error:
@@ -78,12 +76,18 @@ class ConfluentRegistry:
 
     def id_of(self, name: str, schema: Schema) -> int:
         try:
-            return self._client.register_schema(self._subjects[name], RegistrySchema(json.dumps(schema), "AVRO"))
+            with _reached():
+                return self._client.register_schema(self._subjects[name], RegistrySchema(json.dumps(schema), "AVRO"))
         except SchemaRegistryError as error:
             raise RegistryUnavailable(f"the schema registry refused {name}: {error.error_message}") from error
-        except Exception as error:  # its HTTP library's own, and which library that is depends on what is installed
-            raise _unreachable(error) from error
 
 
-def _unreachable(error: Exception) -> RegistryUnavailable:
-    return RegistryUnavailable(f"the schema registry can't be reached ({type(error).__name__})")
+@contextmanager
+def _reached() -> Iterator[None]:
+    """Raises RegistryUnavailable for whatever the client raises, but lets through what the registry itself answered."""
+    try:
+        yield
+    except SchemaRegistryError:
+        raise
+    except Exception as error:  # its HTTP library's own, and which library that is depends on what is installed
+        raise RegistryUnavailable(f"the schema registry can't be reached ({type(error).__name__})") from error
