@@ -94,9 +94,9 @@ class KafkaOutbox:
             self._insist(lambda: producer.commit_transaction(_REQUEST_S))
         except KafkaException as error:
             failure = self._give_up(producer, _cause(error))
-            if hopeless := deliveries.too_large & too_large:
-                raise Fatal(_too_large(hopeless.pop())) from error
             if deliveries.too_large and not isinstance(failure, ProducerFenced):
+                if hopeless := deliveries.too_large & too_large:
+                    raise TopicUnavailable(_too_large(hopeless.pop())) from error
                 return deliveries.too_large
             if isinstance(failure, BrokerUnavailable) and (refusal := deliveries.refusal(_cause(error), commits)):
                 self._look_for(producer, deliveries.topics)
@@ -254,10 +254,10 @@ class KafkaNotices:
 
 
 def _too_large(message: Message) -> str:
-    """What to do about it. It would be refused again and again, and nothing of any partition be published with it."""
+    """What to do about it: it is refused again and again, until an operator has mended the topic."""
     sent = message.smaller or message
     size_bytes = len(sent.key or b"") + len(sent.value or b"") + sum(len(k) + len(v or b"") for k, v in sent.headers)
-    return f"{sent.topic}: takes no message of {size_bytes} bytes: raise the topic's max.message.bytes"
+    return f"topic {sent.topic}: takes no message of {size_bytes} bytes: raise the topic's max.message.bytes"
 
 
 def _cause(error: KafkaException) -> KafkaError:
