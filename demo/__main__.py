@@ -6,10 +6,8 @@ import subprocess
 import sys
 import tempfile
 import time
-import uuid
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from datetime import UTC, datetime
 from pathlib import Path
 
 import numpy as np
@@ -17,14 +15,13 @@ import scipy.io.wavfile
 from rich.console import Console
 from rich.table import Table
 
-from consumer.adapters.avro.codec import AvroCodec
 from consumer.adapters.model_sources import HttpModelSource
 from consumer.cli.progress import progress_bar
-from consumer.client.kafka import Client
+from consumer.client import Client, SeparationFailed, WaitTimeout
 from consumer.core.errors import ModelSourceUnavailable, Rejected
-from consumer.core.events import DeadLetter, SeparationProgress, SeparationRequest, SeparationResult, SourceObject
+from consumer.core.events import SeparationResult
 from consumer.pipeline.model_store import ModelStore
-from consumer.settings import KafkaSettings, SeparatorSettings, TopicSettings
+from consumer.settings import SeparatorSettings, TopicSettings
 from demo.servers import broker, object_store
 from demo.songs import Song, make_song
 from demo.songs.score import si_sdr
@@ -34,6 +31,7 @@ _MODEL = "2stems"
 _OUT = Path("demo-out")
 _SONGS, _STEMS = "songs", "stems"
 _START_S = _JOB_S = 300.0
+_LOOK_S = 0.5
 
 
 def main() -> None:
@@ -116,28 +114,17 @@ def _await_start(process: "subprocess.Popen[bytes]") -> None:
 
 def _separate() -> tuple[SeparationResult, float]:
     """The result of one request, and the seconds until it came."""
-    client = Client(KafkaSettings.load(), TopicSettings.load(), AvroCodec())
-    request = SeparationRequest(
-        request_id=uuid.uuid4().hex,
-        source=SourceObject(bucket=_SONGS, key="song.wav"),
-        model=_MODEL,
-        requested_at=datetime.now(UTC),
-    )
-    watch = client.watch()
-    started = time.monotonic()
-    client.send(request)
-    with progress_bar("separating") as report:
+    with Client.from_env() as client, progress_bar("separating") as report:
+        started = time.monotonic()
+        job = client.separate(f"{_SONGS}/song.wav", model=_MODEL)
         while time.monotonic() < started + _JOB_S:
-            match watch.poll(1.0):
-                case SeparationProgress() as progress:
+            try:
+                return job.result(_LOOK_S), time.monotonic() - started
+            except SeparationFailed as failed:
+                raise SystemExit(f"the request failed: {failed}") from failed
+            except WaitTimeout:
+                if progress := job.progress():
                     report(progress.segments_done, progress.segments_total)
-                case SeparationResult() as result:
-                    watch.close()
-                    return result, time.monotonic() - started
-                case DeadLetter() as letter:
-                    raise SystemExit(f"the request failed: {letter.code}: {letter.message}")
-                case _:
-                    pass
     raise SystemExit("no outcome came; see demo-out/consumer.log")
 
 

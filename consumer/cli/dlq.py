@@ -117,7 +117,7 @@ def _dead_letters() -> "KafkaDeadLetters":
 
 
 def _codec() -> "AvroCodec":
-    from consumer.app.vendors import make_codec
+    from consumer.adapters.factories import make_codec
     from consumer.settings import SchemaSettings, TopicSettings
 
     return make_codec(SchemaSettings.load(), TopicSettings.load())

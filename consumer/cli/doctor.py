@@ -42,7 +42,7 @@ def doctor() -> None:
 
 
 def _load_settings() -> "tuple[Settings, list[SettingsError]]":
-    from consumer.app.vendors import make_store
+    from consumer.adapters.factories import make_store
     from consumer.settings import LogSettings, Settings
 
     settings, problems = Settings.load_usable()
@@ -79,7 +79,7 @@ def _kafka(settings: "Settings") -> str:
 
 
 def _registry(settings: "Settings") -> str:
-    from consumer.app.vendors import make_registry
+    from consumer.adapters.factories import make_registry
     from consumer.core.events import SCHEMA_FILES
 
     registry = make_registry(settings.schema, settings.topics)
@@ -90,8 +90,8 @@ def _registry(settings: "Settings") -> str:
 
 
 def _sources(settings: "Settings") -> str:
+    from consumer.adapters.factories import make_store
     from consumer.app.checks import check_bucket
-    from consumer.app.vendors import make_store
 
     store, job = make_store(), settings.job
     for bucket in job.allowed_source_buckets:
@@ -101,8 +101,8 @@ def _sources(settings: "Settings") -> str:
 
 
 def _outputs(settings: "Settings") -> str:
+    from consumer.adapters.factories import make_store
     from consumer.app.checks import check_bucket
-    from consumer.app.vendors import make_store
 
     store, job = make_store(), settings.job
     settings_of = {job.output_bucket: "OUTPUT_BUCKET"}

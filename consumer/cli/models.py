@@ -36,8 +36,8 @@ def list_models() -> None:
 @app.command()
 def pull(models: Names = None) -> None:
     """Fetch what is missing from MODEL_SOURCES, checked against its published checksum; print the digests."""
+    from consumer.adapters.factories import make_store
     from consumer.adapters.model_sources import model_sources
-    from consumer.app.vendors import make_store
     from consumer.core.version import VERSION
     from consumer.observability import logging as logs
     from consumer.pipeline.model_store import ModelStore

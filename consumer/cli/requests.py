@@ -13,7 +13,7 @@ from consumer.core.catalog import FORMATS, HIGH_FREQUENCIES, MODELS, STEM_MODELS
 from consumer.core.limits import LONGEST_SPAN_S, SHORTEST_SPAN_S
 
 if TYPE_CHECKING:
-    from consumer.client.kafka import Client
+    from consumer.client import Client
 
 
 def _either(choices: Iterable[object]) -> str:
@@ -42,7 +42,8 @@ def request(
     timeout_s: Annotated[float, typer.Option(help="How long to wait.")] = 600.0,
 ) -> None:
     """Send a separation request; prints its id or, with --wait, its outcome (exit code 1 for a dead letter)."""
-    from consumer.core.events import REQUEST_ID, DeadLetter, OutputOptions, SeparationRequest, SourceObject
+    from consumer.client.errors import SeparationFailed
+    from consumer.core.events import REQUEST_ID, OutputOptions, SeparationRequest, SourceObject
 
     bucket, _, key = source.partition("/")
     model = f"{stems}stems" + ("-16kHz" if wide else "")
@@ -63,15 +64,18 @@ def request(
         duration_s=duration_s,
         requested_at=datetime.now(UTC),
     )
-    client = _client()
-    if not wait:
-        client.send(event)
-        typer.echo(event.request_id)
-        return
-    outcome = client.send_and_wait(event, timeout_s)
-    typer.echo(_line(outcome))
-    if isinstance(outcome, DeadLetter):
-        sys.exit(1)
+    with _client() as client:
+        if not wait:
+            client.send(event)
+            typer.echo(event.request_id)
+            return
+        job = client.submit(event)
+        job.sent()
+        try:
+            typer.echo(_line(job.result(timeout_s)))
+        except SeparationFailed as failed:
+            typer.echo(_line(failed.letter))
+            sys.exit(1)
 
 
 def cancel(
@@ -82,7 +86,8 @@ def cancel(
     from consumer.core.events import REQUEST_ID
 
     _require(REQUEST_ID.fullmatch(request_id), "REQUEST_ID", _REQUEST_ID_FORM)
-    _client().cancel(request_id, reason)
+    with _client() as client:
+        client.cancel(request_id, reason)
 
 
 def watch(
@@ -101,12 +106,9 @@ def _require(is_right: object, parameter: str, why: str) -> None:
 
 
 def _client() -> "Client":
-    from consumer.app.vendors import make_codec
-    from consumer.client.kafka import Client
-    from consumer.settings import KafkaSettings, SchemaSettings, TopicSettings
+    from consumer.client import Client
 
-    topics = TopicSettings.load()
-    return Client(KafkaSettings.load(), topics, make_codec(SchemaSettings.load(), topics))
+    return Client.from_env()
 
 
 def _line(event: object) -> str:

@@ -53,7 +53,7 @@ def register() -> None:
 
 
 def _registry() -> "ConfluentRegistry":
-    from consumer.app.vendors import make_registry
+    from consumer.adapters.factories import make_registry
     from consumer.settings import SchemaSettings, TopicSettings
 
     registry = make_registry(SchemaSettings.load(), TopicSettings.load())

@@ -4,6 +4,7 @@ Each group is loaded by the commands that need it, so that `request` does not as
 value raises SettingsError with one line that names the variable.
 """
 
+from consumer.settings.client import ClientSettings
 from consumer.settings.environment import environment_without_secrets
 from consumer.settings.job import JobSettings
 from consumer.settings.kafka import KafkaSettings
@@ -29,10 +30,12 @@ GROUPS: tuple[type[Group], ...] = (
     ServiceSettings,
     LogSettings,
     TracingSettings,
+    ClientSettings,
 )
 
 __all__ = [
     "GROUPS",
+    "ClientSettings",
     "Group",
     "JobSettings",
     "KafkaSettings",

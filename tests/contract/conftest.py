@@ -8,8 +8,8 @@ import pytest
 from minio import Minio
 from moto.server import ThreadedMotoServer
 
+from consumer.adapters.factories import make_store
 from consumer.adapters.s3.minio import MinioStore
-from consumer.app.vendors import make_store
 from consumer.core.ports import ObjectStore
 from consumer.testing.store import MemoryStore
 from harness import folder_store

@@ -14,7 +14,7 @@ VERSIONS = ("3.11", "3.12", "3.13")
 _USE = """
 import importlib.util
 from consumer.adapters.avro.codec import AvroCodec
-from consumer.client.kafka import Client
+from consumer.client import Client
 from consumer.core.events import SeparationRequest, SourceObject
 request = SeparationRequest(request_id="x", source=SourceObject(bucket="b", key="k"))
 assert AvroCodec().decode_request(AvroCodec().encode(request)) == request

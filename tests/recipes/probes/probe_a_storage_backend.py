@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from consumer.adapters.avro.codec import AvroCodec
-from consumer.app.vendors import make_store
+from consumer.adapters.factories import make_store
 from consumer.app.wiring import make_replica
 from consumer.core.events import SeparationResult
 from consumer.testing import MemoryBroker, MemoryOutbox, MemorySource, SilentSeparator

@@ -14,7 +14,7 @@ from consumer.adapters.kafka.control_feed import KafkaControlFeed
 from consumer.adapters.kafka.dead_letters import KafkaDeadLetters
 from consumer.adapters.kafka.lag import KafkaLagReader
 from consumer.adapters.kafka.source import KafkaSource
-from consumer.client.kafka import Client
+from consumer.client import Client
 from consumer.core.errors import BrokerUnavailable
 from consumer.settings import KafkaSettings, TopicSettings
 

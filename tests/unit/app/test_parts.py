@@ -4,9 +4,9 @@ from pathlib import Path
 
 import pytest
 
+from consumer.adapters.factories import make_store
 from consumer.adapters.s3.minio import MinioStore
 from consumer.app.checks import check_bucket
-from consumer.app.vendors import make_store
 from consumer.core.errors import BucketUnusable, SettingsError, StoreMisconfigured
 from consumer.testing.store import MemoryStore
 

@@ -1,0 +1,56 @@
+"""Codec and object store, as the settings ask for them: of use to a replica, to commands and to the client alike."""
+
+import pkgutil
+
+from consumer.adapters.avro.codec import AvroCodec
+from consumer.adapters.registry import ConfluentRegistry
+from consumer.core.errors import ConsumerError, SettingsError
+from consumer.core.events import SCHEMA_FILES
+from consumer.core.ports import ObjectStore
+from consumer.settings import ObjectStoreSettings, SchemaSettings, TopicSettings
+
+
+def make_codec(schema: SchemaSettings, topics: TopicSettings) -> AvroCodec:
+    """Confluent's wire format where a registry is configured, single-object encoding elsewhere."""
+    return AvroCodec(make_registry(schema, topics))
+
+
+def make_registry(schema: SchemaSettings, topics: TopicSettings) -> ConfluentRegistry | None:
+    """None where none is configured."""
+    if schema.schema_registry_url is None:
+        return None
+    topic_of = {
+        "separation_request": topics.requests,
+        "separation_result": topics.results,
+        "dead_letter": topics.dead_letter,
+        "separation_progress": topics.progress,
+        "separation_control": topics.control,
+        "audit_event": topics.audit,
+    }
+    assert topic_of.keys() == set(SCHEMA_FILES.values())
+    subjects = {name: f"{topic}-value" for name, topic in topic_of.items()}
+    return ConfluentRegistry(schema.schema_registry_url, subjects)
+
+
+def make_store() -> ObjectStore:
+    """The object store that OBJECT_STORE names; it reads its own settings. Raises SettingsError."""
+    name = ObjectStoreSettings.load().object_store
+    try:
+        factory = pkgutil.resolve_name(name)
+    except Exception as error:  # whatever comes of importing a module that is not ours
+        raise _no_store(f"{name} can't be imported ({type(error).__name__}: {error})") from error
+    if not callable(factory):
+        raise _no_store(f"{name} can't be called")
+    try:
+        store = factory()
+    except ConsumerError:
+        raise
+    except Exception as error:  # its message may hold a secret: only its type is reported
+        raise _no_store(f"{name} made no store ({type(error).__name__})") from error
+    if not isinstance(store, ObjectStore):
+        raise _no_store(f"what {name} returned is no object store")
+    return store
+
+
+def _no_store(reason: str) -> SettingsError:
+    return SettingsError(f"OBJECT_STORE: {reason}", variables=("OBJECT_STORE",))

@@ -1,0 +1,90 @@
+"""Reads committed records of some topics, all their partitions, without joining a group."""
+
+import time
+from collections.abc import Mapping, Sequence
+from enum import Enum, auto
+from functools import partial
+
+from confluent_kafka import OFFSET_BEGINNING, KafkaException, Message
+from confluent_kafka import TopicPartition as KafkaPartition
+
+from consumer.adapters.kafka.config import connect_reader
+from consumer.adapters.kafka.connection_errors import ConnectionErrors
+from consumer.adapters.kafka.metadata import look_for
+from consumer.adapters.kafka.retrying import broker_away, retried
+from consumer.core.model import TopicPartition
+from consumer.settings import KafkaSettings
+
+_LOOK_S = 4.0  # within which brokers answer, and know a topic that was just created
+_LOOK_FOR_PARTITIONS_S = 30.0  # an operator may add some
+
+
+class Begin(Enum):
+    """Where reading begins in partitions that no position is given for."""
+
+    BEGINNING = auto()
+    END = auto()  # as it was when the reader was made: what is written after that is read
+
+
+class TopicReader:
+    """Not thread-safe. `positions` are offsets to begin at, by partition; elsewhere it begins at `begin`.
+
+    Partitions that are added later are read from their beginning. Raises BrokerUnavailable where no broker answers
+    within `request_s` seconds or a topic is missing, and SettingsError for a property that librdkafka refuses.
+    """
+
+    def __init__(
+        self,
+        kafka: KafkaSettings,
+        topics: Sequence[str],
+        *,
+        begin: Begin,
+        positions: Mapping[TopicPartition, int] | None = None,
+        request_s: float,
+    ) -> None:
+        self._topics, self._request_s = topics, request_s
+        self._errors = ConnectionErrors()
+        self._consumer = connect_reader(kafka, "watch", properties={"error_cb": self._errors})
+        try:
+            self._ends = {place: self._end_of(place) for topic in topics for place in self._partitions_of(topic)}
+            wanted = {**({} if begin is Begin.BEGINNING else self._ends), **(positions or {})}
+            self._consumer.assign([KafkaPartition(*p, wanted.get(p, OFFSET_BEGINNING)) for p in self._ends])
+        except KafkaException as error:
+            self._consumer.close()
+            raise broker_away(self._errors.explain(error)) from error
+        self._look_at = time.monotonic() + _LOOK_FOR_PARTITIONS_S
+
+    def consume(self, count: int, timeout_s: float) -> list[Message]:
+        """At most so many records, as soon as there are any, and none after so many seconds without."""
+        if time.monotonic() >= self._look_at:
+            self._look_at = time.monotonic() + _LOOK_FOR_PARTITIONS_S
+            self._look_for_partitions()
+        return [message for message in self._consumer.consume(count, timeout_s) if message.error() is None]
+
+    def is_at_first_end(self) -> bool:
+        """Whether all was read that was there when this was made."""
+        now = self._consumer.position([KafkaPartition(*place) for place in self._ends])
+        begun = {TopicPartition(place.topic, place.partition): place.offset for place in now if place.offset >= 0}
+        return all(begun.get(place, -1) >= end for place, end in self._ends.items() if end > 0)
+
+    def close(self) -> None:
+        """End the connection to the brokers. Nothing may be called afterwards."""
+        self._consumer.close()
+
+    def _look_for_partitions(self) -> None:
+        try:
+            found = [place for topic in self._topics for place in self._partitions_of(topic)]
+        except KafkaException:
+            return  # looked at again later; what is assigned is read all the same
+        if new := [place for place in found if place not in self._ends]:
+            self._ends |= dict.fromkeys(new, 0)
+            self._consumer.incremental_assign([KafkaPartition(*place, OFFSET_BEGINNING) for place in new])
+
+    def _partitions_of(self, topic: str) -> list[TopicPartition]:
+        ask = partial(look_for, self._consumer, topic)
+        found = self._errors.patiently(self._consumer, ask, min(_LOOK_S, self._request_s))
+        return [TopicPartition(topic, number) for number in found.partitions]
+
+    def _end_of(self, place: TopicPartition) -> int:
+        ask = partial(self._consumer.get_watermark_offsets, KafkaPartition(*place), timeout=self._request_s)
+        return int(retried(ask, self._request_s)[1])

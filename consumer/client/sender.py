@@ -1,0 +1,109 @@
+"""One producer for a client's whole life. What is sent is told of at its own future, in the thread of the producer."""
+
+import threading
+import time
+from collections.abc import Sequence
+from concurrent.futures import Future
+from functools import partial
+
+from confluent_kafka import KafkaError, KafkaException, Message, Producer
+
+from consumer.adapters.kafka.config import connect, producer_config
+from consumer.adapters.kafka.connection_errors import ConnectionErrors
+from consumer.adapters.kafka.metadata import look_for
+from consumer.adapters.kafka.producer_errors import CURES, Cure
+from consumer.adapters.kafka.retrying import broker_away
+from consumer.client.errors import AccessDenied
+from consumer.core.errors import Code, ConsumerError, Rejected, TopicUnavailable
+from consumer.core.model import TopicPartition
+from consumer.settings import KafkaSettings
+
+_POLL_S = 0.1
+_LOOK_S = 4.0  # within which brokers answer, and know a topic that was just created
+_DENIED = frozenset({KafkaError.TOPIC_AUTHORIZATION_FAILED, KafkaError.CLUSTER_AUTHORIZATION_FAILED})
+
+Headers = Sequence[tuple[str, bytes | None]]
+
+
+class Sender:
+    """Thread-safe. `request_s` is how long a record may take to be acknowledged, and how long a full queue is waited
+    for: a sender that is faster than the brokers is slowed down, not refused.
+    """
+
+    def __init__(self, kafka: KafkaSettings, *, request_s: float) -> None:
+        self._request_s = request_s
+        self._errors = ConnectionErrors()
+        own = {"error_cb": self._errors, "linger.ms": 2, "delivery.timeout.ms": max(1000, int(request_s * 1000))}
+        self._producer = connect(Producer, producer_config(kafka) | own, "client")
+        self._found: set[str] = set()
+        self._finding = threading.Lock()
+        self._is_closed = threading.Event()
+        # Deliveries are told of in `poll`, and only there, so that a callback never runs in a caller's thread.
+        self._poller = threading.Thread(target=self._poll, name="client-producer", daemon=True)
+        self._poller.start()
+
+    def send(self, topic: str, value: bytes, key: str, headers: Headers = ()) -> "Future[tuple[TopicPartition, int]]":
+        """Where the record lies, once the brokers have it: its partition and its offset there.
+
+        The future fails with Rejected(REQUEST_INVALID) for a record that is too large, AccessDenied, TopicUnavailable
+        or BrokerUnavailable; the same are raised here where they are known at once.
+        """
+        self._find(topic)
+        acknowledged: Future[tuple[TopicPartition, int]] = Future()
+        until = time.monotonic() + self._request_s
+        while True:
+            try:
+                self._producer.produce(
+                    topic, value, key.encode(), headers=list(headers), on_delivery=partial(self._note, acknowledged)
+                )
+            except BufferError:  # full: the poller makes room as soon as the brokers take something
+                if time.monotonic() > until:
+                    raise broker_away(self._errors.explain("the client's queue stays full")) from None
+                self._is_closed.wait(_POLL_S / 10)
+            except KafkaException as error:
+                raise self._failure(topic, error.args[0]) from error
+            else:
+                return acknowledged
+
+    def close(self, timeout_s: float) -> int:
+        """Wait until all is acknowledged, or the time is up; returns how many records were not."""
+        unsent = self._producer.flush(timeout_s)
+        self._is_closed.set()
+        self._poller.join(timeout_s)
+        return unsent
+
+    def _poll(self) -> None:
+        while not self._is_closed.is_set():
+            self._producer.poll(_POLL_S)
+
+    def _find(self, topic: str) -> None:
+        """Look once whether the topic is there: a client that only sends would wait for it for long."""
+        with self._finding:
+            if topic in self._found:
+                return
+            ask = partial(look_for, self._producer, topic)
+            try:
+                self._errors.patiently(self._producer, ask, min(_LOOK_S, self._request_s))
+            except KafkaException as error:
+                raise self._failure(topic, error.args[0]) from error
+            self._found.add(topic)
+
+    def _note(
+        self, acknowledged: "Future[tuple[TopicPartition, int]]", error: KafkaError | None, message: Message
+    ) -> None:
+        if error is None:
+            place = TopicPartition(message.topic() or "", message.partition() or 0)
+            acknowledged.set_result((place, message.offset() or 0))
+        else:
+            acknowledged.set_exception(self._failure(message.topic() or "", error))
+
+    def _failure(self, topic: str, error: KafkaError) -> ConsumerError:
+        if error.code() in _DENIED:
+            return AccessDenied(f"topic {topic}: {error.str()}")
+        match CURES.get(error.code()):
+            case Cure.SMALLER:
+                return Rejected(Code.REQUEST_INVALID, f"topic {topic} takes no record of this size: {error.str()}")
+            case Cure.TOPIC:
+                return TopicUnavailable(f"topic {topic}: {error.str()}")
+            case _:
+                return broker_away(self._errors.explain(KafkaException(error)))

@@ -1,0 +1,63 @@
+"""The client on real servers, with a real replica at work."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import soundfile
+from confluent_kafka.admin import (  # type: ignore[attr-defined]
+    AdminClient,
+    AlterConfigOpType,
+    ConfigEntry,
+    ConfigResource,
+    ResourceType,
+)
+
+from consumer.client import Client, SeparationFailed
+from consumer.core.errors import Rejected
+from harness.clips import write_clip
+from harness.platform import Platform
+
+
+@pytest.fixture
+def client(platform: Platform, monkeypatch: pytest.MonkeyPatch) -> Iterator[Client]:
+    """As a program on this platform makes it."""
+    for name, value in platform.environment.items():
+        monkeypatch.setenv(name, value)
+    with Client.from_env() as client:
+        yield client
+
+
+def test_a_song_goes_in_and_its_stems_come_out(platform: Platform, client: Client, tmp_path: Path) -> None:
+    """From a local file to local files, as long as the song; a file that is none ends with its code."""
+    platform.start_replica().wait_ready()
+    (tmp_path / "none.mp3").write_bytes(b"no music at all" * 99)
+    failing = client.separate(tmp_path / "none.mp3")
+    job = client.separate(write_clip(tmp_path / "song.wav", seconds=2.0, seed=6), format="flac", metadata={"n": "1"})
+    assert job.result(100).metadata == {"n": "1"}
+    files = job.download(tmp_path / "stems")
+    assert set(files) == {"vocals", "accompaniment"}
+    assert {soundfile.info(path).frames for path in files.values()} == {2 * 44100}
+    with pytest.raises(SeparationFailed) as caught:
+        failing.result(100)
+    assert caught.value.code in ("AUDIO_UNDECODABLE", "FORMAT_NOT_ALLOWED")
+    assert client.job(job.request_id).result(30) == job.result()
+    with client.results(idle_s=30) as results, client.dead_letters(idle_s=30) as letters:
+        assert next(results).event == job.result()
+        assert next(letters).event == caught.value.letter
+
+
+def test_what_the_brokers_refuse_is_told_at_its_job(platform: Platform, client: Client) -> None:
+    """A topic that takes no record of this size: the others' are sent, and this one ends with the reason."""
+    entry = ConfigEntry("max.message.bytes", "2000", incremental_operation=AlterConfigOpType.SET)
+    resource = ConfigResource(ResourceType.TOPIC, platform.topic("REQUESTS"), incremental_configs=[entry])
+    admin = AdminClient({"bootstrap.servers": platform.bootstrap_servers})
+    admin.incremental_alter_configs([resource])[resource].result(30)
+    noise = "".join(chr(0x4E00 + number * 7919 % 20000) for number in range(3000))  # what lz4 can't make small
+    large = client.separate("music/a.mp3", metadata={"noise": noise})
+    small = client.separate("music/a.mp3")
+    assert small.sent() is not None
+    with pytest.raises(Rejected, match=platform.topic("REQUESTS")):
+        large.sent()
+    with pytest.raises(Rejected):
+        large.result(30)
