@@ -22,7 +22,10 @@ _MEMORY_BYTES = 2 << 30
 _FIRST_LINES, _LAST_LINES, _LINE_CHARS = 500, 200, 1000  # of its standard error that are kept
 # How it ends when somebody else ends it: the kernel for want of memory, a machine that is shut down, an operator. What
 # it can catch of that it answers with 255. A crash, or too much memory for its own limit, is the file's doing.
-_ENDED_BY_OTHERS = frozenset({-signal.SIGKILL, -signal.SIGTERM, -signal.SIGINT, -signal.SIGHUP, 255})
+_CAUGHT = 255
+_ENDED_BY_OTHERS = frozenset({-signal.SIGKILL, -signal.SIGTERM, -signal.SIGINT, -signal.SIGHUP, _CAUGHT})
+# So ends also what fails with a plain -1, as some demuxers do at sizes that can't be; but that it tells in these words.
+_MINUS_ONE = "Operation not permitted"
 PIPE_BYTES = 1 << 20  # the most that an unprivileged process may ask for; neither end waits for the other so often
 # Before a line: what said it, with addresses that differ from run to run.
 _CONTEXT, _ADDRESS = re.compile(r"^(?:\[[^\]]*\] ?)+"), re.compile(r" ?@ ?0x[0-9a-fA-F]+")
@@ -122,7 +125,8 @@ class FFmpegProcess:
         # The kernel's answer to too much processor time, which is the file's doing, is SIGKILL too. It counts that time
         # by its clock's ticks, and so may strike well before what it tells afterwards.
         is_over_limit = code == -signal.SIGKILL and used_s > 0.5 * self._cpu_s
-        if code in _ENDED_BY_OTHERS and not is_over_limit:
+        is_own_failure = code == _CAUGHT and any(_MINUS_ONE in line for line in self.stderr_lines)
+        if code in _ENDED_BY_OTHERS and not is_over_limit and not is_own_failure:
             how = f"by signal {-code}" if code < 0 else "by a signal"
             raise WorkerCrashed(f"ffmpeg was ended from outside {how}")
         return code

@@ -1,0 +1,88 @@
+"""AU files: every encoding, sizes that are not known, annotations of any length."""
+
+import struct
+from collections.abc import Iterator
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+
+import soundfile
+
+from consumer.core.errors import Code
+from harness.corpus.pcm import PACKINGS, integers
+from harness.corpus.riff import UNKNOWN
+from harness.corpus.signal import Signal
+from harness.corpus.specimen import Precision, Specimen, Truth
+
+_SIGNAL = Signal()
+_SPEECH = Signal(channels=1, rate_hz=8000, frames=8000)
+# encoding -> how it is packed; numbers of the format's own list
+_ENCODINGS = {1: "ulaw", 2: "s8", 3: "s16", 4: "s24", 5: "s32", 6: "f32", 7: "f64", 27: "alaw"}
+_COARSE = Precision(noise_db=-6.0, gain_db=1.5, length_frames=160)  # G.72x, whose frames are not counted
+
+
+def au(
+    data: bytes, *, encoding: int = 3, size: int | None = None, rate_hz: int = 44100, channels: int = 2,
+    annotation: bytes = bytes(4), offset: int | None = None,
+) -> bytes:  # fmt: skip
+    """A whole file."""
+    start = 24 + len(annotation) if offset is None else offset
+    claimed = len(data) if size is None else size
+    return b".snd" + struct.pack(">IIIII", start, claimed, encoding, rate_hz, channels) + annotation + data
+
+
+def specimens() -> Iterator[Specimen]:
+    for encoding, name in _ENCODINGS.items():
+        pack, _, precision = PACKINGS[name]
+        yield Specimen(
+            name=f"sun/{encoding}-{name}.au",
+            make=lambda path, pack=pack, encoding=encoding: path.write_bytes(
+                au(pack(_SIGNAL.samples(), ">"), encoding=encoding)
+            ),
+            holds=Truth(precision=precision),
+            other="libsndfile",
+        )
+    for subtype in ("G721_32", "G723_24", "G723_40"):
+        yield Specimen(
+            name=f"sun/{subtype.lower()}.au",
+            make=partial(_by_libsndfile, subtype, _SPEECH),
+            holds=Truth(signal=_SPEECH, precision=_COARSE),
+            other="libsndfile",
+        )
+    yield from _oddities()
+
+
+def _by_libsndfile(subtype: str, signal: Signal, path: Path) -> None:
+    soundfile.write(path, signal.samples(), signal.rate_hz, format="AU", subtype=subtype)
+
+
+def _oddities() -> Iterator[Specimen]:
+    data = partial(integers, _SIGNAL.samples(), 16, end=">")
+    for name, options in {
+        "size-unknown": {"size": UNKNOWN},
+        "size-0": {"size": 0},
+        "size-too-large": {"size": _SIGNAL.frames * 4 + 3000},
+        "no-annotation": {"annotation": b""},
+        "long-annotation": {"annotation": b"A song of nobody. " * 500},
+        "odd-annotation": {"annotation": b"abc"},
+        "tags": {"annotation": b"title=A name\nartist=Somebody\n\0\0\0"},
+    }.items():
+        yield _specimen(name, lambda path, options=options: path.write_bytes(au(data(), **options)), Truth())
+    # More lies behind the samples than the header counts.
+    yield _specimen("more-behind", lambda path: path.write_bytes(au(data()) + bytes(1000)), Truth())
+    cut = Truth(signal=replace(_SIGNAL, frames=20000))
+    yield _specimen("cut", lambda path: path.write_bytes(au(data())[: 28 + 80003]), cut)
+    yield _specimen("no-samples", lambda path: path.write_bytes(au(b"")), Code.AUDIO_EMPTY)
+    for name, options in {
+        "no-channels": {"channels": 0}, "rate-0": {"rate_hz": 0}, "encoding-0": {"encoding": 0},
+        "encoding-99": {"encoding": 99}, "offset-past-end": {"offset": 1 << 30},
+    }.items():  # fmt: skip
+        yield _specimen(
+            f"impossible-{name}",
+            lambda path, options=options: path.write_bytes(au(data(), **options)),
+            Code.AUDIO_UNDECODABLE,
+        )
+
+
+def _specimen(name: str, make, holds: Truth | Code) -> Specimen:  # type: ignore[no-untyped-def]
+    return Specimen(name=f"sun/{name}.au", make=make, holds=holds, other="libsndfile")
