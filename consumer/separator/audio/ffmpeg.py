@@ -42,17 +42,27 @@ def bundled_binary() -> str:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Section:
+    """A part of a file: its bytes from `first` up to, without, `end`."""
+
+    first: int
+    end: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class FFmpeg:
     """How ffmpeg is run.
 
     binary: its path, or a name on PATH. allowed_formats: the demuxers that may open a file. cpu_s: seconds of processor
-    time that one run may use. reach: the files that it may touch; None for as many as this process itself.
+    time that one run may use. reach: the files that it may touch; None for as many as this process itself. section: the
+    part of each file that it reads, None for all of it.
     """
 
     binary: str = field(default_factory=bundled_binary)
     allowed_formats: tuple[str, ...]
     cpu_s: int = 3600
     reach: Reach | None = None
+    section: Section | None = None
 
     def confined_to(self, path: Path, folder: Path) -> Self:
         """The same ffmpeg, but one that can touch, beside itself, this file and this folder alone."""
@@ -67,13 +77,22 @@ class FFmpeg:
         file named .mp3 may be an ffconcat script or an HLS playlist that names other files of this machine.
         """
         formats = ",".join(self.allowed_formats)
-        args = ["-protocol_whitelist", "file,pipe", "-format_whitelist", formats]
+        protocols = "file,pipe" if self.section is None else "subfile,file"
+        args = ["-protocol_whitelist", protocols, "-format_whitelist", formats]
         # Of more than two channels that a file does not name none is guessed: what is guessed wrong is lost in a mix.
         args += ["-guess_layout_max", "2", *(["-c:a", codec] if codec else [])]
-        return [*args, "-i", f"file:{path}"]
+        url = f"file:{path}"
+        if self.section is not None:
+            url = f"subfile,,start,{self.section.first},end,{self.section.end},,:{url}"
+        return [*args, "-i", url]
 
-    def start(self, args: Sequence[str], *, feeds: bool = False, reads: bool = False) -> "FFmpegProcess":
-        """Start ffmpeg; `feeds` gives it a standard input to write to, `reads` a standard output to read from."""
+    def start(
+        self, args: Sequence[str], *, feeds: bool = False, reads: bool = False, inherits: tuple[int, ...] = ()
+    ) -> "FFmpegProcess":
+        """Start ffmpeg; `feeds` gives it a standard input to write to, `reads` a standard output to read from.
+
+        inherits: descriptors of this process that it has too, under the same numbers.
+        """
         process = start_confined(
             self.reach,
             lambda: subprocess.Popen(
@@ -83,6 +102,7 @@ class FFmpeg:
                 stderr=subprocess.PIPE,
                 bufsize=0,
                 process_group=0,
+                pass_fds=inherits,
             ),
         )
         resource.prlimit(process.pid, resource.RLIMIT_CPU, (self.cpu_s, self.cpu_s))
@@ -153,8 +173,13 @@ def reason_in(lines: Sequence[str]) -> str:
 
     Without what said it and without addresses: the same each time. At most 200 characters.
     """
+    return complaint_in(lines) or "no reason given"
+
+
+def complaint_in(lines: Sequence[str]) -> str | None:
+    """The first thing in what ffmpeg wrote that it does not write of sound files too, told as by `reason_in`."""
     told = (_ADDRESS.sub("", _CONTEXT.sub("", line)).strip() for line in lines if not _NO_REASON.search(line))
-    return next((line for line in told if line), "no reason given")[:200]
+    return next((line[:200] for line in told if line), None)
 
 
 def _children_cpu_s() -> float:
