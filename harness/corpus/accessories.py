@@ -75,9 +75,7 @@ def _covers() -> Iterator[Specimen]:
                 other="libsndfile" if extension == "flac" else "mpg123",
             )
     for name in ("jpg", "png", "gif"):
-        yield Specimen(
-            name=f"accessories/cover-{name}.m4a", make=partial(_covered_m4a, name), holds=_MP3, other="pyav"
-        )
+        yield Specimen(name=f"accessories/cover-{name}.m4a", make=partial(_covered_m4a, name), holds=_MP3, other="pyav")
 
 
 def _picture_of(name: str) -> list[tuple[str, bytes]]:
@@ -112,7 +110,8 @@ def _covered_m4a(name: str, path: Path) -> None:
 
 def _titles() -> Iterator[Specimen]:
     texts = {
-        "latin": "Café", "greek": "Αθήνα", "emoji": "🎵 song", "long": "é" * 600, "two-lines": "One\nTwo", "colon": "a : b",
+        "latin": "Café", "greek": "Αθήνα", "emoji": "🎵 song", "long": "é" * 600,
+        "two-lines": "One\nTwo", "colon": "a : b",
     }  # fmt: skip
     for name, text in texts.items():
         for kind, encoding in _ENCODINGS.items():
@@ -127,7 +126,13 @@ def _titles() -> Iterator[Specimen]:
     yield _titled("not-utf-8.flac", partial(_comments, [b"TITLE=Caf\xe9"]), None, Truth(), "flac")
     yield _titled("lower-case.flac", partial(_comments, [b"title=A name"]), "A name", Truth(), "flac")
     yield _titled("no-equals.flac", partial(_comments, [b"nonsense", b"TITLE=A name"]), "A name", Truth(), "flac")
-    yield _titled("many.flac", partial(_comments, [b"X%d=y" % i for i in range(900)] + [b"TITLE=A name"]), "A name", Truth(), "flac")
+    yield _titled(
+        "many.flac",
+        partial(_comments, [b"X%d=y" % i for i in range(900)] + [b"TITLE=A name"]),
+        "A name",
+        Truth(),
+        "flac",
+    )
     yield _titled("info.wav", partial(_info, b"A name\0"), "A name", Truth(), "libsndfile")
     yield _titled("info-cp1252.wav", partial(_info, b"Caf\xe9\0"), None, Truth(), "libsndfile")
     yield _titled("id3.wav", _id3_in_wave, None, Truth(), "libsndfile")

@@ -1,16 +1,17 @@
 """AIFF, AIFF-C and Core Audio files: encodings, sizes, offsets, channel layouts."""
 
 import struct
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 from consumer.core.errors import Code
 from harness.corpus.pcm import PACKINGS, Packing, integers
 from harness.corpus.riff import UNKNOWN, chunk
 from harness.corpus.signal import Signal
-from harness.corpus.specimen import Specimen, Truth, exact
+from harness.corpus.specimen import Specimen, Truth, exact, written
 
 _SIGNAL = Signal()
 # AIFF-C's names -> how samples are packed, and in which order
@@ -21,6 +22,10 @@ _AIFC = {
     "42ni": ("s24", "<"),
 }  # fmt: skip
 _UNKNOWN_64 = (1 << 64) - 1
+
+
+# name -> what the header says that is not so
+Lies = Mapping[str, Mapping[str, Any]]
 
 
 def extended(value: int) -> bytes:
@@ -84,12 +89,16 @@ def _aiff() -> Iterator[Specimen]:
         packing = PACKINGS[name]
         yield _specimen(f"aifc-{kind.strip()}.aifc", partial(_packed_aiff, packing, end, kind), _truth(packing))
     for bits in (12, 20):  # in the next whole bytes, at their upper end
-        data = partial(integers, _SIGNAL.samples(), bits, container=-(-bits // 8) * 8, end=">")
         yield _specimen(
             f"{bits}-bits.aiff",
-            lambda path, data=data, bits=bits: path.write_bytes(aiff(data(), bits=bits, frames=_SIGNAL.frames)),
+            written(partial(_padded_aiff, bits)),
             Truth(precision=exact(bits)),
         )
+
+
+def _padded_aiff(bits: int) -> bytes:
+    data = integers(_SIGNAL.samples(), bits, container=-(-bits // 8) * 8, end=">")
+    return aiff(data, bits=bits, frames=_SIGNAL.frames)
 
 
 def _truth(packing: Packing) -> Truth:
@@ -102,9 +111,9 @@ def _packed_aiff(packing: Packing, end: str, kind: str | None, path: Path) -> No
 
 
 def _aiff_oddities() -> Iterator[Specimen]:
-    data, frames = partial(integers, _SIGNAL.samples(), 16, end=">"), _SIGNAL.frames
+    frames = _SIGNAL.frames
     text = chunk(b"NAME", b"A name", end=">") + chunk(b"ANNO", b"odd", end=">")
-    for name, options in {
+    lies: Lies = {
         "size-form-0": {"form_size": 0},
         "size-form-unknown": {"form_size": UNKNOWN},
         "size-data-0": {"data_size": 0},
@@ -121,26 +130,35 @@ def _aiff_oddities() -> Iterator[Specimen]:
         "texts": {"before": text, "after": text},
         "data-first": {"is_data_first": True},
         "id3-behind": {"after": chunk(b"ID3 ", b"ID3\3\0\0\0\0\0\x0a" + bytes(10), end=">")},
-        "rate-44056": {"rate": extended(44056)},
-    }.items():
-        truth = Truth(signal=replace(_SIGNAL, rate_hz=44056)) if name == "rate-44056" else Truth()
-        if name == "rate-44056":
-            made = partial(integers, truth.signal.samples(), 16, end=">")
-        else:
-            made = data
-        yield _specimen(
-            f"{name}.aiff",
-            lambda path, made=made, options=options: path.write_bytes(aiff(made(), bits=16, **options)),
-            truth,
-        )
-    for name, options in {"rate-0": {"rate": bytes(10)}, "no-channels": {"channels": 0}}.items():
+    }
+    for name, options in lies.items():
+        yield _specimen(f"{name}.aiff", written(partial(_song, options)))
+    odd = replace(_SIGNAL, rate_hz=44056)
+    make = written(partial(_song, {"rate": extended(44056)}, signal=odd))
+    yield _specimen("rate-44056.aiff", make, Truth(signal=odd))
+    lies = {"rate-0": {"rate": bytes(10)}, "no-channels": {"channels": 0}}
+    for name, options in lies.items():
         yield _specimen(
             f"impossible-{name}.aiff",
-            lambda path, options=options: path.write_bytes(aiff(data(), bits=16, **options)),
+            written(partial(_song, options)),
             Code.AUDIO_UNDECODABLE,
         )
-    yield _specimen("no-samples.aiff", lambda path: path.write_bytes(aiff(b"", bits=16)), Code.AUDIO_EMPTY)
+    yield _specimen("no-samples.aiff", written(partial(aiff, b"", bits=16)), Code.AUDIO_EMPTY)
+    nothing = {"frames": 0, "data_size": 0, "form_size": 0}
+    lies = {"frames-unknown": {"frames": UNKNOWN}, "all-0": nothing}
+    for name, options in lies.items():
+        yield _specimen(f"size-{name}-ragged.aiff", written(partial(_song, options, behind=b"\1")))
+    make = written(partial(aiff, b"", bits=16, after=chunk(b"ANNO", bytes(4000), end=">")))
+    yield _specimen("no-samples-but-texts.aiff", make, Code.AUDIO_EMPTY)
     yield _specimen("cut.aiff", _cut, Truth(signal=replace(_SIGNAL, frames=20000)))
+
+
+def _song(options: Mapping[str, Any], *, signal: Signal = _SIGNAL, behind: bytes = b"") -> bytes:
+    return aiff(integers(signal.samples(), 16, end=">"), bits=16, **options) + behind
+
+
+def _core_audio_song(options: Mapping[str, Any]) -> bytes:
+    return caf(integers(_SIGNAL.samples(), 16, end=">"), **options)
 
 
 def _cut(path: Path) -> None:
@@ -157,21 +175,19 @@ def _caf() -> Iterator[Specimen]:
     for name in ("ulaw", "alaw"):
         packing = PACKINGS[name]
         yield _specimen(f"{name}.caf", partial(_packed_caf, packing, ">", name.encode(), 0), _truth(packing))
-    data = partial(integers, _SIGNAL.samples(), 16, end=">")
     info = caf_chunk(b"info", struct.pack(">I", 1) + b"title\0A name\0")
     stereo = caf_chunk(b"chan", struct.pack(">III", 101 << 16 | 2, 0, 0))
-    for name, options in {
+    lies: Lies = {
         "size-data-unknown": {"data_size": _UNKNOWN_64},
         "size-data-too-large": {"data_size": _SIGNAL.frames * 4 + 5000},
         "size-data-0": {"data_size": 0},
         "chunks-around": {"before": caf_chunk(b"free", bytes(100)) + stereo + info, "after": info},
         "chunk-of-nobody": {"before": caf_chunk(b"what", bytes(33))},
-    }.items():
-        yield _specimen(
-            f"{name}.caf", lambda path, options=options: path.write_bytes(caf(data(), **options)), Truth()
-        )
-    yield _specimen("no-samples.caf", lambda path: path.write_bytes(caf(b"")), Code.AUDIO_EMPTY)
-    yield _specimen("impossible-rate-0.caf", lambda path: path.write_bytes(caf(data(), rate_hz=0)), Code.AUDIO_UNDECODABLE)
+    }
+    for name, options in lies.items():
+        yield _specimen(f"{name}.caf", written(partial(_core_audio_song, options)))
+    yield _specimen("no-samples.caf", written(partial(caf, b"")), Code.AUDIO_EMPTY)
+    yield _specimen("impossible-rate-0.caf", written(partial(_core_audio_song, {"rate_hz": 0})), Code.AUDIO_UNDECODABLE)
 
 
 def _packed_caf(packing: Packing, end: str, kind: bytes, flags: int, path: Path) -> None:

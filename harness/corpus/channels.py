@@ -3,7 +3,7 @@
 import math
 import struct
 import subprocess
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from pathlib import Path
 from tempfile import NamedTemporaryFile
@@ -39,9 +39,7 @@ _SURROUND = Precision(noise_db=-9.0, gain_db=3.0, length_frames=0)
 def sides(names: Sequence[str]) -> tuple[tuple[float, float], ...]:
     """On which sides channels of these names have to be heard; low-frequency effects may be left out."""
     both, left, right, either = (1.0, 1.0), (1.0, 0.0), (0.0, 1.0), (math.nan, math.nan)
-    return tuple(
-        either if name == "LFE" else left if "L" in name else right if "R" in name else both for name in names
-    )
+    return tuple(either if name == "LFE" else left if "L" in name else right if "R" in name else both for name in names)
 
 
 def effects(names: Sequence[str]) -> int | None:
@@ -82,8 +80,8 @@ def _unnamed() -> Iterator[Specimen]:
         yield _specimen(f"mask-{mask:x}-of-{channels}.wav", partial(_wav, body, channels), channels)
 
 
-def _specimen(name: str, make, channels: int, other: str = "libsndfile") -> Specimen:  # type: ignore[no-untyped-def]
-    return Specimen(name=f"channels/{name}", make=make, holds=_truth(channels), other=other)
+def _specimen(name: str, make: Callable[[Path], object], channels: int) -> Specimen:
+    return Specimen(name=f"channels/{name}", make=make, holds=_truth(channels), other="libsndfile")
 
 
 def _wav(body: bytes, channels: int, path: Path) -> None:
@@ -139,7 +137,9 @@ def _codecs() -> Iterator[Specimen]:
             signal = Signal(channels=channels, rate_hz=rate_hz, frames=rate_hz // 4)
             yield Specimen(
                 name=f"channels/{extension}-{channels}.{extension}",
-                make=partial(_by_opusenc, signal, names) if extension == "opus" else partial(_encoded, signal, layout, ()),
+                make=partial(_by_opusenc, signal, names)
+                if extension == "opus"
+                else partial(_encoded, signal, layout, ()),
                 holds=Truth(
                     signal=signal, mix=sides(names), is_mix_exact=False, precision=_SURROUND, effects=effects(names)
                 ),
@@ -163,9 +163,11 @@ def _codecs() -> Iterator[Specimen]:
         signal = Signal(channels=len(names), rate_hz=48000, frames=24000)
         precision = Precision(noise_db=-9.0, gain_db=3.0, length_frames=1536, start_frames=0)
         yield Specimen(
-            name=f"channels/{options[-1] if options[:1] == ('-c:a',) else 'default'}-{layout}.{extension}",
+            name=f"channels/{options[-1].replace('512k', 'default') if options else 'default'}-{layout}.{extension}",
             make=partial(_encoded, signal, layout, options),
-            holds=Truth(signal=signal, mix=sides(names), is_mix_exact=False, precision=precision, effects=effects(names)),
+            holds=Truth(
+                signal=signal, mix=sides(names), is_mix_exact=False, precision=precision, effects=effects(names)
+            ),
             other="pyav",
         )
     for channels in (3, 12, 16):  # Matroska has no names for PCM
@@ -184,7 +186,10 @@ def _by_opusenc(signal: Signal, names: Sequence[str], path: Path) -> None:
         source.write(riff(Layout(fmt=body), integers(signal.samples(), 16)))
         source.flush()
         done = subprocess.run(
-            ["opusenc", "--quiet", "--bitrate", "500", source.name, str(path)], capture_output=True, check=False, timeout=60
+            ["opusenc", "--quiet", "--bitrate", "500", source.name, str(path)],
+            capture_output=True,
+            check=False,
+            timeout=60,
         )
     assert done.returncode == 0, done.stderr.decode("utf-8", "replace")
 
@@ -195,12 +200,13 @@ def _encoded(signal: Signal, layout: str | None, options: Sequence[str], path: P
 
 def _core_audio() -> Iterator[Specimen]:
     """CAF's channel layouts: by tag, by bitmap, by descriptions."""
-    layouts = {
+    unknown = struct.pack(">IIfff", 0xFFFFFFFF, 0, 0, 0, 0)
+    layouts: dict[str, tuple[int, bytes, str | None]] = {
         "tag-mono": (1, struct.pack(">III", 100 << 16 | 1, 0, 0), None),
         "tag-5.1": (6, struct.pack(">III", 121 << 16 | 6, 0, 0), "FL FR FC LFE BL BR"),
         "bitmap-quad": (4, struct.pack(">III", 1 << 16, 0x33, 0), "FL FR BL BR"),
         "discrete-3": (3, struct.pack(">III", 147 << 16 | 3, 0, 0), None),
-        "descriptions-2-unknown": (2, struct.pack(">III", 0, 0, 2) + struct.pack(">IIfff", 0xFFFFFFFF, 0, 0, 0, 0) * 2, None),
+        "descriptions-2-unknown": (2, struct.pack(">III", 0, 0, 2) + unknown * 2, None),
         "tag-lies": (3, struct.pack(">III", 101 << 16 | 2, 0, 0), None),
     }  # fmt: skip
     for name, (channels, body, names) in layouts.items():

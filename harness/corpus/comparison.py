@@ -1,6 +1,7 @@
 """Compares what a decoder gave with what a file truly holds: length, start, channels, gain, noise."""
 
 from collections.abc import Iterator
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,7 +18,7 @@ _BLURRED_S = 0.06  # of a silence, where a frame of a codec reaches into it
 _FEWEST = 2048  # of fewer samples only length and noise can be told
 
 
-def differences(heard: Samples, rate_hz: int, truth: Truth, mix: Samples) -> list[str]:
+def differences(heard: NDArray[np.floating[Any]], rate_hz: int, truth: Truth, mix: Samples) -> list[str]:
     """What is not as it should be, a sentence each that begins with length, start, end, channels or noise.
 
     heard: float (frames, outputs) at rate_hz. mix: float (channels, outputs), how much of each channel is expected.
@@ -114,7 +115,7 @@ def _gains(heard: Samples, parts: Samples, wanted_gains: Samples, truth: Truth, 
         heard, parts = heard[_RINGING:-_RINGING], parts[_RINGING:-_RINGING]
     model = parts @ (wanted_gains if truth.is_mix_exact else found)
     level = np.linalg.norm(model)
-    noise_db = _db(np.linalg.norm(heard - model) / level) if level else _db(np.abs(heard).max())
+    noise_db = _db(float(np.linalg.norm(heard - model) / level)) if level else _db(np.abs(heard).max())
     floor_db = precision.noise_db if truth.signal.rate_hz == 44100 else max(precision.noise_db, RESAMPLED_DB)
     if noise_db > floor_db:
         yield f"noise: {noise_db:.0f} dB"

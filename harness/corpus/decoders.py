@@ -80,7 +80,9 @@ def _placed(frames: Sequence[av.AudioFrame], start_s: float) -> Heard:
     rate_hz, pieces, position = frames[0].sample_rate, list[Samples](), 0
     for frame in frames:
         samples = _as_floats(frame)
-        start = position if frame.pts is None else round((float(frame.pts * frame.time_base) - start_s) * rate_hz)
+        start = position
+        if frame.pts is not None and frame.time_base is not None:
+            start = round((float(frame.pts * frame.time_base) - start_s) * rate_hz)
         if start - position > _JITTER_S * rate_hz:
             pieces.append(np.zeros((start - position, samples.shape[1])))
             position = start
@@ -100,7 +102,13 @@ def _as_floats(frame: av.AudioFrame) -> Samples:
 
 def _run(command: Sequence[str]) -> None:
     done = subprocess.run(
-        command, stdin=subprocess.DEVNULL, capture_output=True, check=False, timeout=_LIMIT_S, text=True, errors="replace"
+        command,
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        check=False,
+        timeout=_LIMIT_S,
+        text=True,
+        errors="replace",
     )
     if done.returncode != 0:
         raise Refused(f"{command[0]} ended with {done.returncode}: {done.stderr.strip()[-200:]}")
@@ -121,5 +129,3 @@ DECODERS: dict[str, Callable[[Path], Heard]] = {
 def other(name: str, path: Path) -> Heard:
     """What that decoder hears. Raises Refused."""
     return DECODERS[name](path)
-
-

@@ -1,6 +1,6 @@
 """Files that ffmpeg encodes of the corpus's signals."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -16,6 +16,13 @@ def encode(
     inputs: options of further inputs.
     """
     return encode_samples(path, signal.samples(), signal.rate_hz, *options, layout=layout, inputs=inputs)
+
+
+def encoding(
+    signal: Signal, *options: str, layout: str | None = None, inputs: Sequence[str] = ()
+) -> Callable[[Path], object]:
+    """The same, for later."""
+    return lambda path: encode(path, signal, *options, layout=layout, inputs=inputs)
 
 
 def encode_samples(

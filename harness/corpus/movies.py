@@ -36,6 +36,7 @@ def _encoded(signal: Signal, options: Sequence[str], inputs: Sequence[str], path
 def _mp4() -> Iterator[Specimen]:
     aac = Truth(precision=LOSSY)
     # Without an edit list nothing says that the encoder put its frame in front.
+    padded = Truth(precision=replace(LOSSY, length_frames=_FRAME))  # nothing tells the end to the sample
     unsaid = Truth(precision=replace(LOSSY, length_frames=_FRAME), late_frames=_FRAME)
     for name, options, truth in (
         ("aac.m4a", _AAC, aac),
@@ -46,7 +47,7 @@ def _mp4() -> Iterator[Specimen]:
         ("aac-fragments.mp4", (*_AAC, "-movflags", "+frag_keyframe+empty_moov"), unsaid),
         ("aac-short-fragments.mp4", (*_AAC, "-movflags", "+empty_moov", "-frag_duration", "50000"), unsaid),
         ("aac-cmaf.mp4", (*_AAC, "-movflags", "+cmaf", "-frag_duration", "100000"), unsaid),
-        ("aac-dash.mp4", (*_AAC, "-movflags", "+dash+delay_moov", "-frag_duration", "100000"), Truth(precision=replace(LOSSY, length_frames=_FRAME))),
+        ("aac-dash.mp4", (*_AAC, "-movflags", "+dash+delay_moov", "-frag_duration", "100000"), padded),
         ("alac.m4a", ("-c:a", "alac"), Truth()),
         ("alac-24.m4a", ("-c:a", "alac", "-sample_fmt", "s32p"), Truth(precision=exact(24))),
         ("flac.mp4", ("-c:a", "flac", "-strict", "-2"), Truth()),
@@ -95,7 +96,8 @@ def _matroska() -> Iterator[Specimen]:
         ("small-clusters.mkv", ("-c:a", "flac", "-cluster_time_limit", "20"), Truth()),
     ):  # fmt: skip
         yield _one(name, options, truth)
-    yield _one("opus-with-video.webm", ("-map", "1:v", "-map", "0:a", "-c:v", "libvpx", "-c:a", "libopus", "-b:a", "160k"), Truth(signal=_AT_48, precision=LOSSY), inputs=_VIDEO)
+    film = ("-map", "1:v", "-map", "0:a", "-c:v", "libvpx", "-c:a", "libopus", "-b:a", "160k")
+    yield _one("opus-with-video.webm", film, Truth(signal=_AT_48, precision=LOSSY), inputs=_VIDEO)
 
 
 def _tracks() -> Iterator[Specimen]:
@@ -106,8 +108,8 @@ def _tracks() -> Iterator[Specimen]:
         ("default-first.mkv", "0:a", "1:a", ("-disposition:a:0", "default", "-disposition:a:1", "0")),
         ("default-second.mov", "1:a", "0:a", ("-disposition:a:0", "0", "-disposition:a:1", "default")),
     ):
-        options = ("-map", first, "-map", second, "-c:a", "pcm_s16le", *dispositions)
-        yield _one(f"tracks-{name}", options, Truth(), inputs=silence)
+        chosen = ("-map", first, "-map", second, "-c:a", "pcm_s16le", *dispositions)
+        yield _one(f"tracks-{name}", chosen, Truth(), inputs=silence)
     options = ("-map", "0:a", "-map", "1:a", "-c:a", "pcm_s16le", "-disposition:a", "0")
     yield _one("tracks-no-default.mkv", options, Truth(), inputs=silence)
 
@@ -124,11 +126,13 @@ def _gaps() -> Iterator[Specimen]:
         held = Signal(rate_hz=48000, frames=96000) if "opus" in name else signal
         truth = Truth(signal=held, precision=precision, silences_s=((0.7, 1.2),))
         yield _one(f"gap-{name}", (*options, "-bsf:a", r"noise=drop=between(pts*tb\,0.7\,1.2)"), truth)
-    late = Truth(signal=_SIGNAL, precision=Precision(noise_db=-15.0, gain_db=1.0, length_frames=1200, start_frames=1), late_frames=22050)
+    precision = Precision(noise_db=-15.0, gain_db=1.0, length_frames=1200, start_frames=1)
+    late = Truth(signal=_SIGNAL, precision=precision, late_frames=22050)
     yield Specimen(name="movies/later-than-video.mkv", make=_later, holds=late, other="pyav")
 
 
 def _later(path: Path) -> None:
     """Half a second of picture before the sound begins."""
     video = ("-f", "lavfi", "-i", "testsrc=size=64x64:rate=10:duration=1")
-    encode(path, _SIGNAL, "-map", "1:v", "-map", "0:a", "-c:v", "mpeg4", "-c:a", "pcm_s16le", "-bsf:a", "setts=ts=TS+0.5/TB", inputs=video)
+    moved = ("-c:a", "pcm_s16le", "-bsf:a", "setts=ts=TS+0.5/TB")
+    encode(path, _SIGNAL, "-map", "1:v", "-map", "0:a", "-c:v", "mpeg4", *moved, inputs=video)

@@ -7,13 +7,14 @@ from pathlib import Path
 
 import soundfile
 
-from harness.corpus.encoding import encode, encode_samples
+from harness.corpus.encoding import encode, encode_samples, encoding
 from harness.corpus.signal import Signal
 from harness.corpus.specimen import LOSSY, Precision, Specimen, Truth
 
 _SIGNAL = Signal()
 # Nothing in the file says what an encoder has put in front and behind: LAME's 576 samples and a decoder's 529.
 _UNSAID = Truth(precision=replace(LOSSY, length_frames=1152 * 2), late_frames=1105)
+_JOINED = Precision(noise_db=6.0, gain_db=6.0, length_frames=5000, start_frames=2400)  # padding lies in the middle
 _LAYER_2 = Truth(precision=replace(LOSSY, length_frames=1152), late_frames=481)
 
 
@@ -26,14 +27,12 @@ def specimens() -> Iterator[Specimen]:
         "id3v2.4": ("-id3v2_version", "4", "-metadata", "title=A name", "-b:a", "192k"),
         "id3v1": ("-write_id3v1", "1", "-metadata", "title=A name", "-b:a", "192k"),
     }.items():  # fmt: skip
-        yield _one(f"{name}.mp3", lambda path, options=options: encode(path, _SIGNAL, *options), truth)
+        yield _one(f"{name}.mp3", encoding(_SIGNAL, *options), truth)
     yield _one("by-libsndfile.mp3", _by_libsndfile, truth)
     mono = Signal(channels=1)
-    yield _one("mono.mp3", lambda path: encode(path, mono, "-b:a", "96k"), Truth(signal=mono, precision=LOSSY))
+    yield _one("mono.mp3", encoding(mono, "-b:a", "96k"), Truth(signal=mono, precision=LOSSY))
     for name, options in {"no-xing": ("-b:a", "192k"), "no-xing-vbr": ("-q:a", "2")}.items():
-        yield _one(
-            f"{name}.mp3", lambda path, options=options: encode(path, _SIGNAL, "-write_xing", "0", *options), _UNSAID
-        )
+        yield _one(f"{name}.mp3", encoding(_SIGNAL, "-write_xing", "0", *options), _UNSAID)
     yield _one("no-xing-nor-id3.mp3", _bare, _UNSAID)
     for name, (front, back) in {
         "zeros-in-front": (bytes(3000), b""),
@@ -50,14 +49,14 @@ def specimens() -> Iterator[Specimen]:
     yield Specimen(
         name="mpeg/joined.mp3",
         make=partial(_joined, whole),
-        holds=Truth(signal=whole, precision=replace(LOSSY, noise_db=6.0, length_frames=5000, gain_db=6.0, start_frames=2400)),
+        holds=Truth(signal=whole, precision=_JOINED),
         other="mpg123",
     )
     for name, rate_hz in (("mp2", 44100), ("mp2-24", 24000)):
         signal = Signal(rate_hz=rate_hz, frames=rate_hz // 2)
         yield Specimen(
             name=f"mpeg/{name}.mp2",
-            make=lambda path, signal=signal: encode(path, signal, "-c:a", "mp2", "-b:a", "160k"),
+            make=encoding(signal, "-c:a", "mp2", "-b:a", "160k"),
             holds=replace(_LAYER_2, signal=signal),
             other="mpg123",
         )
@@ -83,5 +82,7 @@ def _around(front: bytes, back: bytes, path: Path) -> None:
 def _joined(whole: Signal, path: Path) -> None:
     """Two files, one behind the other, each with a header of its own."""
     samples = whole.samples()
-    halves = [encode_samples(path, part, 44100, "-b:a", "192k").read_bytes() for part in (samples[:22050], samples[22050:])]
+    halves = [
+        encode_samples(path, part, 44100, "-b:a", "192k").read_bytes() for part in (samples[:22050], samples[22050:])
+    ]
     path.write_bytes(b"".join(halves))

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import soundfile
 
-from harness.corpus.encoding import encode, encode_samples
+from harness.corpus.encoding import encode, encode_samples, encoding
 from harness.corpus.signal import Signal
 from harness.corpus.specimen import LOSSY, Precision, Specimen, Truth
 
@@ -26,13 +26,20 @@ def _single() -> Iterator[Specimen]:
     truth = Truth(precision=LOSSY)
     coarse = Truth(precision=Precision(noise_db=-10.0, gain_db=2.0, length_frames=64))  # it does not say where it ends
     yield _one("libvorbis.ogg", _by_libvorbis, truth, "oggdec")
-    yield _one("quality-9.ogg", _encoder(_SIGNAL, "-q:a", "9"), truth, "oggdec")
-    yield _one("native-encoder.ogg", _encoder(_SIGNAL, "-c:a", "vorbis", "-strict", "-2", "-q:a", "9"), coarse, "oggdec")
-    yield _one("small-pages.ogg", _encoder(_SIGNAL, "-page_duration", "1000"), truth, "oggdec")
-    yield _one("one-page.ogg", _encoder(_SIGNAL, "-page_duration", "60000000"), truth, "oggdec")
-    yield _one("mono.oga", _encoder(Signal(channels=1), "-c:a", "libvorbis"), Truth(signal=Signal(channels=1), precision=LOSSY), "oggdec")
-    yield _one("flac.oga", _encoder(_SIGNAL, "-c:a", "flac"), Truth(), "flac")
-    yield _one("flac-24.oga", _encoder(_SIGNAL, "-c:a", "flac", "-sample_fmt", "s32"), Truth(), "flac")
+    yield _one("quality-9.ogg", encoding(_SIGNAL, "-q:a", "9"), truth, "oggdec")
+    yield _one(
+        "native-encoder.ogg", encoding(_SIGNAL, "-c:a", "vorbis", "-strict", "-2", "-q:a", "9"), coarse, "oggdec"
+    )
+    yield _one("small-pages.ogg", encoding(_SIGNAL, "-page_duration", "1000"), truth, "oggdec")
+    yield _one("one-page.ogg", encoding(_SIGNAL, "-page_duration", "60000000"), truth, "oggdec")
+    yield _one(
+        "mono.oga",
+        encoding(Signal(channels=1), "-c:a", "libvorbis"),
+        Truth(signal=Signal(channels=1), precision=LOSSY),
+        "oggdec",
+    )
+    yield _one("flac.oga", encoding(_SIGNAL, "-c:a", "flac"), Truth(), "flac")
+    yield _one("flac-24.oga", encoding(_SIGNAL, "-c:a", "flac", "-sample_fmt", "s32"), Truth(), "flac")
     yield _one("junk-in-front.ogg", partial(_with_junk, b"\0" * 500, b""), truth, "oggdec")
     yield _one("junk-behind.ogg", partial(_with_junk, b"", b"TAG" + bytes(125)), truth, "oggdec")
     yield _one("video-beside.ogv", _with_video, truth, "pyav")
@@ -40,10 +47,6 @@ def _single() -> Iterator[Specimen]:
 
 def _one(name: str, make: Callable[[Path], object], truth: Truth, other: str | None) -> Specimen:
     return Specimen(name=f"ogg/{name}", make=make, holds=truth, other=other)
-
-
-def _encoder(signal: Signal, *options: str) -> Callable[[Path], object]:
-    return lambda path: encode(path, signal, *options)
 
 
 def _by_libvorbis(path: Path) -> None:
@@ -63,14 +66,22 @@ def _with_video(path: Path) -> None:
 def _opus() -> Iterator[Specimen]:
     truth = Truth(signal=_OPUS, precision=LOSSY)
     for duration in ("2.5", "5", "10", "20", "40", "60", "120"):
-        yield _one(f"frames-of-{duration}.opus", _encoder(_OPUS, "-b:a", "160k", "-frame_duration", duration), truth, "opusdec")
+        yield _one(
+            f"frames-of-{duration}.opus", encoding(_OPUS, "-b:a", "160k", "-frame_duration", duration), truth, "opusdec"
+        )
     mono = Signal(channels=1, rate_hz=48000, frames=24000)
-    yield _one("mono.opus", _encoder(mono, "-b:a", "96k"), Truth(signal=mono, precision=LOSSY), "opusdec")
-    yield _one("speech.opus", _encoder(mono, "-b:a", "32k", "-application", "voip"), Truth(signal=mono, precision=Precision(noise_db=-6.0, gain_db=3.0, start_frames=4)), "opusdec")
-    yield _one("low-delay.opus", _encoder(_OPUS, "-b:a", "160k", "-application", "lowdelay"), truth, "opusdec")
+    yield _one("mono.opus", encoding(mono, "-b:a", "96k"), Truth(signal=mono, precision=LOSSY), "opusdec")
+    yield _one(
+        "speech.opus",
+        encoding(mono, "-b:a", "32k", "-application", "voip"),
+        Truth(signal=mono, precision=Precision(noise_db=-6.0, gain_db=3.0, start_frames=4)),
+        "opusdec",
+    )
+    options = ("-b:a", "160k", "-application", "lowdelay")
+    yield _one("low-delay.opus", encoding(_OPUS, *options), truth, "opusdec")
     half = Truth(signal=_OPUS, precision=LOSSY, gain=0.5)
     yield _one("gain-minus-6-db.opus", partial(_with_opus_gain, -1541), half, "opusdec")
-    yield _one("mislabelled.ogg", _encoder(_OPUS, "-c:a", "libopus", "-b:a", "160k"), truth, "opusdec")
+    yield _one("mislabelled.ogg", encoding(_OPUS, "-c:a", "libopus", "-b:a", "160k"), truth, "opusdec")
 
 
 def _with_opus_gain(gain: int, path: Path) -> None:
@@ -85,7 +96,7 @@ def _with_opus_gain(gain: int, path: Path) -> None:
     path.write_bytes(data)
 
 
-def page_crc(page: bytes) -> int:
+def page_crc(page: bytes | bytearray) -> int:
     """Ogg's checksum of a page whose own field for it is 0."""
     crc = 0
     for octet in page:

@@ -86,6 +86,11 @@ class Specimen:
     title: str | None = None
 
 
+def written(content: Callable[[], bytes]) -> Callable[[Path], object]:
+    """Writes these bytes, which are made only then."""
+    return lambda path: path.write_bytes(content())
+
+
 def in_turn(channels: int) -> tuple[tuple[float, float], ...]:
     """The mix of channels without names: even ones left, odd ones right, in equal parts."""
     left, right = 1 / len(range(0, channels, 2)), 1 / max(1, len(range(1, channels, 2)))

@@ -1,24 +1,29 @@
 """AU files: every encoding, sizes that are not known, annotations of any length."""
 
 import struct
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import soundfile
 
 from consumer.core.errors import Code
 from harness.corpus.pcm import PACKINGS, integers
 from harness.corpus.riff import UNKNOWN
-from harness.corpus.signal import Signal
-from harness.corpus.specimen import Precision, Specimen, Truth
+from harness.corpus.signal import Samples, Signal
+from harness.corpus.specimen import Precision, Specimen, Truth, written
 
 _SIGNAL = Signal()
 _SPEECH = Signal(channels=1, rate_hz=8000, frames=8000)
 # encoding -> how it is packed; numbers of the format's own list
 _ENCODINGS = {1: "ulaw", 2: "s8", 3: "s16", 4: "s24", 5: "s32", 6: "f32", 7: "f64", 27: "alaw"}
 _COARSE = Precision(noise_db=-6.0, gain_db=1.5, length_frames=160)  # G.72x, whose frames are not counted
+
+
+# name -> what the header says that is not so
+Lies = Mapping[str, Mapping[str, Any]]
 
 
 def au(
@@ -36,9 +41,7 @@ def specimens() -> Iterator[Specimen]:
         pack, _, precision = PACKINGS[name]
         yield Specimen(
             name=f"sun/{encoding}-{name}.au",
-            make=lambda path, pack=pack, encoding=encoding: path.write_bytes(
-                au(pack(_SIGNAL.samples(), ">"), encoding=encoding)
-            ),
+            make=written(partial(_packed, pack, encoding)),
             holds=Truth(precision=precision),
             other="libsndfile",
         )
@@ -52,13 +55,20 @@ def specimens() -> Iterator[Specimen]:
     yield from _oddities()
 
 
+def _packed(pack: Callable[[Samples, str], bytes], encoding: int) -> bytes:
+    return au(pack(_SIGNAL.samples(), ">"), encoding=encoding)
+
+
+def _song(options: Mapping[str, Any], *, behind: bytes = b"") -> bytes:
+    return au(integers(_SIGNAL.samples(), 16, end=">"), **options) + behind
+
+
 def _by_libsndfile(subtype: str, signal: Signal, path: Path) -> None:
     soundfile.write(path, signal.samples(), signal.rate_hz, format="AU", subtype=subtype)
 
 
 def _oddities() -> Iterator[Specimen]:
-    data = partial(integers, _SIGNAL.samples(), 16, end=">")
-    for name, options in {
+    lies: Lies = {
         "size-unknown": {"size": UNKNOWN},
         "size-0": {"size": 0},
         "size-too-large": {"size": _SIGNAL.frames * 4 + 3000},
@@ -66,23 +76,30 @@ def _oddities() -> Iterator[Specimen]:
         "long-annotation": {"annotation": b"A song of nobody. " * 500},
         "odd-annotation": {"annotation": b"abc"},
         "tags": {"annotation": b"title=A name\nartist=Somebody\n\0\0\0"},
-    }.items():
-        yield _specimen(name, lambda path, options=options: path.write_bytes(au(data(), **options)), Truth())
+    }
+    for name, options in lies.items():
+        yield _specimen(name, written(partial(_song, options)), Truth())
     # More lies behind the samples than the header counts.
-    yield _specimen("more-behind", lambda path: path.write_bytes(au(data()) + bytes(1000)), Truth())
+    yield _specimen("more-behind", written(partial(_song, {}, behind=bytes(1000))), Truth())
+    yield _specimen("size-0-ragged", written(partial(_song, {"size": 0}, behind=b"\1")), Truth())
     cut = Truth(signal=replace(_SIGNAL, frames=20000))
-    yield _specimen("cut", lambda path: path.write_bytes(au(data())[: 28 + 80003]), cut)
-    yield _specimen("no-samples", lambda path: path.write_bytes(au(b"")), Code.AUDIO_EMPTY)
-    for name, options in {
+    yield _specimen("cut", _cut, cut)
+    yield _specimen("no-samples", written(partial(au, b"")), Code.AUDIO_EMPTY)
+    lies = {
         "no-channels": {"channels": 0}, "rate-0": {"rate_hz": 0}, "encoding-0": {"encoding": 0},
         "encoding-99": {"encoding": 99}, "offset-past-end": {"offset": 1 << 30},
-    }.items():  # fmt: skip
+    }  # fmt: skip
+    for name, options in lies.items():
         yield _specimen(
             f"impossible-{name}",
-            lambda path, options=options: path.write_bytes(au(data(), **options)),
+            written(partial(_song, options)),
             Code.AUDIO_UNDECODABLE,
         )
 
 
-def _specimen(name: str, make, holds: Truth | Code) -> Specimen:  # type: ignore[no-untyped-def]
+def _cut(path: Path) -> None:
+    path.write_bytes(_song({})[: 28 + 80003])
+
+
+def _specimen(name: str, make: Callable[[Path], object], holds: Truth | Code) -> Specimen:
     return Specimen(name=f"sun/{name}.au", make=make, holds=holds, other="libsndfile")

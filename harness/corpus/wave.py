@@ -1,13 +1,13 @@
 """WAVE files: sample formats, valid bits, byte orders."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from functools import partial
 from pathlib import Path
 
-from harness.corpus.pcm import PACKINGS, floats, integers
+from harness.corpus.pcm import PACKINGS, integers
 from harness.corpus.riff import KINDS, Layout, extensible, fmt, riff, w64
 from harness.corpus.signal import Samples, Signal
-from harness.corpus.specimen import Specimen, Truth, exact
+from harness.corpus.specimen import Specimen, Truth, exact, written
 
 _SIGNAL = Signal()
 _VALID = ((8, 8), (16, 12), (16, 16), (24, 16), (24, 20), (24, 24), (32, 16), (32, 20), (32, 24), (32, 32))
@@ -37,7 +37,7 @@ def _plain() -> Iterator[Specimen]:
             )
 
 
-def _packed(layout: Layout, pack, end: str, path: Path) -> None:  # type: ignore[no-untyped-def]
+def _packed(layout: Layout, pack: Callable[[Samples, str], bytes], end: str, path: Path) -> None:
     write(path, layout, pack(_SIGNAL.samples(), end))
 
 
@@ -56,7 +56,7 @@ def _extensible() -> Iterator[Specimen]:
         layout = Layout(fmt=extensible(3, 2, 44100, bits, mask=3))
         yield Specimen(
             name=f"wave/extensible-f{bits}.wav",
-            make=lambda path, layout=layout, bits=bits: write(path, layout, floats(_SIGNAL.samples(), bits)),
+            make=partial(_packed, layout, PACKINGS[f"f{bits}"][0], "<"),
             holds=Truth(precision=exact(24)),
             other="libsndfile",
         )
@@ -90,14 +90,12 @@ def unsigned_or_integers(samples: Samples, valid: int, container: int) -> bytes:
 
 
 def _w64() -> Iterator[Specimen]:
-    for name, (pack, bits, precision) in PACKINGS.items():
+    for name, (_, _, precision) in PACKINGS.items():
         if name == "s8":
             continue
         yield Specimen(
             name=f"wave/wave64-{name}.w64",
-            make=lambda path, name=name, pack=pack, bits=bits: path.write_bytes(
-                w64(fmt(KINDS[name], 2, 44100, bits), pack(_SIGNAL.samples(), "<"))
-            ),
+            make=written(partial(_packed_w64, name)),
             holds=Truth(precision=precision),
             other="libsndfile",
         )
@@ -108,9 +106,16 @@ def _w64() -> Iterator[Specimen]:
     }.items():  # fmt: skip
         yield Specimen(
             name=f"wave/wave64-{name}.w64",
-            make=lambda path, sizes=sizes: path.write_bytes(
-                w64(fmt(1, 2, 44100, 16), integers(_SIGNAL.samples(), 16), **sizes)
-            ),
+            make=written(partial(_sized_w64, sizes)),
             holds=Truth(),
             other="libsndfile",
         )
+
+
+def _packed_w64(name: str) -> bytes:
+    pack, bits, _ = PACKINGS[name]
+    return w64(fmt(KINDS[name], 2, 44100, bits), pack(_SIGNAL.samples(), "<"))
+
+
+def _sized_w64(sizes: Mapping[str, int]) -> bytes:
+    return w64(fmt(1, 2, 44100, 16), integers(_SIGNAL.samples(), 16), **sizes)

@@ -88,6 +88,8 @@ def specimens() -> Iterator[Specimen]:
     yield _specimen("id3-in-front", partial(_around, b"ID3\3\0\0\0\0\0\x0a" + bytes(10), b""))
     yield _specimen("junk-at-the-end", partial(_around, b"", b"\1\2\3"))
     yield _specimen("id3v1-at-the-end", partial(_around, b"", b"TAG" + bytes(125)))
+    for name in ("rf64-data-0", "rf64-all-0", "both-unknown"):  # and half a frame at the end
+        yield _specimen(f"size-{name}-ragged", partial(_written_ragged, _SIZES[name]))
     yield _specimen("cut-in-a-frame", _cut, Truth(signal=replace(_SIGNAL, frames=20000), precision=exact(16)))
     yield _specimen("data-ends-in-a-frame", _ragged)
     yield _specimen("samples-before-format", _samples_first)
@@ -115,6 +117,10 @@ def _written(layout: Layout, path: Path) -> None:
 
 def _written_data(layout: Layout, data: bytes, path: Path) -> None:
     path.write_bytes(riff(layout, data))
+
+
+def _written_ragged(layout: Layout, path: Path) -> None:
+    _written_data(layout, integers(_SIGNAL.samples(), 16) + b"\1\2", path)
 
 
 def _around(front: bytes, back: bytes, path: Path) -> None:

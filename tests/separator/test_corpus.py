@@ -38,7 +38,7 @@ def test_what_a_file_holds_is_heard(specimen: Specimen, tmp_path: Path) -> None:
 
 
 def test_the_list_speaks_of_files_that_there_are() -> None:
-    """Each of its patterns fits a file that this decoder reads, its kinds are known, and it says who is right and why."""
+    """Each of its patterns fits a file that this decoder reads, its kinds are known, and it says who is right."""
     for difference in LISTED:
         for pattern in difference.files:
             fitting = [one for name, one in CORPUS.items() if fnmatchcase(name, pattern)]
