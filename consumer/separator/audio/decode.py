@@ -11,6 +11,7 @@ from consumer.core.errors import Code, Rejected
 from consumer.core.model import AudioFacts
 from consumer.separator.audio.ffmpeg import FFmpeg, FFmpegProcess
 from consumer.separator.audio.links import find_links
+from consumer.separator.audio.lying_header import without_lies
 from consumer.separator.audio.playback import Playback
 from consumer.separator.audio.probe import Probe, probe
 from consumer.separator.audio.timed_samples import TimedSamples
@@ -44,11 +45,12 @@ class Decoder:
         max_s: float,
     ) -> None:
         self.samples = 0
+        ffmpeg = without_lies(ffmpeg, path)
         self._ffmpeg, self._path, self._rate_hz = ffmpeg, path, rate_hz
         self._start_s, self._duration_s = start_s, duration_s
         self._max_s = max_s
         links = find_links(path)
-        self._sections = links or (None,)
+        self._sections = links or (ffmpeg.section,)
         found = probe(replace(ffmpeg, section=self._sections[0]), path)
         # What the headers say of the length of a chain is one link's.
         self.probe: Probe = replace(found, duration_s=None) if links else found

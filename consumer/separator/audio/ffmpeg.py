@@ -50,12 +50,39 @@ class Section:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class RawSamples:
+    """Samples that are read without their file's header. container: ffmpeg's name of the file's format. kind: of their
+    own, such as s16le. mask: which channels they are, by the bits of WAVE; 0 where that is not said.
+    """
+
+    container: str
+    kind: str
+    rate_hz: int
+    channels: int
+    mask: int = 0
+
+    @property
+    def frame_bytes(self) -> int:
+        """Of one sample of each channel."""
+        bits = re.search(r"\d+", self.kind)
+        return self.channels * (int(bits[0]) // 8 if bits else 1)  # A-law and mu-law have a byte each
+
+    @property
+    def input_args(self) -> list[str]:
+        """ffmpeg's options in place of a header."""
+        is_named = self.mask.bit_count() == self.channels
+        layout = f"{self.mask:#x}" if is_named else f"{self.channels}C" if self.channels > 2 else None
+        channels = ["-ch_layout", layout] if layout else ["-ac", str(self.channels)]
+        return ["-f", self.kind, "-ar", str(self.rate_hz), *channels]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class FFmpeg:
     """How ffmpeg is run.
 
     binary: its path, or a name on PATH. allowed_formats: the demuxers that may open a file. cpu_s: seconds of processor
     time that one run may use. reach: the files that it may touch; None for as many as this process itself. section: the
-    part of each file that it reads, None for all of it.
+    part of each file that it reads, None for all of it. raw: what lies there, where the file's header isn't to be read.
     """
 
     binary: str = field(default_factory=bundled_binary)
@@ -63,6 +90,7 @@ class FFmpeg:
     cpu_s: int = 3600
     reach: Reach | None = None
     section: Section | None = None
+    raw: RawSamples | None = None
 
     def confined_to(self, path: Path, folder: Path) -> Self:
         """The same ffmpeg, but one that can touch, beside itself, this file and this folder alone."""
@@ -76,11 +104,12 @@ class FFmpeg:
         The protocol list keeps playlists off the network, the format list keeps them from being playlists at all: a
         file named .mp3 may be an ffconcat script or an HLS playlist that names other files of this machine.
         """
-        formats = ",".join(self.allowed_formats)
+        formats = self.raw.kind if self.raw else ",".join(self.allowed_formats)
         protocols = "file,pipe" if self.section is None else "subfile,file"
         args = ["-protocol_whitelist", protocols, "-format_whitelist", formats]
         # Of more than two channels that a file does not name none is guessed: what is guessed wrong is lost in a mix.
         args += ["-guess_layout_max", "2", *(["-c:a", codec] if codec else [])]
+        args += self.raw.input_args if self.raw else []
         url = f"file:{path}"
         if self.section is not None:
             url = f"subfile,,start,{self.section.first},end,{self.section.end},,:{url}"

@@ -49,7 +49,10 @@ def probe(ffmpeg: FFmpeg, path: Path) -> Probe:
     finally:
         running.stop()
     found = _parse(running.stderr_lines)
-    return replace(found, codec=wave_codec(path)) if found.format in ("wav", "w64") else found
+    if ffmpeg.raw:
+        return replace(found, format=ffmpeg.raw.container)
+    first = ffmpeg.section.first if ffmpeg.section else 0
+    return replace(found, codec=wave_codec(path, first=first)) if found.format in ("wav", "w64") else found
 
 
 def _parse(lines: list[str]) -> Probe:
