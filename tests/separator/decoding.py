@@ -4,9 +4,10 @@ from pathlib import Path
 
 import numpy as np
 
+from consumer.core.model import Separation
 from consumer.separator.audio.decode import Decoder
 from harness.audio import RATE_HZ
-from harness.files import Samples
+from harness.files import Samples, decode_file
 from tests.separator.jobs import FFMPEG
 
 _BLOCK = 1 << 16
@@ -16,11 +17,17 @@ def decoded(
     path: Path, *, start_s: float | None = None, duration_s: float | None = None, max_s: float = 600.0
 ) -> tuple[Samples, tuple[str, ...]]:
     """What the separator's decoder makes of a file at RATE_HZ, float32 (samples, 2), and its warnings."""
-    blocks = []
+    blocks: list[Samples] = []
     with Decoder(FFMPEG, path, rate_hz=RATE_HZ, start_s=start_s, duration_s=duration_s, max_s=max_s) as decoder:
         while not blocks or len(blocks[-1]) == _BLOCK:
             blocks.append(decoder.read(_BLOCK))
         return np.concatenate(blocks), decoder.warnings
+
+
+def sum_of_stems(separation: Separation) -> Samples:
+    """With a share of the high frequencies, where masks sum to one, it is what was decoded."""
+    first, *others = (decode_file(stem.path) for stem in separation.stems)
+    return sum(others, first)
 
 
 def noise(seconds: float, *, seed: int = 1, channels: int = 2) -> Samples:
@@ -29,7 +36,7 @@ def noise(seconds: float, *, seed: int = 1, channels: int = 2) -> Samples:
     spectrum = np.fft.rfft(np.random.default_rng(seed).normal(size=(count, channels)), axis=0)
     spectrum[int(4000 * seconds) :] = 0
     wave = np.fft.irfft(spectrum, count, axis=0)
-    return (0.3 * wave / np.abs(wave).max()).astype(np.float32)
+    return np.ascontiguousarray(0.3 * wave / np.abs(wave).max(), np.float32)
 
 
 def delay_of(got: Samples, wanted: Samples, *, start: int, count: int, most: int = 4000) -> int:

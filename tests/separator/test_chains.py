@@ -9,8 +9,8 @@ import soundfile
 
 from consumer.core.errors import Code, Rejected
 from harness.audio import RATE_HZ
-from harness.files import Samples, decode_file, encode_file
-from tests.separator.decoding import decoded, delay_of, noise
+from harness.files import Samples, encode_file
+from tests.separator.decoding import decoded, delay_of, noise, sum_of_stems
 from tests.separator.jobs import Harness
 
 Link = tuple[str, float, Sequence[str]]  # extension, seconds, ffmpeg's output options
@@ -132,7 +132,7 @@ def test_the_stems_of_a_chain_are_whole(separator: Harness, tmp_path: Path) -> N
     """Through the whole separator, sandbox and all."""
     path, sound = chain(tmp_path, CHAINS["opus-mono-stereo"])
     separation = separator.separate(path, format="wav-f32", high_frequencies="average")
-    mix = sum(decode_file(stem.path) for stem in separation.stems)
+    mix = sum_of_stems(separation)
     assert mix.shape == sound.shape
     assert delay_of(mix, sound, start=3 * RATE_HZ, count=2 * RATE_HZ) == 0
     assert separation.audio.duration_s == 6.0

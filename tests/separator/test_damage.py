@@ -1,4 +1,4 @@
-"""Damaged files: what can't be decoded is silence of its length, what lies behind it stays in its place, and it is told.
+"""Damaged files: what can't be decoded is silence of its length, what lies behind stays in its place, and it is told.
 
 What is right is known from the sound file before it was damaged.
 """
@@ -82,7 +82,7 @@ def test_what_lies_behind_damage_stays_in_its_place(
     assert abs(len(samples) - len(wanted)) <= 0.002 * RATE_HZ
     start, count = 9 * RATE_HZ, 2 * RATE_HZ
     assert abs(delay_of(samples, wanted, start=start, count=count)) <= 0.002 * RATE_HZ
-    if (samples == 0).all(axis=1).sum() > 100:
+    if (samples == 0).all(axis=1).sum() > (wanted == 0).all(axis=1).sum() + 100:
         assert any("complained" in warning or "missing" in warning for warning in warnings)
 
 
@@ -91,7 +91,7 @@ def test_what_lies_behind_damage_stays_in_its_place(
 def test_frames_without_times_are_lost_where_they_can_not_be_recognised(
     kind: tuple[str, Sequence[str]], how: str, tmp_path: Path
 ) -> None:
-    """No more is lost than was damaged: 4096 bytes are a quarter of a second at 128 kb/s, and a frame on either side."""
+    """No more is lost than was damaged: 4096 bytes are a quarter of a second at 128 kb/s, and a frame either side."""
     whole, path = damaged(tmp_path, kind, how, 1)
     wanted, _ = decoded(whole)
     samples, warnings = decoded(path)
@@ -103,8 +103,8 @@ def test_frames_without_times_are_lost_where_they_can_not_be_recognised(
 
 @pytest.mark.parametrize("extension", ["flac", "wv", "tta"])
 def test_a_wrong_checksum_is_heeded(extension: str, tmp_path: Path) -> None:
-    """One bit is wrong somewhere in the samples: its frame is silent, as the format's own decoder has it, and not noise;
-    all others are as they were.
+    """One bit is wrong somewhere in the samples: its frame is silent, as the format's own decoder has it, and not
+    noise; all others are as they were.
     """
     whole = encode_file(tmp_path / f"whole.{extension}", noise(SONG_S))
     data = bytearray(whole.read_bytes())
@@ -114,7 +114,7 @@ def test_a_wrong_checksum_is_heeded(extension: str, tmp_path: Path) -> None:
     samples, warnings = decoded(tmp_path / f"bit.{extension}")
     assert samples.shape == wanted.shape
     differ = np.flatnonzero((samples != wanted).any(axis=1))
-    assert 0 < len(differ)
+    assert len(differ) > 0
     assert differ[-1] - differ[0] < 1.1 * RATE_HZ  # a frame of TTA
     assert not samples[differ].any()
     assert [warning.partition(":")[0] for warning in warnings[:1]] == ["the decoder complained, and went on"]
@@ -135,7 +135,7 @@ def test_more_than_half_is_too_much(tmp_path: Path) -> None:
     for place in range(len(data) // 5, len(data) * 9 // 10, 5000):
         data[place] ^= 0xFF
     (tmp_path / "broken.flac").write_bytes(data)
-    with pytest.raises(Rejected, match="half of the audio can't be decoded|gave up") as refusal:
+    with pytest.raises(Rejected, match=r"half of the audio can't be decoded|gave up") as refusal:
         decoded(tmp_path / "broken.flac")
     assert refusal.value.code is Code.AUDIO_UNDECODABLE
 

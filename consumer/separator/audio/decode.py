@@ -22,6 +22,9 @@ _LOUDEST = 1e6  # 120 dB over full scale: no music, but its square is still a nu
 # What is checked against checksums of its own, and left out where they differ, as the formats' own decoders do.
 _CHECKED = ("flac", "wv", "ape", "tta")
 
+# A file may end so much before what its headers tell: encoders' delays are counted by some.
+_NEARLY_ALL, _SHORTER_S = 0.995, 0.1
+
 
 class Decoder:
     """One file being decoded. Not thread-safe; use it as a context manager.
@@ -55,22 +58,27 @@ class Decoder:
         # What the headers say of the length of a chain is one link's.
         self.probe: Probe = replace(found, duration_s=None) if links else found
         self._playback = self._play()
+        self._has_ended = False
 
     def _play(self) -> Playback:
         """A new pass over the file."""
         return Playback(self._open_link, links=len(self._sections))
 
-    def _open_link(self, number: int) -> TimedSamples:
+    def _open_link(self, number: int, position: int) -> TimedSamples:
         ffmpeg = replace(self._ffmpeg, section=self._sections[number])
-        return self._start(ffmpeg, self.probe if number == 0 else probe(ffmpeg, self._path))
+        return self._start(ffmpeg, self.probe if number == 0 else probe(ffmpeg, self._path), position)
 
-    def _start(self, ffmpeg: FFmpeg, found: Probe) -> TimedSamples:
+    def _start(self, ffmpeg: FFmpeg, found: Probe, position: int) -> TimedSamples:
         args = ["-err_detect", "crccheck+explode"] if found.format in _CHECKED else []
         # Times as they are in the file: corrected by the start of one track, they would not tell of the others.
         args += [*ffmpeg.open_args(self._path, codec=found.codec), "-copyts", "-loglevel", "error", "-map", "0:a:0"]
         args += [*_mixdown(found), "-ar", str(self._rate_hz)]
-        timeline = Timeline(rate_hz=self._rate_hz, begins=found.clock.begins_at(self._rate_hz))
-        return TimedSamples(ffmpeg, args, channels=1 if found.channels == 1 else 2, timeline=timeline)
+        continues = ffmpeg.section is not None and ffmpeg.section.continues
+        begins = position if continues else found.clock.begins_at(self._rate_hz)
+        timeline = Timeline(rate_hz=self._rate_hz, begins=begins)
+        return TimedSamples(
+            ffmpeg, args, channels=1 if found.channels == 1 else 2, timeline=timeline, continues=continues
+        )
 
     @property
     def _running(self) -> FFmpegProcess:
@@ -86,7 +94,9 @@ class Decoder:
             self._playback.skip(self._in_samples(self._start_s))
         left = count if self._duration_s is None else self._in_samples(self._duration_s) - self.samples
         block = np.empty((min(count, left), 2), np.float32)
-        block = block[: self._playback.read_into(block)]
+        filled = self._playback.read_into(block)
+        self._has_ended = filled < len(block)
+        block = block[:filled]
         self.samples += len(block)
         if len(block) < count:
             self._end()
@@ -126,6 +136,9 @@ class Decoder:
         if self._playback.gap_at is not None:
             first_s = self._playback.gap_at / self._rate_hz
             told.append(f"{silence_s:.3f} s are missing in the file, the first at {first_s:.3f} s: they are silence")
+        claimed_s, real_s = self.probe.clock.duration_s, self._playback.position / self._rate_hz
+        if self._has_ended and len(self._sections) == 1 and claimed_s and claimed_s * _NEARLY_ALL - _SHORTER_S > real_s:
+            told.append(f"the file's headers tell of {claimed_s:.2f} s, and it ends after {real_s:.2f} s")
         return tuple(told)
 
     @property

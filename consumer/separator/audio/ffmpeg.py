@@ -43,10 +43,13 @@ def bundled_binary() -> str:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Section:
-    """A part of a file: its bytes from `first` up to, without, `end`."""
+    """A part of a file: its bytes from `first` up to, without, `end`. continues: whether its times are those of the
+    file, and not its own.
+    """
 
     first: int
     end: int
+    continues: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,7 +1,8 @@
 """The links of a chained file: Ogg streams, or FLAC files, that were put one behind the other, each with headers.
 
 ffmpeg follows such a file only where the links are of one kind, and then not to the sample: each link is decoded for
-itself instead. RFC 3533, section 4 says what a chain of Ogg streams is.
+itself instead. RFC 3533, section 4 says what a chain of Ogg streams is. What damage leaves whole of a WavPack file is
+taken for such links too.
 """
 
 import re
@@ -12,6 +13,7 @@ from typing import BinaryIO
 
 from consumer.core.errors import Code, Rejected
 from consumer.separator.audio.ffmpeg import Section
+from consumer.separator.audio.wavpack_blocks import whole_parts
 
 MOST_LINKS = 1000  # each takes two starts of ffmpeg
 _CHUNK_BYTES = 1 << 20
@@ -24,7 +26,7 @@ _BEGIN_BYTES = 8  # the longer one
 
 
 def find_links(path: Path) -> tuple[Section, ...]:
-    """Where the file's links lie, in their order; none where it is no Ogg or FLAC file, or is one that is not chained.
+    """Where the file's links lie, in their order; none where it is of another kind, or is all one.
 
     Raises Rejected(AUDIO_UNDECODABLE) where there are more than MOST_LINKS.
     """
@@ -34,6 +36,8 @@ def find_links(path: Path) -> tuple[Section, ...]:
             found = _ogg_starts(file)
         elif begin.startswith(b"fLaC"):
             found = _places(file, _FLAC_BEGIN)
+        elif begin.startswith(b"wvpk"):
+            found = whole_parts(file, path.stat().st_size)
         else:
             return ()
         starts: list[int] = []
@@ -44,7 +48,10 @@ def find_links(path: Path) -> tuple[Section, ...]:
     if len(starts) < 2:
         return ()
     ends = [*starts[1:], path.stat().st_size]
-    return tuple(Section(first=first, end=end) for first, end in zip([0, *starts[1:]], ends, strict=True))
+    return tuple(
+        Section(first=first, end=end, continues=first > 0 and begin.startswith(b"wvpk"))
+        for first, end in zip([0, *starts[1:]], ends, strict=True)
+    )
 
 
 def _places(file: BinaryIO, pattern: re.Pattern[bytes]) -> Iterator[int]:

@@ -19,15 +19,17 @@ class Playback:
     gap_at: where the first of these lay; None without one. process: the ffmpeg at work, or the last one that was.
     """
 
-    def __init__(self, open_link: Callable[[int], TimedSamples], *, links: int = 1) -> None:
-        """open_link: starts to decode the link of this number. The first is opened at once; raises what it raises."""
+    def __init__(self, open_link: Callable[[int, int], TimedSamples], *, links: int = 1) -> None:
+        """open_link: starts to decode the link of this number, before which there were so many samples. The first is
+        opened at once; raises what it raises.
+        """
         self.position, self.silence = 0, 0
         self.gap_at: int | None = None
         self._open_link, self._links = open_link, links
         self._complaint: str | None = None
         self._failure: Rejected | None = None
         self._number = 0
-        self._current: TimedSamples | None = open_link(0)
+        self._current: TimedSamples | None = open_link(0, 0)
         self.process = self._current.process
 
     @property
@@ -74,7 +76,7 @@ class Playback:
         while self._number + 1 < self._links and self._current is None:
             self._number += 1
             try:
-                self._current = self._open_link(self._number)
+                self._current = self._open_link(self._number, self.position)
                 self.process = self._current.process
             except Rejected as failure:
                 self._note(failure)

@@ -18,11 +18,15 @@ class TimedSamples:
     is_in_gap: whether what was read last stands for what is missing between other samples.
     """
 
-    def __init__(self, ffmpeg: FFmpeg, args: Sequence[str], *, channels: int, timeline: Timeline) -> None:
-        """args: ffmpeg's, from its input to the rate of its output, whose samples have 1 or 2 channels."""
+    def __init__(
+        self, ffmpeg: FFmpeg, args: Sequence[str], *, channels: int, timeline: Timeline, continues: bool = False
+    ) -> None:
+        """args: ffmpeg's, from its input to the rate of its output, whose samples have 1 or 2 channels. continues:
+        whether there were others before, so that silence at the start is a gap too.
+        """
         self.is_in_gap = False
         self._channels, self._timeline = channels, timeline
-        self._has_begun = False
+        self._has_begun = continues
         self._run = Run(silence=0, samples=0)
         self._early = bytearray()  # samples that came while times were waited for
         self._line = b""  # half of one

@@ -79,9 +79,7 @@ def test_a_gap_is_as_long_as_it_is(before: int, behind: int, count: int, gap: in
 @given(lost=st.sets(st.integers(1, 98)), rounding=st.lists(st.integers(-22, 22), min_size=100, max_size=100))
 def test_lost_frames_are_counted_to_the_sample(lost: set[int], rounding: list[int]) -> None:
     """However many are lost, and wherever, the last one lies where it should, in a container of milliseconds too."""
-    kept = [
-        Frame(pts=each * COUNT + rounding[each], count=COUNT) for each in range(100) if each not in lost
-    ]
+    kept = [Frame(pts=each * COUNT + rounding[each], count=COUNT) for each in range(100) if each not in lost]
     runs = heard(kept)
     assert sum(silence + samples for silence, samples in runs) == 100 * COUNT
 
@@ -94,7 +92,9 @@ def test_gaps_behind_each_other_are_all_seen() -> None:
 
 def test_a_late_frame_alone_is_no_gap() -> None:
     """Nor are several, if the clock comes back to where it was."""
-    late = [Frame(pts=frame.pts + (700 if 9 <= number < 13 else 0), count=COUNT) for number, frame in enumerate(steady(40))]
+    late = [
+        Frame(pts=frame.pts + (700 if 9 <= number < 13 else 0), count=COUNT) for number, frame in enumerate(steady(40))
+    ]
     assert heard(late) == [(0, 40 * COUNT)]
 
 
