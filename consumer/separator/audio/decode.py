@@ -16,6 +16,7 @@ from consumer.separator.audio.playback import Playback
 from consumer.separator.audio.probe import Probe, probe
 from consumer.separator.audio.timed_samples import TimedSamples
 from consumer.separator.audio.timeline import Timeline
+from consumer.separator.audio.vorbis_length import whole_vorbis
 from consumer.separator.dsp.spectral import Samples
 
 _LOUDEST = 1e6  # 120 dB over full scale: no music, but its square is still a number
@@ -73,6 +74,7 @@ class Decoder:
         # Times as they are in the file: corrected by the start of one track, they would not tell of the others.
         args += [*ffmpeg.open_args(self._path, codec=found.codec), "-copyts", "-loglevel", "error", "-map", "0:a:0"]
         args += [*_mixdown(found), "-ar", str(self._rate_hz)]
+        args = whole_vorbis(args, self._path, ffmpeg.section) if found.format == "ogg" else args
         continues = ffmpeg.section is not None and ffmpeg.section.continues
         begins = position if continues else found.clock.begins_at(self._rate_hz)
         timeline = Timeline(rate_hz=self._rate_hz, begins=begins)
