@@ -212,6 +212,17 @@ def test_nothing_is_dropped_where_times_go_back(song: Samples, tmp_path: Path) -
     assert warnings == ()
 
 
+def test_a_spliced_broadcast_goes_on(song: Samples, tmp_path: Path) -> None:
+    """A transport stream whose times jump by hours has another time from there on, and not hours of silence."""
+    plain = encode_file(tmp_path / "plain.ts", song, args=("-c:a", "mp2"))
+    later = encode_file(tmp_path / "later.ts", song, args=("-c:a", "mp2", "-output_ts_offset", "20000"))
+    (tmp_path / "spliced.ts").write_bytes(plain.read_bytes() + later.read_bytes())
+    once, _ = decoded(plain)
+    samples, warnings = decoded(tmp_path / "spliced.ts")
+    assert len(samples) == pytest.approx(2 * len(once), abs=2 * 1152)
+    assert warnings == ()
+
+
 def test_hours_of_silence_are_too_long(separator: Harness, song: Samples, tmp_path: Path) -> None:
     """Times that jump by ten hours are believed, and refused by the limit for what is too long, at once; a span in
     front of them, or of them, is not.

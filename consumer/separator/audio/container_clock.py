@@ -1,4 +1,4 @@
-"""When a file begins by its container's own clock, from what ffmpeg prints of it."""
+"""When a file begins by its container's own clock, and what is beside the sound, from what ffmpeg prints of it."""
 
 import re
 from collections.abc import Sequence
@@ -6,15 +6,17 @@ from dataclasses import dataclass
 
 _START = re.compile(r"\s+Duration: .*, start: (-?\d+\.\d+)")
 _DURATION = re.compile(r"\s+Duration: (\d+):(\d\d):(\d\d\.\d+),")
+_PROGRAMME = re.compile(r"\s+Program \d+")
 _GUESSED = "Estimating duration"
 _STREAM = re.compile(r"\s+Stream #0:\d+\S*: (?:Audio|Video): (?!.*\(attached pic\))")
+_PICTURES = re.compile(r"\s+Stream #0:\d+\S*: Video: (\w+)")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ContainerClock:
     """start_s: the least time that a track of the file begins at, None where it is not told. is_shared: whether there
-    is a track, of sound or of moving pictures, beside the one that is decoded. duration_s: how long the sound is by the
-    headers; None where they don't tell, or not of the sound alone.
+    is a track, of sound or of moving pictures, beside the one that is decoded, with the same clock. duration_s: how
+    long the sound is by the headers; None where they don't tell, or not of the sound alone.
     """
 
     start_s: float | None = None
@@ -28,10 +30,17 @@ class ContainerClock:
         return None if self.start_s is None or not self.is_shared else round(self.start_s * rate_hz)
 
 
+def parse_video_codecs(lines: Sequence[str]) -> frozenset[str]:
+    """The codecs of a file's pictures, moving or not, from ffmpeg's lines."""
+    return frozenset(match[1] for line in lines if (match := _PICTURES.match(line)))
+
+
 def parse_clock(lines: Sequence[str]) -> ContainerClock:
     """From ffmpeg's lines."""
     start = next((match for line in lines if (match := _START.match(line))), None)
-    is_shared = sum(1 for line in lines if _STREAM.match(line)) > 1
+    # Each programme of a broadcast has times of its own.
+    programmes = sum(1 for line in lines if _PROGRAMME.match(line))
+    is_shared = sum(1 for line in lines if _STREAM.match(line)) > 1 and programmes < 2
     duration = next((match for line in lines if (match := _DURATION.match(line))), None)
     is_told = not is_shared and not any(_GUESSED in line for line in lines)
     return ContainerClock(

@@ -23,6 +23,8 @@ _LOUDEST = 1e6  # 120 dB over full scale: no music, but its square is still a nu
 # What is checked against checksums of its own, and left out where they differ, as the formats' own decoders do.
 _CHECKED = ("flac", "wv", "ape", "tta")
 
+# Recordings of broadcasts, whose times may begin anew anywhere: ffmpeg and players take a longer jump for that.
+_SPLICED, _LONGEST_GAP_S = ("mpegts", "mpeg"), 10.0
 # A file may end so much before what its headers tell: encoders' delays are counted by some.
 _NEARLY_ALL, _SHORTER_S = 0.995, 0.1
 
@@ -70,16 +72,22 @@ class Decoder:
         return self._start(ffmpeg, self.probe if number == 0 else probe(ffmpeg, self._path), position)
 
     def _start(self, ffmpeg: FFmpeg, found: Probe, position: int) -> TimedSamples:
-        args = ["-err_detect", "crccheck+explode"] if found.format in _CHECKED else []
+        args = ["-err_detect:a", "crccheck+explode"] if found.format in _CHECKED else []
         # Times as they are in the file: corrected by the start of one track, they would not tell of the others.
         args += [*ffmpeg.open_args(self._path, codec=found.codec), "-copyts", "-loglevel", "error", "-map", "0:a:0"]
         args += [*_mixdown(found), "-ar", str(self._rate_hz)]
         args = whole_vorbis(args, self._path, ffmpeg.section) if found.format == "ogg" else args
         continues = ffmpeg.section is not None and ffmpeg.section.continues
         begins = position if continues else found.clock.begins_at(self._rate_hz)
-        timeline = Timeline(rate_hz=self._rate_hz, begins=begins)
+        longest = self._in_samples(_LONGEST_GAP_S) if found.format in _SPLICED else None
+        timeline = Timeline(rate_hz=self._rate_hz, begins=begins, longest=longest)
         return TimedSamples(
-            ffmpeg, args, channels=1 if found.channels == 1 else 2, timeline=timeline, continues=continues
+            ffmpeg,
+            args,
+            channels=1 if found.channels == 1 else 2,
+            timeline=timeline,
+            continues=continues,
+            besides=found.video_codecs,
         )
 
     @property
@@ -139,7 +147,8 @@ class Decoder:
             first_s = self._playback.gap_at / self._rate_hz
             told.append(f"{silence_s:.3f} s are missing in the file, the first at {first_s:.3f} s: they are silence")
         claimed_s, real_s = self.probe.clock.duration_s, self._playback.position / self._rate_hz
-        if self._has_ended and len(self._sections) == 1 and claimed_s and claimed_s * _NEARLY_ALL - _SHORTER_S > real_s:
+        is_told = self._has_ended and len(self._sections) == 1 and self.probe.format not in _SPLICED
+        if is_told and claimed_s and claimed_s * _NEARLY_ALL - _SHORTER_S > real_s:
             told.append(f"the file's headers tell of {claimed_s:.2f} s, and it ends after {real_s:.2f} s")
         return tuple(told)
 

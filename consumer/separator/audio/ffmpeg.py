@@ -9,7 +9,7 @@ import signal
 import subprocess
 import threading
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Self
@@ -29,6 +29,7 @@ _MINUS_ONE = "Operation not permitted"
 PIPE_BYTES = 1 << 20  # the most that an unprivileged process may ask for; neither end waits for the other so often
 # Before a line: what said it, with addresses that differ from run to run.
 _CONTEXT, _ADDRESS = re.compile(r"^(?:\[[^\]]*\] ?)+"), re.compile(r" ?@ ?0x[0-9a-fA-F]+")
+_SPEAKER = re.compile(r"\[([^\s\]]+) @")
 # What it says of files that are sound too, and what names our own folders.
 _NO_REASON = re.compile(r"misdetection possible|Guessed Channel Layout|Estimating duration|file:", re.IGNORECASE)
 _COMMON = ("-nostdin", "-hide_banner", "-nostats")
@@ -208,10 +209,18 @@ def reason_in(lines: Sequence[str]) -> str:
     return complaint_in(lines) or "no reason given"
 
 
-def complaint_in(lines: Sequence[str]) -> str | None:
-    """The first thing in what ffmpeg wrote that it does not write of sound files too, told as by `reason_in`."""
-    told = (_ADDRESS.sub("", _CONTEXT.sub("", line)).strip() for line in lines if not _NO_REASON.search(line))
+def complaint_in(lines: Sequence[str], *, besides: Collection[str] = ()) -> str | None:
+    """The first thing in what ffmpeg wrote that it does not write of sound files too, told as by `reason_in`.
+
+    besides: names of decoders whose complaints don't matter.
+    """
+    heard = (line for line in lines if not _NO_REASON.search(line) and _speaker(line) not in besides)
+    told = (_ADDRESS.sub("", _CONTEXT.sub("", line)).strip() for line in heard)
     return next((line[:200] for line in told if line), None)
+
+
+def _speaker(line: str) -> str | None:
+    return match[1] if (match := _SPEAKER.match(line)) else None
 
 
 def _children_cpu_s() -> float:

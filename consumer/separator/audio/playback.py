@@ -5,7 +5,7 @@ from collections.abc import Callable
 import numpy as np
 
 from consumer.core.errors import Code, Rejected
-from consumer.separator.audio.ffmpeg import complaint_in, reason_in
+from consumer.separator.audio.ffmpeg import reason_in
 from consumer.separator.audio.timed_samples import TimedSamples
 from consumer.separator.dsp.spectral import Samples
 
@@ -35,7 +35,7 @@ class Playback:
     @property
     def complaint(self) -> str | None:
         """The first reason that a decoder gave for not being content, though it went on; None without one."""
-        return self._complaint or (complaint_in(self._current.process.stderr_lines) if self._current else None)
+        return self._complaint or (self._current.complaint if self._current else None)
 
     def read_into(self, block: Samples) -> int:
         """Fill the block, float32 (samples, 2); returns how many samples it got, fewer than it holds only at the end.
@@ -84,12 +84,13 @@ class Playback:
             raise self._failure
 
     def _close(self, ended: TimedSamples) -> None:
-        code, lines = ended.process.wait(), ended.process.stderr_lines
+        code = ended.process.wait()
         ended.stop()
         if code == 0:
-            self._complaint = self._complaint or complaint_in(lines)
+            self._complaint = self._complaint or ended.complaint
             return
-        failure = Rejected(Code.AUDIO_UNDECODABLE, f"ffmpeg gave up with code {code}: {reason_in(lines)}")
+        reason = reason_in(ended.process.stderr_lines)
+        failure = Rejected(Code.AUDIO_UNDECODABLE, f"ffmpeg gave up with code {code}: {reason}")
         if self._links == 1:
             raise failure
         self._note(failure)

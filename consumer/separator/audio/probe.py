@@ -5,7 +5,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from consumer.core.errors import Code, Rejected
-from consumer.separator.audio.container_clock import ContainerClock, parse_clock
+from consumer.separator.audio.container_clock import ContainerClock, parse_clock, parse_video_codecs
 from consumer.separator.audio.ffmpeg import FFmpeg, reason_in
 from consumer.separator.audio.tags import Tags, parse_tags
 from consumer.separator.audio.wave_header import wave_codec
@@ -26,7 +26,7 @@ class Probe:
 
     format: ffmpeg's first name for its container. has_layout: whether it names its channels. duration_s: None where the
     headers have none; they may lie. tags: of the file, or of its first audio stream. codec: the decoder to be used,
-    None for ffmpeg's own choice. clock: when its tracks begin.
+    None for ffmpeg's own choice. clock: when its tracks begin. video_codecs: of its pictures.
     """
 
     format: str
@@ -37,6 +37,7 @@ class Probe:
     tags: Tags
     codec: str | None = None
     clock: ContainerClock = field(default_factory=ContainerClock)
+    video_codecs: frozenset[str] = frozenset()
 
 
 def probe(ffmpeg: FFmpeg, path: Path) -> Probe:
@@ -74,6 +75,7 @@ def _parse(lines: list[str]) -> Probe:
         duration_s=int(duration[1]) * 3600 + int(duration[2]) * 60 + float(duration[3]) if duration else None,
         tags=parse_tags(lines),
         clock=parse_clock(lines),
+        video_codecs=parse_video_codecs(lines),
     )
 
 

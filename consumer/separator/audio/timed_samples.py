@@ -3,9 +3,9 @@
 import fcntl
 import os
 import select
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 
-from consumer.separator.audio.ffmpeg import PIPE_BYTES, FFmpeg, FFmpegProcess
+from consumer.separator.audio.ffmpeg import PIPE_BYTES, FFmpeg, FFmpegProcess, complaint_in
 from consumer.separator.audio.timeline import Frame, Run, Timeline
 from consumer.separator.dsp.spectral import Samples
 
@@ -19,13 +19,21 @@ class TimedSamples:
     """
 
     def __init__(
-        self, ffmpeg: FFmpeg, args: Sequence[str], *, channels: int, timeline: Timeline, continues: bool = False
+        self,
+        ffmpeg: FFmpeg,
+        args: Sequence[str],
+        *,
+        channels: int,
+        timeline: Timeline,
+        continues: bool = False,
+        besides: Collection[str] = (),
     ) -> None:
         """args: ffmpeg's, from its input to the rate of its output, whose samples have 1 or 2 channels. continues:
-        whether there were others before, so that silence at the start is a gap too.
+        whether there were others before, so that silence at the start is a gap too. besides: decoders of its that
+        are not the sound's.
         """
         self.is_in_gap = False
-        self._channels, self._timeline = channels, timeline
+        self._channels, self._timeline, self._besides = channels, timeline, besides
         self._has_begun = continues
         self._run = Run(silence=0, samples=0)
         self._early = bytearray()  # samples that came while times were waited for
@@ -45,8 +53,7 @@ class TimedSamples:
             os.close(times_in)
         assert self._process.process.stdout
         self._samples = self._process.process.stdout
-        for pipe in (self._times, self._samples.fileno()):
-            fcntl.fcntl(pipe, fcntl.F_SETPIPE_SZ, PIPE_BYTES)
+        fcntl.fcntl(self._samples, fcntl.F_SETPIPE_SZ, PIPE_BYTES)
         os.set_blocking(self._times, False)
         self._has_times = True
 
@@ -54,6 +61,11 @@ class TimedSamples:
     def process(self) -> FFmpegProcess:
         """The ffmpeg."""
         return self._process
+
+    @property
+    def complaint(self) -> str | None:
+        """Its first reason for not being content; None without one."""
+        return complaint_in(self._process.stderr_lines, besides=self._besides)
 
     def read_into(self, block: Samples) -> int:
         """Write the next samples to the start of `block`, float32 (samples, 2); returns how many, 0 at the end."""

@@ -39,11 +39,13 @@ class Timeline:
     times that follow each other by 1: these say nothing.
     """
 
-    def __init__(self, *, rate_hz: int, begins: int | None = None) -> None:
-        """begins: the time, in samples, before whose first frame there is silence; None for the first frame's own."""
+    def __init__(self, *, rate_hz: int, begins: int | None = None, longest: int | None = None) -> None:
+        """begins: the time, in samples, before whose first frame there is silence; None for the first frame's own.
+        longest: more samples than these are no gap, but another time that has begun; None for any number.
+        """
         self._shortest, self._rounding = round(_SHORTEST_S * rate_hz), _ROUNDING_S * rate_hz
         self._new_time = round(_NEW_TIME_S * rate_hz)
-        self._begins = begins
+        self._begins, self._longest = begins, longest
         self._position: int | None = None  # the time at which the next frame is due
         self._last = Frame(pts=0, count=0)
         self._lags: deque[int] = deque(maxlen=_FRAMES)  # of the last frames: how much later than due they said to be
@@ -87,6 +89,8 @@ class Timeline:
         if self._position is None:
             self._position = frame.pts if self._begins is None else min(frame.pts, self._begins)
             lead = frame.pts - self._position
+            if self._longest is not None and lead > self._longest:
+                self._position, lead = frame.pts, 0
             return lead if lead >= self._shortest else 0
         says_nothing = _says_nothing(frame, self._last)
         if self._is_behind or frame.pts - self._position < -self._new_time:
@@ -110,6 +114,10 @@ class Timeline:
             due, last = due + other.count, other
         rise = min(lowest, lowest - max(self._lags)) if self._lags else lowest
         if rise < self._shortest_before(frame):
+            return 0
+        if self._longest is not None and rise > self._longest:
+            self._position = frame.pts
+            self._lags.clear()
             return 0
         whole = round(rise / frame.count) * frame.count
         # Frames of one length are lost whole, whatever the timestamps were rounded to.

@@ -9,9 +9,9 @@ RATE_HZ = 44100
 COUNT = 1024
 
 
-def heard(frames: list[Frame], *, begins: int | None = None) -> list[tuple[int, int]]:
+def heard(frames: list[Frame], *, begins: int | None = None, longest: int | None = None) -> list[tuple[int, int]]:
     """Silence and samples, in turn, without empty ones in between."""
-    timeline = Timeline(rate_hz=RATE_HZ, begins=begins)
+    timeline = Timeline(rate_hz=RATE_HZ, begins=begins, longest=longest)
     runs = []
     for frame in frames:
         timeline.add(frame)
@@ -130,6 +130,14 @@ def test_the_clock_may_begin_before_the_first_frame() -> None:
     assert heard(steady(20, start=5000), begins=1000) == [(4000, 20 * COUNT)]
     assert heard(steady(20, start=5000), begins=4800) == [(0, 20 * COUNT)]
     assert heard(steady(20, start=5000), begins=7000) == [(0, 20 * COUNT)]
+
+
+def test_a_jump_may_be_too_long_for_a_gap() -> None:
+    """Then another time has begun, and its gaps are seen; so it is with what comes before the first frame."""
+    jump = [*steady(20), *steady(20, start=10**8), *steady(20, start=10**8 + 20 * COUNT + 5000)]
+    assert heard(jump, longest=441_000) == [(0, 40 * COUNT), (5000, 20 * COUNT)]
+    assert heard(steady(20, start=10**8), begins=0, longest=441_000) == [(0, 20 * COUNT)]
+    assert heard(steady(20, start=400_000), begins=0, longest=441_000) == [(400_000, 20 * COUNT)]
 
 
 def test_nothing_is_certain_until_it_lasts() -> None:
