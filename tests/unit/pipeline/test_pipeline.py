@@ -9,6 +9,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from structlog.testing import capture_logs
 
 from consumer.adapters.avro.codec import AvroCodec
 from consumer.core.cancellation import Cancellation
@@ -70,6 +71,23 @@ def test_the_same_content_is_separated_once(make: Callable[..., Harness]) -> Non
     assert second.stems[0].key == "stems/r2/vocals.wav"
     assert (second.request_id, second.metadata) == ("r2", {"number": "2"})
     assert len(harness.separator.calls) == 1
+
+
+def test_a_failed_stage_is_logged_with_its_code_or_its_words(make: Callable[..., Harness]) -> None:
+    """Of a rejection only the code: its words quote the sender's. Of what is no rejection the words are told."""
+    harness = make()
+    harness.separator.script.extend([RuntimeError("no answer"), Rejected(Code.AUDIO_EMPTY, "songs/secret.mp3")])
+    with capture_logs() as logs:
+        harness.send(request_id="r1")
+        harness.start()
+        harness.outcomes()
+        harness.send(request_id="r2")
+        harness.outcomes()
+    told = {line["kind"]: line for line in logs if line["event"] == "separation.failed"}
+    assert told["Rejected"]["code"] == "AUDIO_EMPTY"
+    assert "secret" not in str(told["Rejected"])
+    assert told["RuntimeError"]["error"] == "no answer"
+    assert {line["stage"] for line in told.values()} == {"separate"}
 
 
 def test_a_missing_index_costs_nothing_but_the_copy(make: Callable[..., Harness]) -> None:
