@@ -285,6 +285,32 @@ def test_one_song_that_always_fails_does_not_stop_the_replica(make: Callable[...
     assert len(harness.broker.published) == 2 * MAX_UNEXPECTED_IN_A_ROW
 
 
+def test_one_song_under_many_names_does_not_stop_the_replica(make: Callable[..., Harness]) -> None:
+    """The same bytes are the same content, wherever they lie."""
+    harness = make(*[RuntimeError("bug")] * 100)
+    for number in range(2 * MAX_UNEXPECTED_IN_A_ROW):
+        key = f"copy-{number}.mp3"
+        harness.store.create("in", key, b"song", media_type="", metadata={})
+        harness.send(request_id=f"r{number}", source=SourceObject(bucket="in", key=key))
+    harness.start()
+    assert {message.topic for message in harness.outcomes()} == {"letters"}
+
+
+def test_one_object_that_always_fails_on_its_way_does_not_stop_the_replica(make: Callable[..., Harness]) -> None:
+    """Before its bytes are here its place tells that it is the same, however many requests name it."""
+    harness = make()
+
+    def broken(*arguments: object) -> str:
+        raise RuntimeError("bug")
+
+    harness.store.fetch = broken  # type: ignore[method-assign, assignment]
+    for number in range(2 * MAX_UNEXPECTED_IN_A_ROW):
+        harness.send(request_id=f"r{number}")
+    harness.start()
+    assert {message.topic for message in harness.outcomes()} == {"letters"}
+    assert harness.letter().stage == "fetch"
+
+
 def test_a_replica_that_still_brings_results_goes_on(make: Callable[..., Harness]) -> None:
     """Unexpected errors with results in between, however many there are, end as dead letters one by one."""
     failures: list[Exception | None] = [RuntimeError("bug")] * (MAX_UNEXPECTED_IN_A_ROW - 3)
