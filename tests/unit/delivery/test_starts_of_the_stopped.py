@@ -3,10 +3,23 @@
 import threading
 
 from consumer.core.ports import Position
-from harness.delivery import admit, delivery_of, take, the_pending
+from consumer.delivery.assignment import Attempt
+from harness.delivery import Parts, admit, delivery_of, take, the_pending
 from tests.unit.delivery.test_dispatcher import T0
 
 ONE_CRASH = '{"starts": {"0": 1}}'
+
+
+def begin(delivery: Parts, attempt: Attempt, begun: threading.Event) -> threading.Thread:
+    """Count a start in a thread of its own, which tells once that has returned."""
+
+    def count() -> None:
+        delivery.start_counter.increment(attempt)
+        begun.set()
+
+    thread = threading.Thread(target=count)
+    thread.start()
+    return thread
 
 
 def test_starts_under_way_are_taken_back_at_once() -> None:
@@ -14,8 +27,7 @@ def test_starts_under_way_are_taken_back_at_once() -> None:
     delivery = delivery_of(T0, committed=Position(offset=0, offset_metadata=ONE_CRASH))
     admit(delivery, T0, 0)
     attempt, counted = take(delivery), threading.Event()
-    thread = threading.Thread(target=lambda: (delivery.start_counter.increment(attempt), counted.set()))
-    thread.start()
+    thread = begin(delivery, attempt, counted)
     [pending] = delivery.commit_queue.pending(20)
     assert pending.commit.position.offset_metadata == '{"starts": {"0": 2}}'
     delivery.commit_queue.confirm(pending)
@@ -34,8 +46,7 @@ def test_a_start_that_waits_to_be_counted_goes_on_uncounted() -> None:
     delivery = delivery_of(T0)
     admit(delivery, T0, 0)
     attempt, begun = take(delivery), threading.Event()
-    thread = threading.Thread(target=lambda: (delivery.start_counter.increment(attempt), begun.set()))
-    thread.start()
+    thread = begin(delivery, attempt, begun)
     assert delivery.commit_queue.pending(20), "it is counted, and not committed"
 
     delivery.start_counter.stop()
