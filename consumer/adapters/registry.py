@@ -9,6 +9,7 @@ from confluent_kafka.schema_registry import SchemaRegistryClient
 from confluent_kafka.schema_registry.error import SchemaRegistryError
 
 from consumer.adapters.avro.codec import Schema
+from consumer.adapters.network_errors import reason_of
 from consumer.core.errors import Code, RegistryUnavailable, Rejected
 
 _NOT_FOUND = 404
@@ -90,4 +91,4 @@ def _reached() -> Iterator[None]:
     except SchemaRegistryError:
         raise
     except Exception as error:  # its HTTP library's own, and which library that is depends on what is installed
-        raise RegistryUnavailable(f"the schema registry can't be reached ({type(error).__name__})") from error
+        raise RegistryUnavailable(f"the schema registry can't be reached ({reason_of(error)})") from error

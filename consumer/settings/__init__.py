@@ -13,7 +13,7 @@ from consumer.settings.scanner import ScannerSettings
 from consumer.settings.separator import SeparatorSettings
 from consumer.settings.service import ServiceSettings
 from consumer.settings.store import MinioSettings, ObjectStoreSettings
-from consumer.settings.telemetry import LogSettings, TracingSettings
+from consumer.settings.telemetry import LogSettings, MetricsSettings, TracingSettings
 from consumer.settings.topics import SchemaSettings, TopicSettings
 from consumer.settings.variables import Group
 
@@ -28,6 +28,7 @@ GROUPS: tuple[type[Group], ...] = (
     SeparatorSettings,
     ServiceSettings,
     LogSettings,
+    MetricsSettings,
     TracingSettings,
 )
 
@@ -37,6 +38,7 @@ __all__ = [
     "JobSettings",
     "KafkaSettings",
     "LogSettings",
+    "MetricsSettings",
     "MinioSettings",
     "ObjectStoreSettings",
     "ScannerSettings",

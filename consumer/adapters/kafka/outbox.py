@@ -13,6 +13,7 @@ from confluent_kafka import TopicPartition as KafkaPartition
 from consumer.adapters.kafka.config import connect, producer_config, transactional_config
 from consumer.adapters.kafka.connection_errors import ConnectionErrors
 from consumer.adapters.kafka.producer_errors import CURES, FORGOTTEN, Cure, cure_of, is_of_its_topic
+from consumer.adapters.kafka.retrying import access_refused
 from consumer.core.errors import (
     BrokerUnavailable,
     ConsumerError,
@@ -67,7 +68,7 @@ class KafkaOutbox:
         except KafkaException as error:
             cause = _cause(error)
             if cure_of(cause) is Cure.STOP:
-                raise Fatal(f"Kafka refuses access: {cause.str()}") from error
+                raise Fatal(access_refused(cause.str(), cause.code())) from error
             if not cause.retriable():
                 self._opening = None
             opening.poll(0)  # hands out what the connections failed with
@@ -172,7 +173,7 @@ class KafkaOutbox:
             case Cure.OTHER_OWNER:
                 return OwnershipLost(cause.str())
             case Cure.STOP:
-                return Fatal(f"Kafka refuses access: {cause.str()}")
+                return Fatal(access_refused(cause.str(), cause.code()))
             case _:
                 return BrokerUnavailable(cause.str())
 

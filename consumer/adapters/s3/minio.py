@@ -12,6 +12,7 @@ from minio import Minio
 from minio.commonconfig import ComposeSource
 from minio.error import MinioException
 
+from consumer.adapters.network_errors import reason_of
 from consumer.adapters.s3.answers import CREDENTIALS, Answer, Denied, Refused, Unmet, error_of
 from consumer.adapters.s3.connection import CreateOnlyPool, StorePool
 from consumer.core.cancellation import Cancellation
@@ -279,6 +280,7 @@ def _ask(bucket: str, request: Callable[[], T]) -> T | None:
             raise error from refused
         return None
     except (urllib3.exceptions.HTTPError, OSError) as error:
-        raise StoreUnavailable(f"object storage can't be reached ({type(error).__name__})") from error
+        told = f"MINIO_ENDPOINT, MINIO_SECURE: object storage can't be reached ({reason_of(error)})"
+        raise StoreUnavailable(told) from error
     except (MinioException, ValueError, SyntaxError, AttributeError) as error:  # of what can't be read
         raise StoreUnavailable(f"object storage gave no proper answer ({type(error).__name__})") from error
