@@ -92,6 +92,7 @@ def _registry(settings: "Settings") -> str:
     registry = make_registry(settings.schema, settings.topics)
     if registry is None:
         return "none is set"
+    registry.check()
     known = [name for name in SCHEMA_FILES.values() if registry.versions(name)]
     return f"{len(known)} of {len(SCHEMA_FILES)} schemas are registered"
 
@@ -108,7 +109,7 @@ def _sources(settings: "Settings") -> str:
 
 
 def _outputs(settings: "Settings") -> str:
-    from consumer.app.checks import check_bucket
+    from consumer.app.checks import check_bucket, check_create_only
     from consumer.app.vendors import make_store
 
     store, job = make_store(), settings.job
@@ -120,7 +121,8 @@ def _outputs(settings: "Settings") -> str:
         store.replace(bucket, key, content, media_type="text/plain", metadata={})
         if store.read(bucket, key) != content:
             raise Fatal(f"what was written to {bucket} is not what is read there")
-    return f"{', '.join(settings_of)} can be read and written"
+        check_create_only(store, bucket, job.output_prefix)
+    return f"{', '.join(settings_of)} can be read and written, and what lies there is not replaced"
 
 
 def _models(settings: "Settings") -> str:

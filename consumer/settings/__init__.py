@@ -12,7 +12,13 @@ from consumer.settings.replica import Settings, retry_topics
 from consumer.settings.scanner import ScannerSettings
 from consumer.settings.separator import SeparatorSettings
 from consumer.settings.service import ServiceSettings
-from consumer.settings.store import MinioSettings, ObjectStoreSettings
+from consumer.settings.store import (
+    CredentialSource,
+    MinioSettings,
+    ObjectStoreSettings,
+    StoreKeys,
+    credential_sources,
+)
 from consumer.settings.telemetry import LogSettings, MetricsSettings, TracingSettings
 from consumer.settings.topics import SchemaSettings, TopicSettings
 from consumer.settings.variables import Group
@@ -34,6 +40,7 @@ GROUPS: tuple[type[Group], ...] = (
 
 __all__ = [
     "GROUPS",
+    "CredentialSource",
     "Group",
     "JobSettings",
     "KafkaSettings",
@@ -46,8 +53,10 @@ __all__ = [
     "SeparatorSettings",
     "ServiceSettings",
     "Settings",
+    "StoreKeys",
     "TopicSettings",
     "TracingSettings",
+    "credential_sources",
     "environment_without_secrets",
     "retry_topics",
     "variable_of",

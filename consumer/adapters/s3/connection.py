@@ -15,6 +15,7 @@ from consumer.core.errors import StoreMisconfigured
 _MAX_REFUSAL_BYTES = 64 << 10  # of a refusal so much is looked at
 _CODE = re.compile(rb"<Code>\s*([A-Za-z0-9._-]{1,80})\s*</Code>")
 _SPEAKS_TLS = re.compile(rb"HTTP request (?:was sent )?to (?:an )?HTTPS", re.IGNORECASE)
+_REGION = re.compile(rb"<Region>\s*([A-Za-z0-9_-]{1,64})\s*</Region>")
 _FAILED_AFTER_ALL = re.compile(rb"^\s*(<\?xml[^>]*\?>)?\s*<Error[\s>]")
 
 
@@ -56,11 +57,12 @@ class CreateOnlyPool(StorePool):
 
 
 def _refused(method: str, url: str, response: urllib3.BaseHTTPResponse, body: bytes) -> Refused:
-    code = _CODE.search(body[:_MAX_REFUSAL_BYTES])
+    code, region = _CODE.search(body[:_MAX_REFUSAL_BYTES]), _REGION.search(body[:_MAX_REFUSAL_BYTES])
     return Refused(
         response.status,
         code[1].decode("ascii") if code else "",
         method=method,
         names_version="versionId=" in url,
         headers=dict(response.headers),
+        region=region[1].decode("ascii") if region else response.headers.get("x-amz-bucket-region"),
     )
