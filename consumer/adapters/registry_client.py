@@ -95,7 +95,7 @@ class RegistryClient:
         try:
             return json.loads(data)
         except ValueError as error:
-            raise RegistryUnavailable("the schema registry can't be reached (what answers there sends no JSON)") from error
+            raise RegistryUnavailable(f"the schema registry can't be reached ({type(error).__name__}: no JSON)") from error
 
     def _read(self, response: httpx.Response) -> bytes:
         """The body; a timeout of httpx's counts from one piece of it to the next."""
