@@ -23,7 +23,7 @@ from consumer.cli.stem_paths import (
     plan,
     shown,
 )
-from consumer.core.catalog import FORMATS, MODELS, SOURCE_FORMATS
+from consumer.core.catalog import FORMATS, MODELS, SOURCE_FORMATS, why_not_format
 from consumer.core.errors import ConsumerError
 from consumer.core.limits import LONGEST_SPAN_S, SHORTEST_SPAN_S
 
@@ -129,8 +129,8 @@ def separate(
 
 def _check_options(codec: str, bitrate: str, template: str) -> str:
     """The bitrate, as ffmpeg takes it. Raises typer.BadParameter."""
-    if codec not in FORMATS:
-        raise typer.BadParameter(f"{codec} is not one of {', '.join(FORMATS)}", param_hint="-c")
+    if why := why_not_format(codec):
+        raise typer.BadParameter(f"{why}, not {codec}", param_hint="-c")
     if bare := _BARE_KILOBITS.fullmatch(bitrate):
         bitrate = f"{bare[1]}k"
     if why := FORMATS[codec].why_not_bitrate(bitrate):

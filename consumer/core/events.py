@@ -44,7 +44,7 @@ class OutputOptions:
     bitrate: str | None = None
     """Bits per second of a lossy format, as in 192k or 192000; null: 128k, as Spleeter. mp3: 32k to 320k, in MP3's own
     steps; ogg: 45k to 500k; m4a: 12k to 384k;
-    opus: 6k to 510k; wma: 24k to 640k.
+    opus: 6k to 510k.
     """
 
 

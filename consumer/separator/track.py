@@ -90,7 +90,7 @@ def separate_track(
             audio=decoder.facts,
             stems=files,
             weights_sha256=network.weights_sha256,
-            warnings=chosen.warnings,
+            warnings=(*decoder.warnings, *chosen.warnings),
             timings_s={"separate": separated - started, "encode_tail": time.monotonic() - separated},
         )
 

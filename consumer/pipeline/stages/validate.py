@@ -7,7 +7,7 @@ from collections.abc import Collection
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 
-from consumer.core.catalog import FORMATS, HIGH_FREQUENCIES, MODELS
+from consumer.core.catalog import FORMATS, HIGH_FREQUENCIES, MODELS, why_not_format
 from consumer.core.errors import Code, Rejected
 from consumer.core.events import REQUEST_ID, SeparationRequest
 from consumer.core.limits import LONGEST_SPAN_S, SHORTEST_SPAN_S
@@ -71,8 +71,8 @@ def _check_words(request: SeparationRequest) -> None:
         raise _invalid("model", request.model, f"must be one of {', '.join(MODELS)}")
     if request.high_frequencies not in HIGH_FREQUENCIES:
         raise _invalid("high_frequencies", request.high_frequencies, f"must be one of {', '.join(HIGH_FREQUENCIES)}")
-    if request.output.format not in FORMATS:
-        raise _invalid("output.format", request.output.format, f"must be one of {', '.join(FORMATS)}")
+    if why := why_not_format(request.output.format):
+        raise _invalid("output.format", request.output.format, why)
     bitrate = request.output.bitrate
     if bitrate is not None and (why := FORMATS[request.output.format].why_not_bitrate(bitrate)):
         raise _invalid("output.bitrate", bitrate, why)

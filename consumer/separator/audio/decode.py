@@ -1,6 +1,6 @@
 """Decodes a local file to stereo float32 at the model's rate, through an ffmpeg pipe, as Spleeter would."""
 
-import fcntl
+from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -9,18 +9,34 @@ import numpy as np
 
 from consumer.core.errors import Code, Rejected
 from consumer.core.model import AudioFacts
-from consumer.separator.audio.ffmpeg import PIPE_BYTES, FFmpeg, FFmpegProcess, reason_in
+from consumer.separator.audio.ffmpeg import FFmpeg, FFmpegProcess
+from consumer.separator.audio.links import find_links
+from consumer.separator.audio.lying_header import without_lies
+from consumer.separator.audio.playback import Playback
 from consumer.separator.audio.probe import Probe, probe
+from consumer.separator.audio.timed_samples import TimedSamples
+from consumer.separator.audio.timeline import Timeline
+from consumer.separator.audio.vorbis_length import whole_vorbis
 from consumer.separator.dsp.spectral import Samples
 
 _LOUDEST = 1e6  # 120 dB over full scale: no music, but its square is still a number
+# What is checked against checksums of its own, and left out where they differ, as the formats' own decoders do.
+_CHECKED = ("flac", "wv", "ape", "tta")
+
+# Recordings of broadcasts, whose times may begin anew anywhere: ffmpeg and players take a longer jump for that.
+_SPLICED, _LONGEST_GAP_S = ("mpegts", "mpeg"), 10.0
+# A file may end so much before what its headers tell: encoders' delays are counted by some.
+_NEARLY_ALL, _SHORTER_S = 0.995, 0.1
 
 
 class Decoder:
     """One file being decoded. Not thread-safe; use it as a context manager.
 
-    rate_hz: of the samples that `read` gives. start_s, duration_s: the span to decode, None for all. max_s: longer
-    audio is refused, as soon as that is known.
+    Its clock counts the samples that it gives, at rate_hz. It begins where a player's does: at the first track's start
+    where there are several tracks, else at the first sound. What is missing in the file is silence.
+
+    rate_hz: of the samples that `read` gives. start_s, duration_s: the span to give, by that clock, None for all.
+    max_s: longer audio is refused, as soon as that is known.
     Opening raises Rejected(AUDIO_EMPTY, AUDIO_UNDECODABLE, FORMAT_NOT_ALLOWED), WorkerCrashed.
     """
 
@@ -34,24 +50,49 @@ class Decoder:
         duration_s: float | None = None,
         max_s: float,
     ) -> None:
-        self.probe: Probe = probe(ffmpeg, path)
         self.samples = 0
+        ffmpeg = without_lies(ffmpeg, path)
         self._ffmpeg, self._path, self._rate_hz = ffmpeg, path, rate_hz
-        self._start_s = start_s
+        self._start_s, self._duration_s = start_s, duration_s
         self._max_s = max_s
-        self._source_channels = 1 if self.probe.channels == 1 else 2
-        self._running = self._start(start_s, duration_s)
+        links = find_links(path)
+        self._sections = links or (ffmpeg.section,)
+        found = probe(replace(ffmpeg, section=self._sections[0]), path)
+        # What the headers say of the length of a chain is one link's.
+        self.probe: Probe = replace(found, duration_s=None) if links else found
+        self._playback = self._play()
+        self._has_ended = False
 
-    def _start(self, start_s: float | None, duration_s: float | None) -> FFmpegProcess:
-        args = [*self._ffmpeg.open_args(self._path, codec=self.probe.codec), "-loglevel", "error", "-map", "0:a:0"]
-        # Behind the input, so that the cut is exact to the sample in every format, as in Spleeter.
-        args += ["-ss", f"{start_s:.6f}"] if start_s else []
-        args += ["-t", f"{duration_s:.6f}"] if duration_s is not None else []
-        args += [*_mixdown(self.probe), "-ar", str(self._rate_hz), "-f", "f32le", "pipe:1"]
-        running = self._ffmpeg.start(args, reads=True)
-        assert running.process.stdout
-        fcntl.fcntl(running.process.stdout, fcntl.F_SETPIPE_SZ, PIPE_BYTES)
-        return running
+    def _play(self) -> Playback:
+        """A new pass over the file."""
+        return Playback(self._open_link, links=len(self._sections))
+
+    def _open_link(self, number: int, position: int) -> TimedSamples:
+        ffmpeg = replace(self._ffmpeg, section=self._sections[number])
+        return self._start(ffmpeg, self.probe if number == 0 else probe(ffmpeg, self._path), position)
+
+    def _start(self, ffmpeg: FFmpeg, found: Probe, position: int) -> TimedSamples:
+        args = ["-err_detect:a", "crccheck+explode"] if found.format in _CHECKED else []
+        # Times as they are in the file: corrected by the start of one track, they would not tell of the others.
+        args += [*ffmpeg.open_args(self._path, codec=found.codec), "-copyts", "-loglevel", "error", "-map", "0:a:0"]
+        args += [*_mixdown(found), "-ar", str(self._rate_hz)]
+        args = whole_vorbis(args, self._path, ffmpeg.section) if found.format == "ogg" else args
+        continues = ffmpeg.section is not None and ffmpeg.section.continues
+        begins = position if continues else found.clock.begins_at(self._rate_hz)
+        longest = self._in_samples(_LONGEST_GAP_S) if found.format in _SPLICED else None
+        timeline = Timeline(rate_hz=self._rate_hz, begins=begins, longest=longest)
+        return TimedSamples(
+            ffmpeg,
+            args,
+            channels=1 if found.channels == 1 else 2,
+            timeline=timeline,
+            continues=continues,
+            besides=found.video_codecs,
+        )
+
+    @property
+    def _running(self) -> FFmpegProcess:
+        return self._playback.process
 
     def read(self, count: int) -> Samples:
         """The next `count` samples, float32 (count, 2); fewer only at the end. Values that are no number become 0,
@@ -59,9 +100,13 @@ class Decoder:
 
         Raises Rejected(AUDIO_UNDECODABLE, AUDIO_EMPTY, OFFSET_PAST_END, AUDIO_TOO_LONG), WorkerCrashed.
         """
-        block = np.empty((count, self._source_channels), np.float32)
-        filled = _fill(self._running, block.data.cast("B"))
-        block = block[: filled // (4 * self._source_channels)]
+        if not self._playback.position and self._start_s:
+            self._playback.skip(self._in_samples(self._start_s))
+        left = count if self._duration_s is None else self._in_samples(self._duration_s) - self.samples
+        block = np.empty((min(count, left), 2), np.float32)
+        filled = self._playback.read_into(block)
+        self._has_ended = filled < len(block)
+        block = block[:filled]
         self.samples += len(block)
         if len(block) < count:
             self._end()
@@ -69,37 +114,43 @@ class Decoder:
             raise too_long(self._max_s)
         if not np.abs(block).max(initial=0.0) <= _LOUDEST:  # so that NaN is caught too
             block = np.nan_to_num(block, nan=0.0, posinf=0.0, neginf=0.0).clip(-_LOUDEST, _LOUDEST)
-        return np.repeat(block, 2, axis=1) if self._source_channels == 1 else block
+        return block
+
+    def _in_samples(self, seconds: float) -> int:
+        return round(seconds * self._rate_hz)
 
     def _end(self) -> None:
-        code = self._running.wait()
-        if code != 0:
-            reason = reason_in(self._running.stderr_lines)
-            raise Rejected(Code.AUDIO_UNDECODABLE, f"ffmpeg gave up with code {code}: {reason}")
         if self.samples == 0:
-            if self._start_s and self._has_audio_before_start():
+            if self._start_s and self._playback.position:
                 raise Rejected(Code.OFFSET_PAST_END, f"the audio ends before start_s = {self._start_s:g}")
             raise Rejected(Code.AUDIO_EMPTY, "the file holds no samples")
-
-    def _has_audio_before_start(self) -> bool:
-        other = self._start(None, None)
-        try:
-            return _fill(other, memoryview(bytearray(4))) == 4
-        finally:
-            other.stop()
+        damage = self._playback.complaint
+        if damage and 2 * self._playback.silence > self.samples:
+            raise Rejected(Code.AUDIO_UNDECODABLE, f"more than half of the audio can't be decoded: {damage}")
 
     def is_longer_than(self, limit_s: float) -> bool:
         """Whether more than limit_s can really be decoded: headers lie. Decodes as much in a second process."""
-        other = self._start(self._start_s, limit_s + 1.0)
+        other = self._play()
         try:
-            chunk = memoryview(bytearray(PIPE_BYTES))
-            limit_bytes = int(limit_s * self._rate_hz) * 4 * self._source_channels
-            decoded_bytes = 0
-            while (count := _fill(other, chunk)) and decoded_bytes <= limit_bytes:
-                decoded_bytes += count
-            return decoded_bytes > limit_bytes
+            other.skip(self._in_samples(self._start_s or 0.0))
+            limit = self._in_samples(limit_s)
+            return other.skip(limit + 1) > limit
         finally:
             other.stop()
+
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        """What of the samples given so far is not as it should be, a sentence each."""
+        damage, silence_s = self._playback.complaint, self._playback.silence / self._rate_hz
+        told = [f"the decoder complained, and went on: {damage}"] if damage else []
+        if self._playback.gap_at is not None:
+            first_s = self._playback.gap_at / self._rate_hz
+            told.append(f"{silence_s:.3f} s are missing in the file, the first at {first_s:.3f} s: they are silence")
+        claimed_s, real_s = self.probe.clock.duration_s, self._playback.position / self._rate_hz
+        is_told = self._has_ended and len(self._sections) == 1 and self.probe.format not in _SPLICED
+        if is_told and claimed_s and claimed_s * _NEARLY_ALL - _SHORTER_S > real_s:
+            told.append(f"the file's headers tell of {claimed_s:.2f} s, and it ends after {real_s:.2f} s")
+        return tuple(told)
 
     @property
     def facts(self) -> AudioFacts:
@@ -117,7 +168,7 @@ class Decoder:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._running.stop()
+        self._playback.stop()
 
 
 def too_long(max_s: float) -> Rejected:
@@ -139,15 +190,3 @@ def _mixdown(found: Probe) -> list[str]:
         members = range(side, found.channels, 2)
         sides.append(f"c{side}=" + "+".join(f"{1 / len(members):.6f}*c{member}" for member in members))
     return ["-af", f"pan=stereo|{'|'.join(sides)}"]
-
-
-def _fill(running: FFmpegProcess, buffer: memoryview) -> int:
-    """Read until the buffer is full or the stream ends; returns the bytes read."""
-    assert running.process.stdout
-    filled = 0
-    while filled < len(buffer):
-        count = running.process.stdout.readinto(buffer[filled:])  # type: ignore[attr-defined]
-        if not count:
-            break
-        filled += count
-    return filled

@@ -1,10 +1,11 @@
 """What is in an audio file, parsed from what ffmpeg itself prints of it: no ffprobe is needed."""
 
 import re
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from consumer.core.errors import Code, Rejected
+from consumer.separator.audio.container_clock import ContainerClock, parse_clock, parse_video_codecs
 from consumer.separator.audio.ffmpeg import FFmpeg, reason_in
 from consumer.separator.audio.tags import Tags, parse_tags
 from consumer.separator.audio.wave_header import wave_codec
@@ -25,7 +26,7 @@ class Probe:
 
     format: ffmpeg's first name for its container. has_layout: whether it names its channels. duration_s: None where the
     headers have none; they may lie. tags: of the file, or of its first audio stream. codec: the decoder to be used,
-    None for ffmpeg's own choice.
+    None for ffmpeg's own choice. clock: when its tracks begin. video_codecs: of its pictures.
     """
 
     format: str
@@ -35,6 +36,8 @@ class Probe:
     duration_s: float | None
     tags: Tags
     codec: str | None = None
+    clock: ContainerClock = field(default_factory=ContainerClock)
+    video_codecs: frozenset[str] = frozenset()
 
 
 def probe(ffmpeg: FFmpeg, path: Path) -> Probe:
@@ -47,7 +50,10 @@ def probe(ffmpeg: FFmpeg, path: Path) -> Probe:
     finally:
         running.stop()
     found = _parse(running.stderr_lines)
-    return replace(found, codec=wave_codec(path)) if found.format in ("wav", "w64") else found
+    if ffmpeg.raw:
+        return replace(found, format=ffmpeg.raw.container)
+    first = ffmpeg.section.first if ffmpeg.section else 0
+    return replace(found, codec=wave_codec(path, first=first)) if found.format in ("wav", "w64") else found
 
 
 def _parse(lines: list[str]) -> Probe:
@@ -68,6 +74,8 @@ def _parse(lines: list[str]) -> Probe:
         sample_rate_hz=int(audio[1]),
         duration_s=int(duration[1]) * 3600 + int(duration[2]) * 60 + float(duration[3]) if duration else None,
         tags=parse_tags(lines),
+        clock=parse_clock(lines),
+        video_codecs=parse_video_codecs(lines),
     )
 
 

@@ -43,7 +43,11 @@ REJECTED = [
     ),
     ({"output": OutputOptions(format="ogg", bitrate="510k")}, INVALID, "output.bitrate must be from 45k to 500k"),
     ({"output": OutputOptions(format="m4a", bitrate="640k")}, INVALID, "output.bitrate must be from 12k to 384k"),
-    ({"output": OutputOptions(format="wma", bitrate="8k")}, INVALID, "output.bitrate must be from 24k to 640k for wma"),
+    (
+        {"output": OutputOptions(format="wma", bitrate="64k")},
+        INVALID,
+        "not wma: its files can't hold where a stem begins",
+    ),
     ({"output": OutputOptions(format="mp3", bitrate="8k")}, INVALID, "output.bitrate must be one of 32k, 40k, 48k"),
     ({"output": OutputOptions(format="mp3", bitrate="640k")}, INVALID, "output.bitrate must be one of 32k, 40k, 48k"),
     ({"output": OutputOptions(prefix="../")}, INVALID, "output.prefix"),
