@@ -95,7 +95,8 @@ class RegistryClient:
         try:
             return json.loads(data)
         except ValueError as error:
-            raise RegistryUnavailable(f"the schema registry can't be reached ({type(error).__name__}: no JSON)") from error
+            told = f"the schema registry can't be reached ({type(error).__name__}: no JSON)"
+            raise RegistryUnavailable(told) from error
 
     def _read(self, response: httpx.Response) -> bytes:
         """The body; a timeout of httpx's counts from one piece of it to the next."""
