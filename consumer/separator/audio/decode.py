@@ -10,7 +10,9 @@ import numpy as np
 from consumer.core.errors import Code, Rejected
 from consumer.core.model import AudioFacts
 from consumer.separator.audio.ffmpeg import PIPE_BYTES, FFmpeg, FFmpegProcess, reason_in
+from consumer.separator.audio.mixdown import stereo_filters
 from consumer.separator.audio.probe import Probe, probe
+from consumer.separator.audio.tracks import AudioFile
 from consumer.separator.dsp.spectral import Samples
 
 _LOUDEST = 1e6  # 120 dB over full scale: no music, but its square is still a number
@@ -19,31 +21,38 @@ _LOUDEST = 1e6  # 120 dB over full scale: no music, but its square is still a nu
 class Decoder:
     """One file being decoded. Not thread-safe; use it as a context manager.
 
-    rate_hz: of the samples that `read` gives. start_s, duration_s: the span to decode, None for all. max_s: longer
-    audio is refused, as soon as that is known.
+    file: a path, or with it the audio track that is meant. rate_hz: of the samples that `read` gives. start_s,
+    duration_s: the span to decode, None for all. max_s: longer audio is refused, as soon as that is known.
     Opening raises Rejected(AUDIO_EMPTY, AUDIO_UNDECODABLE, FORMAT_NOT_ALLOWED), WorkerCrashed.
     """
 
     def __init__(
         self,
         ffmpeg: FFmpeg,
-        path: Path,
+        file: Path | AudioFile,
         *,
         rate_hz: int,
         start_s: float | None = None,
         duration_s: float | None = None,
         max_s: float,
     ) -> None:
-        self.probe: Probe = probe(ffmpeg, path)
+        source = file if isinstance(file, AudioFile) else AudioFile(path=file)
+        self.probe: Probe = probe(ffmpeg, source.path, source.track)
         self.samples = 0
-        self._ffmpeg, self._path, self._rate_hz = ffmpeg, path, rate_hz
+        self._ffmpeg, self._path, self._rate_hz = ffmpeg, source.path, rate_hz
         self._start_s = start_s
         self._max_s = max_s
-        self._source_channels = 1 if self.probe.channels == 1 else 2
+        self._source_channels = 2  # whatever the file has, and wherever that changes within it
         self._running = self._start(start_s, duration_s)
 
     def _start(self, start_s: float | None, duration_s: float | None) -> FFmpegProcess:
-        args = [*self._ffmpeg.open_args(self._path, codec=self.probe.codec), "-loglevel", "error", "-map", "0:a:0"]
+        args = [
+            *self._ffmpeg.open_args(self._path, codec=self.probe.codec),
+            "-loglevel",
+            "error",
+            "-map",
+            f"0:a:{self.probe.track}",
+        ]
         # Behind the input, so that the cut is exact to the sample in every format, as in Spleeter.
         args += ["-ss", f"{start_s:.6f}"] if start_s else []
         args += ["-t", f"{duration_s:.6f}"] if duration_s is not None else []
@@ -69,7 +78,7 @@ class Decoder:
             raise too_long(self._max_s)
         if not np.abs(block).max(initial=0.0) <= _LOUDEST:  # so that NaN is caught too
             block = np.nan_to_num(block, nan=0.0, posinf=0.0, neginf=0.0).clip(-_LOUDEST, _LOUDEST)
-        return np.repeat(block, 2, axis=1) if self._source_channels == 1 else block
+        return block
 
     def _end(self) -> None:
         code = self._running.wait()
@@ -109,6 +118,7 @@ class Decoder:
             duration_s=self.samples / self._rate_hz,
             channels=self.probe.channels,
             sample_rate_hz=self.probe.sample_rate_hz,
+            track=self.probe.track,
         )
 
     def __enter__(self) -> Self:
@@ -126,19 +136,7 @@ def too_long(max_s: float) -> Rejected:
 
 
 def _mixdown(found: Probe) -> list[str]:
-    """One or two channels stay as they are; more are mixed by their layout, so that the centre is not lost.
-
-    Channels that the file does not name go left and right in turn.
-    """
-    if found.channels == 1:
-        return ["-ac", "1"]
-    if found.channels == 2 or found.has_layout:
-        return ["-ac", "2"]
-    sides = []
-    for side in (0, 1):
-        members = range(side, found.channels, 2)
-        sides.append(f"c{side}=" + "+".join(f"{1 / len(members):.6f}*c{member}" for member in members))
-    return ["-af", f"pan=stereo|{'|'.join(sides)}"]
+    return ["-af", stereo_filters(found.layout, found.channels)]
 
 
 def _fill(running: FFmpegProcess, buffer: memoryview) -> int:
