@@ -129,6 +129,7 @@ class SeparatorClient:
             duration_s=request.duration_s,
             high_frequencies=request.high_frequencies,
             max_audio_s=self._max_audio_s,
+            track=request.track,
         )
 
     def kill(self) -> None:

@@ -10,6 +10,7 @@ from consumer.separator.audio.timeline import Frame, Run, Timeline
 from consumer.separator.dsp.spectral import Samples
 
 _LINES_BYTES = 1 << 16
+_FRAME_BYTES = 8  # two channels of float32
 
 
 class TimedSamples:
@@ -23,17 +24,16 @@ class TimedSamples:
         ffmpeg: FFmpeg,
         args: Sequence[str],
         *,
-        channels: int,
         timeline: Timeline,
         continues: bool = False,
         besides: Collection[str] = (),
     ) -> None:
-        """args: ffmpeg's, from its input to the rate of its output, whose samples have 1 or 2 channels. continues:
-        whether there were others before, so that silence at the start is a gap too. besides: decoders of its that
-        are not the sound's.
+        """args: ffmpeg's, from its input to the rate of its output, which has two channels. continues: whether there
+        were others before, so that silence at the start is a gap too. besides: decoders of its that are not the
+        sound's.
         """
         self.is_in_gap = False
-        self._channels, self._timeline, self._besides = channels, timeline, besides
+        self._timeline, self._besides = timeline, besides
         self._has_begun = continues
         self._run = Run(silence=0, samples=0)
         self._early = bytearray()  # samples that came while times were waited for
@@ -121,15 +121,14 @@ class TimedSamples:
         for line in whole:
             if line and not line.startswith(b"#"):
                 _, _, pts, _, size, _ = line.split(b",", 5)
-                count = int(size) // (4 * self._channels)
+                count = int(size) // _FRAME_BYTES
                 frame = Frame(pts=self._next_pts if b"NOPTS" in pts else int(pts), count=count)
                 self._next_pts = frame.pts + frame.count
                 if count:
                     yield frame
 
     def _read_samples(self, block: Samples) -> int:
-        whole = block if self._channels == 2 else block[:, :1].copy()
-        buffer = whole.data.cast("B")
+        buffer = block.data.cast("B")
         filled = min(len(self._early), len(buffer))
         buffer[:filled] = self._early[:filled]
         del self._early[:filled]
@@ -138,10 +137,7 @@ class TimedSamples:
             if not count:
                 break
             filled += count
-        count = filled // (4 * self._channels)
-        if self._channels == 1:
-            block[:count] = whole[:count]
-        return count
+        return filled // _FRAME_BYTES
 
     def stop(self) -> None:
         """End the ffmpeg, if it still runs."""
