@@ -20,7 +20,6 @@ from consumer.separator.dsp.spectral import Samples
 _LOUDEST = 1e6  # 120 dB over full scale: no music, but its square is still a number
 # What is checked against checksums of its own, and left out where they differ, as the formats' own decoders do.
 _CHECKED = ("flac", "wv", "ape", "tta")
-
 # Recordings of broadcasts, whose times may begin anew anywhere: ffmpeg and players take a longer jump for that.
 _SPLICED, _LONGEST_GAP_S = ("mpegts", "mpeg"), 10.0
 # A file may end so much before what its headers tell: encoders' delays are counted by some.

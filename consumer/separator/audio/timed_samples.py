@@ -62,7 +62,7 @@ class TimedSamples:
             poll.register(self._samples, select.POLLIN)
         self._are_short = False
         os.set_blocking(self._times, False)
-        self._has_times = True
+        self._has_times, self._has_samples = True, True
 
     @property
     def process(self) -> FFmpegProcess:
@@ -111,11 +111,10 @@ class TimedSamples:
         # frames are so short that times are more than the samples.
         lines = self._new_times()
         if lines is None:
-            (self._any if self._are_short else self._samples_only).poll(_PATIENCE_MS)
+            (self._any if self._are_short or not self._has_samples else self._samples_only).poll(_PATIENCE_MS)
             lines = self._new_times()
-            if lines is None and self._samples_only.poll(0) and not self._take_early():
-                self._any.unregister(self._samples)
-                self._samples_only = self._any  # they have ended
+            if lines is None and self._has_samples and self._samples_only.poll(0):
+                self._take_early()
         if lines:
             self._are_short = len(lines) > _MANY_BYTES
         elif lines is not None:
@@ -131,11 +130,12 @@ class TimedSamples:
         except BlockingIOError:
             return None
 
-    def _take_early(self) -> bool:
-        """Whether there were samples to be taken in."""
+    def _take_early(self) -> None:
         samples = os.read(self._samples.fileno(), PIPE_BYTES)
         self._early += samples
-        return bool(samples)
+        if not samples:
+            self._has_samples = False
+            self._any.unregister(self._samples)
 
     def _frames_in(self, lines: bytes) -> Iterator[Frame]:
         """Stream, decoding time, time, duration, bytes and checksum a line, but for comments, which begin with #."""
