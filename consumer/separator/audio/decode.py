@@ -1,6 +1,6 @@
 """Decodes a local file to stereo float32 at the model's rate, through an ffmpeg pipe, as Spleeter would."""
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -9,7 +9,7 @@ import numpy as np
 
 from consumer.core.errors import Code, Rejected
 from consumer.core.model import AudioFacts
-from consumer.separator.audio.ffmpeg import FFmpeg, FFmpegProcess
+from consumer.separator.audio.ffmpeg import FFmpeg, FFmpegProcess, Section
 from consumer.separator.audio.links import find_links
 from consumer.separator.audio.lying_header import without_lies
 from consumer.separator.audio.mixdown import stereo_filters
@@ -24,11 +24,47 @@ from consumer.separator.dsp.spectral import Samples
 _LOUDEST = 1e6  # 120 dB over full scale: no music, but its square is still a number
 # What is checked against checksums of its own, and left out where they differ, as the formats' own decoders do.
 _CHECKED = ("flac", "wv", "ape", "tta")
-
 # Recordings of broadcasts, whose times may begin anew anywhere: ffmpeg and players take a longer jump for that.
 _SPLICED, _LONGEST_GAP_S = ("mpegts", "mpeg"), 10.0
 # A file may end so much before what its headers tell: encoders' delays are counted by some.
 _NEARLY_ALL, _SHORTER_S = 0.995, 0.1
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Source:
+    """How a file is decoded. rate_hz: of what comes out. sections: its links, None for all. found: in the first."""
+
+    ffmpeg: FFmpeg
+    path: Path
+    rate_hz: int
+    sections: tuple[Section | None, ...]
+    found: Probe
+
+    def open_link(self, number: int, position: int) -> TimedSamples:
+        """Start to decode the link of this number, which begins `position` samples behind the file's beginning."""
+        ffmpeg = replace(self.ffmpeg, section=self.sections[number])
+        return self._start(ffmpeg, self.found if number == 0 else probe(ffmpeg, self.path), position)
+
+    def _start(self, ffmpeg: FFmpeg, found: Probe, position: int) -> TimedSamples:
+        args = ["-err_detect:a", "crccheck+explode"] if found.format in _CHECKED else []
+        # Times as they are in the file: corrected by the start of one track, they would not tell of the others.
+        args += [*ffmpeg.open_args(self.path, codec=found.codec), "-copyts", "-loglevel", "error"]
+        args += ["-map", f"0:a:{found.track}", "-af", stereo_filters(found.layout, found.channels)]
+        args += ["-ar", str(self.rate_hz)]
+        args = whole_vorbis(args, self.path, ffmpeg.section) if found.format == "ogg" else args
+        continues = ffmpeg.section is not None and ffmpeg.section.continues
+        timeline = Timeline(
+            rate_hz=self.rate_hz,
+            begins=position if continues else found.clock.begins_at(self.rate_hz),
+            longest=round(_LONGEST_GAP_S * self.rate_hz) if found.format in _SPLICED else None,
+        )
+        return TimedSamples(
+            ffmpeg,
+            args,
+            timeline=timeline,
+            continues=continues,
+            besides=found.video_codecs,
+        )
 
 
 class Decoder:
@@ -57,43 +93,20 @@ class Decoder:
         source = file if isinstance(file, AudioFile) else AudioFile(path=file)
         path = source.path
         ffmpeg = without_lies(ffmpeg, path)
-        self._ffmpeg, self._path, self._rate_hz = ffmpeg, path, rate_hz
+        self._rate_hz = rate_hz
         self._start_s, self._duration_s = start_s, duration_s
         self._max_s = max_s
-        links = find_links(path)
-        self._sections = links or (ffmpeg.section,)
-        found = probe(replace(ffmpeg, section=self._sections[0]), path, source.track)
+        sections = find_links(path) or (ffmpeg.section,)
+        found = probe(replace(ffmpeg, section=sections[0]), path, source.track)
         # What the headers say of the length of a chain is one link's.
-        self.probe: Probe = replace(found, duration_s=None) if links else found
+        self.probe: Probe = found if len(sections) == 1 else replace(found, duration_s=None)
+        self._source = _Source(ffmpeg=ffmpeg, path=path, rate_hz=rate_hz, sections=sections, found=found)
         self._playback = self._play()
         self._has_ended = False
 
     def _play(self) -> Playback:
         """A new pass over the file."""
-        return Playback(self._open_link, links=len(self._sections))
-
-    def _open_link(self, number: int, position: int) -> TimedSamples:
-        ffmpeg = replace(self._ffmpeg, section=self._sections[number])
-        return self._start(ffmpeg, self.probe if number == 0 else probe(ffmpeg, self._path), position)
-
-    def _start(self, ffmpeg: FFmpeg, found: Probe, position: int) -> TimedSamples:
-        args = ["-err_detect:a", "crccheck+explode"] if found.format in _CHECKED else []
-        # Times as they are in the file: corrected by the start of one track, they would not tell of the others.
-        args += [*ffmpeg.open_args(self._path, codec=found.codec), "-copyts", "-loglevel", "error"]
-        args += ["-map", f"0:a:{found.track}", "-af", stereo_filters(found.layout, found.channels)]
-        args += ["-ar", str(self._rate_hz)]
-        args = whole_vorbis(args, self._path, ffmpeg.section) if found.format == "ogg" else args
-        continues = ffmpeg.section is not None and ffmpeg.section.continues
-        begins = position if continues else found.clock.begins_at(self._rate_hz)
-        longest = self._in_samples(_LONGEST_GAP_S) if found.format in _SPLICED else None
-        timeline = Timeline(rate_hz=self._rate_hz, begins=begins, longest=longest)
-        return TimedSamples(
-            ffmpeg,
-            args,
-            timeline=timeline,
-            continues=continues,
-            besides=found.video_codecs,
-        )
+        return Playback(self._source.open_link, links=len(self._source.sections))
 
     @property
     def _running(self) -> FFmpegProcess:
@@ -152,7 +165,7 @@ class Decoder:
             first_s = self._playback.gap_at / self._rate_hz
             told.append(f"{silence_s:.3f} s are missing in the file, the first at {first_s:.3f} s: they are silence")
         claimed_s, real_s = self.probe.clock.duration_s, self._playback.position / self._rate_hz
-        is_told = self._has_ended and len(self._sections) == 1 and self.probe.format not in _SPLICED
+        is_told = self._has_ended and len(self._source.sections) == 1 and self.probe.format not in _SPLICED
         if is_told and claimed_s and claimed_s * _NEARLY_ALL - _SHORTER_S > real_s:
             told.append(f"the file's headers tell of {claimed_s:.2f} s, and it ends after {real_s:.2f} s")
         return tuple(told)

@@ -11,6 +11,8 @@ from consumer.separator.dsp.spectral import Samples
 
 _LINES_BYTES = 1 << 16
 _FRAME_BYTES = 8  # two channels of float32
+_MANY_BYTES = 1 << 12  # of times that came together
+_PATIENCE_MS = 20
 
 
 class TimedSamples:
@@ -54,8 +56,13 @@ class TimedSamples:
         assert self._process.process.stdout
         self._samples = self._process.process.stdout
         fcntl.fcntl(self._samples, fcntl.F_SETPIPE_SZ, PIPE_BYTES)
+        self._samples_only, self._any = select.poll(), select.poll()
+        self._any.register(self._times, select.POLLIN)
+        for poll in (self._samples_only, self._any):
+            poll.register(self._samples, select.POLLIN)
+        self._are_short = False
         os.set_blocking(self._times, False)
-        self._has_times = True
+        self._has_times, self._has_samples = True, True
 
     @property
     def process(self) -> FFmpegProcess:
@@ -99,21 +106,36 @@ class TimedSamples:
         return True
 
     def _wait_for_times(self) -> None:
-        """Take in times, or samples, whichever comes first: it writes no times while nobody takes its samples."""
-        try:
-            lines = os.read(self._times, _LINES_BYTES)
-        except BlockingIOError:
-            poll = select.poll()
-            poll.register(self._times, select.POLLIN)
-            poll.register(self._samples, select.POLLIN)
-            if all(fd != self._times for fd, _ in poll.poll()):
-                self._early += os.read(self._samples.fileno(), PIPE_BYTES)
-            return
-        if not lines:
+        """Take in times, and where there are none, samples: it writes no times while nobody takes its samples."""
+        # Times come one by one, samples many at a time and behind theirs: it is cheaper to wait for these, unless
+        # frames are so short that times are more than the samples.
+        lines = self._new_times()
+        if lines is None:
+            (self._any if self._are_short or not self._has_samples else self._samples_only).poll(_PATIENCE_MS)
+            lines = self._new_times()
+            if lines is None and self._has_samples and self._samples_only.poll(0):
+                self._take_early()
+        if lines:
+            self._are_short = len(lines) > _MANY_BYTES
+        elif lines is not None:
             self._has_times = False
             self._timeline.end()
-        for frame in self._frames_in(lines):
+        for frame in self._frames_in(lines or b""):
             self._timeline.add(frame)
+
+    def _new_times(self) -> bytes | None:
+        """What it wrote of them; nothing at the end, None while there is nothing new."""
+        try:
+            return os.read(self._times, _LINES_BYTES)
+        except BlockingIOError:
+            return None
+
+    def _take_early(self) -> None:
+        samples = os.read(self._samples.fileno(), PIPE_BYTES)
+        self._early += samples
+        if not samples:
+            self._has_samples = False
+            self._any.unregister(self._samples)
 
     def _frames_in(self, lines: bytes) -> Iterator[Frame]:
         """Stream, decoding time, time, duration, bytes and checksum a line, but for comments, which begin with #."""
