@@ -1,12 +1,12 @@
 """A small exporter of the group's lag: what waits is seen also where no replica runs to tell it."""
 
-import signal
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 
 from prometheus_client import CollectorRegistry
 
+from consumer.app.signals import handled
 from consumer.core.lag import LagReader
 from consumer.observability.collectors import GroupLagCollector
 from consumer.observability.health import Health
@@ -46,16 +46,12 @@ class LagExporter:
         self._server.close()
 
     def _trouble(self) -> str:
-        return "" if self._reader.backlog() else _UNKNOWN
+        return "" if self._reader.backlog() else f"{_UNKNOWN}: {self._reader.trouble}".removesuffix(": ")
 
 
 @contextmanager
 def told_to_stop() -> Iterator[threading.Event]:
-    """An event that SIGTERM and SIGINT set, in the main thread, as long as this lasts."""
+    """An event that SIGTERM, SIGINT and SIGHUP set, in the main thread, as long as this lasts."""
     stopped = threading.Event()
-    before = {number: signal.signal(number, lambda *_: stopped.set()) for number in (signal.SIGTERM, signal.SIGINT)}
-    try:
+    with handled(lambda *_: stopped.set()):
         yield stopped
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)

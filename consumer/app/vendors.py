@@ -39,6 +39,7 @@ from consumer.settings import (
     environment_without_secrets,
 )
 
+_WRITTEN = ("separation_result", "dead_letter", "separation_progress")  # the events that come of a replica
 SEPARATOR_COMMAND = (sys.executable, "-m", "consumer.separator.process")
 
 
@@ -84,8 +85,12 @@ def make_registry(schema: SchemaSettings, topics: TopicSettings) -> ConfluentReg
         "audit_event": topics.audit,
     }
     assert topic_of.keys() == set(SCHEMA_FILES.values())
-    subjects = {name: f"{topic}-value" for name, topic in topic_of.items()}
-    return ConfluentRegistry(schema.schema_registry_url, subjects)
+    return ConfluentRegistry(
+        schema.schema_registry_url,
+        {name: f"{topic}-value" for name, topic in topic_of.items()},
+        writes=_WRITTEN,
+        registers=schema.schema_registry_auto_register,
+    )
 
 
 def make_store() -> ObjectStore:

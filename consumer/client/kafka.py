@@ -20,8 +20,7 @@ from consumer.adapters.avro.codec import AvroCodec
 from consumer.adapters.kafka.config import connect, connect_reader, producer_config
 from consumer.adapters.kafka.connection_errors import ConnectionErrors
 from consumer.adapters.kafka.producer_errors import CURES, Cure
-from consumer.adapters.kafka.retrying import broker_away, retried
-from consumer.core.errors import BrokerUnavailable, Code, Rejected, TopicUnavailable
+from consumer.core.errors import BrokerUnavailable, Code, Rejected
 from consumer.core.events import (
     DeadLetter,
     Event,
@@ -34,7 +33,7 @@ from consumer.pipeline.stages.validate import check_request
 from consumer.settings import KafkaSettings, TopicSettings
 
 REQUEST_S = 10.0  # how long a broker may take to answer
-_LOOK_S = 4.0  # within which brokers answer, and know a topic that was just created
+_FIND_S = 4.0  # within which brokers know a topic that was just created
 _log = logging.getLogger(__name__)
 
 
@@ -82,23 +81,21 @@ class Client:
                 headers=list(headers),
                 on_delivery=lambda error, _: failures.append(error) if error else None,
             )
-            unsent = producer.flush(self._request_s)
+            unsent = errors.flush(producer, self._request_s)
         except KafkaException as error:
             failures.append(error.args[0])
             unsent = 0
         if failures and CURES.get(failures[0].code()) is Cure.SMALLER:
             raise Rejected(Code.REQUEST_INVALID, f"topic {topic} takes no record of this size: {failures[0].str()}")
         if unsent or failures:
-            raise broker_away(failures[0].str() if failures else "timed out")
+            raise errors.away(KafkaException(failures[0]) if failures else "timed out", topic=topic)
 
     def _find(self, producer: Producer, topic: str, errors: ConnectionErrors) -> None:
         """Look whether the topic is there: a client that only sends would wait for it, or have it created."""
         try:
-            errors.patiently(producer, partial(_look_for, producer, topic), min(_LOOK_S, self._request_s))
+            errors.patiently(producer, partial(_look_for, producer, topic), min(_FIND_S, self._request_s))
         except KafkaException as error:
-            if CURES.get(error.args[0].code()) is Cure.TOPIC:
-                raise TopicUnavailable(f"topic {topic}: {error.args[0].str()}") from error
-            raise broker_away(errors.explain(error)) from error
+            raise errors.away(error, topic=topic) from error
 
     def send_and_wait(
         self, request: SeparationRequest, timeout_s: float, headers: Sequence[tuple[str, bytes | None]] = ()
@@ -156,23 +153,23 @@ class Watch:
         self._kinds, self._codec, self._request_s = kinds, codec, request_s
         errors = ConnectionErrors()
         self._consumer = connect_reader(kafka, "watch", properties={"error_cb": errors})
-        try:
-            if kinds:  # brokers that can't be reached are told of sooner, and better, than by what is asked below
-                look = partial(self._consumer.list_topics, next(iter(kinds)))
-                errors.patiently(self._consumer, lambda slice_s: look(timeout=slice_s), min(_LOOK_S, request_s))
-            found = [retried(partial(self._positions, topic, from_beginning), request_s) for topic in kinds]
-            self._consumer.assign([place for places in found for place in places])
-        except KafkaException as error:
-            raise broker_away(errors.explain(error)) from error
+        begin: list[KafkaPartition] = []
+        for topic in kinds:
+            ask = partial(self._positions, topic, from_beginning)
+            try:
+                begin += errors.patiently(self._consumer, ask, request_s)
+            except KafkaException as error:
+                raise errors.away(error, topic=topic) from error
+        self._consumer.assign(begin)
 
-    def _positions(self, topic: str, from_beginning: bool) -> list[KafkaPartition]:  # noqa: FBT001
+    def _positions(self, topic: str, from_beginning: bool, timeout_s: float) -> list[KafkaPartition]:  # noqa: FBT001
         """Where to begin; the ends are asked for now, not when fetching begins."""
-        found = _look_for(self._consumer, topic, self._request_s)
+        found = _look_for(self._consumer, topic, timeout_s)
         places = [KafkaPartition(topic, number) for number in found.partitions]
         for place in places:
             place.offset = OFFSET_BEGINNING
             if not from_beginning:
-                _, place.offset = self._consumer.get_watermark_offsets(place, timeout=self._request_s)
+                _, place.offset = self._consumer.get_watermark_offsets(place, timeout=timeout_s)
         return places
 
     def poll(self, timeout_s: float) -> Event | None:

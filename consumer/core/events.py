@@ -74,6 +74,8 @@ class SeparationRequest(Event):
     """When the user asked; 0: not said."""
     metadata: dict[str, str] = field(default_factory=dict)
     """Handed back untouched in the result; at most 64 KiB of names and values in UTF-8."""
+    track: int | None = None
+    """Number of the audio track to separate, from 0 to 999, as in ffmpeg's a:0; null: as ffmpeg chooses by itself."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -96,6 +98,8 @@ class SourceUsed:
     """Channels in the file, from 1; the stems are stereo."""
     sample_rate_hz: int = 0
     """Sample rate of the file in Hz; the stems have 44100."""
+    track: int = 0
+    """Number of the file's audio track that was separated, from 0."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

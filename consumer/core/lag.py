@@ -145,6 +145,9 @@ class Backlog:
 class LagReader(Protocol):
     """Reads the group's lag in the background."""
 
+    trouble: str
+    """Why there are no figures, in the library's words; "" where nothing is known to be wrong."""
+
     def start(self) -> None: ...
 
     def stop(self) -> None: ...

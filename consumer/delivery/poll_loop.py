@@ -1,6 +1,6 @@
 """The poll loop: reads records, follows rebalances, pauses and resumes. It never waits for work."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 
@@ -45,7 +45,10 @@ class PollPolicy:
 
 
 class PollLoop:
-    """Implements ports.RebalanceListener. One thread calls `run`; `stop` may be called from any."""
+    """Implements ports.RebalanceListener. One thread calls `run`; `stop` may be called from any.
+
+    on_stop: called by that thread once it was stopped, before what is at work is waited for.
+    """
 
     def __init__(
         self,
@@ -54,7 +57,9 @@ class PollLoop:
         dispatcher: Dispatcher,
         subscription: Subscription,
         policy: PollPolicy,
+        on_stop: Callable[[], None] = lambda: None,
     ) -> None:
+        self._on_stop = on_stop
         self._source, self._assignments, self._dispatcher = source, assignments, dispatcher
         self._subscription, self._policy = subscription, policy
         self._retry_topics = frozenset(subscription.retry_topics)
@@ -75,6 +80,7 @@ class PollLoop:
         while self._ends_at is None:
             self.step()
         self._dispatcher.stop()
+        self._on_stop()
         while self._clock.monotonic() < self._ends_at and not self._dispatcher.is_quiet():
             self.step()
 

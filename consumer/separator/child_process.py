@@ -35,6 +35,7 @@ from consumer.separator.protocol import (
     encode,
 )
 from consumer.separator.status import SeparatorStatus
+from consumer.separator.stop_signals import stop_signals_blocked
 
 STOP_GRACE_S = 1.0  # how long a job may take to stop before its process is killed
 _STDERR_LINES, _STDERR_CHARS = 20, 500  # of what it last wrote there, and of each line
@@ -70,14 +71,15 @@ class ChildProcess:
         self._loads: list[Loaded | Failed] = []
         self._ended = False
         self._changed = threading.Condition()  # notified when _loads or _ended change
-        self._process = subprocess.Popen(
-            command,
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            process_group=0,  # a terminal's or an orchestrator's signal to the group must not reach ffmpeg
-            env={**MALLOC_ENVIRONMENT, **environment},  # what the operator sets wins
-        )
+        with stop_signals_blocked():  # from its first moment on, also those that are sent to each process by itself
+            self._process = subprocess.Popen(
+                command,
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.PIPE,
+                process_group=0,  # nor is it stopped, or hung up on, with its parent's terminal
+                env={**MALLOC_ENVIRONMENT, **environment},  # what the operator sets wins
+            )
         threading.Thread(target=self._read_replies, daemon=True).start()
         threading.Thread(target=self._read_stderr, daemon=True).start()
         self._send(configuration)

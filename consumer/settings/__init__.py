@@ -12,8 +12,14 @@ from consumer.settings.replica import Settings, retry_topics
 from consumer.settings.scanner import ScannerSettings
 from consumer.settings.separator import SeparatorSettings
 from consumer.settings.service import ServiceSettings
-from consumer.settings.store import MinioSettings, ObjectStoreSettings
-from consumer.settings.telemetry import LogSettings, TracingSettings
+from consumer.settings.store import (
+    CredentialSource,
+    MinioSettings,
+    ObjectStoreSettings,
+    StoreKeys,
+    credential_sources,
+)
+from consumer.settings.telemetry import LogSettings, MetricsSettings, TracingSettings
 from consumer.settings.topics import SchemaSettings, TopicSettings
 from consumer.settings.variables import Group
 
@@ -28,15 +34,18 @@ GROUPS: tuple[type[Group], ...] = (
     SeparatorSettings,
     ServiceSettings,
     LogSettings,
+    MetricsSettings,
     TracingSettings,
 )
 
 __all__ = [
     "GROUPS",
+    "CredentialSource",
     "Group",
     "JobSettings",
     "KafkaSettings",
     "LogSettings",
+    "MetricsSettings",
     "MinioSettings",
     "ObjectStoreSettings",
     "ScannerSettings",
@@ -44,8 +53,10 @@ __all__ = [
     "SeparatorSettings",
     "ServiceSettings",
     "Settings",
+    "StoreKeys",
     "TopicSettings",
     "TracingSettings",
+    "credential_sources",
     "environment_without_secrets",
     "retry_topics",
     "variable_of",

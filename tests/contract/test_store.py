@@ -142,7 +142,7 @@ def test_of_many_creators_one_wins(store: ObjectStore, key: str) -> None:
     together = threading.Barrier(8, timeout=60)
 
     def attempt(number: int) -> bool:
-        together.wait()
+        together.wait(30)
         return create(store, key, b"%d" % number) is not None
 
     with ThreadPoolExecutor(8) as pool:

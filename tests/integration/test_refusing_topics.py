@@ -18,20 +18,38 @@ from harness.clips import write_clip
 from harness.platform import Platform, wait_for
 
 
-def set_cleanup(platform: Platform, policy: str) -> None:
-    """Keep the dead-letter topic by age, or by key."""
-    entry = ConfigEntry("cleanup.policy", policy, incremental_operation=AlterConfigOpType.SET)
+def set_topic(platform: Platform, name: str, value: str) -> None:
+    """Change one setting of the dead-letter topic."""
+    entry = ConfigEntry(name, value, incremental_operation=AlterConfigOpType.SET)
     resource = ConfigResource(ResourceType.TOPIC, platform.topic("DEAD_LETTER"), incremental_configs=[entry])
     admin = AdminClient({"bootstrap.servers": platform.bootstrap_servers})
     admin.incremental_alter_configs([resource])[resource].result(30)
 
 
 def compact(platform: Platform) -> None:
-    set_cleanup(platform, "compact")
+    set_topic(platform, "cleanup.policy", "compact")
 
 
 def keep_all(platform: Platform) -> None:
-    set_cleanup(platform, "delete")
+    set_topic(platform, "cleanup.policy", "delete")
+
+
+def ask_for_two_replicas(platform: Platform) -> None:
+    """Of the one broker that there is."""
+    set_topic(platform, "min.insync.replicas", "2")
+
+
+def ask_for_one_replica(platform: Platform) -> None:
+    set_topic(platform, "min.insync.replicas", "1")
+
+
+def take_little(platform: Platform) -> None:
+    """Less than a dead letter has without the record that it is about."""
+    set_topic(platform, "max.message.bytes", "100")
+
+
+def take_much(platform: Platform) -> None:
+    set_topic(platform, "max.message.bytes", str(2 << 20))
 
 
 def delete(platform: Platform) -> None:
@@ -46,7 +64,11 @@ def create(platform: Platform) -> None:
     assert created.returncode == 0, created.stderr
 
 
-@pytest.mark.parametrize(("spoil", "mend"), [(compact, keep_all), (delete, create)], ids=["compacted", "missing"])
+@pytest.mark.parametrize(
+    ("spoil", "mend"),
+    [(compact, keep_all), (delete, create), (ask_for_two_replicas, ask_for_one_replica), (take_little, take_much)],
+    ids=["compacted", "missing", "under-replicated", "too small"],
+)
 def test_what_one_topic_refuses_keeps_no_other_partition_waiting(
     platform: Platform, tmp_path: Path, spoil: Callable[[Platform], None], mend: Callable[[Platform], None]
 ) -> None:
@@ -74,7 +96,7 @@ def test_what_one_topic_refuses_keeps_no_other_partition_waiting(
     wait_for(lambda: bool(replica.said("publish.blocked")))
     assert all(f"topic {letters}: " in str(line["reason"]) for line in replica.said("publish.blocked"))
     wait_for(lambda: (page := replica.get("/ready")) is not None and f"topic {letters}: " in page.text)
-    assert letters not in _topics(platform) or spoil is compact  # nobody but an operator makes it
+    assert letters not in _topics(platform) or spoil is not delete  # nobody but an operator makes it
     mend(platform)
     outcomes = platform.outcomes(5)
     assert [type(outcome) for outcome in outcomes].count(DeadLetter) == 1

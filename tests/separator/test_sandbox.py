@@ -187,9 +187,10 @@ def test_ffmpeg_reaches_its_job_alone(tmp_path: Path, server: str) -> None:
     def run(source: str, target: str) -> tuple[int, str]:
         running = ffmpeg.start(["-y", "-i", source, "-f", "wav", target])
         try:
-            return running.wait(), "\n".join(running.stderr_lines)
+            code = running.process.wait(60)
         finally:
             running.stop()
+        return code, "\n".join(running.stderr_lines)
 
     assert run(f"file:{song}", f"file:{song.parent / 'stem.wav'}")[0] == 0
     for source, target in (

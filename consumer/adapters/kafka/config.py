@@ -7,6 +7,7 @@ from typing import Any, TypeVar
 
 from confluent_kafka import Consumer, KafkaException
 
+from consumer.adapters.kafka.connection_errors import ConnectionErrors
 from consumer.core.errors import SettingsError
 from consumer.settings import KafkaSettings, variable_of
 
@@ -24,8 +25,11 @@ ClientT = TypeVar("ClientT")
 
 def connect(client: Callable[..., ClientT], config: dict[str, Any], role: str) -> ClientT:
     """A librdkafka client that logs as `role`. Raises SettingsError, which names the variable, for a wrong property."""
+    logger: Any = logging.getLogger(f"librdkafka.{role}")
+    if isinstance(errors := config.get("error_cb"), ConnectionErrors):
+        logger = _Overheard(logger, errors)
     try:
-        return client(config, logger=logging.getLogger(f"librdkafka.{role}"))
+        return client(config, logger=logger)
     except KafkaException as error:
         reason = str(error.args[0].str())
         named = [n for n in re.findall(r"[a-z_]+(?:\.[a-z_]+)*", reason) if n in config]
@@ -33,6 +37,17 @@ def connect(client: Callable[..., ClientT], config: dict[str, Any], role: str) -
         named.sort(key=lambda name: not isinstance(config[name], str))
         variable = variable_of(named[0]) if named else "KAFKA_..."
         raise SettingsError(f"{variable}: {reason}", variables=(variable,)) from error
+
+
+class _Overheard:
+    """A logger whose lines are heard by whoever wants to know why there is no connection."""
+
+    def __init__(self, logger: logging.Logger, errors: ConnectionErrors) -> None:
+        self._logger, self._errors = logger, errors
+
+    def log(self, level: int, line: str, *arguments: object) -> None:
+        self._errors.hear(line % arguments if arguments else line)
+        self._logger.log(level, line, *arguments)
 
 
 def common_config(settings: KafkaSettings) -> dict[str, Any]:

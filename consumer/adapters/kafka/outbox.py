@@ -13,6 +13,7 @@ from confluent_kafka import TopicPartition as KafkaPartition
 from consumer.adapters.kafka.config import connect, producer_config, transactional_config
 from consumer.adapters.kafka.connection_errors import ConnectionErrors
 from consumer.adapters.kafka.producer_errors import CURES, FORGOTTEN, Cure, cure_of, is_of_its_topic
+from consumer.adapters.kafka.retrying import access_refused
 from consumer.core.errors import (
     BrokerUnavailable,
     ConsumerError,
@@ -67,7 +68,7 @@ class KafkaOutbox:
         except KafkaException as error:
             cause = _cause(error)
             if cure_of(cause) is Cure.STOP:
-                raise Fatal(f"Kafka refuses access: {cause.str()}") from error
+                raise Fatal(access_refused(cause.str(), cause.code())) from error
             if not cause.retriable():
                 self._opening = None
             opening.poll(0)  # hands out what the connections failed with
@@ -94,9 +95,9 @@ class KafkaOutbox:
             self._insist(lambda: producer.commit_transaction(_REQUEST_S))
         except KafkaException as error:
             failure = self._give_up(producer, _cause(error))
-            if hopeless := deliveries.too_large & too_large:
-                raise Fatal(_too_large(hopeless.pop())) from error
             if deliveries.too_large and not isinstance(failure, ProducerFenced):
+                if hopeless := deliveries.too_large & too_large:
+                    raise TopicUnavailable(_too_large(hopeless.pop())) from error
                 return deliveries.too_large
             if isinstance(failure, BrokerUnavailable) and (refusal := deliveries.refusal(_cause(error), commits)):
                 self._look_for(producer, deliveries.topics)
@@ -172,7 +173,7 @@ class KafkaOutbox:
             case Cure.OTHER_OWNER:
                 return OwnershipLost(cause.str())
             case Cure.STOP:
-                return Fatal(f"Kafka refuses access: {cause.str()}")
+                return Fatal(access_refused(cause.str(), cause.code()))
             case _:
                 return BrokerUnavailable(cause.str())
 
@@ -254,10 +255,10 @@ class KafkaNotices:
 
 
 def _too_large(message: Message) -> str:
-    """What to do about it. It would be refused again and again, and nothing of any partition be published with it."""
+    """What to do about it: it is refused again and again, until an operator has mended the topic."""
     sent = message.smaller or message
     size_bytes = len(sent.key or b"") + len(sent.value or b"") + sum(len(k) + len(v or b"") for k, v in sent.headers)
-    return f"{sent.topic}: takes no message of {size_bytes} bytes: raise the topic's max.message.bytes"
+    return f"topic {sent.topic}: takes no message of {size_bytes} bytes: raise the topic's max.message.bytes"
 
 
 def _cause(error: KafkaException) -> KafkaError:

@@ -1,6 +1,7 @@
 """The member of a Kafka group that reads, by confluent-kafka."""
 
 import json
+import re
 import sys
 import threading
 import time
@@ -22,7 +23,7 @@ from confluent_kafka import TopicPartition as KafkaPartition
 
 from consumer.adapters.kafka.config import connect, connect_reader, consumer_config
 from consumer.adapters.kafka.connection_errors import ConnectionErrors
-from consumer.adapters.kafka.retrying import reason_of
+from consumer.adapters.kafka.retrying import access_refused
 from consumer.adapters.kafka.topic_ids import TopicIds
 from consumer.core.errors import BrokerUnavailable, Fatal
 from consumer.core.log_events import LogEvent
@@ -37,6 +38,8 @@ _INSTANCE_WAIT_S = 60.0
 _FATAL_ACCESS = frozenset(
     {KafkaError.TOPIC_AUTHORIZATION_FAILED, KafkaError.GROUP_AUTHORIZATION_FAILED, KafkaError._AUTHENTICATION}
 )
+# Brokers before 4.0, and later ones where it is turned off: the request by which a member of such a group lives.
+_NO_PROTOCOL = re.compile(r"ConsumerGroupHeartbeat\b.*not supported|not supported\b.*ConsumerGroupHeartbeat")
 # For a name that is not UTF-8 the client returns a list with a hole in it and leaves an error behind. A call in plain
 # bytecode may miss that once it is specialised, and touch the hole; a call from C always looks.
 _ask_for_headers = methodcaller("headers")
@@ -120,8 +123,13 @@ class KafkaSource:
 
     def _complain(self, error: KafkaError) -> None:
         self._error = error.str()
+        if _NO_PROTOCOL.search(error.str()):
+            raise Fatal(
+                "KAFKA_GROUP_PROTOCOL: these brokers don't offer the group protocol `consumer` (KIP-848);"
+                f" `classic` is for them ({error.str()})"
+            )
         if error.code() in _FATAL_ACCESS:
-            raise Fatal(f"Kafka refuses access: {error.str()}")
+            raise Fatal(access_refused(error.str(), error.code()))
         if error.code() == KafkaError._FATAL or error.fatal():
             self._replace(error)
         else:
@@ -155,7 +163,7 @@ class KafkaSource:
         try:
             found = self._commit_reader.committed([KafkaPartition(*p) for p in partitions], timeout=_REQUEST_S)
         except KafkaException as error:
-            raise BrokerUnavailable(reason_of(error)) from error
+            raise BrokerUnavailable(self._errors.explain(error)) from error
         for each in found:
             if each.error:
                 raise BrokerUnavailable(each.error.str())
@@ -165,7 +173,7 @@ class KafkaSource:
         try:
             found = self._consumer.get_watermark_offsets(KafkaPartition(*partition), timeout=_REQUEST_S)
         except KafkaException as error:
-            raise BrokerUnavailable(reason_of(error)) from error
+            raise BrokerUnavailable(self._errors.explain(error)) from error
         if found is None:
             raise BrokerUnavailable("timed out")
         return int(found[1])

@@ -159,9 +159,9 @@ class Outbox(Protocol):
         """Publish and commit all of it in one transaction: a `read_committed` reader sees all or nothing.
 
         Raises OwnershipLost (nothing happened; one of the partitions is another's), BrokerUnavailable (nothing
-        happened), Fatal (nothing happened; a topic takes no message as large as one of these), or ProducerFenced:
-        whether it happened must be learnt from Source.committed, which by then knows; further calls go through a new
-        producer.
+        happened), its kind TopicUnavailable (nothing happened; a topic takes none of these, or none as large),
+        Fatal (nothing happened; Kafka refuses access), or ProducerFenced: whether it happened must be learnt from
+        Source.committed, which by then knows; further calls go through a new producer.
         """
         ...
 

@@ -12,17 +12,18 @@ from consumer.core.model import AudioFacts
 from consumer.separator.audio.ffmpeg import FFmpeg, FFmpegProcess, Section
 from consumer.separator.audio.links import find_links
 from consumer.separator.audio.lying_header import without_lies
+from consumer.separator.audio.mixdown import stereo_filters
 from consumer.separator.audio.playback import Playback
 from consumer.separator.audio.probe import Probe, probe
 from consumer.separator.audio.timed_samples import TimedSamples
 from consumer.separator.audio.timeline import Timeline
+from consumer.separator.audio.tracks import AudioFile
 from consumer.separator.audio.vorbis_length import whole_vorbis
 from consumer.separator.dsp.spectral import Samples
 
 _LOUDEST = 1e6  # 120 dB over full scale: no music, but its square is still a number
 # What is checked against checksums of its own, and left out where they differ, as the formats' own decoders do.
 _CHECKED = ("flac", "wv", "ape", "tta")
-
 # Recordings of broadcasts, whose times may begin anew anywhere: ffmpeg and players take a longer jump for that.
 _SPLICED, _LONGEST_GAP_S = ("mpegts", "mpeg"), 10.0
 # A file may end so much before what its headers tell: encoders' delays are counted by some.
@@ -47,8 +48,9 @@ class _Source:
     def _start(self, ffmpeg: FFmpeg, found: Probe, position: int) -> TimedSamples:
         args = ["-err_detect:a", "crccheck+explode"] if found.format in _CHECKED else []
         # Times as they are in the file: corrected by the start of one track, they would not tell of the others.
-        args += [*ffmpeg.open_args(self.path, codec=found.codec), "-copyts", "-loglevel", "error", "-map", "0:a:0"]
-        args += [*_mixdown(found), "-ar", str(self.rate_hz)]
+        args += [*ffmpeg.open_args(self.path, codec=found.codec), "-copyts", "-loglevel", "error"]
+        args += ["-map", f"0:a:{found.track}", "-af", stereo_filters(found.layout, found.channels)]
+        args += ["-ar", str(self.rate_hz)]
         args = whole_vorbis(args, self.path, ffmpeg.section) if found.format == "ogg" else args
         continues = ffmpeg.section is not None and ffmpeg.section.continues
         timeline = Timeline(
@@ -59,7 +61,6 @@ class _Source:
         return TimedSamples(
             ffmpeg,
             args,
-            channels=1 if found.channels == 1 else 2,
             timeline=timeline,
             continues=continues,
             besides=found.video_codecs,
@@ -72,15 +73,16 @@ class Decoder:
     Its clock counts the samples that it gives, at rate_hz. It begins where a player's does: at the first track's start
     where there are several tracks, else at the first sound. What is missing in the file is silence.
 
-    rate_hz: of the samples that `read` gives. start_s, duration_s: the span to give, by that clock, None for all.
-    max_s: longer audio is refused, as soon as that is known.
-    Opening raises Rejected(AUDIO_EMPTY, AUDIO_UNDECODABLE, FORMAT_NOT_ALLOWED), WorkerCrashed.
+    file: a path, or with it the audio track that is meant. rate_hz: of the samples that `read` gives. start_s,
+    duration_s: the span to give, by that clock, None for all. max_s: longer audio is refused, as soon as that is known.
+    Opening raises Rejected(AUDIO_EMPTY, AUDIO_UNDECODABLE, FORMAT_NOT_ALLOWED), Rejected(REQUEST_INVALID) where there
+    is no such track, WorkerCrashed.
     """
 
     def __init__(
         self,
         ffmpeg: FFmpeg,
-        path: Path,
+        file: Path | AudioFile,
         *,
         rate_hz: int,
         start_s: float | None = None,
@@ -88,12 +90,14 @@ class Decoder:
         max_s: float,
     ) -> None:
         self.samples = 0
+        source = file if isinstance(file, AudioFile) else AudioFile(path=file)
+        path = source.path
         ffmpeg = without_lies(ffmpeg, path)
         self._rate_hz = rate_hz
         self._start_s, self._duration_s = start_s, duration_s
         self._max_s = max_s
         sections = find_links(path) or (ffmpeg.section,)
-        found = probe(replace(ffmpeg, section=sections[0]), path)
+        found = probe(replace(ffmpeg, section=sections[0]), path, source.track)
         # What the headers say of the length of a chain is one link's.
         self.probe: Probe = found if len(sections) == 1 else replace(found, duration_s=None)
         self._source = _Source(ffmpeg=ffmpeg, path=path, rate_hz=rate_hz, sections=sections, found=found)
@@ -174,6 +178,7 @@ class Decoder:
             duration_s=self.samples / self._rate_hz,
             channels=self.probe.channels,
             sample_rate_hz=self.probe.sample_rate_hz,
+            track=self.probe.track,
         )
 
     def __enter__(self) -> Self:
@@ -188,19 +193,3 @@ class Decoder:
 def too_long(max_s: float) -> Rejected:
     """What a file is refused with that is longer than max_s seconds."""
     return Rejected(Code.AUDIO_TOO_LONG, f"the audio is longer than MAX_AUDIO_SECONDS = {max_s:g}")
-
-
-def _mixdown(found: Probe) -> list[str]:
-    """One or two channels stay as they are; more are mixed by their layout, so that the centre is not lost.
-
-    Channels that the file does not name go left and right in turn.
-    """
-    if found.channels == 1:
-        return ["-ac", "1"]
-    if found.channels == 2 or found.has_layout:
-        return ["-ac", "2"]
-    sides = []
-    for side in (0, 1):
-        members = range(side, found.channels, 2)
-        sides.append(f"c{side}=" + "+".join(f"{1 / len(members):.6f}*c{member}" for member in members))
-    return ["-af", f"pan=stereo|{'|'.join(sides)}"]

@@ -20,6 +20,7 @@ from consumer.separator.sandbox import Reach, reach_of_programs, start_confined
 # A decoder needs far less; a damaged or hostile file must not take more.
 _MEMORY_BYTES = 2 << 30
 _FIRST_LINES, _LAST_LINES, _LINE_CHARS = 500, 200, 1000  # of its standard error that are kept
+_SOUGHT_LINES, _SOUGHT_BYTES = 4000, 4096  # of those that are looked for; it opens 1000 streams at most
 # How it ends when somebody else ends it: the kernel for want of memory, a machine that is shut down, an operator. What
 # it can catch of that it answers with 255. A crash, or too much memory for its own limit, is the file's doing.
 _CAUGHT = 255
@@ -120,11 +121,18 @@ class FFmpeg:
         return [*args, "-i", url]
 
     def start(
-        self, args: Sequence[str], *, feeds: bool = False, reads: bool = False, inherits: tuple[int, ...] = ()
+        self,
+        args: Sequence[str],
+        *,
+        feeds: bool = False,
+        reads: bool = False,
+        seeks: re.Pattern[bytes] | None = None,
+        inherits: tuple[int, ...] = (),
     ) -> "FFmpegProcess":
         """Start ffmpeg; `feeds` gives it a standard input to write to, `reads` a standard output to read from.
 
-        inherits: descriptors of this process that it has too, under the same numbers.
+        seeks: what is found in those lines of its standard error that are kept wherever they stand. inherits:
+        descriptors of this process that it has too, under the same numbers.
         """
         process = start_confined(
             self.reach,
@@ -144,15 +152,19 @@ class FFmpeg:
         # which saves a third of the kernel's share of its time. Where a container forbids it, that is all that is lost.
         with contextlib.suppress(OSError):
             os.sched_setscheduler(process.pid, os.SCHED_BATCH, os.sched_param(0))
-        return FFmpegProcess(process, self.cpu_s)
+        return FFmpegProcess(process, self.cpu_s, seeks)
 
 
 class FFmpegProcess:
-    """An ffmpeg at work. The first and the last lines of its standard error are kept, however much it writes there."""
+    """An ffmpeg at work. The first and the last lines of its standard error are kept, however much it writes there.
 
-    def __init__(self, process: subprocess.Popen[bytes], cpu_s: float) -> None:
+    sought_lines: all those that hold `seeks`, as they came.
+    """
+
+    def __init__(self, process: subprocess.Popen[bytes], cpu_s: float, seeks: re.Pattern[bytes] | None = None) -> None:
         self.process = process
-        self._cpu_s = cpu_s
+        self.sought_lines: list[str] = []
+        self._cpu_s, self._seeks = cpu_s, seeks
         # The headers come first, what went wrong comes last; lyrics of any length may lie between them.
         self._first_lines: list[str] = []
         self._last_lines: deque[str] = deque(maxlen=_LAST_LINES)
@@ -162,9 +174,14 @@ class FFmpegProcess:
     def _read_stderr(self) -> None:
         """Until it ends, in a thread of its own: a full pipe would stop ffmpeg."""
         assert self.process.stderr
-        for data in self.process.stderr:
-            line = data.decode("utf-8", "replace")[:_LINE_CHARS].rstrip()
-            (self._first_lines if len(self._first_lines) < _FIRST_LINES else self._last_lines).append(line)
+        # In blocks: it repeats all tags of a file there, which may be many megabytes.
+        with open(self.process.stderr.fileno(), "rb", closefd=False) as lines:
+            while data := lines.readline(PIPE_BYTES):
+                line = data[:_SOUGHT_BYTES].decode("utf-8", "replace").rstrip()
+                if self._seeks and self._seeks.search(data) and len(self.sought_lines) < _SOUGHT_LINES:
+                    self.sought_lines.append(line)
+                line = line[:_LINE_CHARS]
+                (self._first_lines if len(self._first_lines) < _FIRST_LINES else self._last_lines).append(line)
 
     def wait(self) -> int:
         """Exit code, once it has ended by itself. Raises WorkerCrashed if it was ended from outside."""

@@ -10,6 +10,7 @@ from consumer.separator.audio.timeline import Frame, Run, Timeline
 from consumer.separator.dsp.spectral import Samples
 
 _LINES_BYTES = 1 << 16
+_FRAME_BYTES = 8  # two channels of float32
 _MANY_BYTES = 1 << 12  # of times that came together
 _PATIENCE_MS = 20
 
@@ -25,17 +26,16 @@ class TimedSamples:
         ffmpeg: FFmpeg,
         args: Sequence[str],
         *,
-        channels: int,
         timeline: Timeline,
         continues: bool = False,
         besides: Collection[str] = (),
     ) -> None:
-        """args: ffmpeg's, from its input to the rate of its output, whose samples have 1 or 2 channels. continues:
-        whether there were others before, so that silence at the start is a gap too. besides: decoders of its that
-        are not the sound's.
+        """args: ffmpeg's, from its input to the rate of its output, which has two channels. continues: whether there
+        were others before, so that silence at the start is a gap too. besides: decoders of its that are not the
+        sound's.
         """
         self.is_in_gap = False
-        self._channels, self._timeline, self._besides = channels, timeline, besides
+        self._timeline, self._besides = timeline, besides
         self._has_begun = continues
         self._run = Run(silence=0, samples=0)
         self._early = bytearray()  # samples that came while times were waited for
@@ -62,7 +62,7 @@ class TimedSamples:
             poll.register(self._samples, select.POLLIN)
         self._are_short = False
         os.set_blocking(self._times, False)
-        self._has_times = True
+        self._has_times, self._has_samples = True, True
 
     @property
     def process(self) -> FFmpegProcess:
@@ -111,11 +111,10 @@ class TimedSamples:
         # frames are so short that times are more than the samples.
         lines = self._new_times()
         if lines is None:
-            (self._any if self._are_short else self._samples_only).poll(_PATIENCE_MS)
+            (self._any if self._are_short or not self._has_samples else self._samples_only).poll(_PATIENCE_MS)
             lines = self._new_times()
-            if lines is None and self._samples_only.poll(0) and not self._take_early():
-                self._any.unregister(self._samples)
-                self._samples_only = self._any  # they have ended
+            if lines is None and self._has_samples and self._samples_only.poll(0):
+                self._take_early()
         if lines:
             self._are_short = len(lines) > _MANY_BYTES
         elif lines is not None:
@@ -131,11 +130,12 @@ class TimedSamples:
         except BlockingIOError:
             return None
 
-    def _take_early(self) -> bool:
-        """Whether there were samples to be taken in."""
+    def _take_early(self) -> None:
         samples = os.read(self._samples.fileno(), PIPE_BYTES)
         self._early += samples
-        return bool(samples)
+        if not samples:
+            self._has_samples = False
+            self._any.unregister(self._samples)
 
     def _frames_in(self, lines: bytes) -> Iterator[Frame]:
         """Stream, decoding time, time, duration, bytes and checksum a line, but for comments, which begin with #."""
@@ -143,15 +143,14 @@ class TimedSamples:
         for line in whole:
             if line and not line.startswith(b"#"):
                 _, _, pts, _, size, _ = line.split(b",", 5)
-                count = int(size) // (4 * self._channels)
+                count = int(size) // _FRAME_BYTES
                 frame = Frame(pts=self._next_pts if b"NOPTS" in pts else int(pts), count=count)
                 self._next_pts = frame.pts + frame.count
                 if count:
                     yield frame
 
     def _read_samples(self, block: Samples) -> int:
-        whole = block if self._channels == 2 else block[:, :1].copy()
-        buffer = whole.data.cast("B")
+        buffer = block.data.cast("B")
         filled = min(len(self._early), len(buffer))
         buffer[:filled] = self._early[:filled]
         del self._early[:filled]
@@ -160,10 +159,7 @@ class TimedSamples:
             if not count:
                 break
             filled += count
-        count = filled // (4 * self._channels)
-        if self._channels == 1:
-            block[:count] = whole[:count]
-        return count
+        return filled // _FRAME_BYTES
 
     def stop(self) -> None:
         """End the ffmpeg, if it still runs."""

@@ -78,7 +78,8 @@ def whole_vorbis(args: list[str], path: Path, section: Section | None) -> list[s
     span = vorbis_span(path, section)
     if span is None:
         return args
-    cut = f"atrim=start_sample={span.first}:end_sample={span.end}"
+    # The end by its time, which counts the first packet's samples as `end` does: packets may be missing before it.
+    cut = f"atrim=start_sample={span.first}:end_pts={span.end}"
     if "-af" in args:
         place = args.index("-af") + 1
         args = [*args[:place], f"{cut},{args[place]}", *args[place + 1 :]]

@@ -149,12 +149,14 @@ def test_what_was_refused_with_its_batch_is_tried_alone() -> None:
 
 
 @pytest.mark.parametrize("smaller", [None, Message(topic="letters", key=b"k", value=b"1234")])
-def test_what_can_not_be_made_small_enough_ends_the_replica(smaller: Message | None) -> None:
-    """One line names the topic and its setting, instead of the same transaction again and again."""
+def test_what_can_not_be_made_small_enough_is_its_topic_s_matter(smaller: Message | None) -> None:
+    """Its partition waits until the topic takes it; the reason names the topic and its setting."""
     producer = FakeProducer().will("produce", *[TOO_LARGE] * 5)
     message = Message(topic="letters", key=b"k", value=b"123456789", smaller=smaller)
     size_bytes = 5 if smaller else 10
-    with pytest.raises(Fatal, match=rf"^letters: takes no message of {size_bytes} bytes: .*max\.message\.bytes"):
+    with pytest.raises(
+        TopicUnavailable, match=rf"^topic letters: takes no message of {size_bytes} bytes: .*max\.message\.bytes"
+    ):
         Harness(producer).publish(message)
     assert producer.calls[-1] == "abort_transaction"
 

@@ -24,7 +24,7 @@ class Hanging(FakeSource):
         pass
 
     def poll(self, timeout_s):
-        threading.Event().wait()
+        threading.Event().wait(600)
 
 source = Hanging(FakeBroker())
 assignments = Assignments()

@@ -180,7 +180,7 @@ def test_many_threads_may_cancel() -> None:
         cancellation.listen(partial(heard.append, number))
 
     def cancel(number: int) -> None:
-        barrier.wait()
+        barrier.wait(30)
         cancellation.cancel(str(number))
 
     threads = [threading.Thread(target=cancel, args=(number,)) for number in range(8)]

@@ -108,12 +108,12 @@ def test_no_cancellation_is_lost_between_threads() -> None:
         def begin(
             number: int = number, together: threading.Barrier = together, jobs: list[Cancellation] = jobs
         ) -> None:
-            together.wait()
+            together.wait(30)
             cancel_registry.begin(str(number), NOW, jobs[0])
 
         thread = threading.Thread(target=begin)
         thread.start()
-        together.wait()
+        together.wait(30)
         cancel_registry.register(str(number), None, NOW)
         thread.join(60)
         assert rejection(jobs[0]), number

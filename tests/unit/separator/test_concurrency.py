@@ -37,7 +37,7 @@ def test_as_many_as_asked_for_are_computed_at_the_same_time() -> None:
     together = threading.Barrier(2, timeout=10)  # breaks unless two meet at it
 
     def meet(number: int) -> int:
-        together.wait()
+        together.wait(30)
         return number
 
     assert list(parallel_map(meet, Source(4).items(), 2)) == [0, 1, 2, 3]

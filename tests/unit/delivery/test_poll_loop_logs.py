@@ -1,0 +1,70 @@
+"""A topic that is deleted and made anew: what the poll loop does while it can't tell, and of what is not its own."""
+
+import pytest
+from structlog.testing import capture_logs
+
+from consumer.core.errors import BrokerUnavailable
+from consumer.core.ports import Position
+from harness.poll_loop import REQUESTS, RETRY, LoopHarness
+
+OLD = [b"old 0", b"old 1", b"old 2"]
+
+
+@pytest.fixture
+def harness() -> LoopHarness:
+    """One that has read and published three records of the old log, to its end."""
+    harness = LoopHarness()
+    for value in OLD:
+        harness.broker.send(REQUESTS.topic, value)
+    harness.join()
+    harness.steps(8)
+    assert [harness.work().record.value for _ in OLD] == OLD
+    harness.publish()
+    harness.steps()
+    return harness
+
+
+def test_nothing_is_begun_while_nobody_can_tell_which_log_it_is(harness: LoopHarness) -> None:
+    """A record behind the old log's end may be the old log's next or another's last: it waits for the answer."""
+    heard = dict(harness.broker.log_ids)
+    harness.source.log_ids = lambda: heard  # type: ignore[method-assign]
+    tell = harness.source.log_id
+
+    def away(topic: str) -> str:
+        raise BrokerUnavailable(topic)
+
+    harness.source.log_id = away  # type: ignore[method-assign]
+    harness.broker.recreate(REQUESTS.topic)
+    new = [b"new 0", b"new 1", b"new 2", b"new 3"]
+    for value in new:
+        harness.broker.send(REQUESTS.topic, value)
+    harness.steps(8)
+    assert harness.dispatcher.next(0) is None
+    harness.source.log_id = tell  # type: ignore[method-assign]
+    harness.steps(16)
+    assert [harness.work().record.value for _ in new] == new
+
+
+def test_a_commit_of_the_old_log_says_nothing_of_the_new_one(harness: LoopHarness) -> None:
+    """One that was on its way when the topic went arrives in the new one's name; its records are done all the same."""
+    harness.broker.recreate(REQUESTS.topic)
+    harness.broker.committed[REQUESTS] = Position(offset=len(OLD))
+    new = [b"new 0", b"new 1", b"new 2"]
+    for value in new:
+        harness.broker.send(REQUESTS.topic, value)
+    harness.steps(16)
+    assert [harness.work().record.value for _ in new] == new
+    assert harness.dispatcher.next(0) is None
+
+
+def test_the_log_of_a_partition_that_went_is_another_members_matter(harness: LoopHarness) -> None:
+    """Made anew after it was given away, it is neither looked at nor read from its beginning here."""
+    with capture_logs():
+        harness.loop.lost([REQUESTS])
+    harness.source.positions.pop(REQUESTS)
+    harness.broker.recreate(REQUESTS.topic)
+    with capture_logs() as logs:
+        for _ in range(4):
+            harness.loop.step(0)
+    assert [line["event"] for line in logs] == []
+    assert list(harness.assignments.partitions()) == [RETRY]
