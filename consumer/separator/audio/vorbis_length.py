@@ -14,7 +14,8 @@ from consumer.separator.audio.ffmpeg import Section
 
 _HEAD = struct.Struct("<4sBBqIIIB")  # magic, version, flags, position, serial, number, checksum, segments
 _CONTINUES, _BEGINS, _ENDS = 0x01, 0x02, 0x04
-_IDENTIFICATION = b"\x01vorbis"
+_IDENTIFICATION, _MOST_HEAD_BYTES = b"\x01vorbis", 30
+_OTHER_SOUND = (b"OpusHead", b"\x7fFLAC", b"Speex   ", b"PCM     ")
 _MOST_PAGES = 200  # before the first that has samples
 _TAIL_BYTES = 1 << 18
 _MOST_JUNK_BYTES = 1 << 16  # in front of the first page
@@ -42,7 +43,9 @@ class _Stream:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class VorbisSpan:
-    """Which of the samples that ffmpeg's decoder gives are the sound: `first` and those behind it, up to `end`."""
+    """What of that which ffmpeg's decoder gives is the sound. first: of its samples. end: the time, in samples, as
+    ffmpeg counts it.
+    """
 
     first: int
     end: int
@@ -58,8 +61,12 @@ def vorbis_span(path: Path, section: Section | None = None) -> VorbisSpan | None
         start += max(0, file.read(_MOST_JUNK_BYTES).find(b"OggS"))
         stream, packets, first = None, 0, None
         for page in _pages(file, start, end):
-            if stream is None and page.flags & _BEGINS:
-                stream = _identify(file, page)
+            if page.flags & _BEGINS:
+                file.seek(page.body)
+                head = file.read(_MOST_HEAD_BYTES)
+                if head.startswith(_OTHER_SOUND) or (stream and head.startswith(_IDENTIFICATION)):
+                    return None  # of several tracks it is not known which is meant
+                stream = stream or _identify(page, head)
             elif stream is None:
                 return None  # all streams of a link begin at its beginning
             elif page.serial == stream.serial:
@@ -69,7 +76,9 @@ def vorbis_span(path: Path, section: Section | None = None) -> VorbisSpan | None
                     # More than its packets can hold: positions go on from a recording that this is a part of.
                     is_whole = page.position <= packets * max(stream.blocks)
                     position = _last_position(file, start, end, stream.serial) if is_whole else None
-                    return None if position is None else VorbisSpan(first=first, end=first + position)
+                    # ffmpeg takes the first position for that of its page's end, except on the only page.
+                    begins = first if page.flags & _ENDS else 0
+                    return None if position is None else VorbisSpan(first=first, end=begins + position)
     return None
 
 
@@ -78,7 +87,7 @@ def whole_vorbis(args: list[str], path: Path, section: Section | None) -> list[s
     span = vorbis_span(path, section)
     if span is None:
         return args
-    # The end by its time, which counts the first packet's samples as `end` does: packets may be missing before it.
+    # The end by its time: packets may be missing before it.
     cut = f"atrim=start_sample={span.first}:end_pts={span.end}"
     if "-af" in args:
         place = args.index("-af") + 1
@@ -88,11 +97,9 @@ def whole_vorbis(args: list[str], path: Path, section: Section | None) -> list[s
     return ["-flags2:a", "+skip_manual", *args]  # so that the decoder itself cuts nothing
 
 
-def _identify(file: BinaryIO, page: _Page) -> _Stream | None:
+def _identify(page: _Page, head: bytes) -> _Stream | None:
     """By the identification header (Vorbis I, 4.2.2)."""
-    file.seek(page.body)
-    head = file.read(30)
-    if len(head) < 30 or not head.startswith(_IDENTIFICATION):
+    if len(head) < _MOST_HEAD_BYTES or not head.startswith(_IDENTIFICATION):
         return None
     return _Stream(serial=page.serial, blocks=(1 << (head[28] & 15), 1 << (head[28] >> 4)))
 
