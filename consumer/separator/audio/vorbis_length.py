@@ -38,14 +38,23 @@ class _Stream:
 
     serial: int
     blocks: tuple[int, int]
+    rate_hz: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class VorbisSpan:
-    """Which of the samples that ffmpeg's decoder gives are the sound: `first` and those behind it, up to `end`."""
+    """Which of the samples that ffmpeg's decoder gives are the sound: `count` of them from `first` on, where none is
+    missing between them.
+    """
 
     first: int
-    end: int
+    count: int
+    rate_hz: int
+
+    @property
+    def duration_s(self) -> float:
+        """From its first sample to its end."""
+        return self.count / self.rate_hz
 
 
 def vorbis_span(path: Path, section: Section | None = None) -> VorbisSpan | None:
@@ -69,7 +78,7 @@ def vorbis_span(path: Path, section: Section | None = None) -> VorbisSpan | None
                     # More than its packets can hold: positions go on from a recording that this is a part of.
                     is_whole = page.position <= packets * max(stream.blocks)
                     position = _last_position(file, start, end, stream.serial) if is_whole else None
-                    return None if position is None else VorbisSpan(first=first, end=first + position)
+                    return None if position is None else VorbisSpan(first=first, count=position, rate_hz=stream.rate_hz)
     return None
 
 
@@ -78,8 +87,8 @@ def whole_vorbis(args: list[str], path: Path, section: Section | None) -> list[s
     span = vorbis_span(path, section)
     if span is None:
         return args
-    # The end by its time, which counts the first packet's samples as `end` does: packets may be missing before it.
-    cut = f"atrim=start_sample={span.first}:end_pts={span.end}"
+    # The end by its time behind the first sample: packets may be missing between them, which leave a gap.
+    cut = f"atrim=start_sample={span.first}:duration={span.duration_s:.6f}"
     if "-af" in args:
         place = args.index("-af") + 1
         args = [*args[:place], f"{cut},{args[place]}", *args[place + 1 :]]
@@ -94,7 +103,9 @@ def _identify(file: BinaryIO, page: _Page) -> _Stream | None:
     head = file.read(30)
     if len(head) < 30 or not head.startswith(_IDENTIFICATION):
         return None
-    return _Stream(serial=page.serial, blocks=(1 << (head[28] & 15), 1 << (head[28] >> 4)))
+    rate_hz = int.from_bytes(head[12:16], "little")
+    blocks = (1 << (head[28] & 15), 1 << (head[28] >> 4))
+    return _Stream(serial=page.serial, blocks=blocks, rate_hz=rate_hz) if rate_hz else None
 
 
 def _first_sample(file: BinaryIO, page: _Page, stream: _Stream) -> int | None:
