@@ -5,7 +5,7 @@ import re
 from collections.abc import Callable, Mapping
 from typing import Any, TypeVar
 
-from confluent_kafka import Consumer, KafkaException
+from confluent_kafka import Consumer, KafkaError, KafkaException
 
 from consumer.adapters.kafka.connection_errors import ConnectionErrors
 from consumer.core.errors import SettingsError
@@ -19,6 +19,8 @@ MEMBER_PREFIXES = ("group.", "heartbeat.", "max.poll", "partition.assignment", "
 _CONSUMER_PREFIXES = (*MEMBER_PREFIXES, "auto.offset", "fetch.", "max.partition", "queued.")
 
 NO_GROUP = "unused"  # librdkafka wants a group's name of every consumer
+# What a consumer in no group may be told all the same, where brokers have an authorizer: it has no right to that name.
+NO_GROUPS_ERROR = KafkaError.GROUP_AUTHORIZATION_FAILED
 
 ClientT = TypeVar("ClientT")
 
