@@ -88,7 +88,7 @@ def probe(ffmpeg: FFmpeg, path: Path, track: int | None = None) -> Probe:
     audio = [stream for stream in streams.values() if stream.kind == "Audio"]
     chosen = choose(ffmpeg, path, [_track(number, stream) for number, stream in enumerate(audio)], track)
     # The last one before the streams, since what imitates it can only be among the tags before it.
-    before = takewhile(lambda line: headers.mark not in line, headers.described)
+    before = takewhile(lambda line: not (line.startswith(" ") and headers.mark in line), headers.described)
     duration = _first(_DURATION, [*before][::-1])
     found = Probe(
         format=name[1].partition(",")[0],
