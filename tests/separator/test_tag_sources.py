@@ -206,7 +206,7 @@ def test_a_long_text_is_cut_between_characters(tmp_path: Path, name: str) -> Non
 def test_several_values_of_a_vorbis_comment_are_kept(tmp_path: Path) -> None:
     """All of them, as ffmpeg joins them."""
     path = tone(tmp_path / "song.flac")
-    file = FLAC(path)  # type: ignore[no-untyped-call]
+    file = FLAC(path)
     file["artist"] = ["One", "Two", "Three"]
     file.save()
     assert probe(FFMPEG, path).tags.texts == {"artist": "One;Two;Three"}
