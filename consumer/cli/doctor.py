@@ -66,8 +66,8 @@ def _finding(error: Exception, unusable: Container[str]) -> str:
 def _kafka(settings: "Settings") -> str:
     from consumer.adapters.kafka.admin import KafkaAdmin
 
-    topics = settings.topics
-    found = KafkaAdmin(settings.kafka).partitions()
+    topics, admin = settings.topics, KafkaAdmin(settings.kafka)
+    found = admin.partitions()
     wanted = [topics.requests, *settings.retry_topics, topics.results, topics.dead_letter, topics.progress]
     missing = [name for name in (*wanted, topics.control, topics.audit) if name not in found]
     if missing:
@@ -75,6 +75,8 @@ def _kafka(settings: "Settings") -> str:
     fewer = [name for name in settings.retry_topics if found[name] < found[topics.requests]]
     if fewer:
         raise Fatal(f"fewer partitions than {topics.requests}: {', '.join(fewer)}")
+    if findings := admin.findings(topics, settings.retry_topics):
+        raise Fatal("; ".join(findings))
     return f"{topics.requests} has {found[topics.requests]} partitions"
 
 

@@ -33,7 +33,12 @@ class KafkaControlFeed:
         look_for_topic_s: float = 5.0,
         look_for_partitions_s: float = 60.0,
     ) -> None:
-        properties = {"enable.partition.eof": True, "auto.offset.reset": "earliest", "fetch.wait.max.ms": 100}
+        properties = {
+            "enable.partition.eof": True,
+            "auto.offset.reset": "earliest",
+            "fetch.wait.max.ms": 100,
+            "queued.max.messages.kbytes": 4096,
+        }
         self._consumer = connect_reader(settings, "control", properties=properties)
         self._look_for_topic_s, self._look_for_partitions_s = look_for_topic_s, look_for_partitions_s
         self._topic, self._max_age_s, self._max_records = topic, max_age_s, max_records
