@@ -27,8 +27,7 @@ def misfits_of(settings: "Settings") -> list[str]:
             cluster.check_right(name)
     there = [name for name in chain(ours, _INTERNAL) if name in found]
     view = ClusterView(
-        topics={name: found[name].replicas for name in there},
-        keyless=(*waiting, topics.dead_letter),
+        topics={name: found[name].replicas for name in _INTERNAL if name in found},
         kept=(*waiting, topics.dead_letter),
         topic_settings=cluster.topic_settings(there),
         broker_settings=of_brokers,

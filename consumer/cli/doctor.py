@@ -71,8 +71,9 @@ def _kafka(settings: "Settings") -> str:
     from consumer.cli.cluster import misfits_of
 
     topics = settings.topics
-    found = KafkaAdmin(settings.kafka).partitions()
-    problems = misfits_of(settings)
+    admin = KafkaAdmin(settings.kafka)
+    found = admin.partitions()
+    problems = [*misfits_of(settings), *admin.findings(topics, settings.retry_topics)]
     wanted = [topics.requests, *settings.retry_topics, topics.results, topics.dead_letter, topics.progress]
     missing = [name for name in (*wanted, topics.control, topics.audit) if name not in found]
     if missing:

@@ -97,7 +97,12 @@ def consumer_config(settings: KafkaSettings, group_instance_id: str | None) -> d
         config["group.remote.assignor"] = "range"
     if group_instance_id:
         config["group.instance.id"] = group_instance_id
-    ours = {"enable.auto.commit": False, "enable.auto.offset.store": False, "isolation.level": "read_committed"}
+    ours = {
+        "enable.auto.commit": False,
+        "enable.auto.offset.store": False,
+        "isolation.level": "read_committed",
+        "check.crcs": True,  # what a broker's disk has altered is no request of anybody's
+    }
     return config | settings.properties | ours
 
 
@@ -117,7 +122,7 @@ def reader_config(
 ) -> dict[str, Any]:
     """What `connect_reader` makes its client with: what is set for members of a group is left out."""
     given = _without(settings.properties, MEMBER_PREFIXES)
-    ours = {"group.id": group_id, "enable.auto.commit": False, "isolation.level": "read_committed"}
+    ours = {"group.id": group_id, "enable.auto.commit": False, "isolation.level": "read_committed", "check.crcs": True}
     return common_config(settings) | given | dict(properties or {}) | ours
 
 

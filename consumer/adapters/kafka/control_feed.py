@@ -39,6 +39,7 @@ class KafkaControlFeed:
             "auto.offset.reset": "earliest",
             "fetch.wait.max.ms": 100,
             "error_cb": self._errors,
+            "queued.max.messages.kbytes": 4096,
         }
         self._consumer = connect_reader(settings, "control", properties=properties)
         self._look_for_topic_s, self._look_for_partitions_s = look_for_topic_s, look_for_partitions_s
