@@ -8,8 +8,8 @@ import structlog
 
 from consumer.adapters.avro.codec import AvroCodec
 from consumer.adapters.clamav import ClamavScanner
-from consumer.adapters.kafka.admin import KafkaAdmin
 from consumer.adapters.kafka.control_feed import KafkaControlFeed
+from consumer.adapters.kafka.inspection import inspect
 from consumer.adapters.kafka.lag import KafkaLagReader
 from consumer.adapters.kafka.outbox import KafkaNotices, KafkaOutbox
 from consumer.adapters.kafka.outcome_history import OutcomeHistory
@@ -71,7 +71,9 @@ def make_adapters(settings: Settings, *, separator_command: Sequence[str] = SEPA
         scanner=make_scanner(settings.scanner, settings.job),
         check_registry=registry.check if registry else None,
         prepare_model=conversion_needed_by(settings.separator.separator_runtime),
-        inspect_brokers=lambda: KafkaAdmin(kafka).findings(topics, settings.retry_topics),
+        inspect_brokers=lambda: inspect(
+            kafka, topics, retry_topics=settings.retry_topics, retry_delays_s=service.retry_delays
+        ),
     )
 
 

@@ -1,6 +1,6 @@
 """What is set up in Kafka once: topics, and how soon the group notices that a replica is gone."""
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 from confluent_kafka import KafkaError, KafkaException
 from confluent_kafka.admin import (  # type: ignore[attr-defined]
@@ -10,16 +10,9 @@ from confluent_kafka.admin import (  # type: ignore[attr-defined]
     ConfigResource,
     NewTopic,
     ResourceType,
-    TopicMetadata,
 )
 
-from consumer.adapters.kafka.broker_settings import (
-    NOT_PACKED,
-    REQUEST_MAX_BYTES,
-    ROOMY_MAX_BYTES,
-    BrokerSituation,
-    TopicSituation,
-)
+from consumer.adapters.kafka.broker_settings import NOT_PACKED, REQUEST_MAX_BYTES, ROOMY_MAX_BYTES
 from consumer.adapters.kafka.config import connect, producer_config
 from consumer.adapters.kafka.connection_errors import ConnectionErrors
 from consumer.adapters.kafka.retrying import ACCESS, access_refused, is_transient, reason_of
@@ -101,44 +94,6 @@ class KafkaAdmin:
             raise self._errors.away(error) from error
         return {name: len(topic.partitions) for name, topic in found.items()}
 
-    def findings(self, topics: TopicSettings, retry_topics: Sequence[str]) -> list[str]:
-        """What of the topics' and brokers' settings the service can't rest on, a line each; missing topics aside.
-
-        Raises Fatal where they may not be looked at.
-        """
-        try:
-            cluster = self._client.list_topics(timeout=_LOOK_S)
-            names = [topics.requests, *retry_topics, topics.results, topics.dead_letter, topics.control]
-            settings = self._settings_of(ResourceType.TOPIC, [name for name in names if name in cluster.topics])
-            brokers = self._settings_of(ResourceType.BROKER, [str(number) for number in list(cluster.brokers)[:1]])
-        except TimeoutError as error:
-            raise broker_away("timed out") from error
-        except KafkaException as error:
-            if is_transient(error):
-                raise self._away(error) from error
-            raise Fatal(f"the brokers' settings can't be looked at ({reason_of(error)})") from error
-        found = {
-            name: TopicSituation(name=name, settings=entries, replicas=_fewest_replicas(cluster.topics[name]))
-            for name, entries in settings.items()
-        }
-        return BrokerSituation(
-            requests=[found[name] for name in (topics.requests,) if name in found],
-            retries=[found[name] for name in retry_topics if name in found],
-            results=[found[name] for name in (topics.results,) if name in found],
-            dead_letters=[found[name] for name in (topics.dead_letter,) if name in found],
-            control=[found[name] for name in (topics.control,) if name in found],
-            broker=next(iter(brokers.values()), {}),
-        ).findings()
-
-    def _settings_of(self, kind: ResourceType, names: Iterable[str]) -> Mapping[str, Mapping[str, str]]:
-        """As they are in effect. Raises KafkaException, TimeoutError."""
-        asked = {name: ConfigResource(kind, name) for name in names}
-        if not asked:
-            return {}
-        answers = self._client.describe_configs(list(asked.values()), request_timeout=_LOOK_S)
-        found = {name: answers[resource].result(_REQUEST_S) for name, resource in asked.items()}
-        return {name: {key: e.value for key, e in entries.items() if e.value} for name, entries in found.items()}
-
     def set_group_timing(self) -> str:
         """Let a replica that died be noticed within seconds; returns a line about it."""
         entries = {"consumer.heartbeat.interval.ms": HEARTBEAT_MS, "consumer.session.timeout.ms": SESSION_MS}
@@ -169,10 +124,6 @@ class KafkaAdmin:
 
     def _patiently(self, ask: Callable[[float], None]) -> None:
         self._errors.patiently(self._client, ask, self._timeout_s)
-
-
-def _fewest_replicas(topic: TopicMetadata) -> int:
-    return min((len(partition.replicas) for partition in topic.partitions.values()), default=0)
 
 
 def _difference(partitions: int, asked: int) -> str:
