@@ -19,28 +19,11 @@ from consumer.adapters.registry import ConfluentRegistry
 from consumer.core.errors import Code, RegistryMisconfigured, RegistryUnavailable, Rejected
 from harness.fakes import a_request
 from harness.store_faults import Fault, Request, StoreFaults
-from tests.contract.registry_errors import CODES
+from tests.contract.registry_errors import BODIES, CODES, IMPOSTORS, JSON
 
 WHOLE = load_schema("separation_request")
-JSON = {"Content-Type": "application/vnd.schemaregistry.v1+json"}
 UNKNOWN, MISCONFIGURED, TROUBLE, FINE = Code.SCHEMA_UNKNOWN, "ours to mend", "trouble", "as if nothing were there"
 Outcome = str
-# What somebody says who is no registry, or a registry that is out of order; {} stands for the status.
-BODIES = (
-    b"", b"<html>no</html>", b"\xff\xfe", b'{"error_code": 404', b"{}", b"[]", b"null", b'"40403"',
-    b'{"error_code": "40403"}', b'{"error_code": 40403.0}', b'{"error_code": null}', b'{"error_code": true}',
-    b'{"message": "Not Found", "status": {}}', b'{"error_code": {}99999}', b'{"error_code": 1}',
-)  # fmt: skip
-
-IMPOSTORS = [
-        Fault(status=200), Fault(status=204), Fault(status=200, body=b"<html>sign in</html>"),
-        Fault(status=200, body=b"{"), Fault(status=200, body=b"{}"), Fault(status=200, body=b"null"),
-        Fault(status=200, body=b'{"id": "7", "schema": 7}'), Fault(status=200, body=b'["a"]'),
-        Fault(status=200, body=b"\xff\xfe\x00"), Fault(status=200, body=b'{"please": "log in"}'),
-        Fault(status=200, body=b"{}", headers={"Content-Type": "text/html"}),
-        Fault(status=302, headers={"Location": "/elsewhere"}),
-        Fault(status=307, headers={"Location": "http://127.0.0.1:1/elsewhere"}),
-    ]  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,7 +84,7 @@ def check(job: Job) -> None:
 
 def check_what_is_known(job: Job) -> None:
     job.registry()._ids["separation_request"] = job.schema_id
-    job.registry().check()
+    check(job)
 
 
 def list_all(job: Job) -> object:
