@@ -159,7 +159,7 @@ def test_tags_behind_the_sound_are_no_damage(extension: str, with_ape: bool, tmp
     path = encode_file(tmp_path / f"song.{extension}", noise(2.0))
     wanted, _ = decoded(path)
     if with_ape:
-        tag = APEv2()  # type: ignore[no-untyped-call]
+        tag = APEv2()
         tag["Comment"] = "a long one " * 500
         tag.save(path)
     path.write_bytes(path.read_bytes() + b"TAG" + b"a title".ljust(124, b"\0") + b"\x0c")
