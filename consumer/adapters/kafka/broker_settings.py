@@ -92,7 +92,7 @@ class BrokerSituation:
     def _replication(self) -> Iterator[str]:
         for topic in (*self.retries, *self._outcomes):
             if topic.number("min.insync.replicas", 1) > topic.replicas:
-                why = f"and it has {topic.replicas} replicas, so it takes no outcome"
+                why = f"and it has {topic.replicas} replicas, so brokers before Kafka 4.1 take no outcome"
                 yield topic.must_be("min.insync.replicas", topic.replicas, why)
 
     def _retention(self) -> Iterator[str]:
