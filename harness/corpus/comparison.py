@@ -41,7 +41,8 @@ def _differences(heard: Samples, rate_hz: int, truth: Truth, mix: Samples) -> It
     heard = heard[numbers]
     times_s = (numbers - late) / rate_hz
     parts, wanted_gains = _parts(times_s, rate_hz, truth), np.vstack((mix, mix.sum(axis=0)))
-    wanted = parts @ np.nan_to_num(wanted_gains)
+    # What may be left out is no part of it, but its share of the voice is told from the others'.
+    wanted = parts @ np.nan_to_num(np.vstack((mix, np.nansum(mix, axis=0))))
     if len(heard) < _FEWEST:
         is_lossless = precision.noise_db < -25
         if is_lossless and len(heard) and (noise_db := _db(np.abs(heard - wanted).max())) > precision.noise_db:

@@ -14,7 +14,8 @@ from consumer.separator.audio.ffmpeg import Section
 
 _HEAD = struct.Struct("<4sBBqIIIB")  # magic, version, flags, position, serial, number, checksum, segments
 _CONTINUES, _BEGINS, _ENDS = 0x01, 0x02, 0x04
-_IDENTIFICATION = b"\x01vorbis"
+_IDENTIFICATION, _MOST_HEAD_BYTES = b"\x01vorbis", 30
+_OTHER_SOUND = (b"OpusHead", b"\x7fFLAC", b"Speex   ", b"PCM     ")
 _MOST_PAGES = 200  # before the first that has samples
 _TAIL_BYTES = 1 << 18
 _MOST_JUNK_BYTES = 1 << 16  # in front of the first page
@@ -67,8 +68,12 @@ def vorbis_span(path: Path, section: Section | None = None) -> VorbisSpan | None
         start += max(0, file.read(_MOST_JUNK_BYTES).find(b"OggS"))
         stream, packets, first = None, 0, None
         for page in _pages(file, start, end):
-            if stream is None and page.flags & _BEGINS:
-                stream = _identify(file, page)
+            if page.flags & _BEGINS:
+                file.seek(page.body)
+                head = file.read(_MOST_HEAD_BYTES)
+                if head.startswith(_OTHER_SOUND) or (stream and head.startswith(_IDENTIFICATION)):
+                    return None  # of several tracks it is not known which is meant
+                stream = stream or _identify(page, head)
             elif stream is None:
                 return None  # all streams of a link begin at its beginning
             elif page.serial == stream.serial:
@@ -97,11 +102,9 @@ def whole_vorbis(args: list[str], path: Path, section: Section | None) -> list[s
     return ["-flags2:a", "+skip_manual", *args]  # so that the decoder itself cuts nothing
 
 
-def _identify(file: BinaryIO, page: _Page) -> _Stream | None:
+def _identify(page: _Page, head: bytes) -> _Stream | None:
     """By the identification header (Vorbis I, 4.2.2)."""
-    file.seek(page.body)
-    head = file.read(30)
-    if len(head) < 30 or not head.startswith(_IDENTIFICATION):
+    if len(head) < _MOST_HEAD_BYTES or not head.startswith(_IDENTIFICATION):
         return None
     rate_hz = int.from_bytes(head[12:16], "little")
     blocks = (1 << (head[28] & 15), 1 << (head[28] >> 4))
