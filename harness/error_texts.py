@@ -29,7 +29,9 @@ _TEXT_AT: Mapping[str, int] = {
 }
 _ONLY_INSIDE = frozenset({"WorkerCrashed", "Cancelled", "OwnershipLost", "ProducerFenced"})  # nobody outside reads them
 _FROM_SETTINGS = "ValueError"  # pydantic hands it on, behind the variable's name
-_TELLS_BY_RESULT = frozenset({"observability/probes.py", "adapters/kafka/misfits.py"})  # by what functions return there
+_TELLS_BY_RESULT = frozenset(
+    {"observability/probes.py", "adapters/kafka/misfits.py", "adapters/kafka/broker_settings.py"}
+)  # by what functions return there
 _TELLING = 8  # letters that a row needs, to stand for texts that are longer
 _DEPTH = 3  # of functions and names that a text is put together by
 

@@ -69,6 +69,7 @@ class StoreFaults:
 def _handler(faults: StoreFaults, upstream: str) -> type[BaseHTTPRequestHandler]:
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
+        disable_nagle_algorithm = True  # a body would wait 40 ms for its header to be acknowledged
 
         def handle_one_request(self) -> None:
             self.raw_requestline = self.rfile.readline(65537)

@@ -1,6 +1,7 @@
 """A small exporter of the group's lag: what waits is seen also where no replica runs to tell it."""
 
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -11,6 +12,7 @@ from consumer.core.lag import LagReader
 from consumer.observability.collectors import GroupLagCollector
 from consumer.observability.health import Health
 from consumer.observability.http import ProbeServer
+from consumer.observability.lag import held_by_senders
 from consumer.observability.throughput import Throughput
 from consumer.settings import ServiceSettings
 
@@ -35,7 +37,7 @@ class LagExporter:
             separators=separators,
         )
         registry.register(collector)
-        health = Health(live={}, ready={"group": self._trouble})
+        health = Health(live={}, ready={"group": self._trouble}, notes={"senders": self._held})
         self._server = ProbeServer(service.http_host, service.http_port, health, registry)
         self.port = self._server.port
         reader.start()
@@ -44,6 +46,9 @@ class LagExporter:
         """Read and serve no more; returns when the port is free."""
         self._reader.stop()
         self._server.close()
+
+    def _held(self) -> str:
+        return held_by_senders(self._reader.backlog(), now_s=time.time())
 
     def _trouble(self) -> str:
         return "" if self._reader.backlog() else f"{_UNKNOWN}: {self._reader.trouble}".removesuffix(": ")

@@ -68,11 +68,13 @@ def _finding(error: Exception, unusable: Container[str]) -> str:
 
 def _kafka(settings: "Settings") -> str:
     from consumer.adapters.kafka.admin import KafkaAdmin
-    from consumer.cli.cluster import misfits_of
+    from consumer.adapters.kafka.inspection import inspect
 
     topics = settings.topics
     found = KafkaAdmin(settings.kafka).partitions()
-    problems = misfits_of(settings)
+    problems = inspect(
+        settings.kafka, topics, retry_topics=settings.retry_topics, retry_delays_s=settings.service.retry_delays
+    )
     wanted = [topics.requests, *settings.retry_topics, topics.results, topics.dead_letter, topics.progress]
     missing = [name for name in (*wanted, topics.control, topics.audit) if name not in found]
     if missing:

@@ -95,8 +95,9 @@ class SeparatorClient:
             assert child
             if child.wait_loaded(cancel):
                 return
-            self._log.error(LogEvent.SEPARATOR_NOT_READY, reason=child.status.reason, stderr_tail=child.stderr_tail)
+            reason = child.status.reason
             child.kill()
+            self._log.error(LogEvent.SEPARATOR_NOT_READY, reason=reason, stderr_tail=child.stderr_tail)
             if missing := missing_in(child.stderr_tail):
                 raise missing
             cancel.sleep(self._restart_delay_s)

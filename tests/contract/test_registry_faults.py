@@ -8,8 +8,7 @@ import itertools
 import json
 import uuid
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import closing, contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import httpx
@@ -20,28 +19,11 @@ from consumer.adapters.registry import ConfluentRegistry
 from consumer.core.errors import Code, RegistryMisconfigured, RegistryUnavailable, Rejected
 from harness.fakes import a_request
 from harness.store_faults import Fault, Request, StoreFaults
-from tests.contract.registry_errors import CODES
+from tests.contract.registry_errors import BODIES, CODES, IMPOSTORS, JSON
 
 WHOLE = load_schema("separation_request")
-JSON = {"Content-Type": "application/vnd.schemaregistry.v1+json"}
 UNKNOWN, MISCONFIGURED, TROUBLE, FINE = Code.SCHEMA_UNKNOWN, "ours to mend", "trouble", "as if nothing were there"
 Outcome = str
-# What somebody says who is no registry, or a registry that is out of order; {} stands for the status.
-BODIES = (
-    b"", b"<html>no</html>", b"\xff\xfe", b'{"error_code": 404', b"{}", b"[]", b"null", b'"40403"',
-    b'{"error_code": "40403"}', b'{"error_code": 40403.0}', b'{"error_code": null}', b'{"error_code": true}',
-    b'{"message": "Not Found", "status": {}}', b'{"error_code": {}99999}', b'{"error_code": 1}',
-)  # fmt: skip
-
-IMPOSTORS = [
-        Fault(status=200), Fault(status=204), Fault(status=200, body=b"<html>sign in</html>"),
-        Fault(status=200, body=b"{"), Fault(status=200, body=b"{}"), Fault(status=200, body=b"null"),
-        Fault(status=200, body=b'{"id": "7", "schema": 7}'), Fault(status=200, body=b'["a"]'),
-        Fault(status=200, body=b"\xff\xfe\x00"), Fault(status=200, body=b'{"please": "log in"}'),
-        Fault(status=200, body=b"{}", headers={"Content-Type": "text/html"}),
-        Fault(status=302, headers={"Location": "/elsewhere"}),
-        Fault(status=307, headers={"Location": "http://127.0.0.1:1/elsewhere"}),
-    ]  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,13 +34,20 @@ class Job:
     subject: str
     value: bytes
     schema_id: int
+    _made: dict[str, ConfluentRegistry] = field(default_factory=dict)
 
-    @contextmanager
-    def registry(self, subject: str = "value", **options: Any) -> Iterator[ConfluentRegistry]:
-        """The registry as the service sees it, which remembers nothing yet."""
-        subjects = {"separation_request": f"{self.subject}-{subject}"}
-        with closing(ConfluentRegistry(self.url, subjects, **options)) as registry:
-            yield registry
+    def registry(self, subject: str = "value", **options: Any) -> ConfluentRegistry:
+        """The registry as the service sees it; the same one until `forget`."""
+        if (key := f"{subject} {options}") not in self._made:
+            subjects = {"separation_request": f"{self.subject}-{subject}"}
+            self._made[key] = ConfluentRegistry(self.url, subjects, **options)
+        return self._made[key]
+
+    def forget(self) -> None:
+        """Whatever the service may remember of the registry."""
+        for registry in self._made.values():
+            registry.close()
+        self._made.clear()
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,35 +66,29 @@ def is_(method: str, ending: str) -> Callable[[Request, Job], bool]:
     )  # fmt: skip
 
 
-def decode(job: Job) -> None:
-    with job.registry() as registry:
-        registry.schema(job.schema_id)
+def decode(job: Job) -> object:
+    return job.registry().schema(job.schema_id)
 
 
-def encode(job: Job) -> None:
-    with job.registry() as registry:
-        registry.id_of("separation_request", WHOLE)
+def encode(job: Job) -> object:
+    return job.registry().id_of("separation_request", WHOLE)
 
 
-def encode_and_register(job: Job) -> None:
-    with job.registry(registers=True) as registry:
-        registry.id_of("separation_request", WHOLE)
+def encode_and_register(job: Job) -> object:
+    return job.registry(registers=True).id_of("separation_request", WHOLE)
 
 
 def check(job: Job) -> None:
-    with job.registry() as registry:
-        registry.check()
+    job.registry().check()
 
 
 def check_what_is_known(job: Job) -> None:
-    with job.registry() as registry:
-        registry._ids["separation_request"] = job.schema_id
-        registry.check()
+    job.registry()._ids["separation_request"] = job.schema_id
+    check(job)
 
 
-def list_all(job: Job) -> None:
-    with job.registry() as registry:
-        registry.versions("separation_request")
+def list_all(job: Job) -> object:
+    return job.registry().versions("separation_request")
 
 
 GONE = dict.fromkeys((40401, 40402, 40403, 40404, 40406, 42202), UNKNOWN)
@@ -147,7 +130,7 @@ def faults(registry: str) -> Iterator[StoreFaults]:
 
 
 @pytest.fixture
-def job(registry: str, faults: StoreFaults) -> Job:
+def job(registry: str, faults: StoreFaults) -> Iterator[Job]:
     """Of subjects of its own: in S-value lies nothing yet, but for a schema that is not ours."""
     faults.fault = lambda request: None
     subject = f"s{uuid.uuid4().hex[:8]}"
@@ -169,20 +152,25 @@ def job(registry: str, faults: StoreFaults) -> Job:
     schema_id = register("request", written, "separation.v1.SourceObject", "x.Extra")
     register("value", {"type": "enum", "name": "Other", "symbols": ["a"]})
     value = b"\0" + schema_id.to_bytes(4, "big") + AvroCodec().encode(a_request())[10:] + b"\0"  # the extra field's
-    return Job(f"http://{faults.endpoint}/apis/ccompat/v7", subject, value, schema_id)
+    job = Job(f"http://{faults.endpoint}/apis/ccompat/v7", subject, value, schema_id)
+    yield job
+    job.forget()
 
 
 def outcome(step: Step, job: Job) -> Outcome:
-    """Whose fault an error is, or that there was none."""
+    """Whose fault an error is, or that there was none. What was trouble must not be remembered; all else may be."""
     try:
         step.run(job)
     except Rejected as rejected:
-        return rejected.code
+        found: Outcome = rejected.code
     except RegistryMisconfigured:
-        return MISCONFIGURED
+        found = MISCONFIGURED
     except RegistryUnavailable:
         return TROUBLE
-    return FINE
+    else:
+        found = FINE
+    job.forget()
+    return found
 
 
 def the(faults: StoreFaults, step: Step, job: Job, fault: Fault) -> None:
@@ -271,14 +259,13 @@ def all_of_it(registry: ConfluentRegistry, job: Job) -> None:
 @EACH
 def test_trouble_passes(job: Job, faults: StoreFaults, name: str) -> None:
     """Nothing of it is remembered: the same registry object does what it could not do as soon as that is over."""
-    step = STEPS[name]
-    with job.registry(registers=True) as registry:
-        for fault in (Fault(status=404), Fault(status=200, body=b'{"please": "log in"}'), Fault(status=503)):
-            the(faults, step, job, fault)
-            assert outcome(replace(step, run=lambda job: all_of_it(registry, job)), job) == TROUBLE
-        faults.fault = lambda request: None
-        assert AvroCodec(registry).decode_request(job.value) == a_request()
-        assert AvroCodec(registry).decode_request(AvroCodec(registry).encode(a_request())) == a_request()
+    step, registry = STEPS[name], job.registry(registers=True)
+    for fault in (Fault(status=404), Fault(status=200, body=b'{"please": "log in"}'), Fault(status=503)):
+        the(faults, step, job, fault)
+        assert outcome(replace(step, run=lambda job: all_of_it(registry, job)), job) == TROUBLE
+    faults.fault = lambda request: None
+    assert AvroCodec(registry).decode_request(job.value) == a_request()
+    assert AvroCodec(registry).decode_request(AvroCodec(registry).encode(a_request())) == a_request()
 
 
 @pytest.mark.parametrize("registers", [False, True])
@@ -291,9 +278,9 @@ def test_a_registry_that_can_only_be_read_serves_what_it_has(
     faults.fault = lambda request: (
         Fault(status=403) if request.method == "POST" and request.key.endswith("/versions") else None
     )
-    with job.registry("own", writes=("separation_request",), registers=registers) as own:
-        own.check()
-        codec = AvroCodec(own)
-        value = codec.encode(a_request())
-        assert int.from_bytes(value[1:5], "big") == registered.json()["id"]
-        assert codec.decode_request(value) == a_request()
+    own = job.registry("own", writes=("separation_request",), registers=registers)
+    own.check()
+    codec = AvroCodec(own)
+    value = codec.encode(a_request())
+    assert int.from_bytes(value[1:5], "big") == registered.json()["id"]
+    assert codec.decode_request(value) == a_request()

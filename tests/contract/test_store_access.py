@@ -1,7 +1,6 @@
-"""How a store is reached: regions, keys of every kind, and authorities; on real servers, by the service's settings."""
+"""How a store is reached: regions and keys of every kind; on real servers, by the service's settings."""
 
 import json
-import shutil
 import uuid
 from collections.abc import Callable, Iterator, Mapping
 from datetime import UTC, datetime, timedelta
@@ -13,27 +12,18 @@ from minio.credentials.credentials import Credentials
 from minio.credentials.providers import AssumeRoleProvider, StaticProvider
 from minio.minioadmin import MinioAdmin
 
-from consumer.adapters.s3.client import StoreAccess
 from consumer.adapters.s3.minio import MinioStore, make_minio_store
 from consumer.core.cancellation import Cancellation
 from consumer.core.errors import StoreMisconfigured, StoreUnavailable
-from devstack import build
-from devstack.certificates import make_authority
 from devstack.minio import ACCESS_KEY, SECRET_KEY, minio
-from devstack.service import Service, free_port
+from devstack.service import free_port
 from harness.fakes import serve
 from harness.store_faults import StoreFaults, s3_error
 from tests.contract.conftest import BUCKET, COPIED_PART_BYTES, close
+from tests.contract.store_settings import use, wrote
 
 REGION = "eu-test-7"
 USER = ("sender-of-tests", "hunter2hunter2")
-
-
-def wrote(store: MinioStore) -> bool:
-    """Whether an object that was stored is read as it was."""
-    key, content = f"access/{uuid.uuid4().hex}", uuid.uuid4().bytes
-    store.replace(BUCKET, key, content, media_type="text/plain", metadata={})
-    return store.read(BUCKET, key) == content
 
 
 @pytest.fixture(scope="module")
@@ -110,22 +100,6 @@ def test_a_store_that_can_not_decide_is_asked_once_more_and_no_oftener(real: tup
             store.read(BUCKET, "a")
         close(store)
     assert len(proxy.seen) == 2
-
-
-def use(monkeypatch: pytest.MonkeyPatch, endpoint: str, **settings: str) -> None:
-    """An environment with these settings of a store, and no others."""
-    for name in (
-        "MINIO_ACCESS_KEY", "MINIO_SECRET_KEY", "MINIO_SESSION_TOKEN", "MINIO_ACCESS_KEY_FILE", "MINIO_SECRET_KEY_FILE",
-        "MINIO_SESSION_TOKEN_FILE", "MINIO_REGION", "MINIO_CA_FILE", "MINIO_ALIAS", "AWS_ACCESS_KEY_ID",
-        "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN", "AWS_SHARED_CREDENTIALS_FILE", "AWS_PROFILE",
-        "AWS_CONTAINER_CREDENTIALS_FULL_URI", "AWS_WEB_IDENTITY_TOKEN_FILE",
-    ):  # fmt: skip
-        monkeypatch.delenv(name, raising=False)
-    own = {"MINIO_ENDPOINT": endpoint, "MINIO_SECURE": "false"}
-    if not any(name.startswith(("MINIO_ACCESS", "MINIO_ALIAS", "AWS_")) for name in settings):
-        own |= {"MINIO_ACCESS_KEY": ACCESS_KEY, "MINIO_SECRET_KEY": SECRET_KEY}
-    for name, value in {**own, **settings}.items():
-        monkeypatch.setenv(name, value)
 
 
 @pytest.fixture(scope="module")
@@ -255,57 +229,3 @@ def test_keys_that_nobody_gives_are_trouble(
     )
     assert wrote(store)
     close(store)
-
-
-@pytest.fixture(scope="module")
-def encrypted(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, Path]]:
-    """A server whose certificate is signed by an authority of our own: its address, and that authority."""
-    folder = tmp_path_factory.mktemp("encrypted")
-    authority = make_authority(folder / "authority", "our own authority")
-    certificate, key = authority.issue("minio", folder / "issued")
-    (folder / "certificates").mkdir()
-    shutil.copy(certificate, folder / "certificates/public.crt")
-    shutil.copy(key, folder / "certificates/private.key")
-    address = f"127.0.0.1:{free_port()}"
-    access = StoreAccess(ca_file=authority.path)
-    store = MinioStore(address, ACCESS_KEY, SECRET_KEY, secure=True, access=access)
-
-    def answers() -> bool:
-        try:
-            return store.stat(BUCKET, "a") is None
-        except StoreUnavailable:
-            return False
-
-    running = Service(
-        name="MinIO by TLS",
-        command=[
-            str(build.minio_binary()), "server", "--quiet", "--address", address,
-            "--certs-dir", str(folder / "certificates"), str(folder / "data"),
-        ],
-        folder=folder / "minio",
-        is_ready=answers,
-        environment={"MINIO_ROOT_USER": ACCESS_KEY, "MINIO_ROOT_PASSWORD": SECRET_KEY, "MINIO_BROWSER": "off"},
-    ).start()  # fmt: skip
-    store._client.make_bucket(BUCKET)
-    close(store)
-    yield address, authority.path
-    running.stop()
-
-
-def test_an_authority_of_ones_own_is_trusted(
-    encrypted: tuple[str, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """By MINIO_CA_FILE; without it, or with another, the connection does not come about."""
-    address, authority = encrypted
-    monkeypatch.delenv("SSL_CERT_FILE", raising=False)
-    use(monkeypatch, address, MINIO_SECURE="true", MINIO_CA_FILE=str(authority))
-    store = make_minio_store()
-    assert wrote(store)
-    close(store)
-    another = make_authority(tmp_path, "somebody else").path
-    for settings in ({}, {"MINIO_CA_FILE": str(another)}):
-        use(monkeypatch, address, MINIO_SECURE="true", **settings)
-        store = make_minio_store()
-        with pytest.raises(StoreUnavailable, match="can't be reached"):
-            store.check(BUCKET)
-        close(store)

@@ -242,7 +242,7 @@ def test_hours_of_silence_are_too_long(separator: Harness, song: Samples, tmp_pa
     assert abs(delay_of(samples, wanted, start=10_000, count=RATE_HZ)) <= 0.002 * RATE_HZ
 
 
-SPANS = [(0.0, 1.0), (1.7, 0.8), (2.5, 1.0), (2.9, None), (0.3, 1 / RATE_HZ), (5.5, 60.0)]
+SPANS = [(1.7, 0.8), (2.9, None), (0.3, 1 / RATE_HZ)]
 
 
 @pytest.mark.parametrize(

@@ -9,6 +9,7 @@ from random import Random
 
 import numpy as np
 import pytest
+from mutagen.apev2 import APEv2
 
 from consumer.core.errors import Code, Rejected
 from harness.audio import RATE_HZ
@@ -149,3 +150,19 @@ def test_damage_is_told_in_the_result(separator: Harness, tmp_path: Path) -> Non
     assert complaint.startswith("the decoder complained, and went on: ")
     assert "0x" not in complaint
     assert missing.endswith("they are silence")
+
+
+@pytest.mark.parametrize("extension", ["mp3", "flac", "wv"])
+@pytest.mark.parametrize("with_ape", [False, True], ids=["id3v1", "apev2"])
+def test_tags_behind_the_sound_are_no_damage(extension: str, with_ape: bool, tmp_path: Path) -> None:
+    """Nor are they sound: APEv2 as mutagen writes it, ID3v1 as its 128 bytes are, and both."""
+    path = encode_file(tmp_path / f"song.{extension}", noise(2.0))
+    wanted, _ = decoded(path)
+    if with_ape:
+        tag = APEv2()
+        tag["Comment"] = "a long one " * 500
+        tag.save(path)
+    path.write_bytes(path.read_bytes() + b"TAG" + b"a title".ljust(124, b"\0") + b"\x0c")
+    samples, warnings = decoded(path)
+    assert np.array_equal(samples, wanted)
+    assert warnings == ()

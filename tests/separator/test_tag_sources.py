@@ -21,6 +21,7 @@ from consumer.separator.audio.tags import Tags
 from harness.audio import RATE_HZ, music
 from harness.files import ffmpeg
 from tests.separator.jobs import FFMPEG
+from tests.separator.pictures import FRONT, flac_with
 
 ID3: Any = untyped_id3
 # What a song's tags may hold, each whole.
@@ -299,6 +300,13 @@ def test_tags_without_end_hide_nothing(tmp_path: Path, extension: str, kind: str
     assert found.tags.texts == {"title": "Behind all"}
     assert (found.track, found.channels, found.sample_rate_hz) == (0, 1, 44100)
     assert found.duration_s == pytest.approx(1.0, abs=0.1)
+
+
+def test_a_picture_that_is_none_hides_nothing(tmp_path: Path) -> None:
+    """What ffmpeg complains of before it describes the file does not keep us from its length."""
+    path = flac_with(tmp_path / "song.flac", ("image/png", b"<html></html>", FRONT))
+    found = probe(FFMPEG, path)
+    assert (found.duration_s, found.channels, len(found.tags.covers)) == (1.0, 2, 1)
 
 
 def test_text_frames_of_any_name_are_none_of_ours(tmp_path: Path) -> None:

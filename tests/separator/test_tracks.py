@@ -215,6 +215,22 @@ def test_programmes_of_a_transport_stream(tmp_path: Path) -> None:
     assert "the file's are 0 (ac3, 44100 Hz, " in refused(path, 3).message
 
 
+@pytest.mark.parametrize("layout", ["mono", "stereo", "5.1"])
+def test_sound_that_begins_late_is_found(tmp_path: Path, layout: str) -> None:
+    """Behind what ffmpeg looks through for headers: what these don't tell is learnt from the sound itself."""
+    channels = {"mono": 1, "stereo": 2, "5.1": 6}[layout]
+    wave = "|".join([f"0.3*sin(2*PI*{TONES_HZ[0]}*t)"] * channels)
+    sound = ("-itsoffset", "20", "-f", "lavfi", "-i", f"aevalsrc={wave}:d=3:s={RATE_HZ}:c={layout}")
+    path = tmp_path / "film.ts"
+    ffmpeg("-f", "lavfi", "-i", "testsrc=size=320x240:rate=10:duration=23", *sound, "-c:v", "mpeg4", "-b:v", "8M",
+           "-map", "0:v", "-map", "1:a", "-c:a", "ac3", f"file:{path}")  # fmt: skip
+    with Decoder(FFMPEG, path, rate_hz=RATE_HZ, max_s=60.0) as decoder:
+        samples = decoder.read(30 * RATE_HZ)
+        assert (decoder.facts.channels, decoder.facts.sample_rate_hz) == (channels, RATE_HZ)
+    assert track_heard(samples[-RATE_HZ:]) == 0
+    assert np.abs(samples).max(axis=0).min() > 0.2
+
+
 def test_a_file_without_sound_has_no_track(tmp_path: Path) -> None:
     """A film of pictures alone is refused in the same way, whichever track is asked for."""
     path = tmp_path / "film.mkv"

@@ -12,6 +12,7 @@ from confluent_kafka.admin import (  # type: ignore[attr-defined]
     ResourceType,
 )
 
+from consumer.adapters.kafka.broker_settings import NOT_PACKED, REQUEST_MAX_BYTES, ROOMY_MAX_BYTES
 from consumer.adapters.kafka.config import connect, producer_config
 from consumer.adapters.kafka.connection_errors import ConnectionErrors
 from consumer.adapters.kafka.retrying import ACCESS, access_refused, is_transient, reason_of
@@ -40,15 +41,14 @@ class KafkaAdmin:
         self, topics: TopicSettings, retry_topics: Sequence[str], *, partitions: int, replication: int
     ) -> list[str]:
         """Create what is missing; returns one line a topic, which says so where one exists with other partitions."""
-        # A dead letter or a retry holds a whole record and headers or fields beside it.
-        roomy = {"max.message.bytes": str(2 << 20)}
+        roomy = {"max.message.bytes": str(ROOMY_MAX_BYTES)}
         wanted: dict[str, tuple[int, Mapping[str, str]]] = {
-            topics.requests: (partitions, {}),
-            **dict.fromkeys(retry_topics, (partitions, roomy)),
+            topics.requests: (partitions, NOT_PACKED | {"max.message.bytes": str(REQUEST_MAX_BYTES)}),
+            **dict.fromkeys(retry_topics, (partitions, NOT_PACKED | roomy)),
             topics.results: (partitions, {}),
             topics.dead_letter: (partitions, roomy),
             topics.progress: (partitions, {"retention.ms": str(_HOUR_MS)}),
-            topics.control: (1, {"retention.ms": str(24 * _HOUR_MS)}),
+            topics.control: (1, NOT_PACKED | {"retention.ms": str(24 * _HOUR_MS)}),
             topics.audit: (partitions, {}),
         }
         new = [

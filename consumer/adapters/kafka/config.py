@@ -5,7 +5,7 @@ import re
 from collections.abc import Callable, Mapping
 from typing import Any, TypeVar
 
-from confluent_kafka import Consumer, KafkaException
+from confluent_kafka import Consumer, KafkaError, KafkaException
 
 from consumer.adapters.kafka.connection_errors import ConnectionErrors
 from consumer.core.errors import SettingsError
@@ -19,6 +19,8 @@ MEMBER_PREFIXES = ("group.", "heartbeat.", "max.poll", "partition.assignment", "
 _CONSUMER_PREFIXES = (*MEMBER_PREFIXES, "auto.offset", "fetch.", "max.partition", "queued.")
 
 NO_GROUP = "unused"  # librdkafka wants a group's name of every consumer
+# What a consumer in no group may be told all the same, where brokers have an authorizer: it has no right to that name.
+NO_GROUPS_ERROR = KafkaError.GROUP_AUTHORIZATION_FAILED
 
 ClientT = TypeVar("ClientT")
 
@@ -95,7 +97,12 @@ def consumer_config(settings: KafkaSettings, group_instance_id: str | None) -> d
         config["group.remote.assignor"] = "range"
     if group_instance_id:
         config["group.instance.id"] = group_instance_id
-    ours = {"enable.auto.commit": False, "enable.auto.offset.store": False, "isolation.level": "read_committed"}
+    ours = {
+        "enable.auto.commit": False,
+        "enable.auto.offset.store": False,
+        "isolation.level": "read_committed",
+        "check.crcs": True,  # what a broker's disk has altered is no request of anybody's
+    }
     return config | settings.properties | ours
 
 
@@ -115,7 +122,7 @@ def reader_config(
 ) -> dict[str, Any]:
     """What `connect_reader` makes its client with: what is set for members of a group is left out."""
     given = _without(settings.properties, MEMBER_PREFIXES)
-    ours = {"group.id": group_id, "enable.auto.commit": False, "isolation.level": "read_committed"}
+    ours = {"group.id": group_id, "enable.auto.commit": False, "isolation.level": "read_committed", "check.crcs": True}
     return common_config(settings) | given | dict(properties or {}) | ours
 
 

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from confluent_kafka import KafkaError, KafkaException
 from confluent_kafka import TopicPartition as KafkaPartition
 
-from consumer.adapters.kafka.config import connect_reader
+from consumer.adapters.kafka.config import NO_GROUPS_ERROR, connect_reader
 from consumer.adapters.kafka.connection_errors import ConnectionErrors
 from consumer.adapters.kafka.source import record_of
 from consumer.core.errors import BrokerUnavailable
@@ -39,6 +39,7 @@ class KafkaControlFeed:
             "auto.offset.reset": "earliest",
             "fetch.wait.max.ms": 100,
             "error_cb": self._errors,
+            "queued.max.messages.kbytes": 4096,
         }
         self._consumer = connect_reader(settings, "control", properties=properties)
         self._look_for_topic_s, self._look_for_partitions_s = look_for_topic_s, look_for_partitions_s
@@ -68,6 +69,8 @@ class KafkaControlFeed:
             return record_of(message)
         if failure.code() == KafkaError._PARTITION_EOF:
             self._behind.discard(message.partition() or 0)
+            return None
+        if failure.code() == NO_GROUPS_ERROR:
             return None
         raise BrokerUnavailable(self._errors.explain(failure.str()))
 

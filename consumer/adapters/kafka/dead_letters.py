@@ -10,7 +10,7 @@ from confluent_kafka import Consumer, KafkaError, KafkaException, Producer
 from confluent_kafka import TopicPartition as KafkaPartition
 
 from consumer.adapters.avro.codec import AvroCodec
-from consumer.adapters.kafka.config import connect, connect_reader, producer_config
+from consumer.adapters.kafka.config import NO_GROUPS_ERROR, connect, connect_reader, producer_config
 from consumer.adapters.kafka.connection_errors import ConnectionErrors
 from consumer.adapters.kafka.source import record_of
 from consumer.core.errors import Rejected
@@ -89,6 +89,8 @@ class KafkaDeadLetters:
             if error := message.error():
                 if error.code() == KafkaError._PARTITION_EOF:
                     return
+                if error.code() == NO_GROUPS_ERROR:
+                    continue
                 raise KafkaException(error)
             record = record_of(message)
             begin = record.offset + 1

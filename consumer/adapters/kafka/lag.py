@@ -8,7 +8,7 @@ for the poll loop, or makes it wait.
 import threading
 import time
 from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import structlog
 from confluent_kafka import (
@@ -24,8 +24,9 @@ from confluent_kafka.admin import AdminClient, OffsetSpec  # type: ignore[attr-d
 
 from consumer.adapters.kafka.config import connect, connect_reader, producer_config
 from consumer.adapters.kafka.connection_errors import ConnectionErrors
+from consumer.adapters.kafka.unreadable import is_of_a_batch
 from consumer.core.errors import BrokerUnavailable
-from consumer.core.lag import READ_AHEAD, Backlog, PendingRecord, ReadAhead, UnfinishedLog
+from consumer.core.lag import READ_AHEAD, Backlog, PartitionLag, PendingRecord, ReadAhead, UnfinishedLog
 from consumer.core.log_events import LogEvent
 from consumer.core.model import TopicPartition
 from consumer.settings import KafkaSettings
@@ -73,6 +74,8 @@ class KafkaLagReader:
         self._admin = connect(AdminClient, producer_config(settings) | {"error_cb": self._errors}, "lag")
         self._logs: dict[TopicPartition, UnfinishedLog] = {}
         self._reading: set[TopicPartition] = set()
+        self._unreadable: dict[TopicPartition, float] = {}  # since when, in seconds since the epoch
+        self._stable: dict[TopicPartition, tuple[int, float]] = {}  # a last stable offset, and since when it is that
         self._known: list[TopicPartition] = []
         self._known_at = float("-inf")
         self._backlog: Backlog | None = None
@@ -140,6 +143,7 @@ class KafkaLagReader:
         self._consumer = self._connect()
         self._logs.clear()
         self._reading.clear()
+        self._unreadable.clear()
 
     def _read(self, request_s: float) -> Backlog:
         offsets = self._offsets(self._partitions(request_s), request_s)
@@ -152,8 +156,28 @@ class KafkaLagReader:
             if time.monotonic() > deadline:
                 raise BrokerUnavailable(f"{behind[0].topic} [{behind[0].partition}] can't be read")
             self._listen(0.05)
-        lags = [self._logs[partition].lag(partition, found.end) for partition, found in sorted(offsets.items())]
+        lags = [self._lag(partition, found) for partition, found in sorted(offsets.items())]
         return Backlog(lags=lags, taken_at=time.monotonic())
+
+    def _lag(self, partition: TopicPartition, offsets: _Offsets) -> PartitionLag:
+        since_s = self._unreadable.get(partition)
+        lag = self._logs[partition].lag(partition, offsets.end, stands_since_s=since_s)
+        high = self._high(partition)
+        stable, stands_since_s = self._stable.get(partition, (-1, 0.0))
+        if high <= offsets.end:
+            self._stable.pop(partition, None)
+            return lag
+        if stable != offsets.end:
+            stands_since_s = time.time()
+            self._stable[partition] = (offsets.end, stands_since_s)
+        return replace(lag, held=high - offsets.end, held_since_s=stands_since_s)
+
+    def _high(self, partition: TopicPartition) -> int:
+        """Where the log ends, open transactions included, as of the latest fetch: without a question of its own."""
+        try:
+            return int(self._consumer.get_watermark_offsets(KafkaPartition(*partition), cached=True)[1])
+        except KafkaException:  # nothing was fetched of it yet
+            return 0
 
     def _partitions(self, request_s: float) -> list[TopicPartition]:
         if time.monotonic() - self._known_at > _METADATA_S:
@@ -212,6 +236,7 @@ class KafkaLagReader:
 
     def _forget(self, partition: TopicPartition) -> None:
         self._logs.pop(partition, None)
+        self._unreadable.pop(partition, None)
         self._stop_reading(partition)
 
     def _stop_reading(self, partition: TopicPartition) -> None:
@@ -222,7 +247,7 @@ class KafkaLagReader:
 
     def _has_read(self, partition: TopicPartition, offsets: _Offsets) -> bool:
         log = self._logs[partition]
-        return log.read_to >= offsets.end or partition not in self._reading
+        return log.read_to >= offsets.end or partition not in self._reading or partition in self._unreadable
 
     def _listen(self, timeout_s: float) -> None:
         for message in self._consumer.consume(_BATCH, timeout_s):
@@ -231,10 +256,16 @@ class KafkaLagReader:
             if log is None or partition not in self._reading:
                 continue
             error = message.error()
+            if error is not None and is_of_a_batch(error, message.offset()):
+                # The others' figures stay; what lies here is counted by its offsets.
+                self._unreadable.setdefault(partition, time.time())
+                continue
             if error is None:
                 log.add(self._pending(message))
+                self._unreadable.pop(partition, None)
             elif error.code() == KafkaError._PARTITION_EOF:
                 log.reach(message.offset() or 0)
+                self._unreadable.pop(partition, None)
             if log.is_full:
                 self._stop_reading(partition)
 

@@ -1,12 +1,12 @@
-"""What of a Kafka cluster's settings breaks a promise, or would stop a replica: told with what mends it.
+"""What of a Kafka cluster does not fit this deployment's settings, or Kafka's own topics: told with what mends it.
+
+What topics of ours are set to is looked at by `broker_settings`.
 
 Pure: what the cluster says is handed in. A setting that is not there, or that we may not see, is taken for right.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-
-from consumer.adapters.kafka.config import TRANSACTION_TIMEOUT_MS
 
 _DAY_MS = 86_400_000
 _SHORTEST_IDLE_MS = 3_600_000  # of a transactional id; a quiet hour is nothing unusual
@@ -18,12 +18,11 @@ _PROTOCOLS, _CAME_WITH_IT = "group.coordinator.rebalance.protocols", "group.cons
 class ClusterView:
     """What is known of a cluster.
 
-    topics: name -> copies of each record. keyless: those that may get records without a key; kept: those that records
-    wait in. topic_settings: name -> property -> value. broker_settings: property -> value.
+    topics: name -> copies of each record. kept: those that records wait in. topic_settings: name -> property -> value.
+    broker_settings: property -> value.
     """
 
     topics: Mapping[str, int]
-    keyless: Sequence[str] = ()
     kept: Sequence[str] = ()
     topic_settings: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     broker_settings: Mapping[str, str] = field(default_factory=dict)
@@ -34,7 +33,6 @@ def misfits(view: ClusterView, *, group_protocol: str, retry_delays_s: Sequence[
     return [
         *_of_brokers(view.broker_settings, group_protocol),
         *_of_copies(view),
-        *_of_compaction(view),
         *_of_retention(view, _DAY_MS + round(1000 * sum(retry_delays_s))),
     ]
 
@@ -49,12 +47,6 @@ def _of_brokers(found: Mapping[str, str], group_protocol: str) -> Iterator[str]:
             f"transactional.id.expiration.ms on the brokers is {idle_ms}: an idle replica's producer is forgotten so"
             f" soon, and made anew each time; at least {_SHORTEST_IDLE_MS}"
         )
-    longest_ms = _number(found, "transaction.max.timeout.ms")
-    if longest_ms is not None and longest_ms < TRANSACTION_TIMEOUT_MS:
-        yield (
-            f"transaction.max.timeout.ms on the brokers is {longest_ms}: no replica can publish; at least"
-            f" {TRANSACTION_TIMEOUT_MS}"
-        )
 
 
 def _of_copies(view: ClusterView) -> Iterator[str]:
@@ -65,12 +57,6 @@ def _of_copies(view: ClusterView) -> Iterator[str]:
                 f"topic {topic}: min.insync.replicas is {needed}, and there are {copies} replicas: it takes nothing;"
                 " lower the one or add to the others"
             )
-
-
-def _of_compaction(view: ClusterView) -> Iterator[str]:
-    for topic in view.keyless:
-        if "compact" in view.topic_settings.get(topic, {}).get("cleanup.policy", ""):
-            yield f"topic {topic}: it is compacted and takes no record without a key; set cleanup.policy=delete"
 
 
 def _of_retention(view: ClusterView, at_least_ms: int) -> Iterator[str]:

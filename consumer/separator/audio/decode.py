@@ -18,12 +18,14 @@ from consumer.separator.audio.probe import Probe, probe
 from consumer.separator.audio.timed_samples import TimedSamples
 from consumer.separator.audio.timeline import Timeline
 from consumer.separator.audio.tracks import AudioFile
+from consumer.separator.audio.trailing_tags import end_of_sound
 from consumer.separator.audio.vorbis_length import whole_vorbis
 from consumer.separator.dsp.spectral import Samples
 
 _LOUDEST = 1e6  # 120 dB over full scale: no music, but its square is still a number
 # What is checked against checksums of its own, and left out where they differ, as the formats' own decoders do.
 _CHECKED = ("flac", "wv", "ape", "tta")
+_TAGGED_BEHIND = ("flac", "wv", "mp3")  # and taken for sound there
 # Recordings of broadcasts, whose times may begin anew anywhere: ffmpeg and players take a longer jump for that.
 _SPLICED, _LONGEST_GAP_S = ("mpegts", "mpeg"), 10.0
 # A file may end so much before what its headers tell: encoders' delays are counted by some.
@@ -43,7 +45,16 @@ class _Source:
     def open_link(self, number: int, position: int) -> TimedSamples:
         """Start to decode the link of this number, which begins `position` samples behind the file's beginning."""
         ffmpeg = replace(self.ffmpeg, section=self.sections[number])
-        return self._start(ffmpeg, self.found if number == 0 else probe(ffmpeg, self.path), position)
+        found = self.found if number == 0 else probe(ffmpeg, self.path)
+        if found.format in _TAGGED_BEHIND and number == len(self.sections) - 1:
+            ffmpeg = replace(ffmpeg, section=self._without_tags(ffmpeg.section))
+        return self._start(ffmpeg, found, position)
+
+    def _without_tags(self, section: Section | None) -> Section | None:
+        """The last section, without the tags at its end."""
+        end = end_of_sound(self.path)
+        whole = section or Section(first=0, end=self.path.stat().st_size)
+        return replace(whole, end=end) if whole.first < end < whole.end else section
 
     def _start(self, ffmpeg: FFmpeg, found: Probe, position: int) -> TimedSamples:
         args = ["-err_detect:a", "crccheck+explode"] if found.format in _CHECKED else []

@@ -74,6 +74,7 @@ _WEIGHTS = (
 _FFMPEG_MIXES = frozenset(("FL", "FR", "FC", "LFE", "BL", "BR", "FLC", "FRC", "BC", "SL", "SR", "TFL", "TFR"))
 # Follows each change of channels within a file: ffmpeg's mix of more than two, then one channel as it is on both sides.
 _FOLLOWING = "aformat=sample_fmts=fltp:channel_layouts=mono|stereo,pan=stereo|FL=FL+FC|FR=FR+FC"
+_NOT_TOLD = ("", "0 channels")  # how ffmpeg says that a header has no layout; the sound may have one
 # Where the virtual microphones look, from the front to either side and upwards: no component is zero there.
 _AZIMUTH, _ELEVATION = math.radians(66.0), math.radians(11.0)
 
@@ -98,7 +99,9 @@ def channel_count(layout: str) -> int | None:
 
 def stereo_filters(layout: str, channels: int) -> str:
     """ffmpeg's filters that make stereo of this layout of so many channels. What has no name here counts as unnamed."""
-    if layout in ("mono", "stereo") or (channels > 2 and _FFMPEG_MIXES.issuperset(STANDARD.get(layout, ("none",)))):
+    if layout in ("mono", "stereo", *_NOT_TOLD) or (
+        channels > 2 and _FFMPEG_MIXES.issuperset(STANDARD.get(layout, ("none",)))
+    ):
         return _FOLLOWING
     gains = [(1.0, 1.0)] if channels == 1 else [(1.0, 0.0), (0.0, 1.0)] if channels == 2 else _gains(layout, channels)
     sides = [[(number, gain[side]) for number, gain in enumerate(gains) if gain[side]] for side in (0, 1)]

@@ -160,7 +160,7 @@ def _streams(headers: _Headers) -> dict[int, _Stream]:
 
 def _clock(headers: _Headers, streams: Mapping[int, _Stream]) -> ContainerClock:
     # The last one before the streams, since what imitates it can only be among the tags before it.
-    before = takewhile(lambda line: headers.mark not in line, headers.described)
+    before = takewhile(lambda line: not (line.startswith(" ") and headers.mark in line), headers.described)
     told = _first(_DURATION, [*before][::-1])
     return ContainerClock(
         container_s=int(told[1]) * 3600 + int(told[2]) * 60 + float(told[3]) if told and told[1] else None,

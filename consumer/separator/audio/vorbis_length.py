@@ -39,16 +39,23 @@ class _Stream:
 
     serial: int
     blocks: tuple[int, int]
+    rate_hz: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class VorbisSpan:
-    """What of that which ffmpeg's decoder gives is the sound. first: of its samples. end: the time, in samples, as
-    ffmpeg counts it.
+    """Which of the samples that ffmpeg's decoder gives are the sound: `count` of them from `first` on, where none is
+    missing between them.
     """
 
     first: int
-    end: int
+    count: int
+    rate_hz: int
+
+    @property
+    def duration_s(self) -> float:
+        """From its first sample to its end."""
+        return self.count / self.rate_hz
 
 
 def vorbis_span(path: Path, section: Section | None = None) -> VorbisSpan | None:
@@ -76,9 +83,7 @@ def vorbis_span(path: Path, section: Section | None = None) -> VorbisSpan | None
                     # More than its packets can hold: positions go on from a recording that this is a part of.
                     is_whole = page.position <= packets * max(stream.blocks)
                     position = _last_position(file, start, end, stream.serial) if is_whole else None
-                    # ffmpeg takes the first position for that of its page's end, except on the only page.
-                    begins = first if page.flags & _ENDS else 0
-                    return None if position is None else VorbisSpan(first=first, end=begins + position)
+                    return None if position is None else VorbisSpan(first=first, count=position, rate_hz=stream.rate_hz)
     return None
 
 
@@ -87,8 +92,8 @@ def whole_vorbis(args: list[str], path: Path, section: Section | None) -> list[s
     span = vorbis_span(path, section)
     if span is None:
         return args
-    # The end by its time: packets may be missing before it.
-    cut = f"atrim=start_sample={span.first}:end_pts={span.end}"
+    # The end by its time behind the first sample: packets may be missing between them, which leave a gap.
+    cut = f"atrim=start_sample={span.first}:duration={span.duration_s:.6f}"
     if "-af" in args:
         place = args.index("-af") + 1
         args = [*args[:place], f"{cut},{args[place]}", *args[place + 1 :]]
@@ -101,7 +106,9 @@ def _identify(page: _Page, head: bytes) -> _Stream | None:
     """By the identification header (Vorbis I, 4.2.2)."""
     if len(head) < _MOST_HEAD_BYTES or not head.startswith(_IDENTIFICATION):
         return None
-    return _Stream(serial=page.serial, blocks=(1 << (head[28] & 15), 1 << (head[28] >> 4)))
+    rate_hz = int.from_bytes(head[12:16], "little")
+    blocks = (1 << (head[28] & 15), 1 << (head[28] >> 4))
+    return _Stream(serial=page.serial, blocks=blocks, rate_hz=rate_hz) if rate_hz else None
 
 
 def _first_sample(file: BinaryIO, page: _Page, stream: _Stream) -> int | None:

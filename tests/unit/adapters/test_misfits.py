@@ -14,13 +14,11 @@ BROKER = {
     "group.coordinator.rebalance.protocols": "classic,consumer,streams",
     "group.consumer.session.timeout.ms": "45000",
     "transactional.id.expiration.ms": str(7 * DAY_MS),
-    "transaction.max.timeout.ms": "900000",
 }
 TOPIC = {"min.insync.replicas": "1", "cleanup.policy": "delete", "retention.ms": str(7 * DAY_MS)}
 NAMES = ("requests", "requests.retry-1", "results", "dead-letter", "__transaction_state")
 WELL = ClusterView(
     topics=dict.fromkeys(NAMES, 1),
-    keyless=("requests", "requests.retry-1", "dead-letter"),
     kept=("requests", "requests.retry-1", "dead-letter"),
     topic_settings=dict.fromkeys(NAMES, TOPIC),
     broker_settings=BROKER,
@@ -49,18 +47,9 @@ WRONG: dict[str, tuple[ClusterView, tuple[str, ...]]] = {
     "producers forgotten": (
         with_broker({"transactional.id.expiration.ms": "8000"}), ("transactional.id.expiration.ms", "8000"),
     ),
-    "short transactions": (
-        with_broker({"transaction.max.timeout.ms": "5000"}), ("transaction.max.timeout.ms", "10000"),
-    ),
     "too few copies": (with_topic("results", min_insync_replicas="2"), ("results", "min.insync.replicas")),
     "too few copies of transactions": (
         with_topic("__transaction_state", min_insync_replicas="2"), ("__transaction_state", "min.insync.replicas"),
-    ),
-    "compacted dead letters": (
-        with_topic("dead-letter", cleanup_policy="compact"), ("dead-letter", "cleanup.policy=delete"),
-    ),
-    "compacted retries": (
-        with_topic("requests.retry-1", cleanup_policy="compact,delete"), ("requests.retry-1", "cleanup.policy=delete"),
     ),
     "short retention": (
         with_topic("requests", retention_ms="600000"), ("requests", "retention.ms", str(DAY_MS + 670_000)),
@@ -74,7 +63,6 @@ def test_a_cluster_as_it_comes_fits() -> None:
     assert found(with_topic("requests", retention_ms="-1")) == []
     assert found(replace(WELL, broker_settings={}, topic_settings={})) == []
     assert found(with_broker({"group.coordinator.rebalance.protocols": "classic"}), group_protocol="classic") == []
-    assert found(with_topic("results", cleanup_policy="compact")) == [], "results have keys"
 
 
 @pytest.mark.parametrize("what", WRONG)
@@ -88,7 +76,7 @@ def test_each_misfit_is_told_alone(what: str) -> None:
 def test_all_are_told_at_once() -> None:
     """However many there are."""
     worst: dict[str, Any] = {
-        "broker_settings": {**BROKER, "transactional.id.expiration.ms": "8000", "transaction.max.timeout.ms": "1"},
-        "topic_settings": {name: {"min.insync.replicas": "2", "cleanup.policy": "compact"} for name in NAMES},
+        "broker_settings": {**BROKER, "transactional.id.expiration.ms": "8000"},
+        "topic_settings": {name: {"min.insync.replicas": "2"} for name in NAMES},
     }
-    assert len(found(replace(WELL, **worst))) == 2 + len(NAMES) + len(WELL.keyless)
+    assert len(found(replace(WELL, **worst))) == 1 + len(NAMES)
