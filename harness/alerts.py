@@ -40,7 +40,7 @@ def in_fast_motion(scratch_bytes: float) -> dict[str, Any]:
 def _bound(expr: str, bound: float, scratch_bytes: float) -> float:
     if "separation_scratch_free_bytes" in expr:
         return scratch_bytes
-    if "separation_lag_seconds" in expr:
+    if "separation_lag_seconds" in expr or "separation_open_transaction_seconds" in expr:
         return bound / _TIMES_FASTER
     return bound / _TIMES_FEWER if "separation_lag_messages" in expr else bound
 

@@ -40,11 +40,13 @@ def s3_error(status: int, code: str, **headers: str) -> Fault:
 class StoreFaults:
     """The proxy, at `endpoint` while its block lasts.
 
-    `fault` is asked at each request; where it returns None, the store at `upstream` answers. `seen` holds all requests.
+    `fault` is asked at each request; where it returns None, the store at `upstream` answers, who is not told of the
+    headers that `without` names in small letters. `seen` holds all requests.
     """
 
     def __init__(self, upstream: str) -> None:
         self.fault: Callable[[Request], Fault | None] = lambda request: None
+        self.without: Callable[[Request], frozenset[str]] = lambda request: frozenset()
         self.seen: list[Request] = []
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), _handler(self, upstream))
         self._server.daemon_threads = True
@@ -67,6 +69,7 @@ class StoreFaults:
 def _handler(faults: StoreFaults, upstream: str) -> type[BaseHTTPRequestHandler]:
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
+        disable_nagle_algorithm = True  # a body would wait 40 ms for its header to be acknowledged
 
         def handle_one_request(self) -> None:
             self.raw_requestline = self.rfile.readline(65537)
@@ -81,7 +84,9 @@ def _handler(faults: StoreFaults, upstream: str) -> type[BaseHTTPRequestHandler]
                 return
             connection = http.client.HTTPConnection(upstream, timeout=30)
             try:
-                connection.request(self.command, self.path, body, dict(self.headers.items()))
+                left_out = faults.without(request)
+                headers = {name: value for name, value in self.headers.items() if name.lower() not in left_out}
+                connection.request(self.command, self.path, body, headers)
                 answer = connection.getresponse()
                 self._reply(answer.status, dict(answer.getheaders()), answer.read())
             finally:

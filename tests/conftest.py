@@ -8,6 +8,7 @@ import pytest
 
 from devstack import kafka as kafka_service
 from devstack import minio as minio_service
+from devstack import registry as registry_service
 from devstack.service import Running, free_port
 
 FOLDER = Path(__file__).parent
@@ -68,4 +69,13 @@ def minio(tmp_path_factory: pytest.TempPathFactory) -> Iterator[MinioServer]:
         secret_key=minio_service.SECRET_KEY,
         running=running,
     )
+    running.stop()
+
+
+@pytest.fixture(scope="session")
+def registry(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """A real schema registry's address."""
+    port = free_port()
+    running = registry_service.registry(tmp_path_factory.mktemp("registry"), port).start()
+    yield registry_service.url(port)
     running.stop()

@@ -9,6 +9,8 @@ from consumer.core.events import SCHEMA_FILES
 from consumer.core.ports import ObjectStore
 from consumer.settings import ObjectStoreSettings, SchemaSettings, TopicSettings
 
+_WRITTEN = ("separation_result", "dead_letter", "separation_progress")  # the events that come of a replica
+
 
 def make_codec(schema: SchemaSettings, topics: TopicSettings) -> AvroCodec:
     """Confluent's wire format where a registry is configured, single-object encoding elsewhere."""
@@ -28,8 +30,12 @@ def make_registry(schema: SchemaSettings, topics: TopicSettings) -> ConfluentReg
         "audit_event": topics.audit,
     }
     assert topic_of.keys() == set(SCHEMA_FILES.values())
-    subjects = {name: f"{topic}-value" for name, topic in topic_of.items()}
-    return ConfluentRegistry(schema.schema_registry_url, subjects)
+    return ConfluentRegistry(
+        schema.schema_registry_url,
+        {name: f"{topic}-value" for name, topic in topic_of.items()},
+        writes=_WRITTEN,
+        registers=schema.schema_registry_auto_register,
+    )
 
 
 def make_store() -> ObjectStore:

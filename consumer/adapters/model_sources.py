@@ -5,6 +5,7 @@ from pathlib import Path
 
 import httpx
 
+from consumer.adapters.network_errors import reason_of
 from consumer.core.cancellation import Cancellation
 from consumer.core.errors import ModelSourceUnavailable, Rejected, StoreUnavailable
 from consumer.core.ports import ModelSource, ObjectStore
@@ -30,7 +31,9 @@ class HttpModelSource:
                         out.write(chunk)
             return True
         except httpx.HTTPError as error:
-            raise ModelSourceUnavailable(f"can't be reached ({type(error).__name__})") from error
+            status = error.response.status_code if isinstance(error, httpx.HTTPStatusError) else None
+            reason = f"HTTP status {status}" if status else reason_of(error)
+            raise ModelSourceUnavailable(f"can't be reached ({reason})") from error
 
 
 class BucketModelSource:

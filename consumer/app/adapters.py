@@ -26,6 +26,7 @@ class Adapters:
 
     scanner: None where nothing is scanned. check_registry: None where there is no schema registry.
     prepare_model: called with a model's name, folder and weights digest before it is first used; None: nothing to do.
+    inspect_brokers: what of the brokers' settings the service can't rest on, a line each; None: nobody looks.
     """
 
     codec: Codec
@@ -41,3 +42,4 @@ class Adapters:
     scanner: Scanner | None = None
     check_registry: Check | None = None
     prepare_model: Callable[[str, Path, str], None] | None = None
+    inspect_brokers: Callable[[], Sequence[str]] | None = None

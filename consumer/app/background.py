@@ -1,15 +1,22 @@
 """What goes on beside a replica's work: its probes and metrics page, the group's lag, the watchdogs."""
 
-from collections.abc import Sequence
+import threading
+import time
+from collections.abc import Callable, Sequence
+
+import structlog
 
 from consumer.app.adapters import Adapters
 from consumer.app.dependencies import Dependency
 from consumer.app.replica import Background
 from consumer.app.status import ReplicaStatus
 from consumer.app.watchdog import Watchdog
+from consumer.core.errors import ConsumerError
+from consumer.core.log_events import LogEvent
 from consumer.delivery.delivery import Delivery
 from consumer.observability.collectors import GroupLagCollector, ReplicaCollector
 from consumer.observability.http import ProbeServer
+from consumer.observability.lag import held_by_senders
 from consumer.observability.metrics import Metrics
 from consumer.observability.probes import Probes, ReplicaView
 from consumer.settings import Settings
@@ -48,6 +55,8 @@ def make_background(
     def start() -> None:
         servers.append(ProbeServer(service.http_host, service.http_port, probes.health, metrics.registry))
         adapters.lag_reader.start()
+        if inspect := adapters.inspect_brokers:
+            threading.Thread(target=_tell_of_brokers, args=(inspect,), daemon=True).start()
 
     def close() -> None:
         adapters.lag_reader.stop()
@@ -66,6 +75,16 @@ def make_background(
     )
 
 
+def _tell_of_brokers(inspect: Callable[[], Sequence[str]]) -> None:
+    """Once, beside the work: what `doctor` would find is in the log of each start."""
+    log = structlog.get_logger()
+    try:
+        for finding in inspect():
+            log.warning(LogEvent.BROKER_SETTING, finding=finding)
+    except ConsumerError as error:  # they are away, or don't tell everybody: nothing rests on these lines
+        log.info(LogEvent.BROKER_SETTINGS_UNKNOWN, reason=str(error))
+
+
 def _view(adapters: Adapters, delivery: Delivery, status: ReplicaStatus) -> ReplicaView:
     return ReplicaView(
         state=lambda: status.reason,
@@ -76,4 +95,5 @@ def _view(adapters: Adapters, delivery: Delivery, status: ReplicaStatus) -> Repl
         source_error=lambda: adapters.source.last_error,
         publish_trouble=lambda: delivery.committer.trouble,
         separators=lambda: [separator.status for separator in adapters.separators],
+        held_by_senders=lambda: held_by_senders(adapters.lag_reader.backlog(), now_s=time.time()),
     )

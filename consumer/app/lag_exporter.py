@@ -1,16 +1,18 @@
 """A small exporter of the group's lag: what waits is seen also where no replica runs to tell it."""
 
-import signal
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
 from prometheus_client import CollectorRegistry
 
+from consumer.app.signals import handled
 from consumer.core.lag import LagReader
 from consumer.observability.collectors import GroupLagCollector
 from consumer.observability.health import Health
 from consumer.observability.http import ProbeServer
+from consumer.observability.lag import held_by_senders
 from consumer.observability.throughput import Throughput
 from consumer.settings import ServiceSettings
 
@@ -35,7 +37,7 @@ class LagExporter:
             separators=separators,
         )
         registry.register(collector)
-        health = Health(live={}, ready={"group": self._trouble})
+        health = Health(live={}, ready={"group": self._trouble}, notes={"senders": self._held})
         self._server = ProbeServer(service.http_host, service.http_port, health, registry)
         self.port = self._server.port
         reader.start()
@@ -45,17 +47,16 @@ class LagExporter:
         self._reader.stop()
         self._server.close()
 
+    def _held(self) -> str:
+        return held_by_senders(self._reader.backlog(), now_s=time.time())
+
     def _trouble(self) -> str:
-        return "" if self._reader.backlog() else _UNKNOWN
+        return "" if self._reader.backlog() else f"{_UNKNOWN}: {self._reader.trouble}".removesuffix(": ")
 
 
 @contextmanager
 def told_to_stop() -> Iterator[threading.Event]:
-    """An event that SIGTERM and SIGINT set, in the main thread, as long as this lasts."""
+    """An event that SIGTERM, SIGINT and SIGHUP set, in the main thread, as long as this lasts."""
     stopped = threading.Event()
-    before = {number: signal.signal(number, lambda *_: stopped.set()) for number in (signal.SIGTERM, signal.SIGINT)}
-    try:
+    with handled(lambda *_: stopped.set()):
         yield stopped
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)

@@ -1,9 +1,10 @@
-"""SIGTERM and SIGINT end a replica in good order; a second one ends its patience."""
+"""SIGTERM, SIGINT and SIGHUP end a replica in good order; a second one ends its patience."""
 
 import signal
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from types import FrameType
 
 from consumer.app.replica import Replica
 
@@ -25,7 +26,19 @@ def stopped_by_signals(replica: Replica, *, same_signal_s: float = SAME_SIGNAL_S
         signalled_at.append(now)
         replica.stop(f"signal {number}")
 
-    before = {number: signal.signal(number, on_signal) for number in (signal.SIGTERM, signal.SIGINT)}
+    with handled(on_signal):
+        yield
+
+
+@contextmanager
+def handled(on_signal: Callable[[int, FrameType | None], None]) -> Iterator[None]:
+    """As long as this lasts, in the main thread, each signal that means a stop calls this.
+
+    A SIGHUP that was ignored before stays ignored: whoever started us by `nohup` wants us to outlive the terminal.
+    """
+    outlives_terminal = signal.getsignal(signal.SIGHUP) is signal.SIG_IGN
+    heard = (signal.SIGTERM, signal.SIGINT) if outlives_terminal else (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
+    before = {number: signal.signal(number, on_signal) for number in heard}
     try:
         yield
     finally:

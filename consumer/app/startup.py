@@ -11,6 +11,7 @@ from consumer.core.errors import (
     BrokerUnavailable,
     Fatal,
     ModelSourceUnavailable,
+    RegistryMisconfigured,
     Rejected,
     ScannerMisconfigured,
     StoreMisconfigured,
@@ -90,7 +91,7 @@ class Startup:
                 check()
                 self._status.reason = "starting"
                 return
-            except (StoreMisconfigured, ScannerMisconfigured) as error:
+            except (StoreMisconfigured, RegistryMisconfigured, ScannerMisconfigured) as error:
                 raise Fatal(str(error)) from error
             except (Transient, BrokerUnavailable) as error:
                 self._status.reason = f"Kafka: {error}" if isinstance(error, BrokerUnavailable) else str(error)

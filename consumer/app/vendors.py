@@ -9,8 +9,10 @@ from consumer.adapters.avro.codec import AvroCodec
 from consumer.adapters.clamav import ClamavScanner
 from consumer.adapters.factories import make_codec, make_registry, make_store
 from consumer.adapters.kafka.control_feed import KafkaControlFeed
+from consumer.adapters.kafka.inspection import inspect
 from consumer.adapters.kafka.lag import KafkaLagReader
 from consumer.adapters.kafka.outbox import KafkaNotices, KafkaOutbox
+from consumer.adapters.kafka.outcome_history import OutcomeHistory
 from consumer.adapters.kafka.source import KafkaSource
 from consumer.adapters.model_sources import model_sources
 from consumer.app.adapters import Adapters
@@ -44,7 +46,12 @@ def make_adapters(settings: Settings, *, separator_command: Sequence[str] = SEPA
     store = make_store()
     return Adapters(
         codec=AvroCodec(registry),
-        source=KafkaSource(kafka, instance_id=service.instance_id, is_static_member=service.is_static_member),
+        source=KafkaSource(
+            kafka,
+            instance_id=service.instance_id,
+            is_static_member=service.is_static_member,
+            recall=OutcomeHistory(kafka, [topics.results, topics.dead_letter, *settings.retry_topics]).position,
+        ),
         outbox=KafkaOutbox(kafka, instance_id=service.instance_id),
         notices=KafkaNotices(kafka),
         control_feed=KafkaControlFeed(
@@ -58,6 +65,9 @@ def make_adapters(settings: Settings, *, separator_command: Sequence[str] = SEPA
         scanner=make_scanner(settings.scanner, settings.job),
         check_registry=registry.check if registry else None,
         prepare_model=conversion_needed_by(settings.separator.separator_runtime),
+        inspect_brokers=lambda: inspect(
+            kafka, topics, retry_topics=settings.retry_topics, retry_delays_s=service.retry_delays
+        ),
     )
 
 

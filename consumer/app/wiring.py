@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 
 from consumer.app.adapters import Adapters
 from consumer.app.background import make_background
+from consumer.app.checks import check_create_only
 from consumer.app.dependencies import Dependency, dependencies_of
 from consumer.app.replica import Parts, Replica
 from consumer.app.startup import Requirements, Startup, StartupPolicy
@@ -84,7 +85,7 @@ def make_replica(settings: Settings, adapters: Adapters, policies: Policies | No
         adapters.tracer,
         halt,
     )
-    required = _requirements(adapters, settings.separator.models, scratch, dependencies, model_store, cancel_registry)
+    required = _requirements(settings, adapters, scratch, dependencies, model_store, cancel_registry)
     parts = Parts(
         delivery=delivery,
         pipeline=pipeline,
@@ -113,18 +114,21 @@ def _make_delivery(settings: Settings, adapters: Adapters, policies: Policies, m
 
 
 def _requirements(
+    settings: Settings,
     adapters: Adapters,
-    models: Sequence[str],
     scratch: Scratch,
     dependencies: Sequence[Dependency],
     model_store: ModelStore,
     cancel_registry: CancelRegistry,
 ) -> Requirements:
+    def check_conditions() -> None:
+        check_create_only(adapters.store, settings.job.output_bucket, settings.job.output_prefix)
+
     return Requirements(
         scratch=scratch,
-        checks=[dependency.check for dependency in dependencies],
+        checks=[*(dependency.check for dependency in dependencies), check_conditions],
         model_store=model_store,
-        models=models,
+        models=settings.separator.models,
         separators=adapters.separators,
         outbox=adapters.outbox,
         control=ControlFollower(adapters.control_feed, adapters.codec, cancel_registry),

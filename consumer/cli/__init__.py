@@ -8,8 +8,9 @@ from typing import Annotated
 import typer
 
 from consumer.cli import dlq, doctor, lag, models, requests, run, schemas, separate, topics
-from consumer.cli.errors import tell
+from consumer.cli.errors import open_standard_streams, tell, tell_of_system
 from consumer.core.errors import ConsumerError
+from consumer.core.extras import not_installed
 
 app = typer.Typer(
     name="spleeter-consumer",
@@ -49,10 +50,15 @@ def _options(
 
 def main() -> None:
     """Exit code 0 on success, 2 on wrong usage, 1 otherwise, with one line on standard error."""
+    open_standard_streams()
     # Without a handler Python prints what librdkafka complains of; `run` sets up logging of its own.
     logging.getLogger("librdkafka").addHandler(logging.NullHandler())
     try:
         app()
     except ConsumerError as error:
         tell(error)
-        sys.exit(1)
+    except ModuleNotFoundError as error:
+        tell(not_installed(error.name or str(error)))
+    except OSError as error:
+        tell_of_system(error)
+    sys.exit(1)  # what goes well ends otherwise

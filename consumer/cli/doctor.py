@@ -1,5 +1,6 @@
 """`doctor`: looks at all that a replica would need here, and says what is wrong with it."""
 
+import resource
 import shutil
 import subprocess
 import uuid
@@ -15,6 +16,8 @@ if TYPE_CHECKING:
     from consumer.settings import Settings
 
 _FFMPEG_S = 30.0
+# A replica at work has some 200: its clients' sockets, probes, pipes to separators and ffmpegs, stems on their way.
+_FILES = 512
 
 # Returns what it found, in a short phrase; raises ConsumerError or OSError with what is wrong.
 Examination = Callable[["Settings"], str]
@@ -43,7 +46,7 @@ def doctor() -> None:
 
 def _load_settings() -> "tuple[Settings, list[SettingsError]]":
     from consumer.adapters.factories import make_store
-    from consumer.settings import LogSettings, Settings
+    from consumer.settings import LogSettings, MetricsSettings, Settings
 
     settings, problems = Settings.load_usable()
     try:
@@ -52,8 +55,8 @@ def _load_settings() -> "tuple[Settings, list[SettingsError]]":
         problems.append(wrong_store)
     except ConsumerError:
         pass  # the checks that use it say what it is
-    _, wrong_log = LogSettings.load_usable()
-    return settings, [*problems, wrong_log] if wrong_log else problems
+    others = [group.load_usable()[1] for group in (LogSettings, MetricsSettings)]
+    return settings, [*problems, *filter(None, others)]
 
 
 def _finding(error: Exception, unusable: Container[str]) -> str:
@@ -65,16 +68,22 @@ def _finding(error: Exception, unusable: Container[str]) -> str:
 
 def _kafka(settings: "Settings") -> str:
     from consumer.adapters.kafka.admin import KafkaAdmin
+    from consumer.adapters.kafka.inspection import inspect
 
     topics = settings.topics
     found = KafkaAdmin(settings.kafka).partitions()
+    problems = inspect(
+        settings.kafka, topics, retry_topics=settings.retry_topics, retry_delays_s=settings.service.retry_delays
+    )
     wanted = [topics.requests, *settings.retry_topics, topics.results, topics.dead_letter, topics.progress]
     missing = [name for name in (*wanted, topics.control, topics.audit) if name not in found]
     if missing:
-        raise Fatal(f"there are no topics {', '.join(missing)}; `topics create` makes them")
-    fewer = [name for name in settings.retry_topics if found[name] < found[topics.requests]]
-    if fewer:
-        raise Fatal(f"fewer partitions than {topics.requests}: {', '.join(fewer)}")
+        problems.insert(0, f"there are no topics {', '.join(missing)}; `topics create` makes them")
+    fewer = [name for name in settings.retry_topics if found.get(name, 0) < found.get(topics.requests, 0)]
+    if fewer and not missing:
+        problems.append(f"fewer partitions than {topics.requests}: {', '.join(fewer)}")
+    if problems:
+        raise Fatal("; ".join(problems))
     return f"{topics.requests} has {found[topics.requests]} partitions"
 
 
@@ -85,6 +94,7 @@ def _registry(settings: "Settings") -> str:
     registry = make_registry(settings.schema, settings.topics)
     if registry is None:
         return "none is set"
+    registry.check()
     known = [name for name in SCHEMA_FILES.values() if registry.versions(name)]
     return f"{len(known)} of {len(SCHEMA_FILES)} schemas are registered"
 
@@ -102,7 +112,7 @@ def _sources(settings: "Settings") -> str:
 
 def _outputs(settings: "Settings") -> str:
     from consumer.adapters.factories import make_store
-    from consumer.app.checks import check_bucket
+    from consumer.app.checks import check_bucket, check_create_only
 
     store, job = make_store(), settings.job
     settings_of = {job.output_bucket: "OUTPUT_BUCKET"}
@@ -113,16 +123,25 @@ def _outputs(settings: "Settings") -> str:
         store.replace(bucket, key, content, media_type="text/plain", metadata={})
         if store.read(bucket, key) != content:
             raise Fatal(f"what was written to {bucket} is not what is read there")
-    return f"{', '.join(settings_of)} can be read and written"
+        check_create_only(store, bucket, job.output_prefix)
+    return f"{', '.join(settings_of)} can be read and written, and what lies there is not replaced"
 
 
 def _models(settings: "Settings") -> str:
+    from importlib.util import find_spec
+
     from consumer.core.catalog import MODELS
     from consumer.core.checkpoints import checkpoint_files
+    from consumer.core.extras import not_installed
+    from consumer.core.runtimes import SeparatorRuntime
 
     separator = settings.separator
     for name in separator.models:
         checkpoint_files(name, separator.model_path / MODELS.get(name, name))
+    runtime = separator.separator_runtime
+    for package in ("numpy", "spleeter_kernels" if runtime is SeparatorRuntime.NATIVE else str(runtime)):
+        if find_spec(package) is None:
+            raise not_installed(package)
     return f"{', '.join(separator.models)}; `models check` loads them"
 
 
@@ -170,6 +189,9 @@ def _scratch(settings: "Settings") -> str:
     needed = 3 * settings.job.max_object_bytes
     if free < needed:
         raise Fatal(f"SCRATCH_DIR: {free >> 20} MiB are free, less than three times MAX_OBJECT_BYTES")
+    files, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if files < _FILES:
+        raise Fatal(f"ulimit -n is {files} here: a replica needs {_FILES} file descriptors")
     return f"{free >> 20} MiB are free"
 
 

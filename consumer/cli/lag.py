@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from consumer.core.lag import Backlog
 
 _COLUMNS = ("topic", "partition", "messages", "seconds")
+_HELD = "held"  # only where there is any
 
 
 def lag(
@@ -20,7 +21,10 @@ def lag(
     # A cluster that is new makes the topic of its groups' offsets first.
     timeout_s: Annotated[float, typer.Option(min=0.0, help="How long a cluster may take to get ready.")] = 10.0,
 ) -> None:
-    """Print each partition's unfinished records and the age of the oldest, in seconds."""
+    """Print each partition's unfinished records and the age of the oldest, in seconds.
+
+    Where a sender's transaction is open, `held` counts the offsets behind it, which nobody can read before it ends.
+    """
     if serve and as_json:
         raise typer.BadParameter("metrics are served, not printed", param_hint="--json")
     if serve:
@@ -69,15 +73,17 @@ def report(backlog: "Backlog", *, now_s: float, as_json: bool) -> str:
             "messages": found.messages,
             "seconds": round(found.waited_s(now_s), 3),
         }
+        | ({"held": found.held} if found.held else {})
         for found in backlog.lags
     ]
     return json.dumps(rows) if as_json else _table(rows)
 
 
 def _table(rows: list[dict[str, object]]) -> str:
-    cells = [_COLUMNS, *(tuple(str(row[column]) for column in _COLUMNS) for row in rows)]
-    widths = [max(len(line[number]) for line in cells) for number in range(len(_COLUMNS))]
+    columns = (*_COLUMNS, _HELD) if any(_HELD in row for row in rows) else _COLUMNS
+    cells = [columns, *(tuple(str(row.get(column, 0)) for column in columns) for row in rows)]
+    widths = [max(len(line[number]) for line in cells) for number in range(len(columns))]
     return "\n".join(
-        f"{line[0]:<{widths[0]}}" + "".join(f"  {line[i]:>{widths[i]}}" for i in range(1, len(_COLUMNS)))
+        f"{line[0]:<{widths[0]}}" + "".join(f"  {line[i]:>{widths[i]}}" for i in range(1, len(columns)))
         for line in cells
     )

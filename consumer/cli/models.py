@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from consumer.core.errors import Fatal, Rejected
+from consumer.core.errors import Fatal, Rejected, SettingsError
 
 if TYPE_CHECKING:
     from consumer.settings import SeparatorSettings
@@ -24,13 +24,13 @@ def list_models() -> None:
     settings = SeparatorSettings.load()
     for name in dict.fromkeys(MODELS.values()):
         folder = settings.model_path / name
-        if not folder.is_dir():
-            typer.echo(f"{name}  not there")
-            continue
         try:
-            typer.echo(f"{name}  {weights_sha256(checkpoint_files(name, folder)[1])}")
+            found = weights_sha256(checkpoint_files(name, folder)[1]) if folder.is_dir() else "not there"
         except Rejected as rejected:
-            typer.echo(f"{name}  {rejected.message}")
+            found = rejected.message
+        except OSError as error:
+            raise SettingsError(f"MODEL_PATH: can't be read ({error.strerror})", variables=("MODEL_PATH",)) from error
+        typer.echo(f"{name}  {found}")
 
 
 @app.command()

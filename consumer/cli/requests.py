@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from consumer.core.catalog import FORMATS, HIGH_FREQUENCIES, MODELS, STEM_MODELS
-from consumer.core.limits import LONGEST_SPAN_S, SHORTEST_SPAN_S
+from consumer.core.limits import HIGHEST_TRACK, LONGEST_SPAN_S, SHORTEST_SPAN_S
 
 if TYPE_CHECKING:
     from consumer.client import Client
@@ -36,6 +36,9 @@ def request(
     start_s: Annotated[float | None, typer.Option(min=0.0, max=LONGEST_SPAN_S, help="Seconds to skip.")] = None,
     duration_s: Annotated[
         float | None, typer.Option(min=SHORTEST_SPAN_S, max=LONGEST_SPAN_S, help="Seconds to separate.")
+    ] = None,
+    track: Annotated[
+        int | None, typer.Option(min=0, max=HIGHEST_TRACK, help="Audio track, from 0; ffmpeg's own choice by default.")
     ] = None,
     request_id: Annotated[str | None, typer.Option(help="A new one by default.")] = None,
     wait: Annotated[bool, typer.Option("--wait", help="Wait for the outcome and print it.")] = False,
@@ -63,6 +66,7 @@ def request(
         start_s=start_s,
         duration_s=duration_s,
         requested_at=datetime.now(UTC),
+        track=track,
     )
     with _client() as client:
         if not wait:

@@ -2,6 +2,7 @@
 
 import os
 import sys
+from contextlib import suppress
 
 
 def run() -> None:
@@ -11,13 +12,15 @@ def run() -> None:
     from consumer.app.wiring import make_replica
     from consumer.core.version import VERSION
     from consumer.observability import logging as logs
-    from consumer.settings import LogSettings, Settings
+    from consumer.settings import LogSettings, MetricsSettings, Settings
 
     log, settings = LogSettings.load(), Settings.load()
+    MetricsSettings.load()
     logs.configure(log.level, log.format, instance_id=settings.service.instance_id, version=VERSION)
     replica = make_replica(settings, make_adapters(settings))
     with stopped_by_signals(replica):
         replica.run()
     # Everything is closed; what a client library still does in the background must not keep the process.
-    sys.stderr.flush()
+    with suppress(OSError):  # of a log that is full
+        sys.stderr.flush()
     os._exit(0)

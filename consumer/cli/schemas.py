@@ -48,7 +48,7 @@ def register() -> None:
 
     registry = _registry()
     for name in SCHEMA_FILES.values():
-        schema_id = registry.id_of(name, load_schema(name))
+        schema_id = registry.register(name, load_schema(name))
         typer.echo(f"{registry.subject(name)}: {name} has id {schema_id}")
 
 

@@ -23,9 +23,9 @@ from consumer.cli.stem_paths import (
     plan,
     shown,
 )
-from consumer.core.catalog import FORMATS, MODELS, SOURCE_FORMATS
+from consumer.core.catalog import FORMATS, MODELS, SOURCE_FORMATS, why_not_format
 from consumer.core.errors import ConsumerError
-from consumer.core.limits import LONGEST_SPAN_S, SHORTEST_SPAN_S
+from consumer.core.limits import HIGHEST_TRACK, LONGEST_SPAN_S, SHORTEST_SPAN_S
 
 if TYPE_CHECKING:
     from consumer.core.model import Separation
@@ -91,6 +91,10 @@ def separate(
         str,
         typer.Option("--filename_format", "-f", help="Of {filename}, {instrument}, {foldername} and {codec}."),
     ] = DEFAULT_TEMPLATE,
+    track: Annotated[
+        int | None,
+        typer.Option("--track", min=0, max=HIGHEST_TRACK, help="Audio track, from 0; ffmpeg's own choice by default."),
+    ] = None,
     verbose: Annotated[bool, typer.Option("--verbose", help="Tell of each file what it is and how long it took.")] = (
         False
     ),
@@ -121,7 +125,13 @@ def separate(
         raise typer.BadParameter(str(error), param_hint="-f") from error
     check_targets(tracks, reads=[*files, *([] if _is_named(model) else [Path(model)])])
     order = TrackOrder(
-        path=Path(), folder=Path(), format=codec, bitrate=bitrate, start_s=offset or None, duration_s=duration
+        path=Path(),
+        folder=Path(),
+        format=codec,
+        bitrate=bitrate,
+        start_s=offset or None,
+        duration_s=duration,
+        track=track,
     )
     if not _separate_all(tracks, order, *_loaded(spec, settings), verbose=verbose):
         raise typer.Exit(1)
@@ -129,8 +139,8 @@ def separate(
 
 def _check_options(codec: str, bitrate: str, template: str) -> str:
     """The bitrate, as ffmpeg takes it. Raises typer.BadParameter."""
-    if codec not in FORMATS:
-        raise typer.BadParameter(f"{codec} is not one of {', '.join(FORMATS)}", param_hint="-c")
+    if why := why_not_format(codec):
+        raise typer.BadParameter(f"{why}, not {codec}", param_hint="-c")
     if bare := _BARE_KILOBITS.fullmatch(bitrate):
         bitrate = f"{bare[1]}k"
     if why := FORMATS[codec].why_not_bitrate(bitrate):
@@ -189,6 +199,7 @@ def _separate_one(track: StemPaths, order: "TrackOrder", network: "Network", ffm
 def _told(separation: "Separation") -> str:
     audio, took_s = separation.audio, sum(separation.timings_s.values())
     kind = f"{audio.format}, {audio.channels} channels, {audio.sample_rate_hz} Hz"
+    kind += f", audio track {audio.track}" if audio.track else ""
     return f"{audio.duration_s:.2f} s ({kind}) separated in {took_s:.2f} s"
 
 

@@ -11,11 +11,13 @@ from confluent_kafka import TopicPartition as KafkaPartition
 from consumer.adapters.kafka.config import connect_reader
 from consumer.adapters.kafka.connection_errors import ConnectionErrors
 from consumer.adapters.kafka.metadata import look_for
-from consumer.adapters.kafka.retrying import broker_away, retried
+from consumer.adapters.kafka.retrying import ACCESS
+from consumer.client.errors import AccessDenied
+from consumer.core.errors import ConsumerError
 from consumer.core.model import TopicPartition
 from consumer.settings import KafkaSettings
 
-_LOOK_S = 4.0  # within which brokers answer, and know a topic that was just created
+_LOOK_S = 4.0
 _LOOK_FOR_PARTITIONS_S = 30.0  # an operator may add some
 
 
@@ -45,13 +47,15 @@ class TopicReader:
         self._topics, self._request_s = topics, request_s
         self._errors = ConnectionErrors()
         self._consumer = connect_reader(kafka, "watch", properties={"error_cb": self._errors})
-        try:
-            self._ends = {place: self._end_of(place) for topic in topics for place in self._partitions_of(topic)}
-            wanted = {**({} if begin is Begin.BEGINNING else self._ends), **(positions or {})}
-            self._consumer.assign([KafkaPartition(*p, wanted.get(p, OFFSET_BEGINNING)) for p in self._ends])
-        except KafkaException as error:
-            self._consumer.close()
-            raise broker_away(self._errors.explain(error)) from error
+        self._ends: dict[TopicPartition, int] = {}
+        for topic in topics:
+            try:
+                self._ends |= self._errors.patiently(self._consumer, partial(self._ends_of, topic), request_s)
+            except KafkaException as error:
+                self._consumer.close()
+                raise self._failure(topic, error) from error
+        wanted = {**({} if begin is Begin.BEGINNING else self._ends), **(positions or {})}
+        self._consumer.assign([KafkaPartition(*place, wanted.get(place, OFFSET_BEGINNING)) for place in self._ends])
         self._look_at = time.monotonic() + _LOOK_FOR_PARTITIONS_S
 
     def consume(self, count: int, timeout_s: float) -> list[Message]:
@@ -80,11 +84,16 @@ class TopicReader:
             self._ends |= dict.fromkeys(new, 0)
             self._consumer.incremental_assign([KafkaPartition(*place, OFFSET_BEGINNING) for place in new])
 
-    def _partitions_of(self, topic: str) -> list[TopicPartition]:
-        ask = partial(look_for, self._consumer, topic)
-        found = self._errors.patiently(self._consumer, ask, min(_LOOK_S, self._request_s))
-        return [TopicPartition(topic, number) for number in found.partitions]
+    def _partitions_of(self, topic: str, timeout_s: float = _LOOK_S) -> list[TopicPartition]:
+        return [TopicPartition(topic, number) for number in look_for(self._consumer, topic, timeout_s).partitions]
 
-    def _end_of(self, place: TopicPartition) -> int:
-        ask = partial(self._consumer.get_watermark_offsets, KafkaPartition(*place), timeout=self._request_s)
-        return int(retried(ask, self._request_s)[1])
+    def _ends_of(self, topic: str, timeout_s: float) -> dict[TopicPartition, int]:
+        """Asked for now, not when fetching begins."""
+        return {
+            place: int(self._consumer.get_watermark_offsets(KafkaPartition(*place), timeout=timeout_s)[1])
+            for place in self._partitions_of(topic, timeout_s)
+        }
+
+    def _failure(self, topic: str, error: KafkaException) -> ConsumerError:
+        away = self._errors.away(error, topic=topic)
+        return AccessDenied(str(away)) if error.args[0].code() in ACCESS else away

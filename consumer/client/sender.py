@@ -12,15 +12,14 @@ from consumer.adapters.kafka.config import connect, producer_config
 from consumer.adapters.kafka.connection_errors import ConnectionErrors
 from consumer.adapters.kafka.metadata import look_for
 from consumer.adapters.kafka.producer_errors import CURES, Cure
-from consumer.adapters.kafka.retrying import broker_away
+from consumer.adapters.kafka.retrying import ACCESS
 from consumer.client.errors import AccessDenied
-from consumer.core.errors import Code, ConsumerError, Rejected, TopicUnavailable
+from consumer.core.errors import Code, ConsumerError, Rejected
 from consumer.core.model import TopicPartition
 from consumer.settings import KafkaSettings
 
 _POLL_S = 0.1
 _LOOK_S = 4.0  # within which brokers answer, and know a topic that was just created
-_DENIED = frozenset({KafkaError.TOPIC_AUTHORIZATION_FAILED, KafkaError.CLUSTER_AUTHORIZATION_FAILED})
 
 Headers = Sequence[tuple[str, bytes | None]]
 
@@ -58,7 +57,7 @@ class Sender:
                 )
             except BufferError:  # full: the poller makes room as soon as the brokers take something
                 if time.monotonic() > until:
-                    raise broker_away(self._errors.explain("the client's queue stays full")) from None
+                    raise self._errors.away("the client's queue stays full") from None
                 self._is_closed.wait(_POLL_S / 10)
             except KafkaException as error:
                 raise self._failure(topic, error.args[0]) from error
@@ -67,7 +66,7 @@ class Sender:
 
     def close(self, timeout_s: float) -> int:
         """Wait until all is acknowledged, or the time is up; returns how many records were not."""
-        unsent = self._producer.flush(timeout_s)
+        unsent = self._errors.flush(self._producer, timeout_s)
         self._is_closed.set()
         self._poller.join(timeout_s)
         return unsent
@@ -98,12 +97,7 @@ class Sender:
             acknowledged.set_exception(self._failure(message.topic() or "", error))
 
     def _failure(self, topic: str, error: KafkaError) -> ConsumerError:
-        if error.code() in _DENIED:
-            return AccessDenied(f"topic {topic}: {error.str()}")
-        match CURES.get(error.code()):
-            case Cure.SMALLER:
-                return Rejected(Code.REQUEST_INVALID, f"topic {topic} takes no record of this size: {error.str()}")
-            case Cure.TOPIC:
-                return TopicUnavailable(f"topic {topic}: {error.str()}")
-            case _:
-                return broker_away(self._errors.explain(KafkaException(error)))
+        if CURES.get(error.code()) is Cure.SMALLER:
+            return Rejected(Code.REQUEST_INVALID, f"topic {topic} takes no record of this size: {error.str()}")
+        away = self._errors.away(KafkaException(error), topic=topic)
+        return AccessDenied(str(away)) if error.code() in ACCESS else away

@@ -169,19 +169,22 @@ FORMATS: dict[str, OutputFormat] = {
         codec="libopus",
         muxer="opus",
         bitrates=Bitrates(lowest_bps=6_000, highest_bps=510_000),
-        options=("-ar", "48000"),
+        # Its resampler gives nothing at all of fewer than 24 samples; the other half of a millisecond is silence.
+        options=("-af", "apad=whole_len=32", "-ar", "48000"),
         highest_sample=_LOUD,  # libopus is silent at ten times as much
     ),
-    # Samples beyond full scale take more bits than the encoder has; at low bitrates it gives up at clipped noise too.
-    "wma": OutputFormat(
-        extension="wma",
-        media_type="audio/x-ms-wma",
-        codec="wmav2",
-        muxer="asf",
-        bitrates=Bitrates(lowest_bps=24_000, highest_bps=640_000),
-        highest_sample=1.0,
-    ),
 }
+
+# Formats of Spleeter's that are not offered, and why.
+_NOT_OFFERED = {"wma": "its files can't hold where a stem begins and ends, to the sample"}
+
+
+def why_not_format(name: str) -> str | None:
+    """Why stems can't be had in this format; None where they can."""
+    if name in FORMATS:
+        return None
+    why = f"; not {name}: {_NOT_OFFERED[name]}" if name in _NOT_OFFERED else ""
+    return f"must be one of {', '.join(FORMATS)}{why}"
 
 
 def _parse_bitrate(text: str) -> int | None:

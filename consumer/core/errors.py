@@ -8,6 +8,7 @@ ConsumerError
 │   │   └── StoreMisconfigured    it answers, but not to these credentials: fatal at the start
 │   │       └── BucketUnusable        there is no such bucket, or it is not ours to use
 │   ├── RegistryUnavailable   the schema registry
+│   │   └── RegistryMisconfigured  it answers, but lacks our schemas: fatal at the start
 │   ├── ScannerUnavailable    the malware scanner
 │   │   └── ScannerMisconfigured  it answers, but takes no files as large as ours: fatal at the start
 │   ├── ScratchUnavailable    this machine has no room for a track, or no file descriptor
@@ -111,6 +112,10 @@ class BucketUnusable(StoreMisconfigured):
 
 class RegistryUnavailable(Transient):
     """The schema registry did not answer, or not properly."""
+
+
+class RegistryMisconfigured(RegistryUnavailable):
+    """A schema that is written with is not there and may not, or can't, be registered; the message says which."""
 
 
 class ScannerUnavailable(Transient):

@@ -44,7 +44,7 @@ class OutputOptions:
     bitrate: str | None = None
     """Bits per second of a lossy format, as in 192k or 192000; null: 128k, as Spleeter. mp3: 32k to 320k, in MP3's own
     steps; ogg: 45k to 500k; m4a: 12k to 384k;
-    opus: 6k to 510k; wma: 24k to 640k.
+    opus: 6k to 510k.
     """
 
 
@@ -74,6 +74,8 @@ class SeparationRequest(Event):
     """When the user asked; 0: not said."""
     metadata: dict[str, str] = field(default_factory=dict)
     """Handed back untouched in the result; at most 64 KiB of names and values in UTF-8."""
+    track: int | None = None
+    """Number of the audio track to separate, from 0 to 999, as in ffmpeg's a:0; null: as ffmpeg chooses by itself."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -96,6 +98,8 @@ class SourceUsed:
     """Channels in the file, from 1; the stems are stereo."""
     sample_rate_hz: int = 0
     """Sample rate of the file in Hz; the stems have 44100."""
+    track: int = 0
+    """Number of the file's audio track that was separated, from 0."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -39,16 +39,26 @@ class Demand:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PartitionLag:
-    """One partition: its unfinished records, since when the oldest waits (None: there is none), and their audio."""
+    """One partition: its unfinished records, since when the oldest waits (None: there is none), and their audio.
+
+    held: offsets behind the last stable one, which nobody can read before a sender's transaction ends; held_since_s:
+    since when that offset stands, in seconds since the epoch. They are in none of the other figures.
+    """
 
     partition: TopicPartition
     messages: int
     oldest_at_s: float | None
     demand: Mapping[str, Demand] = field(default_factory=dict)
+    held: int = 0
+    held_since_s: float = 0.0
 
     def waited_s(self, now_s: float) -> float:
         """Age of the oldest; a producer's clock may be ahead of ours."""
         return 0.0 if self.oldest_at_s is None else max(0.0, now_s - self.oldest_at_s)
+
+    def held_s(self, now_s: float) -> float:
+        """For how long a sender's transaction has held readers up; 0 where none does."""
+        return max(0.0, now_s - self.held_since_s) if self.held else 0.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -101,8 +111,11 @@ class UnfinishedLog:
     def is_roomy(self) -> bool:
         return len(self._records) < self._most.records // 2 and self._size_bytes < self._most.size_bytes // 2
 
-    def lag(self, partition: TopicPartition, end: int) -> PartitionLag:
-        """As of now; `end` is where the partition ends, and only matters where not everything was read."""
+    def lag(self, partition: TopicPartition, end: int, *, stands_since_s: float | None = None) -> PartitionLag:
+        """As of now; `end` is where the partition ends, and only matters where not everything was read.
+
+        stands_since_s: since when what comes next can't be read, in seconds since the epoch; None: it can.
+        """
         demand = {
             m: Demand(d.audio_ms, d.unknown_duration_count)
             for m, d in self._demand.items()
@@ -113,10 +126,14 @@ class UnfinishedLog:
             first = self._records[0]
             beyond = math.ceil((end - self.read_to) * len(self._records) / (self.read_to - first.offset))
             demand.setdefault(first.model, Demand()).unknown_duration_count += beyond
+        elif stands_since_s is not None:
+            beyond = max(0, end - self.read_to)
+            demand.setdefault("", Demand()).unknown_duration_count += beyond
+        oldest_at_s = stands_since_s if beyond else None
         return PartitionLag(
             partition=partition,
             messages=len(self._records) + beyond,
-            oldest_at_s=self._records[0].at_s if self._records else None,
+            oldest_at_s=self._records[0].at_s if self._records else oldest_at_s,
             demand=demand,
         )
 
@@ -144,6 +161,9 @@ class Backlog:
 
 class LagReader(Protocol):
     """Reads the group's lag in the background."""
+
+    trouble: str
+    """Why there are no figures, in the library's words; "" where nothing is known to be wrong."""
 
     def start(self) -> None: ...
 

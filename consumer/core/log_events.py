@@ -28,9 +28,17 @@ class LogEvent(StrEnum):
     PARTITIONS_LOST = "partitions.lost", "partitions have been another's for a while; work on them is dropped"
     PARTITIONS_NONE = "partitions.none", "more replicas than partitions; it stands by"
     POSITION_UNKNOWN = "partition.position_unknown", "the broker can't tell where the group stands; asked again"
+    POSITION_RECALLED = (
+        "partition.position_recalled",
+        "nothing was committed of a partition; its outcomes told where the group stood",
+    )
     LOG_WAS_REPLACED = (
         "partition.log_was_replaced",
         "another log has taken the place of the one that was read; it is read anew",
+    )
+    BATCH_UNREADABLE = (
+        "partition.unreadable",
+        "a batch can't be read, so nothing behind it is; with its place, the reason and the section to follow",
     )
     STAGE_FAILED = "separation.failed", "a stage of a record failed; with the stage and the kind of error"
     UNEXPECTED = "separation.unexpected", "an error that nobody foresaw, with its traceback"
@@ -51,6 +59,8 @@ class LogEvent(StrEnum):
     PUBLISH_REFUSED = "publish.refused", "the partition is another's now; its records are done there"
     PRODUCER_WAITS = "producer.waits", "a call to the brokers is repeated until its fate is known"
     PRODUCER_NOT_READY = "producer.not_ready", "a new producer waits for its coordinator"
+    BROKER_SETTING = "kafka.setting", "a topic or broker is set so that a promise can't be kept; with how to mend it"
+    BROKER_SETTINGS_UNKNOWN = "kafka.settings_unknown", "the brokers' settings can't be looked at; nothing rests on it"
     KAFKA_ERROR = "kafka.error", "the client library complains of something that passes"
     INSTANCE_ID_IN_USE = "kafka.instance_id_in_use", "the group still remembers an earlier member of this name"
     HEADERS_UNREADABLE = "record.headers_unreadable", "a record's headers can't be read; it is taken without them"

@@ -110,12 +110,15 @@ class LocalTrack:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AudioFacts:
-    """What the decoder found in the file. `duration_s` is what was decoded, not what a header says."""
+    """What the decoder found in the file. `duration_s` is what was decoded, not what a header says. `track` is the
+    number of the audio track that was decoded, from 0.
+    """
 
     format: str
     duration_s: float
     channels: int
     sample_rate_hz: int
+    track: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

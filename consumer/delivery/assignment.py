@@ -80,10 +80,13 @@ class Assignment:
     starts: StartCounts = field(default_factory=StartCounts)
     forgets_at: float = 0.0
 
-    def begin(self, committed: Position | None) -> None:
-        """Reading begins at the committed position, whose metadata tells of crashes under earlier owners."""
+    def begin(self, committed: Position | None, recalled: int | None = None) -> None:
+        """Reading begins at the committed position, whose metadata tells of crashes under earlier owners.
+
+        Where there is none it begins at `recalled`, and at the log's beginning where that is None too.
+        """
         self.committed = committed
-        self.watermark = Watermark(committed.offset if committed else None)
+        self.watermark = Watermark(committed.offset if committed else recalled)
         self.starts = StartCounts(committed.offset_metadata if committed else "")
 
     @property
@@ -105,6 +108,7 @@ class Assignment:
             # The oldest membership of the batch: if the partition was away in between, the broker refuses it.
             membership=ready.outcomes[0].attempt.membership if ready.outcomes else self.membership,
             messages=tuple(message_of(completed.outcome) for completed in ready.outcomes),
+            last=ready.outcomes[-1].attempt.record if ready.outcomes else None,
         )
         return PendingCommit(assignment=self, commit=commit, completed=ready.outcomes)
 

@@ -57,10 +57,10 @@ class Assignments:
             assignment = self.held.get(partition)
             return assignment is not None and assignment.watermark is None
 
-    def begin(self, partition: TopicPartition, committed: Position | None) -> None:
-        """Where reading of an opened partition begins; None: at the beginning of its log."""
+    def begin(self, partition: TopicPartition, committed: Position | None, recalled: int | None = None) -> None:
+        """Where reading of an opened partition begins; both None: at the beginning of its log."""
         with self.changed:
-            self.held[partition].begin(committed)
+            self.held[partition].begin(committed, recalled)
 
     def position(self, partition: TopicPartition) -> int:
         """Everything of the partition before this offset was read, or done before; 0 where it is not ours."""

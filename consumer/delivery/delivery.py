@@ -50,12 +50,12 @@ def make_delivery(
     """on_committed: told of each commit of outcomes, once. assignments: instead of new ones by the policy."""
     assignments = assignments or Assignments(max_pending_outcomes=policy.max_pending_outcomes)
     dispatcher = Dispatcher(assignments, source.membership, max_uncommitted=policy.max_uncommitted)
-    commit_queue = CommitQueue(assignments)
+    commit_queue, start_counter = CommitQueue(assignments), StartCounter(assignments)
     return Delivery(
         assignments=assignments,
         dispatcher=dispatcher,
         commit_queue=commit_queue,
-        start_counter=StartCounter(assignments),
-        poll_loop=PollLoop(source, assignments, dispatcher, subscription, policy.poll),
+        start_counter=start_counter,
+        poll_loop=PollLoop(source, assignments, dispatcher, subscription, policy.poll, start_counter.stop),
         committer=Committer(commit_queue, outbox, source, on_committed, retry_s=policy.commit_retry_s),
     )

@@ -1,6 +1,6 @@
 """The poll loop: reads records, follows rebalances, pauses and resumes. It never waits for work."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 
@@ -45,7 +45,10 @@ class PollPolicy:
 
 
 class PollLoop:
-    """Implements ports.RebalanceListener. One thread calls `run`; `stop` may be called from any."""
+    """Implements ports.RebalanceListener. One thread calls `run`; `stop` may be called from any.
+
+    on_stop: called by that thread once it was stopped, before what is at work is waited for.
+    """
 
     def __init__(
         self,
@@ -54,7 +57,9 @@ class PollLoop:
         dispatcher: Dispatcher,
         subscription: Subscription,
         policy: PollPolicy,
+        on_stop: Callable[[], None] = lambda: None,
     ) -> None:
+        self._on_stop = on_stop
         self._source, self._assignments, self._dispatcher = source, assignments, dispatcher
         self._subscription, self._policy = subscription, policy
         self._retry_topics = frozenset(subscription.retry_topics)
@@ -75,6 +80,7 @@ class PollLoop:
         while self._ends_at is None:
             self.step()
         self._dispatcher.stop()
+        self._on_stop()
         while self._clock.monotonic() < self._ends_at and not self._dispatcher.is_quiet():
             self.step()
 
@@ -94,7 +100,7 @@ class PollLoop:
         if not self.has_joined:
             self._look_for_membership()
         match event:
-            case Record() if self._has_begun(event.topic_partition, event.offset):
+            case Record() if self._has_begun(event.topic_partition, event.offset, event):
                 self._dispatcher.admit(event, self._redelivery(event))
             case EndOfPartition() if self._has_begun(event.topic_partition, event.offset):
                 self._dispatcher.reach(event)
@@ -130,12 +136,16 @@ class PollLoop:
             written + timedelta(seconds=self._subscription.max_retry_delay_s)
         )
 
-    def _has_begun(self, partition: TopicPartition, offset: int) -> bool:
-        """Learn where the partition stands, at its first event. False, and that event again, where that fails."""
+    def _has_begun(self, partition: TopicPartition, offset: int, record: Record | None = None) -> bool:
+        """Learn where the partition stands, at its first event: that record, or its end.
+
+        False, and that event again, where that fails.
+        """
         try:
             if self._assignments.needs_position(partition):
                 self._identities.begin(partition)
-                self._assignments.begin(partition, self._source.committed([partition])[partition])
+                if not self._begin(partition, record):
+                    return False
             elif self._identities.is_replaced(partition):
                 self._start_over(partition)
                 return False
@@ -147,6 +157,17 @@ class PollLoop:
             self._log.warning(LogEvent.POSITION_UNKNOWN, partition=partition, reason=str(away))
             self._source.rewind(partition, offset)
             return False
+
+    def _begin(self, partition: TopicPartition, record: Record | None) -> bool:
+        """Begin where the group stands; False where that is further on than `record`. Raises BrokerUnavailable."""
+        committed = self._source.committed([partition])[partition]
+        # Nothing may be committed because nothing was ever done, or because the brokers have forgotten it.
+        recalled = self._source.recalled(record) if committed is None and record else None
+        self._assignments.begin(partition, committed, recalled)
+        if record is None or recalled is None or recalled <= record.offset:
+            return True
+        self._source.rewind(partition, recalled)
+        return False
 
     def _follow_replaced_logs(self) -> None:
         """Start over where a topic was made anew, also where the new log has nothing beyond our position."""

@@ -13,6 +13,9 @@ class StartCounter:
 
     def __init__(self, assignments: Assignments) -> None:
         self._assignments, self._changed = assignments, assignments.changed
+        self._under_way: set[Attempt] = set()  # with a start that counts
+        self._uncounted: set[Attempt] = set()  # with a start that does not: the replica is stopping
+        self._is_stopping = False
 
     def count(self, attempt: Attempt) -> int:
         """How often a separator began this record and died over it, here or elsewhere."""
@@ -22,9 +25,13 @@ class StartCounter:
     def increment(self, attempt: Attempt) -> None:
         """Count a start, and return once the count is committed and would survive us.
 
-        Raises OwnershipLost, Cancelled; then nothing was counted.
+        Once `stop` was called none is counted. Raises OwnershipLost, Cancelled; then nothing was counted.
         """
         with self._changed:
+            if self._is_stopping:
+                self._uncounted.add(attempt)
+                return
+            self._under_way.add(attempt)
             # What ended before this start is forgotten in the same transaction: else the record could be charged for it
             # if this one kills us.
             for held in self._assignments.held.values():
@@ -41,6 +48,8 @@ class StartCounter:
         self._changed.notify_all()
         while assignment.is_open:
             attempt.cancellation.check()
+            if attempt in self._uncounted:
+                return
             committed = assignment.committed
             if committed and parse_offset_metadata(committed.offset_metadata).get(offset, 0) >= count:
                 return
@@ -53,6 +62,34 @@ class StartCounter:
         within_s: for so long the outcome is waited for, to be committed together with it.
         """
         with self._changed:
-            attempt.assignment.starts.decrement(attempt.record.offset)
-            attempt.assignment.forgets_at = self._assignments.clock.monotonic() + within_s
-            self._changed.notify_all()
+            if self._ended(attempt):
+                self._take_back(attempt, within_s=within_s)
+
+    def charge(self, attempt: Attempt) -> bool:
+        """The separator died over it: the start stays counted. False where it is not, since the replica is stopping."""
+        with self._changed:
+            return self._ended(attempt)
+
+    def stop(self) -> None:
+        """The replica is stopping, and what dies from now on was stopped: what is under way is taken back at once.
+
+        So nobody is charged where all of it is killed before it has ended.
+        """
+        with self._changed:
+            self._is_stopping = True
+            for attempt in self._under_way:
+                self._take_back(attempt)
+            self._uncounted |= self._under_way
+            self._under_way.clear()
+
+    def _ended(self, attempt: Attempt) -> bool:
+        """A start is over; returns whether it counts."""
+        self._under_way.discard(attempt)
+        counts = attempt not in self._uncounted
+        self._uncounted.discard(attempt)
+        return counts
+
+    def _take_back(self, attempt: Attempt, *, within_s: float = 0.0) -> None:
+        attempt.assignment.starts.decrement(attempt.record.offset)
+        attempt.assignment.forgets_at = self._assignments.clock.monotonic() + within_s
+        self._changed.notify_all()

@@ -107,6 +107,7 @@ class GroupLagCollector:
 
     def collect(self) -> Iterable[Metric]:
         messages, seconds = _gauge(table.LAG_MESSAGES), _gauge(table.LAG_SECONDS)
+        held, held_s = _gauge(table.OPEN_TRANSACTION_MESSAGES), _gauge(table.OPEN_TRANSACTION_SECONDS)
         work, desired = _gauge(table.BACKLOG_WORK), _gauge(table.DESIRED_REPLICAS)
         if backlog := self._backlog():
             now_s = self._clock()
@@ -114,6 +115,8 @@ class GroupLagCollector:
                 where = [lag.partition.topic, str(lag.partition.partition)]
                 messages.add_metric(where, lag.messages)
                 seconds.add_metric(where, lag.waited_s(now_s))
+                held.add_metric(where, lag.held)
+                held_s.add_metric(where, lag.held_s(now_s))
             work_s = self._speed.work_s(backlog.demand())
             work.add_metric([], work_s)
             wanted = desired_replicas(
@@ -124,7 +127,7 @@ class GroupLagCollector:
                 topic=self._requests_topic,
             )
             desired.add_metric([], wanted)
-        return messages, seconds, work, desired
+        return messages, seconds, held, held_s, work, desired
 
 
 def _gauge(spec: MetricSpec, value: float | None = None) -> GaugeMetricFamily:

@@ -32,4 +32,5 @@ class Health:
         return {name: probe() for name, probe in self._started.items()}
 
     def notes(self) -> dict[str, str]:
-        return {name: probe() for name, probe in self._notes.items()}
+        """Those that have anything to say."""
+        return {name: said for name, probe in self._notes.items() if (said := probe())}

@@ -11,6 +11,7 @@ from consumer.core.ports import Codec
 
 _REGISTRY_REST_S = 30.0
 _MAX_AUDIO_S = 1e6
+_USUAL_TRANSACTION_S = 10.0
 
 
 class RequestEstimator:
@@ -33,6 +34,19 @@ class RequestEstimator:
         if request.model not in MODELS or not 0 < (request.duration_s or 1) < _MAX_AUDIO_S:
             return "", 0.0
         return request.model, request.duration_s
+
+
+def held_by_senders(backlog: Backlog | None, *, now_s: float) -> str:
+    """Which partitions stand behind a sender's open transaction, "" where none does; `now_s` since the epoch.
+
+    Transactions that take no longer than our own may are not told of.
+    """
+    standing = [
+        f"{lag.partition.topic} [{lag.partition.partition}] ({lag.held} offsets for {lag.held_s(now_s):.0f} s)"
+        for lag in (backlog.lags if backlog else ())
+        if lag.held_s(now_s) > _USUAL_TRANSACTION_S
+    ]
+    return f"waiting for a sender's transaction to end: {', '.join(standing)}" if standing else ""
 
 
 def desired_replicas(backlog: Backlog, work_s: float, *, target_wait_s: float, separators: int, topic: str) -> int:

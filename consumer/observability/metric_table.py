@@ -168,6 +168,20 @@ LAG_SECONDS = MetricSpec(
     unit="seconds",
     meaning="Age of the oldest record without an outcome",
 )
+OPEN_TRANSACTION_MESSAGES = MetricSpec(
+    name="separation_open_transaction_messages",
+    kind=Kind.GAUGE,
+    labels=("topic", "partition"),
+    unit="offsets",
+    meaning="What lies behind a sender's open transaction, counted by offsets: nobody can read it, and no lag has it",
+)
+OPEN_TRANSACTION_SECONDS = MetricSpec(
+    name="separation_open_transaction_seconds",
+    kind=Kind.GAUGE,
+    labels=("topic", "partition"),
+    unit="seconds",
+    meaning="For how long readers have stood before the same open transaction of a sender; 0 where there is none",
+)
 BACKLOG_WORK = MetricSpec(
     name="separation_backlog_work_seconds",
     kind=Kind.GAUGE,
@@ -200,6 +214,8 @@ METRICS: tuple[MetricSpec, ...] = (
     KAFKA_ROUND_TRIP,
     LAG_MESSAGES,
     LAG_SECONDS,
+    OPEN_TRANSACTION_MESSAGES,
+    OPEN_TRANSACTION_SECONDS,
     BACKLOG_WORK,
     DESIRED_REPLICAS,
     BUILD,

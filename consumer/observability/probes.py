@@ -20,7 +20,7 @@ class ReplicaView:
     state: what the replica is busy with instead of its work, "" while it works. has_begun: whether it ever worked.
     last_poll: when Kafka was last polled. has_joined: whether the group took it in. overdue_s: how long the oldest job
     has been at work beyond its time, 0 or less where none is. source_error, publish_trouble: what is wrong with Kafka
-    for reading and for publishing, "" if nothing is.
+    for reading and for publishing, "" if nothing is. held_by_senders: what stands behind transactions of senders.
     """
 
     state: Callable[[], str]
@@ -31,6 +31,7 @@ class ReplicaView:
     source_error: Callable[[], str]
     publish_trouble: Callable[[], str]
     separators: Callable[[], Sequence[SeparatorStatus]]
+    held_by_senders: Callable[[], str] = str
 
 
 class Probes:
@@ -53,7 +54,7 @@ class Probes:
                 **{name: _Dependency(check, clock) for name, check in dependencies.items()},
             },
             started={"replica": lambda: "" if view.has_begun() else view.state()},
-            notes={"sandbox": self._sandbox},
+            notes={"sandbox": self._sandbox, "senders": view.held_by_senders},
         )
 
     def _poll_loop(self) -> str:

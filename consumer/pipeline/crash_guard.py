@@ -2,14 +2,15 @@
 
 Each start of a separator over a record is counted where the count survives this replica, before the separator hears of
 the record. A crash leaves it counted, any other end takes it back; a record with too many is given up. One that has
-starts behind it is separated alone in its replica, so that others are not charged for its next crash.
+starts behind it is separated alone in its replica, so that others are not charged for its next crash. What dies while
+the replica is stopping was stopped with it: no start is counted from then on, and the record is left to others.
 """
 
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Protocol
 
-from consumer.core.errors import Code, Rejected, WorkerCrashed
+from consumer.core.errors import Cancelled, Code, Rejected, WorkerCrashed
 from consumer.delivery.assignment import Attempt
 from consumer.pipeline.fair_lock import FairLock
 
@@ -30,6 +31,10 @@ class DurableCounter(Protocol):
 
     def decrement(self, attempt: Attempt, *, within_s: float = 0.0) -> None:
         """One fewer; to be made durable within so many seconds, together with the record's outcome if that comes."""
+        ...
+
+    def charge(self, attempt: Attempt) -> bool:
+        """It crashed, and stays counted. False: the replica is stopping, and it is not."""
         ...
 
 
@@ -60,7 +65,9 @@ class CrashGuard:
             self._counter.increment(attempt)
             try:
                 yield
-            except WorkerCrashed:
+            except WorkerCrashed as crash:
+                if not self._counter.charge(attempt):
+                    raise Cancelled(f"{crash} while the replica was stopping") from crash
                 raise
             except BaseException:
                 self._counter.decrement(attempt)

@@ -69,6 +69,9 @@ class ModelStore:
                 raise failure
             try:
                 return self._ensure(model)
+            except OSError as error:  # of reading: what writing meets is told where it is done
+                why = f"MODEL_PATH can't be read ({error.strerror or type(error).__name__})"
+                raise ModelSourceUnavailable(unavailable(model, why).message) from error
             except Rejected as rejected:
                 self._failures[model] = (self._clock.monotonic(), rejected)
                 raise

@@ -35,8 +35,10 @@ from consumer.separator.protocol import (
     encode,
 )
 from consumer.separator.status import SeparatorStatus
+from consumer.separator.stop_signals import stop_signals_blocked
 
 STOP_GRACE_S = 1.0  # how long a job may take to stop before its process is killed
+_LAST_WORDS_S = 1.0  # an ffmpeg that outlives it for a moment may keep its standard error open
 _STDERR_LINES, _STDERR_CHARS = 20, 500  # of what it last wrote there, and of each line
 
 # What a process and all its children so far have used, by the process's id. Raises OSError where it has ended.
@@ -70,16 +72,18 @@ class ChildProcess:
         self._loads: list[Loaded | Failed] = []
         self._ended = False
         self._changed = threading.Condition()  # notified when _loads or _ended change
-        self._process = subprocess.Popen(
-            command,
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            process_group=0,  # a terminal's or an orchestrator's signal to the group must not reach ffmpeg
-            env={**MALLOC_ENVIRONMENT, **environment},  # what the operator sets wins
-        )
+        with stop_signals_blocked():  # from its first moment on, also those that are sent to each process by itself
+            self._process = subprocess.Popen(
+                command,
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.PIPE,
+                process_group=0,  # nor is it stopped, or hung up on, with its parent's terminal
+                env={**MALLOC_ENVIRONMENT, **environment},  # what the operator sets wins
+            )
         threading.Thread(target=self._read_replies, daemon=True).start()
-        threading.Thread(target=self._read_stderr, daemon=True).start()
+        self._stderr_reader = threading.Thread(target=self._read_stderr, daemon=True)
+        self._stderr_reader.start()
         self._send(configuration)
 
     @property
@@ -126,9 +130,10 @@ class ChildProcess:
                         pass  # about an earlier job
 
     def kill(self) -> None:
-        """End it now, and wait until it has ended."""
+        """End it now, and wait until it has ended, and its last words were read."""
         self._process.kill()
         self._process.wait()
+        self._stderr_reader.join(_LAST_WORDS_S)
 
     def _send(self, command: Command) -> None:
         assert self._process.stdin

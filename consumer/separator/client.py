@@ -1,5 +1,6 @@
 """The consumer's side of a separator: keeps one process warm, gives it one job at a time, replaces it when it dies."""
 
+import errno
 import sys
 import threading
 import time
@@ -10,7 +11,8 @@ from pathlib import Path
 import structlog
 
 from consumer.core.cancellation import Cancellation
-from consumer.core.errors import WorkerCrashed
+from consumer.core.errors import ConsumerError, Fatal, ScratchUnavailable, WorkerCrashed
+from consumer.core.extras import missing_in
 from consumer.core.log_events import LogEvent
 from consumer.core.model import NO_USAGE, Job, Separation, Usage
 from consumer.core.ports import OnProgress
@@ -62,7 +64,10 @@ class SeparatorClient:
         return self._child.status if self._child else SeparatorStatus()
 
     def start(self) -> None:
-        """Start the process unless it runs; it loads its models while we go on. `status` tells when it is ready."""
+        """Start the process unless it runs; it loads its models while we go on. `status` tells when it is ready.
+
+        Raises Fatal where there is nothing that could be run, ScratchUnavailable where this machine can't just now.
+        """
         with self._lock:
             if self._closed or (self._child and self._child.alive):
                 return
@@ -70,9 +75,12 @@ class SeparatorClient:
             if self._child:
                 status = replace(status, ready=False, reason="starting", restarts=status.restarts + 1)
             self._started_at = time.monotonic()
-            self._child = ChildProcess(
-                self._command, self._environment, self._configuration, status, self._measure_usage
-            )
+            try:
+                self._child = ChildProcess(
+                    self._command, self._environment, self._configuration, status, self._measure_usage
+                )
+            except OSError as error:
+                raise _not_started(self._command[0], error) from error
 
     def revive(self) -> None:
         """See ports.Separator."""
@@ -87,8 +95,11 @@ class SeparatorClient:
             assert child
             if child.wait_loaded(cancel):
                 return
-            self._log.error(LogEvent.SEPARATOR_NOT_READY, reason=child.status.reason, stderr_tail=child.stderr_tail)
+            reason = child.status.reason
             child.kill()
+            self._log.error(LogEvent.SEPARATOR_NOT_READY, reason=reason, stderr_tail=child.stderr_tail)
+            if missing := missing_in(child.stderr_tail):
+                raise missing
             cancel.sleep(self._restart_delay_s)
 
     def separate(self, job: Job, path: Path, *, cancel: Cancellation, on_progress: OnProgress) -> Separation:
@@ -119,6 +130,7 @@ class SeparatorClient:
             duration_s=request.duration_s,
             high_frequencies=request.high_frequencies,
             max_audio_s=self._max_audio_s,
+            track=request.track,
         )
 
     def kill(self) -> None:
@@ -127,3 +139,9 @@ class SeparatorClient:
             self._closed = True
             if self._child:
                 self._child.kill()
+
+
+def _not_started(program: str, error: OSError) -> ConsumerError:
+    if error.errno in (errno.EMFILE, errno.ENFILE):
+        return ScratchUnavailable.of(error)
+    return Fatal(f"the separator's Python {program} can't be run ({error.strerror})")

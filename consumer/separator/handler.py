@@ -43,6 +43,7 @@ class NetworkHandler:
             duration_s=order.duration_s,
             high_frequencies=order.high_frequencies,
             max_audio_s=order.max_audio_s,
+            track=order.track,
         )
         separation = separate_track(
             track,

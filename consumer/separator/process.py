@@ -6,7 +6,6 @@ It ends when its input ends, so it never outlives the consumer, however that die
 import os
 import queue
 import shutil
-import signal
 import sys
 import threading
 import time
@@ -31,6 +30,7 @@ from consumer.separator.protocol import (
     encode,
 )
 from consumer.separator.sandbox import Reach, confine, reach_of_models, reach_of_python, set_limits
+from consumer.separator.stop_signals import block_stop_signals
 
 HEARTBEAT_S = 1.0
 
@@ -140,8 +140,7 @@ def load_networks(configuration: Configure, send: Send) -> Handler:
 
 def main(make_handler: Callable[[Configure, Send], Handler] = load_networks) -> None:
     """Serve on the standard streams. Whatever else prints, prints to standard error."""
-    for ignored in (signal.SIGTERM, signal.SIGINT):  # the consumer decides when to end; a terminal signals everyone
-        signal.signal(ignored, signal.SIG_IGN)
+    block_stop_signals()  # before there is another thread: it would have them open
     replies = os.fdopen(os.dup(1), "wb")
     os.dup2(2, 1)
     Process(sys.stdin.buffer, replies).serve(make_handler)

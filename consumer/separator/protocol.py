@@ -40,6 +40,7 @@ class Separate(msgspec.Struct, frozen=True, tag=True):
     duration_s: float | None
     high_frequencies: str
     max_audio_s: float
+    track: int | None = None
 
 
 class Stop(msgspec.Struct, frozen=True, tag=True):

@@ -15,6 +15,7 @@ from consumer.separator.audio.decode import Decoder, too_long
 from consumer.separator.audio.encode import Encoder, Encoding
 from consumer.separator.audio.ffmpeg import FFmpeg
 from consumer.separator.audio.meter import Meter
+from consumer.separator.audio.tracks import AudioFile
 from consumer.separator.dsp.concurrency import Sink
 from consumer.separator.dsp.engine import separate
 from consumer.separator.dsp.network import Network
@@ -31,7 +32,8 @@ class TrackOrder:
 
     path: the file. folder: where the stems are written, as <stem>.<extension of the format>. format, bitrate: as in
     Encoding. start_s, duration_s: the span to separate, None for all. high_frequencies: zeros or average, above the
-    model's band; None for what the model's configuration says. max_audio_s: longer audio is refused.
+    model's band; None for what the model's configuration says. max_audio_s: longer audio is refused. track: the number
+    of the file's audio track, from 0, None for the one that players take.
     """
 
     path: Path
@@ -42,6 +44,7 @@ class TrackOrder:
     duration_s: float | None = None
     high_frequencies: str | None = None
     max_audio_s: float = float("inf")
+    track: int | None = None
 
 
 def separate_track(
@@ -90,7 +93,7 @@ def separate_track(
             audio=decoder.facts,
             stems=files,
             weights_sha256=network.weights_sha256,
-            warnings=chosen.warnings,
+            warnings=(*decoder.warnings, *chosen.warnings),
             timings_s={"separate": separated - started, "encode_tail": time.monotonic() - separated},
         )
 
@@ -98,7 +101,7 @@ def separate_track(
 def _open_decoder(order: TrackOrder, ffmpeg: FFmpeg, rate_hz: int) -> Decoder:
     return Decoder(
         ffmpeg,
-        order.path,
+        AudioFile(path=order.path, track=order.track),
         rate_hz=rate_hz,
         start_s=order.start_s,
         duration_s=order.duration_s,

@@ -13,8 +13,14 @@ from consumer.settings.replica import Settings, retry_topics
 from consumer.settings.scanner import ScannerSettings
 from consumer.settings.separator import SeparatorSettings
 from consumer.settings.service import ServiceSettings
-from consumer.settings.store import MinioSettings, ObjectStoreSettings
-from consumer.settings.telemetry import LogSettings, TracingSettings
+from consumer.settings.store import (
+    CredentialSource,
+    MinioSettings,
+    ObjectStoreSettings,
+    StoreKeys,
+    credential_sources,
+)
+from consumer.settings.telemetry import LogSettings, MetricsSettings, TracingSettings
 from consumer.settings.topics import SchemaSettings, TopicSettings
 from consumer.settings.variables import Group
 
@@ -29,6 +35,7 @@ GROUPS: tuple[type[Group], ...] = (
     SeparatorSettings,
     ServiceSettings,
     LogSettings,
+    MetricsSettings,
     TracingSettings,
     ClientSettings,
 )
@@ -36,10 +43,12 @@ GROUPS: tuple[type[Group], ...] = (
 __all__ = [
     "GROUPS",
     "ClientSettings",
+    "CredentialSource",
     "Group",
     "JobSettings",
     "KafkaSettings",
     "LogSettings",
+    "MetricsSettings",
     "MinioSettings",
     "ObjectStoreSettings",
     "ScannerSettings",
@@ -47,8 +56,10 @@ __all__ = [
     "SeparatorSettings",
     "ServiceSettings",
     "Settings",
+    "StoreKeys",
     "TopicSettings",
     "TracingSettings",
+    "credential_sources",
     "environment_without_secrets",
     "retry_topics",
     "variable_of",

@@ -82,7 +82,7 @@ sasl.oauthbearer.assertion.file sasl.oauthbearer.assertion.claim.aud sasl.oauthb
 sasl.oauthbearer.assertion.claim.iss sasl.oauthbearer.assertion.claim.jti.include
 sasl.oauthbearer.assertion.claim.nbf.seconds sasl.oauthbearer.assertion.claim.sub
 sasl.oauthbearer.assertion.jwt.template.file sasl.oauthbearer.metadata.authentication.type
-partition.assignment.strategy group.remote.assignor check.crcs
+partition.assignment.strategy group.remote.assignor
 compression.codec compression.type compression.level batch.num.messages batch.size delivery.report.only.error
 sticky.partitioning.linger.ms queue.buffering.backpressure.threshold produce.offset.report
 """
@@ -140,6 +140,7 @@ _REFUSED: Mapping[str, str] = {
         enable.auto.commit auto.commit.enable auto.commit.interval.ms enable.auto.offset.store
         offset.store.method offset.store.path offset.store.sync.interval.ms""",
     "a request of a transaction that was aborted would be done": "isolation.level",
+    "what a broker's disk has altered would be taken for a request": "check.crcs",
     "only the ends of partitions tell that nothing is left; without them a lag of transaction markers stays": (
         "enable.partition.eof"
     ),

@@ -1,10 +1,20 @@
 """Which object storage is used, and how the one that comes with the service is reached."""
 
+import os
 import re
+import ssl
+from collections.abc import Callable
+from dataclasses import dataclass
+from enum import Enum, auto
+from pathlib import Path
+from typing import Any
 
-from pydantic import Field, SecretStr, field_validator
+from pydantic import Field, SecretStr, field_validator, model_validator
 
-from consumer.settings.variables import Group, check_endpoint, config
+from consumer.settings.secret_files import SecretFile
+from consumer.settings.variables import Group, WrongVariable, check_endpoint, config
+
+_SECRETS = ("access_key", "secret_key", "session_token")
 
 
 class ObjectStoreSettings(Group):
@@ -23,18 +33,120 @@ class ObjectStoreSettings(Group):
         return value
 
 
+class CredentialSource(Enum):
+    """Where credentials may come from if no keys are set, in the order in which they are looked for."""
+
+    AWS_VARIABLES = auto()
+    """`AWS_ACCESS_KEY_ID`, `AWS_SECRET_ACCESS_KEY`, `AWS_SESSION_TOKEN`"""
+    AWS_FILE = auto()
+    """`~/.aws/credentials`, or `AWS_SHARED_CREDENTIALS_FILE`; the profile `AWS_PROFILE` in it"""
+    MINIO_CLIENT = auto()
+    """`~/.mc/config.json`; the alias `MINIO_ALIAS` in it, which is s3 if that is not set"""
+    ROLE = auto()
+    """A role: of a web identity (`AWS_WEB_IDENTITY_TOKEN_FILE`), of a container (`AWS_CONTAINER_CREDENTIALS_*`), or of
+    a machine of EC2, which is asked only with `AWS_EC2_METADATA_DISABLED=false`"""
+
+
+def credential_sources() -> tuple[CredentialSource, ...]:
+    """Those that this process's environment has. Nobody on the network is asked."""
+    there = os.environ.get
+    home = Path(there("HOME") or "/nonexistent")
+    found = {
+        CredentialSource.AWS_VARIABLES: there("AWS_ACCESS_KEY_ID"),
+        CredentialSource.AWS_FILE: Path(there("AWS_SHARED_CREDENTIALS_FILE") or home / ".aws/credentials").is_file(),
+        CredentialSource.MINIO_CLIENT: (home / ".mc/config.json").is_file(),
+        CredentialSource.ROLE: there("AWS_WEB_IDENTITY_TOKEN_FILE")
+        or there("AWS_CONTAINER_CREDENTIALS_RELATIVE_URI")
+        or there("AWS_CONTAINER_CREDENTIALS_FULL_URI")
+        or there("AWS_EC2_METADATA_DISABLED", "").lower() == "false",
+    }
+    return tuple(source for source, is_there in found.items() if is_there)
+
+
 class MinioSettings(Group):
-    """How MinIO, or another store that speaks S3, is reached."""
+    """How MinIO, or another store that speaks S3, is reached.
+
+    Keys and token are texts, or files that hold them, and are asked for by `keys`; none is set where they come from a
+    CredentialSource.
+    """
 
     model_config = config(env_prefix="MINIO_")
 
     endpoint: str = Field(description="object storage, as host:port")
-    access_key: str = Field(description="its access key")
+    access_key: str = Field(description="its access key; where neither key is set: AWS's usual ways, if there are any")
     secret_key: SecretStr = Field(description="its secret key")
+    session_token: SecretStr | None = Field(default=None, description="what temporary keys come with")
+    access_key_file: Path | None = Field(default=None, description="a file that holds the access key, instead")
+    secret_key_file: Path | None = Field(default=None, description="a file that holds the secret key, instead")
+    session_token_file: Path | None = Field(default=None, description="a file that holds the session token, instead")
     secure: bool = Field(default=True, description="TLS to object storage")
+    ca_file: Path | None = Field(
+        default=None, description="certificates of the authorities that TLS trusts, as PEM; unset: the system's"
+    )
+    region: str | None = Field(default=None, description="its region; unset: as the store says")
+
+    @model_validator(mode="before")
+    @classmethod
+    def _one_way_each(cls, values: Any) -> Any:
+        """What is set in a file, or comes from elsewhere, need not be set as a text: "" stands for it."""
+        given = dict(values)
+        for name in _SECRETS:
+            if name in given and f"{name}_file" in given:
+                raise WrongVariable(f"MINIO_{name}_file".upper(), f"MINIO_{name.upper()} is set too")
+        keys = {name for name in ("access_key", "secret_key") if {name, f"{name}_file"} & given.keys()}
+        has_token = bool({"session_token", "session_token_file"} & given.keys())
+        if not keys and not has_token and credential_sources():
+            keys = {"access_key", "secret_key"}
+        return {**dict.fromkeys(keys, ""), **given}
 
     @field_validator("endpoint")
     @classmethod
     def _host_and_port(cls, value: str) -> str:
         check_endpoint(value)
         return value
+
+    @field_validator("region")
+    @classmethod
+    def _is_a_name(cls, value: str | None) -> str | None:
+        if value and not re.fullmatch(r"[A-Za-z\d]([A-Za-z\d_-]{0,61}[A-Za-z\d])?", value):
+            raise ValueError("must be letters, digits and hyphens, as in eu-central-1")
+        return value
+
+    @field_validator("ca_file")
+    @classmethod
+    def _holds_certificates(cls, value: Path | None) -> Path | None:
+        if value:
+            try:
+                ssl.create_default_context(cafile=value)
+            except OSError as error:  # ssl's own errors are some of them
+                raise ValueError(f"can't be read as certificates ({error.strerror or error})") from None
+        return value
+
+    def keys(self) -> "StoreKeys | None":
+        """The keys as they are set; None where they come from a CredentialSource. Raises SettingsError."""
+        texts = {"access_key": self.access_key, "secret_key": self.secret_key.get_secret_value()}
+        token = self.session_token.get_secret_value() if self.session_token else ""
+        files = {name: getattr(self, f"{name}_file") for name in _SECRETS}
+        if not any((*texts.values(), *files.values())):
+            return None
+        texts["session_token"] = token
+        read = {
+            name: SecretFile(f"MINIO_{name}_file".upper(), path).read if (path := files[name]) else _always(text)
+            for name, text in texts.items()
+        }
+        for each in read.values():
+            each()
+        return StoreKeys(**read)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StoreKeys:
+    """Each gives what is to be used now; the session token may be "", and then there is none."""
+
+    access_key: Callable[[], str]
+    secret_key: Callable[[], str]
+    session_token: Callable[[], str]
+
+
+def _always(text: str) -> Callable[[], str]:
+    return lambda: text

@@ -1,8 +1,10 @@
 """What is logged, and where traces go."""
 
+import os
+from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import BeforeValidator, Field
+from pydantic import BeforeValidator, Field, field_validator
 from pydantic_settings import NoDecode
 
 from consumer.settings.variables import Group, config, split
@@ -17,6 +19,23 @@ class LogSettings(Group):
         default="INFO", description="least level that is logged"
     )
     format: Literal["json", "console"] = Field(default="json", description="`json`, or `console` for people")
+
+
+class MetricsSettings(Group):
+    """What prometheus-client reads for itself; looked at here since it would end in a traceback."""
+
+    prometheus_multiproc_dir: Path | None = Field(
+        default=None,
+        description="not needed, since a replica is one process. Set: a folder that can be written to, in which"
+        " prometheus-client keeps what it counts",
+    )
+
+    @field_validator("prometheus_multiproc_dir")
+    @classmethod
+    def _can_be_written_to(cls, folder: Path | None) -> Path | None:
+        if folder and not (folder.is_dir() and os.access(folder, os.W_OK | os.X_OK)):
+            raise ValueError(f"{folder} is no folder that can be written to; unset it, or make it")
+        return folder
 
 
 class TracingSettings(Group):

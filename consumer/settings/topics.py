@@ -33,6 +33,11 @@ class SchemaSettings(Group):
         description="set: Confluent wire format; unset: Avro single-object encoding; both are accepted on input",
     )
 
+    schema_registry_auto_register: bool = Field(
+        default=False,
+        description="register a schema that is needed and not there; otherwise `schemas register` does that alone",
+    )
+
     @field_validator("schema_registry_url")
     @classmethod
     def _addresses(cls, value: str | None) -> str | None:

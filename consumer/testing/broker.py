@@ -30,6 +30,7 @@ class MemoryBroker:
         places = [TopicPartition(topic, number) for topic in topics for number in range(partitions)]
         self.log: dict[TopicPartition, list[Record]] = {place: [] for place in places}
         self.log_ids: dict[str, str] = dict.fromkeys(topics, "1")
+        self.done: dict[TopicPartition, int] = {}  # before which offset all have their outcome
         self.committed: dict[TopicPartition, Position] = {}
         self.transactions: list[tuple[Commit, ...]] = []
         self.changed = threading.Condition(threading.RLock())
@@ -58,6 +59,7 @@ class MemoryBroker:
             for place in [place for place in self.log if place.topic == topic]:
                 self.log[place] = []
                 self.committed.pop(place, None)
+                self.done.pop(place, None)
             self.log_ids[topic] = f"{int(self.log_ids[topic]) + 1}"
 
     def commit(self, commits: Sequence[Commit]) -> None:
@@ -77,6 +79,8 @@ class MemoryBroker:
                         fields = {"key": message.key, "headers": message.headers}
                         self.send(message.topic, message.value, partition=number, **fields)
                 self.committed[commit.partition] = commit.position
+                if commit.last:
+                    self.done[commit.partition] = commit.last.offset + 1
             self.transactions.append(tuple(commits))
             self.changed.notify_all()
 
@@ -247,6 +251,9 @@ class MemorySource:
     def committed(self, partitions: Sequence[TopicPartition]) -> Mapping[TopicPartition, Position | None]:
         with self.broker.changed:
             return {place: self.broker.committed.get(place) for place in partitions}
+
+    def recalled(self, first: Record) -> int | None:
+        return self.broker.done.get(first.topic_partition)
 
     def end(self, partition: TopicPartition) -> int:
         return len(self.broker.log[partition])

@@ -87,7 +87,9 @@ class EmptyControlFeed:
 
 
 class UnknownLag:
-    """See observability.lag.LagReader: never knows."""
+    """See core.lag.LagReader: never knows."""
+
+    trouble = ""
 
     def start(self) -> None:
         pass

@@ -96,7 +96,8 @@ class ComposeStack:
             "ALLOWED_SOURCE_BUCKETS": "music",
             "OUTPUT_BUCKET": "stems",
         }
-        registry = ConfluentRegistry(f"http://127.0.0.1:{self.registry_port}/apis/ccompat/v7", _subjects(topics))
+        url = f"http://127.0.0.1:{self.registry_port}/apis/ccompat/v7"
+        registry = ConfluentRegistry(url, _subjects(topics), registers=True)
         minio = Minio(f"127.0.0.1:{self.minio_port}", "minioadmin", "minioadmin", secure=False)
         try:
             yield Platform(
@@ -108,7 +109,7 @@ class ComposeStack:
             )
         finally:
             minio._http.clear()
-            registry._client.close()
+            registry.close()
 
     def _environment(self) -> Mapping[str, str]:
         return {

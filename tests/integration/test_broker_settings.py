@@ -1,10 +1,9 @@
-"""What an operator does to the brokers' logs and groups while there is work: each request has exactly one outcome."""
+"""What topics and brokers are set to, on a real broker: as they are created, and as others set them."""
 
-from collections.abc import Sequence
-from pathlib import Path
+from collections.abc import Mapping
 
 import pytest
-from confluent_kafka import Producer, TopicPartition
+from confluent_kafka import KafkaError, Producer
 from confluent_kafka.admin import (  # type: ignore[attr-defined]
     AdminClient,
     AlterConfigOpType,
@@ -13,124 +12,69 @@ from confluent_kafka.admin import (  # type: ignore[attr-defined]
     ResourceType,
 )
 
-from consumer.core.events import SeparationRequest, SeparationResult
-from harness.clips import write_clip
 from harness.platform import Platform, wait_for
 
-
-def ids_of(platform: Platform, count: int) -> list[str]:
-    """Whose the results are, once there are so many outcomes; all are results, and none is there twice."""
-    outcomes = platform.outcomes(count)
-    assert all(isinstance(outcome, SeparationResult) for outcome in outcomes)
-    ids = [outcome.request_id or "" for outcome in outcomes]
-    assert len(ids) == len(set(ids)) == count
-    return ids
+UNPACKED_BYTES = 30_000_000
 
 
-def ids(requests: Sequence[SeparationRequest]) -> set[str]:
-    return {request.request_id for request in requests}
-
-
-@pytest.fixture
-def key(platform: Platform, tmp_path: Path) -> str:
-    """A song in the store."""
-    return platform.upload(write_clip(tmp_path / "song.wav", seconds=1.0, seed=6))
-
-
-def test_a_group_goes_from_one_protocol_to_the_other_and_back(platform: Platform, key: str) -> None:
-    """What is committed under one rebalance protocol holds under the other: nothing is done again, nothing left out."""
-    requests: list[SeparationRequest] = []
-    for protocol in ("classic", "consumer", "classic"):
-        replica = platform.start_replica(KAFKA_GROUP_PROTOCOL=protocol)
-        replica.wait_ready()
-        requests += [platform.request(key) for _ in range(3)]
-        assert set(ids_of(platform, len(requests))) == ids(requests)
-        replica.process.terminate()
-        assert replica.process.wait(60) == 0
-    assert platform.lag() == 0
-
-
-def test_a_rolling_change_of_the_protocol_loses_nothing(platform: Platform, key: str) -> None:
-    """Members of both protocols share the group while its replicas are replaced one by one."""
-    first = platform.start_replica(KAFKA_GROUP_PROTOCOL="classic")
-    first.wait_ready()
-    requests = [platform.request(key) for _ in range(4)]
-    second = platform.start_replica(KAFKA_GROUP_PROTOCOL="consumer")
-    requests += [platform.request(key) for _ in range(4)]
-    second.wait_ready()
-    requests += [platform.request(key) for _ in range(4)]
-    first.process.terminate()
-    assert first.process.wait(60) == 0
-    requests += [platform.request(key) for _ in range(2)]
-    assert set(ids_of(platform, len(requests))) == ids(requests)
-    wait_for(lambda: platform.lag() == 0)
-
-
-@pytest.mark.parametrize("kept", [1, 0], ids=["all but the last", "all"])
-def test_records_that_were_deleted_hold_nobody_up(one_partition: Platform, tmp_path: Path, kept: int) -> None:
-    """Where the log begins behind the group's position, what is left there is done, and what comes later too."""
-    platform = one_partition
-    key = platform.upload(write_clip(tmp_path / "song.wav", seconds=1.0, seed=6))
-    replica = platform.start_replica()
-    replica.wait_ready()
-    requests = [platform.request(key) for _ in range(2)]
-    assert set(ids_of(platform, 2)) == ids(requests)
-    replica.process.terminate()
-    assert replica.process.wait(60) == 0
-    waiting = [platform.request(key) for _ in range(4)]
-    admin = AdminClient({"bootstrap.servers": platform.bootstrap_servers})
-    place = TopicPartition(platform.topic("REQUESTS"), 0, len(requests) + len(waiting) - kept)
-    admin.delete_records([place])[place].result(30)
-    again = platform.start_replica()
-    again.wait_ready()
-    requests += waiting[len(waiting) - kept :]
-    requests += [platform.request(key) for _ in range(2)]
-    assert set(ids_of(platform, len(requests))) == ids(requests)
-    wait_for(lambda: platform.lag() == 0)
-    assert again.process.poll() is None
-
-
-def test_records_that_are_deleted_under_a_running_replica_hold_nobody_up(platform: Platform, key: str) -> None:
-    """As retention does it, up to the end: work that is begun ends with its outcome, and the next is done."""
-    replica = platform.start_replica()
-    replica.wait_ready()
-    requests = [platform.request(key) for _ in range(6)]
-    wait_for(lambda: len(platform.read_outcomes()) > 0)
-    admin = AdminClient({"bootstrap.servers": platform.bootstrap_servers})
-    places = [TopicPartition(platform.topic("REQUESTS"), number, -1) for number in range(6)]  # -1: all there is
-    for deleted in admin.delete_records(places).values():
-        deleted.result(30)
-    wait_for(lambda: platform.lag() == 0)
-    later = [platform.request(key) for _ in range(3)]
-    wait_for(lambda: ids(later) <= {outcome.request_id for outcome in platform.read_outcomes()})
-    done = [outcome.request_id for outcome in platform.read_outcomes()]
-    assert len(done) == len(set(done))
-    assert set(done) <= ids(requests) | ids(later)
-    assert replica.process.poll() is None
-
-
-def test_a_compacted_topic_of_requests_is_read_over_its_gaps(one_partition: Platform, tmp_path: Path) -> None:
-    """Compaction leaves offsets out; those that are left have their outcomes, and the group reaches the end."""
-    platform = one_partition
-    key = platform.upload(write_clip(tmp_path / "song.wav", seconds=1.0, seed=6))
-    topic = platform.topic("REQUESTS")
-    settings = {
-        "cleanup.policy": "compact", "min.cleanable.dirty.ratio": "0.0", "segment.ms": "100",
-        "min.compaction.lag.ms": "0", "max.compaction.lag.ms": "100",
-    }  # fmt: skip
-    entries = [ConfigEntry(*entry, incremental_operation=AlterConfigOpType.SET) for entry in settings.items()]
-    resource = ConfigResource(ResourceType.TOPIC, topic, incremental_configs=entries)
+def set_topic(platform: Platform, kind: str, settings: Mapping[str, str]) -> None:
+    entries = [
+        ConfigEntry(name, value, incremental_operation=AlterConfigOpType.SET) for name, value in settings.items()
+    ]
+    resource = ConfigResource(ResourceType.TOPIC, platform.topic(kind), incremental_configs=entries)
     admin = AdminClient({"bootstrap.servers": platform.bootstrap_servers})
     admin.incremental_alter_configs([resource])[resource].result(30)
-    producer = Producer({"bootstrap.servers": platform.bootstrap_servers})
-    requests = [platform.a_request(key) for _ in range(6)]
-    for number, request in enumerate(requests):
-        producer.produce(topic, platform.codec.encode(request), b"song %d" % (number % 2))
-        assert producer.flush(30) == 0
-    wait_for(lambda: len(platform.requests()) < len(requests))
+
+
+@pytest.mark.parametrize("kind", ["REQUESTS", "CONTROL"])
+@pytest.mark.parametrize("codec", ["gzip", "lz4", "snappy", "zstd"])
+def test_a_small_batch_that_unpacks_to_much_is_refused_by_the_broker(
+    one_partition: Platform, codec: str, kind: str
+) -> None:
+    """On topics as they are created, whatever packs it; one that stays below the limit when unpacked is taken."""
+    platform = one_partition
+    errors: list[KafkaError | None] = []
+    producer = Producer({
+        "bootstrap.servers": platform.bootstrap_servers, "compression.type": codec, "message.max.bytes": 1_000_000_000,
+    })  # fmt: skip
+    for size_bytes in (UNPACKED_BYTES if codec != "snappy" else UNPACKED_BYTES // 2, 500_000):
+        producer.produce(platform.topic(kind), bytes(size_bytes), on_delivery=lambda error, _: errors.append(error))
+        assert producer.flush(60) == 0
+    [refused, taken] = errors
+    assert refused is not None
+    assert refused.code() == KafkaError.MSG_SIZE_TOO_LARGE
+    assert taken is None
+
+
+def test_each_setting_that_breaks_a_promise_is_found_at_once(platform: Platform) -> None:
+    """All of them in one run of `doctor`, and in the log of a replica that starts; mended, all is well."""
+    broken = {
+        "REQUESTS": {"compression.type": "producer", "cleanup.policy": "compact"},
+        "CONTROL": {"max.message.bytes": "3000000"},
+        "DEAD_LETTER": {"max.message.bytes": "500000", "min.insync.replicas": "2"},
+        "RESULTS": {"retention.ms": "60000"},
+    }
+    for kind, settings in broken.items():
+        set_topic(platform, kind, settings)
+    told = platform.run("doctor", MAX_OBJECT_BYTES="1000000")
+    assert told.returncode == 1
+    [line] = [line for line in told.stdout.splitlines() if line.startswith("kafka: ")]
+    for kind, settings in broken.items():
+        for name, value in settings.items():
+            assert f"topic {platform.topic(kind)}: {name} is {value}, " in line
+            assert f"set {name}=" in line
     replica = platform.start_replica()
-    replica.wait_ready()
-    wait_for(lambda: platform.lag() == 0 and len(platform.read_outcomes()) >= 2)
-    done = [outcome.request_id for outcome in platform.read_outcomes()]
-    assert len(done) == len(set(done))
-    assert ids(requests[-2:]) <= set(done) < ids(requests)
+    wait_for(lambda: len(replica.said("kafka.setting")) == 6)
+    assert {str(said["finding"]) for said in replica.said("kafka.setting")} == set(
+        line.removeprefix("kafka: ").split("; ")
+    )
+    replica.wait_ready()  # it goes on: some of these are a matter of degree
+    mended = {
+        "REQUESTS": {"compression.type": "uncompressed", "cleanup.policy": "delete"},
+        "CONTROL": {"max.message.bytes": "1048588"},
+        "DEAD_LETTER": {"max.message.bytes": "2097152", "min.insync.replicas": "1"},
+        "RESULTS": {"retention.ms": str(7 * 24 * 3_600_000)},
+    }
+    for kind, settings in mended.items():
+        set_topic(platform, kind, settings)
+    assert platform.run("doctor", MAX_OBJECT_BYTES="1000000").returncode == 0

@@ -110,6 +110,25 @@ def test_age_is_that_of_the_oldest_unfinished_record(group: Group) -> None:
     assert group.lag().messages == 0
 
 
+def test_what_is_behind_an_open_transaction_is_told_apart(group: Group) -> None:
+    """Nobody can read it, so it is no lag; it is told beside it, with the time, and is a lag once its sender ends."""
+    group.send(2)
+    group.lag()
+    began_s = time.time()
+    sender = group.transact(1, ends="never")
+    group.send(4)  # committed, but behind the sender's
+    wait_for(lambda: group.lag().held == 5)
+    found = group.lag()
+    assert (found.messages, group.lag(1).held) == (2, 0)
+    assert began_s <= found.held_since_s <= time.time()
+    assert group.lag().held_since_s == found.held_since_s  # as long as it stands
+    told = group.platform.run("lag")
+    assert told.stdout.splitlines()[0].split() == ["topic", "partition", "messages", "seconds", "held"]
+    assert f"{group.topic} 0 2" in " ".join(told.stdout.split())
+    sender.commit_transaction(30)
+    wait_for(lambda: (group.lag().messages, group.lag().held) == (7, 0))
+
+
 def test_markers_and_aborted_records_are_no_work(group: Group) -> None:
     """Records of committed transactions count; their markers, aborted records and open transactions don't."""
     group.transact(2, 3)

@@ -18,6 +18,7 @@ from typing import Any
 import httpx
 import psutil
 import pytest
+from confluent_kafka import Producer
 
 from consumer.core.events import OutputOptions
 from devstack.clamd import clamd
@@ -170,6 +171,25 @@ def test_requests_that_wait_raise_their_alerts(watched: Watched) -> None:
         for separator in separators:
             with contextlib.suppress(psutil.NoSuchProcess):
                 separator.resume()
+    watched.until_silent()
+
+
+def test_a_sender_that_never_ends_raises_its_alert(watched: Watched) -> None:
+    """While a sender's transaction is open nobody can read what is behind it; once it ends, nothing is told of it."""
+    platform = watched.platform
+    sender = Producer({
+        "bootstrap.servers": platform.bootstrap_servers, "transactional.id": "open", "transaction.timeout.ms": 600_000,
+    })  # fmt: skip
+    sender.init_transactions(30)
+    sender.begin_transaction()
+    sender.produce(platform.topic("REQUESTS"), b"no request", partition=0)
+    assert sender.flush(30) == 0
+    watched.until_firing("SeparationTransactionOpen")
+    page = watched.replica.get("/ready")
+    assert page is not None
+    assert "waiting for a sender's transaction to end" in page.json()["checks"]["senders"]
+    assert page.is_success
+    sender.abort_transaction(30)
     watched.until_silent()
 
 

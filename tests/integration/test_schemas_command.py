@@ -2,28 +2,15 @@
 
 import copy
 import json
-from collections.abc import Iterator
 from pathlib import Path
 
 import httpx
-import pytest
 
 from consumer.adapters.avro.codec import load_schema
 from consumer.core.events import SCHEMA_FILES
-from devstack import registry as registry_service
-from devstack.service import free_port
 from harness.platform import Platform, ReplicaProcess, wait_for
 
 EVENTS = list(SCHEMA_FILES.values())
-
-
-@pytest.fixture(scope="module")
-def registry(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """A real registry's address."""
-    port = free_port()
-    running = registry_service.registry(tmp_path_factory.mktemp("registry"), port).start()
-    yield registry_service.url(port)
-    running.stop()
 
 
 def later(name: str) -> str:
@@ -59,7 +46,7 @@ def test_schemas_are_registered_once_and_checked(platform: Platform, registry: s
 
 def test_a_request_travels_with_registered_schemas(platform: Platform, registry: str) -> None:
     """A real registry serves a whole request: sent, decoded and answered in Confluent's format."""
-    environment = {"SCHEMA_REGISTRY_URL": registry}
+    environment = {"SCHEMA_REGISTRY_URL": registry, "SCHEMA_REGISTRY_AUTO_REGISTER": "true"}
     replica: ReplicaProcess = platform.start_replica(**environment)
     replica.wait_ready()
     missing = f"{platform.source_bucket}/gone.mp3"

@@ -5,7 +5,8 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from consumer.adapters.avro.codec import MAX_VALUE_BYTES, AvroCodec, load_schema, parse_writers
+from consumer.adapters.avro.codec import MAX_VALUE_BYTES, AvroCodec, load_schema
+from consumer.adapters.avro.writers import parse_writers
 from consumer.core.errors import Code, Rejected
 from consumer.core.events import Event, SeparationRequest
 from harness.fakes import FakeRegistry, a_request

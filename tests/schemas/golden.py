@@ -43,6 +43,7 @@ EVENTS: tuple[Event, ...] = (
         deadline=LATER,
         requested_at=AT,
         metadata={"user": "ü"},
+        track=3,
     ),
     SeparationResult(
         request_id="song-1_A",
@@ -55,6 +56,7 @@ EVENTS: tuple[Event, ...] = (
             duration_s=30.25,
             channels=2,
             sample_rate_hz=48000,
+            track=3,
         ),
         model="4stems-16kHz",
         weights_sha256="ab12",

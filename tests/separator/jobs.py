@@ -95,6 +95,7 @@ def job(
     start_s: float | None = None,
     duration_s: float | None = None,
     high_frequencies: str = "zeros",
+    track: int | None = None,
 ) -> Job:
     assert model in MODELS
     request = SeparationRequest(
@@ -104,6 +105,7 @@ def job(
         start_s=start_s,
         duration_s=duration_s,
         high_frequencies=high_frequencies,
+        track=track,
     )
     return Job(
         request=request,

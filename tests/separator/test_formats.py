@@ -152,7 +152,6 @@ def test_lossless_output_is_exact(
         ("ogg", "vorbis", 44100),
         ("m4a", "aac", 44100),
         ("opus", "opus", 48000),
-        ("wma", "wmav2", 44100),
     ],
 )
 def test_lossy_output_keeps_to_its_bitrate(

@@ -17,6 +17,7 @@ from consumer.separator.audio.ffmpeg import FFmpeg, FFmpegProcess
 from consumer.separator.audio.probe import probe
 from consumer.separator.process import Process
 from consumer.separator.protocol import Separate
+from consumer.separator.stop_signals import STOP_SIGNALS
 from harness.audio import RATE_HZ, music
 from harness.files import encode_file
 from tests.separator.jobs import make_harness, pids_with
@@ -114,6 +115,30 @@ def test_a_job_whose_ffmpeg_is_killed_is_a_crash(narrow_models: Path, tmp_path: 
     finally:
         running.client.kill()
     assert list(tmp_path.iterdir()) == [path]
+
+
+@pytest.mark.parametrize("number", sorted(STOP_SIGNALS), ids=lambda s: s.name)
+def test_a_stop_that_reaches_all_of_a_job_ends_nothing(
+    narrow_models: Path, tmp_path: Path, number: signal.Signals
+) -> None:
+    """Sent to the separator and to each of its ffmpegs, again and again, as a service manager may: it is done whole."""
+    path = encode_file(tmp_path / "song.wav", music(seconds=60))
+    running = make_harness(narrow_models)
+    signalled: set[int] = set()
+
+    def stop_all(done: int, total: int | None) -> None:
+        for pid in pids_with(str(tmp_path)) | running.pids:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, number)
+                signalled.add(pid)
+
+    try:
+        separation = running.separate(path, on_progress=stop_all)
+    finally:
+        running.client.kill()
+    assert len(signalled) >= 1 + 1 + len(separation.stems), "the separator, a decoder, an encoder a stem"
+    assert [stem.duration_s for stem in separation.stems] == [60.0, 60.0]
+    assert running.client.status.restarts == 0
 
 
 def test_a_separator_whose_ffmpeg_was_killed_ends(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:

@@ -145,6 +145,24 @@ def test_flags_have_spleeters_long_names(model_path: Path, tmp_path: Path) -> No
     assert "1.00 s (wav, 2 channels, 44100 Hz)" in line
 
 
+def test_a_track_can_be_asked_for(model_path: Path, tmp_path: Path) -> None:
+    """By its number; a file without it is told of, with the tracks that it has."""
+    for name, level in (("one.wav", 0.0), ("two.wav", 0.5)):
+        encode_file(tmp_path / name, music(seconds=1) * level)
+    inputs = (f"file:{tmp_path / 'one.wav'}", "-i", f"file:{tmp_path / 'two.wav'}")
+    ffmpeg("-i", *inputs, "-map", "0", "-map", "1", "-c", "copy", f"file:{tmp_path / 'film.mkv'}")
+    peaks = []
+    for track in (0, 1):
+        flags = ("-o", f"out{track}", "--track", track, "--verbose", "film.mkv")
+        done = run(tmp_path, *flags, MODEL_PATH=str(model_path))
+        assert done.returncode == 0, done.stderr
+        assert ("audio track 1)" in done.stderr) == (track == 1)
+        peaks.append(max(abs(decode_file(tmp_path / path)).max() for path in done.stdout.splitlines()))
+    assert peaks[0] == 0.0 < peaks[1]
+    done = run(tmp_path, "--track", 2, "film.mkv", MODEL_PATH=str(model_path))
+    assert_one_line(done, 1, "REQUEST_INVALID", "no audio track 2; the file's are 0 (pcm_s16le, 44100 Hz, stereo")
+
+
 def test_a_copied_configuration_finds_its_weights(model_path: Path, tmp_path: Path) -> None:
     """A configuration as Spleeter ships it names a folder under MODEL_PATH; one beside the file goes first."""
     song = encode_file(tmp_path / "song.wav", music(seconds=0.2))

@@ -12,7 +12,6 @@ from consumer.separator.audio.ffmpeg import bundled_binary
 from consumer.separator.audio.loudness import Loudness
 from consumer.separator.audio.meter import Meter
 from consumer.separator.audio.probe import probe
-from consumer.separator.audio.tags import parse_tags
 from consumer.separator.dsp.network import Network
 from consumer.separator.track import TrackOrder, separate_track
 from harness.audio import RATE_HZ, music
@@ -71,10 +70,13 @@ def test_untagged_file_gets_the_stems_name_alone(network: Network, tmp_path: Pat
     ]
 
 
-def test_tags_of_chapters_are_not_the_files() -> None:
+def test_tags_of_chapters_are_not_the_files(tmp_path: Path) -> None:
     """A chapter's title is not taken for the song's."""
-    lines = ["  Chapters:", "    Chapter #0:0: start 0.0, end 1.0", "      Metadata:", "        title           : One"]
-    assert parse_tags(lines).texts == {}
+    chapters = tmp_path / "chapters.ffmetadata"
+    chapters.write_text(";FFMETADATA1\n[CHAPTER]\nTIMEBASE=1/1000\nSTART=0\nEND=900\ntitle=One\n")
+    run("-f", "lavfi", "-i", "sine=440:d=1", "-i", str(chapters), "-map_chapters", "1", str(tmp_path / "song.mka"))
+    assert "title           : One" in run("-i", str(tmp_path / "song.mka"))
+    assert probe(FFMPEG, tmp_path / "song.mka").tags.texts == {}
 
 
 def test_loudness_is_ffmpegs(tmp_path: Path) -> None:

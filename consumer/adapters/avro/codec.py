@@ -2,7 +2,7 @@
 
 Untrusted bytes are only ever read by a schema that is known beforehand, by its fingerprint or from the registry:
 fastavro crashes the process on deep recursion and lets `array<null>` turn 5 bytes into 400 MB, so a writer's schema
-with either is refused.
+with either is refused. What is read by another schema than ours is resolved by Avro's rules; times, by their units.
 """
 
 import dataclasses
@@ -16,6 +16,8 @@ import fastavro
 import fastavro.schema
 import msgspec
 
+from consumer.adapters.avro.times import Unit, fields_of_time, point_in_time
+from consumer.adapters.avro.writers import Writer, parse_writers
 from consumer.core.errors import Code, Rejected
 from consumer.core.events import SCHEMA_FILES, Event, SeparationControl, SeparationRequest
 
@@ -75,12 +77,15 @@ class AvroCodec:
         self._raw = {kind: load_schema(name) for kind, name in SCHEMA_FILES.items()}
         self._parsed = {kind: fastavro.parse_schema(raw) for kind, raw in self._raw.items()}
         self._fingerprints = {kind: fingerprint(raw) for kind, raw in self._raw.items()}
+        self._times = {kind: fields_of_time(raw) for kind, raw in self._raw.items()}
         self._writers = {
-            kind: {fingerprint(earlier): parse_writers(earlier) for earlier in load_earlier(name, schemas)}
-            | {self._fingerprints[kind]: self._parsed[kind]}
+            kind: {
+                fingerprint(schema): parse_writers(schema, self._times[kind])
+                for schema in (*load_earlier(name, schemas), self._raw[kind])
+            }
             for kind, name in SCHEMA_FILES.items()
         }
-        self._registered: dict[int, Any] = {}
+        self._registered: dict[tuple[type[Event], int], Writer] = {}
 
     def encode(self, event: Event) -> bytes:
         kind = type(event)
@@ -113,20 +118,21 @@ class AvroCodec:
                 raise Rejected(Code.SCHEMA_UNKNOWN, f"unknown schema fingerprint {value[2:10].hex()}")
             return self._read(kind, value[10:], writer)
         if value.startswith(CONFLUENT_MAGIC) and len(value) >= 5:
-            return self._read(kind, value[5:], self._writer(int.from_bytes(value[1:5], "big")))
+            return self._read(kind, value[5:], self._writer(kind, int.from_bytes(value[1:5], "big")))
         raise Rejected(Code.AVRO_UNDECODABLE, "neither Avro single-object encoding nor Confluent's wire format")
 
-    def _writer(self, schema_id: int) -> Any:
+    def _writer(self, kind: type[Event], schema_id: int) -> Writer:
         if self._registry is None:
             raise Rejected(Code.SCHEMA_UNKNOWN, f"schema id {schema_id}, but no SCHEMA_REGISTRY_URL is set")
-        if schema_id not in self._registered:
-            self._registered[schema_id] = parse_writers(self._registry.schema(schema_id))
-        return self._registered[schema_id]
+        if (kind, schema_id) not in self._registered:
+            writer = parse_writers(self._registry.schema(schema_id), self._times[kind])
+            self._registered[kind, schema_id] = writer
+        return self._registered[kind, schema_id]
 
-    def _read(self, kind: type[E], body: bytes, writer: Any) -> E:
+    def _read(self, kind: type[E], body: bytes, writer: Writer) -> E:
         stream = io.BytesIO(body)
         try:
-            value = fastavro.schemaless_reader(stream, writer, self._parsed[kind])
+            value: Any = fastavro.schemaless_reader(stream, writer.parsed, self._parsed[kind])
         except fastavro.read.SchemaResolutionError as error:
             raise Rejected(Code.SCHEMA_UNKNOWN, f"the writer's schema can't be read as ours: {error}") from error
         except Exception as error:  # fastavro raises whatever its reading of garbage comes to, IndexError for one
@@ -135,60 +141,10 @@ class AvroCodec:
             ) from error
         if stream.read(1):
             raise Rejected(Code.AVRO_UNDECODABLE, "there are bytes behind the end of the value")
+        for name in self._times[kind]:
+            if value[name] is not None:
+                value[name] = point_in_time(name, value[name], writer.units.get(name, Unit.MILLISECONDS))
         try:
-            # Not strict: of a field that the writer left out fastavro gives the default as it stands in the schema, and
-            # that of a time is a number (0).
-            return msgspec.convert(value, kind, strict=False)
+            return msgspec.convert(value, kind)
         except msgspec.ValidationError as error:
             raise Rejected(Code.REQUEST_INVALID, str(error)) from error
-
-
-def parse_writers(schema: Schema) -> Any:
-    """A writer's schema, parsed. Raises Rejected(SCHEMA_UNKNOWN) if it is none, or could be used against its reader."""
-    named: dict[str, Any] = {}
-    try:
-        parsed = fastavro.parse_schema(schema, named_schemas=named)
-        _refuse_dangerous(parsed, named, frozenset())
-    except Rejected:
-        raise
-    except Exception as error:  # whatever comes of walking through something that is no schema
-        raise Rejected(
-            Code.SCHEMA_UNKNOWN, f"the writer's schema is none that can be read ({type(error).__name__})"
-        ) from error
-    return parsed
-
-
-def _refuse_dangerous(schema: Any, named: Schema, inside: frozenset[str]) -> None:
-    """`schema` is parsed: all names in it are full ones, and `named` holds what they stand for."""
-    match schema:
-        case list():
-            for branch in schema:
-                _refuse_dangerous(branch, named, inside)
-        case str() if schema in inside:
-            raise Rejected(Code.SCHEMA_UNKNOWN, f"the writer's schema is recursive at {schema}")
-        case {"type": "record" | "error", "name": name, "fields": fields}:
-            for field in fields:
-                _refuse_dangerous(field["type"], named, inside | {name})
-        case {"type": "array", "items": items} | {"type": "map", "values": items}:
-            _refuse_dangerous(items, named, inside)
-            if _is_zero_width(items, named):
-                raise Rejected(Code.SCHEMA_UNKNOWN, "the writer's schema repeats items that take no bytes")
-        case {"type": inner} if isinstance(inner, dict | list):
-            _refuse_dangerous(inner, named, inside)
-        case _:
-            pass
-
-
-def _is_zero_width(schema: Any, named: Schema) -> bool:
-    """Whether a value takes no bytes. `schema` is not recursive: a name in it stands for what was read before."""
-    match schema:
-        case "null" | {"type": "null"}:
-            return True
-        case str() if schema in named:
-            return _is_zero_width(named[schema], named)
-        case {"type": "record" | "error", "fields": fields}:
-            return all(_is_zero_width(field["type"], named) for field in fields)
-        case {"type": "fixed", "size": size}:
-            return bool(size == 0)
-        case _:
-            return False

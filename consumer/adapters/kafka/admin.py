@@ -12,14 +12,14 @@ from confluent_kafka.admin import (  # type: ignore[attr-defined]
     ResourceType,
 )
 
+from consumer.adapters.kafka.broker_settings import NOT_PACKED, REQUEST_MAX_BYTES, ROOMY_MAX_BYTES
 from consumer.adapters.kafka.config import connect, producer_config
 from consumer.adapters.kafka.connection_errors import ConnectionErrors
-from consumer.adapters.kafka.retrying import RETRY_EVERY_S, broker_away, is_transient, reason_of, retried
-from consumer.core.errors import BrokerUnavailable, Fatal
+from consumer.adapters.kafka.retrying import ACCESS, access_refused, is_transient, reason_of
+from consumer.core.errors import Fatal
 from consumer.settings import KafkaSettings, TopicSettings
 
 _REQUEST_S = 15.0
-_LOOK_S = 4.0  # a cluster that is there lists its topics at once
 HEARTBEAT_MS, SESSION_MS = 1_000, 6_000
 _HOUR_MS = 3_600_000
 _EXISTS = "is there already"
@@ -28,14 +28,12 @@ _EXISTS = "is there already"
 class KafkaAdmin:
     """What an operator sets up in a cluster.
 
-    A cluster that is only getting ready is asked again every `retry_every_s` seconds for `timeout_s` seconds. Every
-    method raises Fatal with one line where the broker refuses, and BrokerUnavailable where none answers.
+    A cluster that is only getting ready is asked again for `timeout_s` seconds. Every method raises Fatal with one line
+    where the broker refuses, and BrokerUnavailable where none answers.
     """
 
-    def __init__(
-        self, settings: KafkaSettings, *, timeout_s: float = 30.0, retry_every_s: float = RETRY_EVERY_S
-    ) -> None:
-        self._settings, self._timeout_s, self._retry_every_s = settings, timeout_s, retry_every_s
+    def __init__(self, settings: KafkaSettings, *, timeout_s: float = 30.0) -> None:
+        self._settings, self._timeout_s = settings, timeout_s
         self._errors = ConnectionErrors()
         self._client = connect(AdminClient, producer_config(settings) | {"error_cb": self._errors}, "admin")
 
@@ -43,15 +41,14 @@ class KafkaAdmin:
         self, topics: TopicSettings, retry_topics: Sequence[str], *, partitions: int, replication: int
     ) -> list[str]:
         """Create what is missing; returns one line a topic, which says so where one exists with other partitions."""
-        # A dead letter or a retry holds a whole record and headers or fields beside it.
-        roomy = {"max.message.bytes": str(2 << 20)}
+        roomy = {"max.message.bytes": str(ROOMY_MAX_BYTES)}
         wanted: dict[str, tuple[int, Mapping[str, str]]] = {
-            topics.requests: (partitions, {}),
-            **dict.fromkeys(retry_topics, (partitions, roomy)),
+            topics.requests: (partitions, NOT_PACKED | {"max.message.bytes": str(REQUEST_MAX_BYTES)}),
+            **dict.fromkeys(retry_topics, (partitions, NOT_PACKED | roomy)),
             topics.results: (partitions, {}),
             topics.dead_letter: (partitions, roomy),
             topics.progress: (partitions, {"retention.ms": str(_HOUR_MS)}),
-            topics.control: (1, {"retention.ms": str(24 * _HOUR_MS)}),
+            topics.control: (1, NOT_PACKED | {"retention.ms": str(24 * _HOUR_MS)}),
             topics.audit: (partitions, {}),
         }
         new = [
@@ -60,24 +57,27 @@ class KafkaAdmin:
         ]
         left, reports = {topic.topic: topic for topic in new}, dict[str, str]()
 
-        def create() -> None:
+        def create(_: float) -> None:
             asked = self._client.create_topics(
                 list(left.values()), operation_timeout=_REQUEST_S, request_timeout=_REQUEST_S
             )
+            self._errors.wait(self._client, asked.values(), _REQUEST_S)
             answers = {name: future.exception() for name, future in asked.items()}
             for name, answer in answers.items():
                 if answer is None or _code(answer) == KafkaError.TOPIC_ALREADY_EXISTS:
                     reports[name] = _EXISTS if answer else "created"
                     del left[name]
                 elif not is_transient(answer):
-                    raise Fatal(f"topic {name}: {reason_of(answer)}") from answer
+                    code, reason = _code(answer), reason_of(answer)
+                    told = access_refused(reason, code) if code in ACCESS else reason
+                    raise Fatal(f"topic {name}: {told}") from answer
             if passing := next((answer for name, answer in answers.items() if name in left), None):
                 raise passing
 
         try:
-            self._retried(create)
+            self._patiently(create)
         except KafkaException as error:
-            raise self._away(error) from error
+            raise self._errors.away(error) from error
         existing = self.partitions() if _EXISTS in reports.values() else {}
         return [
             f"{name}: {reports[name]}{_difference(existing[name], count) if name in existing else ''}"
@@ -88,10 +88,10 @@ class KafkaAdmin:
         """How many partitions each topic has that we may see."""
         try:
             found = self._errors.patiently(
-                self._client, lambda slice_s: self._client.list_topics(timeout=slice_s).topics, _LOOK_S
+                self._client, lambda slice_s: self._client.list_topics(timeout=slice_s).topics, _REQUEST_S
             )
         except KafkaException as error:
-            raise self._away(error) from error
+            raise self._errors.away(error) from error
         return {name: len(topic.partitions) for name, topic in found.items()}
 
     def set_group_timing(self) -> str:
@@ -106,25 +106,24 @@ class KafkaAdmin:
             ],
         )
 
-        def set_timing() -> None:
-            self._client.incremental_alter_configs([resource], request_timeout=_REQUEST_S)[resource].result()
+        def set_timing(_: float) -> None:
+            asked = self._client.incremental_alter_configs([resource], request_timeout=_REQUEST_S)
+            self._errors.wait(self._client, asked.values(), _REQUEST_S)
+            asked[resource].result()
 
         try:
-            self._retried(set_timing)
+            self._patiently(set_timing)
         except KafkaException as error:
             if is_transient(error):
-                raise self._away(error) from error
+                raise self._errors.away(error) from error
             return (
                 f"group {self._settings.group_id}: left at the broker's timing ({reason_of(error)});"
                 f" group.consumer.min.session.timeout.ms on the broker must allow {SESSION_MS}"
             )
         return f"group {self._settings.group_id}: heartbeat {HEARTBEAT_MS} ms, session {SESSION_MS} ms"
 
-    def _away(self, error: KafkaException) -> BrokerUnavailable:
-        return broker_away(self._errors.explain(error))
-
-    def _retried(self, ask: Callable[[], None]) -> None:
-        retried(ask, self._timeout_s, every_s=self._retry_every_s)
+    def _patiently(self, ask: Callable[[float], None]) -> None:
+        self._errors.patiently(self._client, ask, self._timeout_s)
 
 
 def _difference(partitions: int, asked: int) -> str:
@@ -132,5 +131,5 @@ def _difference(partitions: int, asked: int) -> str:
     return "" if partitions == asked else f" (partitions: {partitions}; asked for: {asked})"
 
 
-def _code(error: BaseException) -> int | None:
-    return int(error.args[0].code()) if isinstance(error, KafkaException) else None
+def _code(error: BaseException) -> int:
+    return int(error.args[0].code()) if isinstance(error, KafkaException) else 0

@@ -5,8 +5,9 @@ import re
 from collections.abc import Callable, Mapping
 from typing import Any, TypeVar
 
-from confluent_kafka import Consumer, KafkaException
+from confluent_kafka import Consumer, KafkaError, KafkaException
 
+from consumer.adapters.kafka.connection_errors import ConnectionErrors
 from consumer.core.errors import SettingsError
 from consumer.settings import KafkaSettings, variable_of
 
@@ -18,14 +19,19 @@ MEMBER_PREFIXES = ("group.", "heartbeat.", "max.poll", "partition.assignment", "
 _CONSUMER_PREFIXES = (*MEMBER_PREFIXES, "auto.offset", "fetch.", "max.partition", "queued.")
 
 NO_GROUP = "unused"  # librdkafka wants a group's name of every consumer
+# What a consumer in no group may be told all the same, where brokers have an authorizer: it has no right to that name.
+NO_GROUPS_ERROR = KafkaError.GROUP_AUTHORIZATION_FAILED
 
 ClientT = TypeVar("ClientT")
 
 
 def connect(client: Callable[..., ClientT], config: dict[str, Any], role: str) -> ClientT:
     """A librdkafka client that logs as `role`. Raises SettingsError, which names the variable, for a wrong property."""
+    logger: Any = logging.getLogger(f"librdkafka.{role}")
+    if isinstance(errors := config.get("error_cb"), ConnectionErrors):
+        logger = _Overheard(logger, errors)
     try:
-        return client(config, logger=logging.getLogger(f"librdkafka.{role}"))
+        return client(config, logger=logger)
     except KafkaException as error:
         reason = str(error.args[0].str())
         named = [n for n in re.findall(r"[a-z_]+(?:\.[a-z_]+)*", reason) if n in config]
@@ -33,6 +39,17 @@ def connect(client: Callable[..., ClientT], config: dict[str, Any], role: str) -
         named.sort(key=lambda name: not isinstance(config[name], str))
         variable = variable_of(named[0]) if named else "KAFKA_..."
         raise SettingsError(f"{variable}: {reason}", variables=(variable,)) from error
+
+
+class _Overheard:
+    """A logger whose lines are heard by whoever wants to know why there is no connection."""
+
+    def __init__(self, logger: logging.Logger, errors: ConnectionErrors) -> None:
+        self._logger, self._errors = logger, errors
+
+    def log(self, level: int, line: str, *arguments: object) -> None:
+        self._errors.hear(line % arguments if arguments else line)
+        self._logger.log(level, line, *arguments)
 
 
 def common_config(settings: KafkaSettings) -> dict[str, Any]:
@@ -80,7 +97,12 @@ def consumer_config(settings: KafkaSettings, group_instance_id: str | None) -> d
         config["group.remote.assignor"] = "range"
     if group_instance_id:
         config["group.instance.id"] = group_instance_id
-    ours = {"enable.auto.commit": False, "enable.auto.offset.store": False, "isolation.level": "read_committed"}
+    ours = {
+        "enable.auto.commit": False,
+        "enable.auto.offset.store": False,
+        "isolation.level": "read_committed",
+        "check.crcs": True,  # what a broker's disk has altered is no request of anybody's
+    }
     return config | settings.properties | ours
 
 
@@ -100,7 +122,7 @@ def reader_config(
 ) -> dict[str, Any]:
     """What `connect_reader` makes its client with: what is set for members of a group is left out."""
     given = _without(settings.properties, MEMBER_PREFIXES)
-    ours = {"group.id": group_id, "enable.auto.commit": False, "isolation.level": "read_committed"}
+    ours = {"group.id": group_id, "enable.auto.commit": False, "isolation.level": "read_committed", "check.crcs": True}
     return common_config(settings) | given | dict(properties or {}) | ours
 
 

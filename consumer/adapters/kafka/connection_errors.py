@@ -1,22 +1,39 @@
-"""Why brokers can't be reached, in librdkafka's own words.
+"""Why brokers can't be reached, in librdkafka's own words, and what is to be looked at for it.
 
-What is asked of them only times out; that a password is wrong, or a name unknown, is told beside it, by a callback.
+What is asked of them only times out; that a password is wrong, or a name unknown, is told beside it, by a callback. So
+whoever asks waits in slices, and looks in between whether there is anything to wait for.
 """
 
 import re
 import time
-from collections.abc import Callable
-from typing import Protocol, TypeVar
+from collections.abc import Callable, Collection
+from concurrent import futures
+from typing import Any, Protocol, TypeVar
 
-from confluent_kafka import KafkaError, KafkaException
+from confluent_kafka import KafkaError, KafkaException, Producer
 
-from consumer.adapters.kafka.retrying import is_transient, reason_of
+from consumer.adapters.kafka.retrying import RETRY_EVERY_S, broker_away, is_transient, reason_of
+from consumer.core.errors import BrokerUnavailable
 
+LOOK_S = 3.0  # whoever can be connected to is by then
 _FRESH_S = 60.0  # librdkafka leaves out what it has said in the last half minute
 _SLICE_S = 1.0
 # Not mended by waiting: the answer of a broker that is there.
 _DEFINITE = frozenset({KafkaError._AUTHENTICATION, KafkaError._SSL})
 _STATE = re.compile(r" \(after \d+ms in state \w+(, \d+ identical error\(s\) suppressed)?\)")
+# What a connection ended with that had only begun: librdkafka writes that into its log and tells nobody.
+_HUNG_UP = re.compile(r"(?:Disconnected|(?:Send|Receive) failed)\b.* \(after (?:\d{1,3}ms in|\d+ms in state (?!UP))")
+# What is to be looked at beside the addresses, by what librdkafka says; the first that fits.
+_LOOK_AT = (
+    (re.compile(r"current SASL state"), "KAFKA_SECURITY_PROTOCOL"),
+    (_HUNG_UP, "KAFKA_SECURITY_PROTOCOL"),
+    (re.compile(r"mechanism", re.IGNORECASE), "KAFKA_SASL_MECHANISM"),
+    (re.compile(r"SASL|Authentication failed"), "KAFKA_SASL_USERNAME, KAFKA_SASL_PASSWORD"),
+    (re.compile(r"certificate verify failed|ssl\.ca\."), "KAFKA_SSL_CA_LOCATION"),
+    (re.compile(r"SSL|security\.protocol|TLS"), "KAFKA_SECURITY_PROTOCOL"),
+    # A broker that has a number was not named by us, but by the one that we reached.
+    (re.compile(r":\d+/\d+: (?:Failed to resolve|Connect to)|Coordinator"), "advertised.listeners on the brokers"),
+)
 
 T = TypeVar("T")
 
@@ -38,8 +55,18 @@ class ConnectionErrors:
     def __call__(self, error: KafkaError) -> None:
         """What the client reports. That all brokers are down says nothing of why."""
         if error.code() != KafkaError._ALL_BROKERS_DOWN:
-            self._reason, self._at = _STATE.sub("", error.str()).replace("/bootstrap", ""), self._clock()
+            self._note(error.str())
             self.is_definite = error.code() in _DEFINITE
+
+    def hear(self, line: str) -> None:
+        """What the client logs: that brokers hang up on what they don't expect is told nowhere else."""
+        if _HUNG_UP.search(line):
+            self._note(line.rpartition("]: ")[2])
+
+    def _note(self, said: str) -> None:
+        look_at = next((f" (look at {what})" for pattern, what in _LOOK_AT if pattern.search(said)), "")
+        self._reason = f"{_STATE.sub('', said).replace('/bootstrap', '')}{look_at}"
+        self._at = self._clock()
 
     @property
     def reason(self) -> str:
@@ -51,17 +78,50 @@ class ConnectionErrors:
         said = error if isinstance(error, str) else reason_of(error)
         return f"{said}: {self.reason}" if self.reason and self.reason not in said else said
 
-    def patiently(self, client: Client, ask: Callable[[float], T], timeout_s: float) -> T:
-        """The answer to a question that takes its own timeout in seconds; it is asked in short slices.
+    def away(self, error: BaseException | str, *, topic: str = "") -> BrokerUnavailable:
+        """What to raise where the cluster does not do what it was asked for: one line, with the reason.
 
-        Raises KafkaException with what does not pass; where a broker has refused the connection for good, or has not
-        answered within `timeout_s` seconds, that is its error.
+        topic: what was asked for, if that was one.
         """
-        until = self._clock() + timeout_s
+        return broker_away(error, self.explain(error), topic=topic)
+
+    def patiently(self, client: Client, ask: Callable[[float], T], timeout_s: float) -> T:
+        """The answer to a question that takes its own timeout in seconds; at first it is asked in short slices.
+
+        Raises KafkaException with what does not pass. What passes is waited for as long as `timeout_s` seconds, but no
+        longer than LOOK_S where no connection comes about, and not at all where a broker has refused it for good.
+        """
+        began = self._clock()
         while True:
+            waited_s = self._clock() - began
+            left_s = timeout_s - waited_s
             try:
-                return ask(max(0.01, min(_SLICE_S, until - self._clock())))
+                return ask(max(0.01, min(_SLICE_S, left_s) if waited_s < LOOK_S else left_s))
             except KafkaException as error:
                 client.poll(0.0)
-                if not is_transient(error) or self.is_definite or self._clock() >= until:
+                waited_s = self._clock() - began
+                is_answer = error.args[0].code() > 0  # of a broker, which was reached
+                if not is_transient(error) or waited_s >= timeout_s or (not is_answer and self._is_vain(waited_s)):
                     raise
+                client.poll(min(RETRY_EVERY_S, timeout_s - waited_s))
+
+    def wait(self, client: Client, answers: Collection["futures.Future[Any]"], timeout_s: float) -> None:
+        """Until all have come; no longer than `patiently` would. Raises KafkaException where some have not."""
+        began = self._clock()
+        while futures.wait(answers, timeout=RETRY_EVERY_S).not_done:
+            client.poll(0.0)
+            waited_s = self._clock() - began
+            if waited_s >= timeout_s or self._is_vain(waited_s):
+                raise KafkaException(KafkaError(KafkaError._TIMED_OUT, "timed out"))
+
+    def flush(self, producer: Producer, timeout_s: float) -> int:
+        """How many messages are not delivered, once there is nothing more to wait for; no longer than `patiently`."""
+        began = self._clock()
+        while unsent := producer.flush(RETRY_EVERY_S):
+            waited_s = self._clock() - began
+            if waited_s >= timeout_s or self._is_vain(waited_s):
+                break
+        return unsent
+
+    def _is_vain(self, waited_s: float) -> bool:
+        return self.is_definite or (bool(self.reason) and waited_s >= LOOK_S)

@@ -6,8 +6,8 @@ from datetime import UTC, datetime
 from confluent_kafka import KafkaError, KafkaException
 from confluent_kafka import TopicPartition as KafkaPartition
 
-from consumer.adapters.kafka.config import connect_reader
-from consumer.adapters.kafka.retrying import reason_of
+from consumer.adapters.kafka.config import NO_GROUPS_ERROR, connect_reader
+from consumer.adapters.kafka.connection_errors import ConnectionErrors
 from consumer.adapters.kafka.source import record_of
 from consumer.core.errors import BrokerUnavailable
 from consumer.core.model import Record
@@ -33,7 +33,14 @@ class KafkaControlFeed:
         look_for_topic_s: float = 5.0,
         look_for_partitions_s: float = 60.0,
     ) -> None:
-        properties = {"enable.partition.eof": True, "auto.offset.reset": "earliest", "fetch.wait.max.ms": 100}
+        self._errors = ConnectionErrors()
+        properties = {
+            "enable.partition.eof": True,
+            "auto.offset.reset": "earliest",
+            "fetch.wait.max.ms": 100,
+            "error_cb": self._errors,
+            "queued.max.messages.kbytes": 4096,
+        }
         self._consumer = connect_reader(settings, "control", properties=properties)
         self._look_for_topic_s, self._look_for_partitions_s = look_for_topic_s, look_for_partitions_s
         self._topic, self._max_age_s, self._max_records = topic, max_age_s, max_records
@@ -52,7 +59,9 @@ class KafkaControlFeed:
                 self._look()
             message = self._consumer.poll(timeout_s)
         except KafkaException as error:
-            raise BrokerUnavailable(reason_of(error)) from error
+            if not self._known:
+                self._consumer.poll(0.0)  # hands out what connections failed with, and there is no record yet
+            raise BrokerUnavailable(self._errors.explain(error)) from error
         if message is None:
             return None
         failure = message.error()
@@ -61,7 +70,9 @@ class KafkaControlFeed:
         if failure.code() == KafkaError._PARTITION_EOF:
             self._behind.discard(message.partition() or 0)
             return None
-        raise BrokerUnavailable(failure.str())
+        if failure.code() == NO_GROUPS_ERROR:
+            return None
+        raise BrokerUnavailable(self._errors.explain(failure.str()))
 
     def _look(self) -> None:
         """Take up the partitions that are new to us: all of them at first, or once the topic is created."""

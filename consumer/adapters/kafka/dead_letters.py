@@ -4,13 +4,14 @@ from collections.abc import Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 
 from confluent_kafka import Consumer, KafkaError, KafkaException, Producer
 from confluent_kafka import TopicPartition as KafkaPartition
 
 from consumer.adapters.avro.codec import AvroCodec
-from consumer.adapters.kafka.config import connect, connect_reader, producer_config
-from consumer.adapters.kafka.retrying import broker_away
+from consumer.adapters.kafka.config import NO_GROUPS_ERROR, connect, connect_reader, producer_config
+from consumer.adapters.kafka.connection_errors import ConnectionErrors
 from consumer.adapters.kafka.source import record_of
 from consumer.core.errors import Rejected
 from consumer.core.events import DeadLetter
@@ -50,38 +51,46 @@ class KafkaDeadLetters:
     def __init__(self, settings: KafkaSettings, topic: str, codec: AvroCodec, *, request_s: float = 10.0) -> None:
         self._settings, self._topic, self._codec, self._request_s = settings, topic, codec, request_s
         self._producer: Producer | None = None
+        self._errors = ConnectionErrors()  # of the producer
 
     def read(self) -> Iterator[DeadLetterEntry]:
         """All that are there now, partition by partition in their order; committed ones only. No group is joined."""
-        consumer = connect_reader(self._settings, "dead_letters", properties={"enable.partition.eof": True})
+        errors = ConnectionErrors()
+        properties = {"enable.partition.eof": True, "error_cb": errors}
+        consumer = connect_reader(self._settings, "dead_letters", properties=properties)
         with closing(consumer):
             try:
+                numbers = errors.patiently(consumer, partial(self._partitions, consumer), self._request_s)
                 # All ends first: what is sent again meanwhile, and comes back, is not of these.
-                for partition, begin, end in [self._span(consumer, number) for number in self._partitions(consumer)]:
+                spans = [
+                    errors.patiently(consumer, partial(self._span, consumer, number), self._request_s)
+                    for number in numbers
+                ]
+                for partition, begin, end in spans:
                     yield from self._read(consumer, partition, begin, end)
             except KafkaException as error:
-                raise broker_away(error) from error
+                raise errors.away(error, topic=self._topic) from error
 
-    def _partitions(self, consumer: Consumer) -> Sequence[int]:
-        found = consumer.list_topics(self._topic, timeout=self._request_s).topics[self._topic]
+    def _partitions(self, consumer: Consumer, timeout_s: float) -> Sequence[int]:
+        found = consumer.list_topics(self._topic, timeout=timeout_s).topics[self._topic]
         if found.error:
             raise KafkaException(found.error)
         return sorted(found.partitions)
 
-    def _span(self, consumer: Consumer, partition: int) -> tuple[int, int, int]:
-        return partition, *consumer.get_watermark_offsets(
-            KafkaPartition(self._topic, partition), timeout=self._request_s
-        )
+    def _span(self, consumer: Consumer, partition: int, timeout_s: float) -> tuple[int, int, int]:
+        return partition, *consumer.get_watermark_offsets(KafkaPartition(self._topic, partition), timeout=timeout_s)
 
     def _read(self, consumer: Consumer, partition: int, begin: int, end: int) -> Iterator[DeadLetterEntry]:
         consumer.assign([KafkaPartition(self._topic, partition, begin)])
         while begin < end:
             message = consumer.poll(_SILENCE_S)
             if message is None:
-                raise broker_away("timed out")
+                raise KafkaException(KafkaError(KafkaError._TIMED_OUT, "timed out"))
             if error := message.error():
                 if error.code() == KafkaError._PARTITION_EOF:
                     return
+                if error.code() == NO_GROUPS_ERROR:
+                    continue
                 raise KafkaException(error)
             record = record_of(message)
             begin = record.offset + 1
@@ -98,7 +107,8 @@ class KafkaDeadLetters:
         self._producer = self._producer or connect(
             Producer,
             # What is sent is told of below, also where KAFKA_DELIVERY_REPORT_ONLY_ERROR asks for silence.
-            producer_config(self._settings) | {"enable.idempotence": True, "delivery.report.only.error": False},
+            producer_config(self._settings)
+            | {"enable.idempotence": True, "delivery.report.only.error": False, "error_cb": self._errors},
             "replay",
         )
         reported: list[KafkaError | None] = []
@@ -111,7 +121,8 @@ class KafkaDeadLetters:
                 on_delivery=lambda error, _: reported.append(error),
             )
         except KafkaException as error:
-            raise broker_away(error) from error
-        self._producer.flush(_DELIVERY_S)
+            raise self._errors.away(error, topic=message.topic) from error
+        self._errors.flush(self._producer, _DELIVERY_S)
         if reported != [None]:
-            raise broker_away(reported[0].str() if reported and reported[0] else "timed out")
+            failure = KafkaException(reported[0]) if reported and reported[0] else "timed out"
+            raise self._errors.away(failure, topic=message.topic)

@@ -8,7 +8,7 @@ for the poll loop, or makes it wait.
 import threading
 import time
 from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import structlog
 from confluent_kafka import (
@@ -23,16 +23,17 @@ from confluent_kafka import TopicPartition as KafkaPartition
 from confluent_kafka.admin import AdminClient, OffsetSpec  # type: ignore[attr-defined]
 
 from consumer.adapters.kafka.config import connect, connect_reader, producer_config
-from consumer.adapters.kafka.retrying import broker_away, retried
+from consumer.adapters.kafka.connection_errors import ConnectionErrors
+from consumer.adapters.kafka.unreadable import is_of_a_batch
 from consumer.core.errors import BrokerUnavailable
-from consumer.core.lag import READ_AHEAD, Backlog, PendingRecord, ReadAhead, UnfinishedLog
+from consumer.core.lag import READ_AHEAD, Backlog, PartitionLag, PendingRecord, ReadAhead, UnfinishedLog
 from consumer.core.log_events import LogEvent
 from consumer.core.model import TopicPartition
 from consumer.settings import KafkaSettings
 
 INTERVAL_S = 0.5
 FRESH_S = 10.0  # older figures are not reported: none is better than a wrong one
-_REQUEST_S = 5.0
+_PATIENCE_S = 10.0  # with brokers that are slow to answer
 _CATCH_UP_S = 10.0
 _METADATA_S = 5.0
 _BATCH = 500
@@ -68,13 +69,17 @@ class KafkaLagReader:
     ) -> None:
         self._settings, self._topics, self._estimate = settings, frozenset(topics), estimate
         self._read_ahead = read_ahead
+        self._errors = ConnectionErrors()  # of both clients
         self._consumer = self._connect()
-        self._admin = connect(AdminClient, producer_config(settings), "lag")
+        self._admin = connect(AdminClient, producer_config(settings) | {"error_cb": self._errors}, "lag")
         self._logs: dict[TopicPartition, UnfinishedLog] = {}
         self._reading: set[TopicPartition] = set()
+        self._unreadable: dict[TopicPartition, float] = {}  # since when, in seconds since the epoch
+        self._stable: dict[TopicPartition, tuple[int, float]] = {}  # a last stable offset, and since when it is that
         self._known: list[TopicPartition] = []
         self._known_at = float("-inf")
         self._backlog: Backlog | None = None
+        self.trouble = ""
         self._stopped = threading.Event()
         self._log = structlog.get_logger()
 
@@ -86,6 +91,7 @@ class KafkaLagReader:
             "auto.offset.reset": "earliest",
             "fetch.wait.max.ms": 100,
             "queued.max.messages.kbytes": 4096,
+            "error_cb": self._errors,
         }
         return connect_reader(self._settings, "lag", group_id=self._settings.group_id, properties=properties)
 
@@ -105,19 +111,25 @@ class KafkaLagReader:
     def read(self, *, timeout_s: float = 0.0) -> Backlog:
         """The figures now; a cluster that is only getting ready is asked again. Raises BrokerUnavailable."""
         try:
-            return retried(self._read, timeout_s)
+            return self._errors.patiently(self, self._read, timeout_s + _PATIENCE_S)
         except KafkaException as error:
-            raise broker_away(error) from error
+            raise self._errors.away(error) from error
+
+    def poll(self, timeout: float) -> None:
+        """Hear what connections failed with: see connection_errors.Client."""
+        self._listen(0.0)
+        self._admin.poll(timeout)
 
     def _run(self) -> None:
         while not self._stopped.is_set():
             try:
                 self._backlog = self.read()
+                self.trouble = ""
                 self._listen(INTERVAL_S)
             except BrokerUnavailable as away:
-                if self._backlog:
+                if str(away) != self.trouble:
                     self._log.warning(LogEvent.LAG_UNKNOWN, reason=str(away))
-                self._backlog = None
+                self._backlog, self.trouble = None, str(away)
                 self._renew()
                 self._stopped.wait(INTERVAL_S)
             except Exception as error:  # noqa: BLE001 - figures that are missing must not end the replica
@@ -131,9 +143,10 @@ class KafkaLagReader:
         self._consumer = self._connect()
         self._logs.clear()
         self._reading.clear()
+        self._unreadable.clear()
 
-    def _read(self) -> Backlog:
-        offsets = self._offsets(self._partitions())
+    def _read(self, request_s: float) -> Backlog:
+        offsets = self._offsets(self._partitions(request_s), request_s)
         for gone in self._logs.keys() - offsets.keys():
             self._forget(gone)
         for partition, found in offsets.items():
@@ -143,40 +156,67 @@ class KafkaLagReader:
             if time.monotonic() > deadline:
                 raise BrokerUnavailable(f"{behind[0].topic} [{behind[0].partition}] can't be read")
             self._listen(0.05)
-        lags = [self._logs[partition].lag(partition, found.end) for partition, found in sorted(offsets.items())]
+        lags = [self._lag(partition, found) for partition, found in sorted(offsets.items())]
         return Backlog(lags=lags, taken_at=time.monotonic())
 
-    def _partitions(self) -> list[TopicPartition]:
+    def _lag(self, partition: TopicPartition, offsets: _Offsets) -> PartitionLag:
+        since_s = self._unreadable.get(partition)
+        lag = self._logs[partition].lag(partition, offsets.end, stands_since_s=since_s)
+        high = self._high(partition)
+        stable, stands_since_s = self._stable.get(partition, (-1, 0.0))
+        if high <= offsets.end:
+            self._stable.pop(partition, None)
+            return lag
+        if stable != offsets.end:
+            stands_since_s = time.time()
+            self._stable[partition] = (offsets.end, stands_since_s)
+        return replace(lag, held=high - offsets.end, held_since_s=stands_since_s)
+
+    def _high(self, partition: TopicPartition) -> int:
+        """Where the log ends, open transactions included, as of the latest fetch: without a question of its own."""
+        try:
+            return int(self._consumer.get_watermark_offsets(KafkaPartition(*partition), cached=True)[1])
+        except KafkaException:  # nothing was fetched of it yet
+            return 0
+
+    def _partitions(self, request_s: float) -> list[TopicPartition]:
         if time.monotonic() - self._known_at > _METADATA_S:
             # By the client that asks for offsets: after an outage it learns the partitions' leaders by nothing else.
-            found = self._admin.list_topics(timeout=_REQUEST_S).topics
+            found = self._admin.list_topics(timeout=request_s).topics
             names = sorted(self._topics & found.keys())
+            if not names:
+                self._look_for(min(self._topics), request_s)
             self._known = [TopicPartition(name, number) for name in names for number in found[name].partitions]
             self._known_at = time.monotonic()
         return self._known
 
-    def _offsets(self, partitions: Collection[TopicPartition]) -> dict[TopicPartition, _Offsets]:
+    def _look_for(self, topic: str, request_s: float) -> None:
+        """Ask for a topic that is not listed: only then brokers say why. Raises BrokerUnavailable."""
+        if refusal := self._admin.list_topics(topic, timeout=request_s).topics[topic].error:
+            raise self._errors.away(KafkaException(refusal), topic=topic)
+
+    def _offsets(self, partitions: Collection[TopicPartition], request_s: float) -> dict[TopicPartition, _Offsets]:
         if not partitions:
             return {}
         asked = [KafkaPartition(*p) for p in partitions]
         first: OffsetSpec = OffsetSpec.earliest()
         last: OffsetSpec = OffsetSpec.latest()
-        begins = self._admin.list_offsets(dict.fromkeys(asked, first), request_timeout=_REQUEST_S)
+        begins = self._admin.list_offsets(dict.fromkeys(asked, first), request_timeout=request_s)
         ends = self._admin.list_offsets(
-            dict.fromkeys(asked, last), isolation_level=IsolationLevel.READ_COMMITTED, request_timeout=_REQUEST_S
+            dict.fromkeys(asked, last), isolation_level=IsolationLevel.READ_COMMITTED, request_timeout=request_s
         )
-        committed = self._committed(asked)
+        committed = self._committed(asked, request_s)
         return {
             p: _Offsets(begins[k].result().offset, ends[k].result().offset, committed.get(p))
             for p, k in zip(partitions, asked, strict=True)
         }
 
-    def _committed(self, partitions: Sequence[KafkaPartition]) -> Mapping[TopicPartition, int]:
+    def _committed(self, partitions: Sequence[KafkaPartition], request_s: float) -> Mapping[TopicPartition, int]:
         """Of all partitions of the group, whoever owns them.
 
         By a consumer: the same question kills an AdminClient's process while the coordinator moves (librdkafka #5040).
         """
-        found = self._consumer.committed(list(partitions), timeout=_REQUEST_S)
+        found = self._consumer.committed(list(partitions), timeout=request_s)
         if failed := next((p.error for p in found if p.error), None):
             raise KafkaException(failed)
         return {TopicPartition(p.topic, p.partition): p.offset for p in found if p.offset >= 0}
@@ -196,6 +236,7 @@ class KafkaLagReader:
 
     def _forget(self, partition: TopicPartition) -> None:
         self._logs.pop(partition, None)
+        self._unreadable.pop(partition, None)
         self._stop_reading(partition)
 
     def _stop_reading(self, partition: TopicPartition) -> None:
@@ -206,7 +247,7 @@ class KafkaLagReader:
 
     def _has_read(self, partition: TopicPartition, offsets: _Offsets) -> bool:
         log = self._logs[partition]
-        return log.read_to >= offsets.end or partition not in self._reading
+        return log.read_to >= offsets.end or partition not in self._reading or partition in self._unreadable
 
     def _listen(self, timeout_s: float) -> None:
         for message in self._consumer.consume(_BATCH, timeout_s):
@@ -215,10 +256,16 @@ class KafkaLagReader:
             if log is None or partition not in self._reading:
                 continue
             error = message.error()
+            if error is not None and is_of_a_batch(error, message.offset()):
+                # The others' figures stay; what lies here is counted by its offsets.
+                self._unreadable.setdefault(partition, time.time())
+                continue
             if error is None:
                 log.add(self._pending(message))
+                self._unreadable.pop(partition, None)
             elif error.code() == KafkaError._PARTITION_EOF:
                 log.reach(message.offset() or 0)
+                self._unreadable.pop(partition, None)
             if log.is_full:
                 self._stop_reading(partition)
 

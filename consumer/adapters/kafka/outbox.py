@@ -12,7 +12,9 @@ from confluent_kafka import TopicPartition as KafkaPartition
 
 from consumer.adapters.kafka.config import connect, producer_config, transactional_config
 from consumer.adapters.kafka.connection_errors import ConnectionErrors
+from consumer.adapters.kafka.place_header import place_header, place_of
 from consumer.adapters.kafka.producer_errors import CURES, FORGOTTEN, Cure, cure_of, is_of_its_topic
+from consumer.adapters.kafka.retrying import access_refused
 from consumer.core.errors import (
     BrokerUnavailable,
     ConsumerError,
@@ -22,7 +24,7 @@ from consumer.core.errors import (
     TopicUnavailable,
 )
 from consumer.core.log_events import LogEvent
-from consumer.core.model import Message
+from consumer.core.model import Headers, Message
 from consumer.core.ports import Commit
 from consumer.settings import KafkaSettings
 
@@ -46,7 +48,7 @@ class KafkaOutbox:
         self._errors = ConnectionErrors()
         config["error_cb"] = self._errors
         self._make_producer = make_producer or partial(connect, Producer, config, "producer")
-        self._instance_id = instance_id
+        self._instance_id, self._group_id = instance_id, settings.group_id
         self._producer: Producer | None = None
         self._opening: Producer | None = None  # a producer that still waits for its coordinator
         self.calls, self.waits_for = 0, ""
@@ -67,7 +69,7 @@ class KafkaOutbox:
         except KafkaException as error:
             cause = _cause(error)
             if cure_of(cause) is Cure.STOP:
-                raise Fatal(f"Kafka refuses access: {cause.str()}") from error
+                raise Fatal(access_refused(cause.str(), cause.code())) from error
             if not cause.retriable():
                 self._opening = None
             opening.poll(0)  # hands out what the connections failed with
@@ -86,9 +88,11 @@ class KafkaOutbox:
         producer, deliveries = self._producer, _Deliveries()
         try:
             producer.begin_transaction()
-            for message in (message for commit in commits for message in commit.messages):
-                produce = self._produce_alone if message in too_large else self._produce
-                produce(producer, message, partial(deliveries.note, message))
+            for commit in commits:
+                ours = (place_header(self._group_id, place_of(commit.last)),) if commit.last else ()
+                for message in commit.messages:
+                    produce = self._produce_alone if message in too_large else self._produce
+                    produce(producer, message, ours, partial(deliveries.note, message))
             for commit in commits:
                 self._send_offset(producer, commit)
             self._insist(lambda: producer.commit_transaction(_REQUEST_S))
@@ -111,7 +115,9 @@ class KafkaOutbox:
             with suppress(KafkaException):
                 producer.list_topics(topic, _LOOK_S)
 
-    def _produce(self, producer: Producer, message: Message, on_delivery: Callable[[KafkaError | None], None]) -> None:
+    def _produce(
+        self, producer: Producer, message: Message, ours: Headers, on_delivery: Callable[[KafkaError | None], None]
+    ) -> None:
         while True:
             self.calls += 1
             try:
@@ -119,7 +125,7 @@ class KafkaOutbox:
                     message.topic,
                     message.value,
                     message.key,
-                    headers=list(message.headers),
+                    headers=[*message.headers, *ours],
                     on_delivery=lambda error, _: on_delivery(error),
                 )
             except BufferError:
@@ -129,12 +135,12 @@ class KafkaOutbox:
                 raise
 
     def _produce_alone(
-        self, producer: Producer, message: Message, on_delivery: Callable[[KafkaError | None], None]
+        self, producer: Producer, message: Message, ours: Headers, on_delivery: Callable[[KafkaError | None], None]
     ) -> None:
         """In a batch of its own, smaller if it can be: what was too large is the batch, maybe by another message."""
         self.calls += 2
         producer.flush(_REQUEST_S)
-        self._produce(producer, message.smaller or message, on_delivery)
+        self._produce(producer, message.smaller or message, ours, on_delivery)
         producer.flush(_REQUEST_S)
 
     def _send_offset(self, producer: Producer, commit: Commit) -> None:
@@ -172,7 +178,7 @@ class KafkaOutbox:
             case Cure.OTHER_OWNER:
                 return OwnershipLost(cause.str())
             case Cure.STOP:
-                return Fatal(f"Kafka refuses access: {cause.str()}")
+                return Fatal(access_refused(cause.str(), cause.code()))
             case _:
                 return BrokerUnavailable(cause.str())
 

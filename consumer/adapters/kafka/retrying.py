@@ -11,7 +11,7 @@ from typing import TypeVar
 from confluent_kafka import KafkaError, KafkaException
 from tenacity import Retrying, retry_if_exception, stop_after_delay, wait_fixed
 
-from consumer.core.errors import BrokerUnavailable
+from consumer.core.errors import BrokerUnavailable, TopicUnavailable
 
 RETRY_EVERY_S = 0.2
 TRANSIENT = frozenset(
@@ -44,6 +44,15 @@ TRANSIENT = frozenset(
     }
 )
 
+# The right that is missing where Kafka's access control says no.
+ACCESS = {
+    KafkaError.TOPIC_AUTHORIZATION_FAILED: "rights on that topic (docs/security.md)",
+    KafkaError.GROUP_AUTHORIZATION_FAILED: "Read on the group KAFKA_GROUP_ID",
+    KafkaError.CLUSTER_AUTHORIZATION_FAILED: "that right on the cluster (docs/security.md)",
+    KafkaError.TRANSACTIONAL_ID_AUTHORIZATION_FAILED: "Write on transactional ids that begin with KAFKA_GROUP_ID",
+}
+MISSING = frozenset({KafkaError._UNKNOWN_TOPIC, KafkaError._UNKNOWN_PARTITION, KafkaError.UNKNOWN_TOPIC_OR_PART})
+
 T = TypeVar("T")
 
 
@@ -57,10 +66,25 @@ def reason_of(error: BaseException) -> str:
     return str(error.args[0].str()) if isinstance(error, KafkaException) else str(error)
 
 
-def broker_away(error: BaseException | str) -> BrokerUnavailable:
-    """What to raise where the cluster does not do what it was asked for: one line that names the variable."""
-    reason = error if isinstance(error, str) else reason_of(error)
+def broker_away(error: BaseException | str, explained: str = "", *, topic: str = "") -> BrokerUnavailable:
+    """What to raise where the cluster does not do what it was asked for: one line that names what to look at.
+
+    explained: what went wrong, where more is known than the error says. topic: what was asked for, if that was one.
+    """
+    reason = explained or (error if isinstance(error, str) else reason_of(error))
+    code = error.args[0].code() if isinstance(error, KafkaException) else 0
+    if code in ACCESS:
+        reason = access_refused(reason, code)
+        return TopicUnavailable(f"topic {topic}: {reason}") if topic else BrokerUnavailable(reason)
+    if topic and code in MISSING:
+        return TopicUnavailable(f"topic {topic}: {reason}: `topics create` makes what is missing")
     return BrokerUnavailable(f"KAFKA_BOOTSTRAP_SERVERS: no broker answers as it should ({reason})")
+
+
+def access_refused(reason: str, code: int) -> str:
+    """One line on what Kafka refuses for good: a right that its access control does not give, or us as a whole."""
+    needed = f": KAFKA_SASL_USERNAME, or whoever we are to it, needs {ACCESS[code]}" if code in ACCESS else ""
+    return f"Kafka refuses access: {reason}{needed}"
 
 
 def retried(ask: Callable[[], T], timeout_s: float, *, every_s: float = RETRY_EVERY_S) -> T:

@@ -1,10 +1,12 @@
 """The member of a Kafka group that reads, by confluent-kafka."""
 
 import json
+import re
 import sys
 import threading
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from datetime import UTC, datetime
 from operator import methodcaller
 
@@ -22,8 +24,9 @@ from confluent_kafka import TopicPartition as KafkaPartition
 
 from consumer.adapters.kafka.config import connect, connect_reader, consumer_config
 from consumer.adapters.kafka.connection_errors import ConnectionErrors
-from consumer.adapters.kafka.retrying import reason_of
+from consumer.adapters.kafka.retrying import access_refused
 from consumer.adapters.kafka.topic_ids import TopicIds
+from consumer.adapters.kafka.unreadable import RUNBOOK, UnreadableBatches, is_of_a_batch
 from consumer.core.errors import BrokerUnavailable, Fatal
 from consumer.core.log_events import LogEvent
 from consumer.core.model import Headers, Record, TopicPartition
@@ -37,25 +40,38 @@ _INSTANCE_WAIT_S = 60.0
 _FATAL_ACCESS = frozenset(
     {KafkaError.TOPIC_AUTHORIZATION_FAILED, KafkaError.GROUP_AUTHORIZATION_FAILED, KafkaError._AUTHENTICATION}
 )
+# Brokers before 4.0, and later ones where it is turned off: the request by which a member of such a group lives.
+_NO_PROTOCOL = re.compile(r"ConsumerGroupHeartbeat\b.*not supported|not supported\b.*ConsumerGroupHeartbeat")
 # For a name that is not UTF-8 the client returns a list with a hole in it and leaves an error behind. A call in plain
 # bytecode may miss that once it is specialised, and touch the hole; a call from C always looks.
 _ask_for_headers = methodcaller("headers")
 
 
 class KafkaSource:
-    """See ports.Source. A static member of its group, as `instance_id`, if `is_static_member`."""
+    """See ports.Source. A static member of its group, as `instance_id`, if `is_static_member`.
 
-    def __init__(self, settings: KafkaSettings, *, instance_id: str, is_static_member: bool) -> None:
+    recall: says where the group stood where nothing is committed, as ports.Source.recalled; by default nowhere.
+    """
+
+    def __init__(
+        self,
+        settings: KafkaSettings,
+        *,
+        instance_id: str,
+        is_static_member: bool,
+        recall: Callable[[Record], int | None] = lambda _: None,
+    ) -> None:
         self._config = consumer_config(settings, instance_id if is_static_member else None)
         self._config["stats_cb"] = self._on_statistics
         self._errors = ConnectionErrors()
         self._config["error_cb"] = self._errors
-        self._instance_id = instance_id
+        self._instance_id, self._recall = instance_id, recall
         self._log = structlog.get_logger()
         self._consumer = connect(Consumer, self._config, "consumer")
         # Asked for what is committed, from any thread: a member that is being polled keeps others waiting for long.
         self._commit_reader = connect_reader(settings, "commit_reader", group_id=settings.group_id)
         self._topic_ids = TopicIds(settings)
+        self._unreadable = UnreadableBatches()
         self._topics: Sequence[str] = ()
         self._listener: RebalanceListener | None = None
         self._membership: Membership = None
@@ -75,20 +91,25 @@ class KafkaSource:
     def _on_assign(self, _: Consumer, partitions: list[KafkaPartition]) -> None:
         assert self._listener
         self._blocked_since, self._error = None, ""
+        self._unreadable.forget(map(_topic_partition, partitions))
         self._listener.assigned([_topic_partition(p) for p in partitions])
 
     def _on_revoke(self, _: Consumer, partitions: list[KafkaPartition]) -> None:
         assert self._listener
+        self._unreadable.forget(map(_topic_partition, partitions))
         self._listener.revoked([_topic_partition(p) for p in partitions])
 
     def _on_lost(self, _: Consumer, partitions: list[KafkaPartition]) -> None:
         assert self._listener
+        self._unreadable.forget(map(_topic_partition, partitions))
         self._listener.lost([_topic_partition(p) for p in partitions])
 
     @property
     def last_error(self) -> str:
         """What keeps us from reading, "" if nothing does."""
-        return self._errors.explain(self._no_connection) if self._no_connection else self._error
+        if self._no_connection:
+            return self._errors.explain(self._no_connection)
+        return self._error or self._unreadable.trouble
 
     def _on_statistics(self, text: str) -> None:
         statistics = json.loads(text)
@@ -104,24 +125,46 @@ class KafkaSource:
         )
 
     def poll(self, timeout_s: float) -> Record | EndOfPartition | None:
+        self._try_unreadable()
         message = self._consumer.poll(timeout_s)
         self._membership = self._consumer.consumer_group_metadata()
         if message is None:
             return None
         error = message.error()
+        partition = TopicPartition(message.topic() or "", message.partition() or 0)
         if error is None:
-            return record_of(message)
+            return record_of(message) if self._unreadable.lets_pass(partition) else None
         if error.code() == KafkaError._PARTITION_EOF:
             self._error = ""
-            partition = TopicPartition(message.topic() or "", message.partition() or 0)
-            return EndOfPartition(topic_partition=partition, offset=message.offset() or 0)
-        self._complain(error)
+            passes = self._unreadable.lets_pass(partition)
+            return EndOfPartition(topic_partition=partition, offset=message.offset() or 0) if passes else None
+        if is_of_a_batch(error, offset := message.offset()):
+            self._tell_unreadable(partition, offset or 0, error)
+        else:
+            self._complain(error)
         return None
+
+    def _try_unreadable(self) -> None:
+        for partition, offset in self._unreadable.due():
+            with suppress(KafkaException):  # such as one that is paused: tried again later
+                self._consumer.seek(KafkaPartition(*partition, offset))
+                self._unreadable.begin_again(partition)
+
+    def _tell_unreadable(self, partition: TopicPartition, offset: int, error: KafkaError) -> None:
+        """Of one that stays so once: the client meets it twice a second."""
+        if self._unreadable.meet(partition, offset, error.str()):
+            place = {"topic": partition.topic, "partition": partition.partition, "offset": offset}
+            self._log.error(LogEvent.BATCH_UNREADABLE, **place, error=error.str(), code=error.name(), see=RUNBOOK)
 
     def _complain(self, error: KafkaError) -> None:
         self._error = error.str()
+        if _NO_PROTOCOL.search(error.str()):
+            raise Fatal(
+                "KAFKA_GROUP_PROTOCOL: these brokers don't offer the group protocol `consumer` (KIP-848);"
+                f" `classic` is for them ({error.str()})"
+            )
         if error.code() in _FATAL_ACCESS:
-            raise Fatal(f"Kafka refuses access: {error.str()}")
+            raise Fatal(access_refused(error.str(), error.code()))
         if error.code() == KafkaError._FATAL or error.fatal():
             self._replace(error)
         else:
@@ -148,6 +191,7 @@ class KafkaSource:
     def rewind(self, partition: TopicPartition, offset: int | None) -> bool:
         if partition not in [_topic_partition(p) for p in self._consumer.assignment()]:
             return False
+        self._unreadable.forget([partition])
         self._consumer.seek(KafkaPartition(*partition, OFFSET_BEGINNING if offset is None else offset))
         return True
 
@@ -155,17 +199,20 @@ class KafkaSource:
         try:
             found = self._commit_reader.committed([KafkaPartition(*p) for p in partitions], timeout=_REQUEST_S)
         except KafkaException as error:
-            raise BrokerUnavailable(reason_of(error)) from error
+            raise BrokerUnavailable(self._errors.explain(error)) from error
         for each in found:
             if each.error:
                 raise BrokerUnavailable(each.error.str())
         return {_topic_partition(p): _position(p) for p in found}
 
+    def recalled(self, first: Record) -> int | None:
+        return self._recall(first)
+
     def end(self, partition: TopicPartition) -> int:
         try:
             found = self._consumer.get_watermark_offsets(KafkaPartition(*partition), timeout=_REQUEST_S)
         except KafkaException as error:
-            raise BrokerUnavailable(reason_of(error)) from error
+            raise BrokerUnavailable(self._errors.explain(error)) from error
         if found is None:
             raise BrokerUnavailable("timed out")
         return int(found[1])

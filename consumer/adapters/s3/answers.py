@@ -12,6 +12,9 @@ from enum import Enum, auto
 from consumer.core.errors import Code, Rejected, StoreBusy, StoreMisconfigured, StoreUnavailable
 
 CREDENTIALS = ("MINIO_ACCESS_KEY", "MINIO_SECRET_KEY")
+# What is said of a session token that is not right, or no longer.
+_OF_TOKENS = frozenset({"ExpiredToken", "InvalidToken", "InvalidTokenId"})
+_WRONG_REGION = frozenset({"AuthorizationHeaderMalformed", "PermanentRedirect"})
 _MAX_RETRY_AFTER_S = 60.0  # a store may ask for more than anyone wants to wait without looking again
 
 _MISSING = frozenset({"NoSuchKey", "NoSuchBucket", "NoSuchVersion", "NoSuchObject"})
@@ -52,7 +55,7 @@ class Refused(Exception):
     """The store, or what stands before it, answered with an error.
 
     code: S3's word for it, "" where the answer has none, as that to a HEAD request. names_version: whether the request
-    named a version of the object.
+    named a version of the object. region: the bucket's, where the answer tells it.
     """
 
     def __init__(
@@ -63,8 +66,10 @@ class Refused(Exception):
         method: str = "GET",
         names_version: bool = False,
         headers: Mapping[str, str] | None = None,
+        region: str | None = None,
     ) -> None:
         super().__init__(code or f"HTTP status {status}")
+        self.region = region
         self.status, self.code, self.method, self.names_version = status, code, method, names_version
         self._headers = {name.lower(): value for name, value in (headers or {}).items()}
 
@@ -112,8 +117,11 @@ def error_of(refused: Refused, bucket: str) -> Exception | None:
             return Unmet(told)
         case Answer.IMPROPER:
             return Rejected(Code.REQUEST_INVALID, told)
+        case Answer.UNKNOWN_CREDENTIALS if refused.region and refused.code in _WRONG_REGION:
+            return StoreMisconfigured(f"MINIO_REGION: {told}; its region is {refused.region}")
         case Answer.UNKNOWN_CREDENTIALS:
-            return StoreMisconfigured(f"{', '.join(CREDENTIALS)}: {told}")
+            variables = (*CREDENTIALS, "MINIO_SESSION_TOKEN") if refused.code in _OF_TOKENS else CREDENTIALS
+            return StoreMisconfigured(f"{', '.join(variables)}: {told}")
         case Answer.DENIED:
             return Denied(f"{', '.join(CREDENTIALS)}: {told} for {bucket}")
         case Answer.BUSY:

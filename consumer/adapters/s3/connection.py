@@ -10,14 +10,20 @@ from typing import Any
 import urllib3
 
 from consumer.adapters.s3.answers import Refused
+from consumer.core.errors import StoreMisconfigured
 
 _MAX_REFUSAL_BYTES = 64 << 10  # of a refusal so much is looked at
 _CODE = re.compile(rb"<Code>\s*([A-Za-z0-9._-]{1,80})\s*</Code>")
+_SPEAKS_TLS = re.compile(rb"HTTP request (?:was sent )?to (?:an )?HTTPS", re.IGNORECASE)
+_REGION = re.compile(rb"<Region>\s*([A-Za-z0-9_-]{1,64})\s*</Region>")
 _FAILED_AFTER_ALL = re.compile(rb"^\s*(<\?xml[^>]*\?>)?\s*<Error[\s>]")
 
 
 class StorePool(urllib3.PoolManager):
-    """Connections whose `urlopen` returns only what the store did as it was asked. Raises Refused."""
+    """Connections whose `urlopen` returns only what the store did as it was asked.
+
+    Raises Refused, and StoreMisconfigured where a server wants TLS.
+    """
 
     def urlopen(self, method: str, url: str, *args: Any, **options: Any) -> Any:
         # What is redirected goes to somebody else, who may answer anything.
@@ -28,6 +34,8 @@ class StorePool(urllib3.PoolManager):
             body = body or (response.data if options.get("preload_content", True) else b"")
             response.close()
             response.release_conn()
+            if response.status == 400 and _SPEAKS_TLS.search(body):
+                raise StoreMisconfigured("MINIO_SECURE: object storage speaks TLS at that port, and nothing else")
             raise _refused(method, url, response, body)
         # Copies and multipart uploads may fail after the status was sent.
         if method in ("POST", "PUT") and _FAILED_AFTER_ALL.match(response.data):
@@ -49,11 +57,12 @@ class CreateOnlyPool(StorePool):
 
 
 def _refused(method: str, url: str, response: urllib3.BaseHTTPResponse, body: bytes) -> Refused:
-    code = _CODE.search(body[:_MAX_REFUSAL_BYTES])
+    code, region = _CODE.search(body[:_MAX_REFUSAL_BYTES]), _REGION.search(body[:_MAX_REFUSAL_BYTES])
     return Refused(
         response.status,
         code[1].decode("ascii") if code else "",
         method=method,
         names_version="versionId=" in url,
         headers=dict(response.headers),
+        region=region[1].decode("ascii") if region else response.headers.get("x-amz-bucket-region"),
     )

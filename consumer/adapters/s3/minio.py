@@ -12,19 +12,20 @@ from minio import Minio
 from minio.commonconfig import ComposeSource
 from minio.error import MinioException
 
+from consumer.adapters.network_errors import reason_of
 from consumer.adapters.s3.answers import CREDENTIALS, Answer, Denied, Refused, Unmet, error_of
-from consumer.adapters.s3.connection import CreateOnlyPool, StorePool
+from consumer.adapters.s3.client import StoreAccess, make_clients
+from consumer.adapters.s3.conditions import probe_create_only
+from consumer.adapters.s3.credentials import FoundKeys, SetKeys, fixed_keys
 from consumer.core.cancellation import Cancellation
 from consumer.core.errors import BucketUnusable, Code, Rejected, ScratchUnavailable, StoreUnavailable
 from consumer.core.model import ObjectFacts
-from consumer.settings import MinioSettings
+from consumer.settings import MinioSettings, credential_sources
 
-CONNECT_S, READ_S = 3.0, 20.0
-_CHECK_S = 3.0  # a probe wants to know soon
 _PART_BYTES = 16 << 20  # objects up to this size are one request
 _CHUNK_BYTES = 1 << 20
 _CONTRADICTION = "object storage answered HEAD with an error and GET without one"
-COPIED_PART_BYTES = 256 << 20  # the server copies so much well within READ_S
+COPIED_PART_BYTES = 256 << 20  # the server copies so much well within its time, READ_S of client
 T = TypeVar("T")
 
 
@@ -37,26 +38,18 @@ class MinioStore:
     def __init__(
         self,
         endpoint: str,
-        access_key: str,
-        secret_key: str,
+        access_key: str = "",
+        secret_key: str = "",
         *,
         secure: bool,
         copied_part_bytes: int = COPIED_PART_BYTES,
+        access: StoreAccess | None = None,
     ) -> None:
-        def client(pool: urllib3.PoolManager) -> Minio:
-            # A region that is given is not asked for: one request less for every bucket.
-            return Minio(endpoint, access_key, secret_key, secure=secure, region="us-east-1", http_client=pool)
-
-        options: dict[str, Any] = {
-            "timeout": urllib3.Timeout(connect=CONNECT_S, read=READ_S),
-            "retries": False,
-            "maxsize": 32,
-        }
-        quick = urllib3.Timeout(connect=_CHECK_S, read=_CHECK_S)
+        access = access or StoreAccess()
+        credentials = access.credentials or fixed_keys(access_key, secret_key)
+        clients = make_clients(endpoint, credentials, access, secure=secure)
         self._copied_part_bytes = copied_part_bytes
-        self._client = client(StorePool(**options))
-        self._creator = client(CreateOnlyPool(**options))
-        self._prober = client(StorePool(**(options | {"timeout": quick})))
+        self._client, self._creator, self._prober = clients.plain, clients.creating, clients.probing
 
     def stat(self, bucket: str, key: str, *, version_id: str | None = None) -> ObjectFacts | None:
         _check_key(key)
@@ -229,13 +222,25 @@ class MinioStore:
         if not is_there:
             raise BucketUnusable(f"there is no bucket {bucket}")
 
+    def probe_create_only(self, bucket: str, prefix: str) -> None:
+        """See ports.CreateOnlyProbe."""
+
+        def remove(bucket: str, key: str) -> None:
+            _ask(bucket, lambda: self._client.remove_object(bucket, key))
+
+        probe_create_only(self, remove, bucket, prefix)
+
 
 def make_minio_store() -> MinioStore:
     """The store that MINIO_* describe; what OBJECT_STORE names by default. Raises SettingsError."""
     settings = MinioSettings.load()
-    return MinioStore(
-        settings.endpoint, settings.access_key, settings.secret_key.get_secret_value(), secure=settings.secure
+    keys = settings.keys()
+    access = StoreAccess(
+        credentials=SetKeys(keys) if keys else FoundKeys(credential_sources()),
+        region=settings.region,
+        ca_file=settings.ca_file,
     )
+    return MinioStore(settings.endpoint, secure=settings.secure, access=access)
 
 
 def _check_key(key: str) -> None:
@@ -279,6 +284,7 @@ def _ask(bucket: str, request: Callable[[], T]) -> T | None:
             raise error from refused
         return None
     except (urllib3.exceptions.HTTPError, OSError) as error:
-        raise StoreUnavailable(f"object storage can't be reached ({type(error).__name__})") from error
+        told = f"MINIO_ENDPOINT, MINIO_SECURE: object storage can't be reached ({reason_of(error)})"
+        raise StoreUnavailable(told) from error
     except (MinioException, ValueError, SyntaxError, AttributeError) as error:  # of what can't be read
         raise StoreUnavailable(f"object storage gave no proper answer ({type(error).__name__})") from error

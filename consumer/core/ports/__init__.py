@@ -12,7 +12,7 @@ from consumer.core.ports.messaging import (
     Source,
     Traffic,
 )
-from consumer.core.ports.storage import ModelSource, ObjectStore
+from consumer.core.ports.storage import CreateOnlyProbe, ModelSource, ObjectStore
 from consumer.core.ports.work import Check, Codec, OnProgress, Scanner, Separator, SeparatorProcess, SeparatorStatus
 
 __all__ = [
@@ -20,6 +20,7 @@ __all__ = [
     "Codec",
     "Commit",
     "ControlFeed",
+    "CreateOnlyProbe",
     "EndOfPartition",
     "Membership",
     "ModelSource",

@@ -76,6 +76,14 @@ class Source(Protocol):
         """
         ...
 
+    def recalled(self, first: Record) -> int | None:
+        """Where the group stood in a partition of which nothing is committed, as its outcomes tell it; None: nowhere.
+
+        `first` is the first record of the partition that is read. Raises BrokerUnavailable, also where that is not
+        known yet; it does not wait for it long.
+        """
+        ...
+
     def end(self, partition: TopicPartition) -> int:
         """Where the partition's log ends now. Raises BrokerUnavailable."""
         ...
@@ -130,12 +138,16 @@ class ControlFeed(Protocol):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Commit:
-    """One partition's share of a transaction: what to publish, and where to go on reading."""
+    """One partition's share of a transaction: what to publish, and where to go on reading.
+
+    last: the last record whose outcome is among the messages; None where there are none.
+    """
 
     partition: TopicPartition
     position: Position
     membership: Membership
     messages: tuple[Message, ...] = ()
+    last: Record | None = None
 
 
 class Outbox(Protocol):

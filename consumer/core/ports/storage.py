@@ -53,6 +53,18 @@ class ObjectStore(Protocol):
         ...
 
 
+@runtime_checkable
+class CreateOnlyProbe(Protocol):
+    """What an object store has beside its port if its `create` and `copy` rest on a server that may not play along."""
+
+    def probe_create_only(self, bucket: str, prefix: str) -> None:
+        """See that the server replaces no object by them, by one of its own below `prefix`, which does not stay.
+
+        Raises StoreMisconfigured where it does, StoreUnavailable.
+        """
+        ...
+
+
 class ModelSource(Protocol):
     """A place that holds model archives."""
 

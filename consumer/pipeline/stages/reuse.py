@@ -17,7 +17,7 @@ from consumer.core.manifest import carried_stem, parse_manifest
 from consumer.core.model import Job, LocalTrack, ObjectFacts, ReusableResult, StoredStems
 from consumer.core.ports import ObjectStore
 
-VERSION = 1  # of what the stems of one content are; another one finds nothing of the earlier ones
+VERSION = 2  # of what the stems of one content are; another one finds nothing of the earlier ones
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -81,6 +81,7 @@ class Reuse:
             "format": job.format,
             "bitrate": job.bitrate,
             "high_frequencies": request.high_frequencies,
+            "track": request.track,
         }
         digest = hashlib.sha256(json.dumps(depends_on, sort_keys=True).encode()).hexdigest()
         return f"{self.prefix}.index/{digest}.json"

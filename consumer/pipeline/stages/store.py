@@ -51,6 +51,7 @@ class Store:
                 duration_s=separation.audio.duration_s,
                 channels=separation.audio.channels,
                 sample_rate_hz=separation.audio.sample_rate_hz,
+                track=separation.audio.track,
             ),
             model=job.request.model,
             weights_sha256=separation.weights_sha256,

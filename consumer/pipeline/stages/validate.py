@@ -7,10 +7,10 @@ from collections.abc import Collection
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 
-from consumer.core.catalog import FORMATS, HIGH_FREQUENCIES, MODELS
+from consumer.core.catalog import FORMATS, HIGH_FREQUENCIES, MODELS, why_not_format
 from consumer.core.errors import Code, Rejected
 from consumer.core.events import REQUEST_ID, SeparationRequest
-from consumer.core.limits import LONGEST_SPAN_S, SHORTEST_SPAN_S
+from consumer.core.limits import HIGHEST_TRACK, LONGEST_SPAN_S, SHORTEST_SPAN_S
 from consumer.core.model import Job
 
 _MAX_KEY_BYTES = 1024  # S3's
@@ -71,11 +71,13 @@ def _check_words(request: SeparationRequest) -> None:
         raise _invalid("model", request.model, f"must be one of {', '.join(MODELS)}")
     if request.high_frequencies not in HIGH_FREQUENCIES:
         raise _invalid("high_frequencies", request.high_frequencies, f"must be one of {', '.join(HIGH_FREQUENCIES)}")
-    if request.output.format not in FORMATS:
-        raise _invalid("output.format", request.output.format, f"must be one of {', '.join(FORMATS)}")
+    if why := why_not_format(request.output.format):
+        raise _invalid("output.format", request.output.format, why)
     bitrate = request.output.bitrate
     if bitrate is not None and (why := FORMATS[request.output.format].why_not_bitrate(bitrate)):
         raise _invalid("output.bitrate", bitrate, why)
+    if request.track is not None and not 0 <= request.track <= HIGHEST_TRACK:
+        raise _invalid("track", str(request.track), f"must be a number from 0 to {HIGHEST_TRACK}")
     _check_key(request.source.key, "source.key")
     if sum(len(k.encode()) + len(v.encode()) for k, v in request.metadata.items()) > _MAX_METADATA_BYTES:
         raise Rejected(Code.REQUEST_INVALID, f"metadata is larger than {_MAX_METADATA_BYTES} bytes")
@@ -110,11 +112,13 @@ def _invalid(field: str, value: str, why: str) -> Rejected:
 
 def _fingerprint(request: SeparationRequest) -> str:
     """sha256 hex of what was asked for: the same for the same request sent again, whoever sends it and when."""
-    asked = {
+    asked: dict[str, object] = {
         "source": asdict(request.source),
         "model": request.model,
         "output": asdict(request.output),
         "span": [request.start_s, request.duration_s],
         "high_frequencies": request.high_frequencies,
     }
+    if request.track is not None:  # what was asked for before there was a choice is still the same
+        asked["track"] = request.track
     return hashlib.sha256(json.dumps(asked, sort_keys=True).encode()).hexdigest()

@@ -1,6 +1,6 @@
 """Decodes a local file to stereo float32 at the model's rate, through an ffmpeg pipe, as Spleeter would."""
 
-import fcntl
+from dataclasses import dataclass, replace
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -9,49 +9,119 @@ import numpy as np
 
 from consumer.core.errors import Code, Rejected
 from consumer.core.model import AudioFacts
-from consumer.separator.audio.ffmpeg import PIPE_BYTES, FFmpeg, FFmpegProcess, reason_in
+from consumer.separator.audio.ffmpeg import FFmpeg, FFmpegProcess, Section
+from consumer.separator.audio.links import find_links
+from consumer.separator.audio.lying_header import without_lies
+from consumer.separator.audio.mixdown import stereo_filters
+from consumer.separator.audio.playback import Playback
 from consumer.separator.audio.probe import Probe, probe
+from consumer.separator.audio.timed_samples import TimedSamples
+from consumer.separator.audio.timeline import Timeline
+from consumer.separator.audio.tracks import AudioFile
+from consumer.separator.audio.trailing_tags import end_of_sound
+from consumer.separator.audio.vorbis_length import whole_vorbis
 from consumer.separator.dsp.spectral import Samples
 
 _LOUDEST = 1e6  # 120 dB over full scale: no music, but its square is still a number
+# What is checked against checksums of its own, and left out where they differ, as the formats' own decoders do.
+_CHECKED = ("flac", "wv", "ape", "tta")
+_TAGGED_BEHIND = ("flac", "wv", "mp3")  # and taken for sound there
+# Recordings of broadcasts, whose times may begin anew anywhere: ffmpeg and players take a longer jump for that.
+_SPLICED, _LONGEST_GAP_S = ("mpegts", "mpeg"), 10.0
+# A file may end so much before what its headers tell: encoders' delays are counted by some.
+_NEARLY_ALL, _SHORTER_S = 0.995, 0.1
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Source:
+    """How a file is decoded. rate_hz: of what comes out. sections: its links, None for all. found: in the first."""
+
+    ffmpeg: FFmpeg
+    path: Path
+    rate_hz: int
+    sections: tuple[Section | None, ...]
+    found: Probe
+
+    def open_link(self, number: int, position: int) -> TimedSamples:
+        """Start to decode the link of this number, which begins `position` samples behind the file's beginning."""
+        ffmpeg = replace(self.ffmpeg, section=self.sections[number])
+        found = self.found if number == 0 else probe(ffmpeg, self.path)
+        if found.format in _TAGGED_BEHIND and number == len(self.sections) - 1:
+            ffmpeg = replace(ffmpeg, section=self._without_tags(ffmpeg.section))
+        return self._start(ffmpeg, found, position)
+
+    def _without_tags(self, section: Section | None) -> Section | None:
+        """The last section, without the tags at its end."""
+        end = end_of_sound(self.path)
+        whole = section or Section(first=0, end=self.path.stat().st_size)
+        return replace(whole, end=end) if whole.first < end < whole.end else section
+
+    def _start(self, ffmpeg: FFmpeg, found: Probe, position: int) -> TimedSamples:
+        args = ["-err_detect:a", "crccheck+explode"] if found.format in _CHECKED else []
+        # Times as they are in the file: corrected by the start of one track, they would not tell of the others.
+        args += [*ffmpeg.open_args(self.path, codec=found.codec), "-copyts", "-loglevel", "error"]
+        args += ["-map", f"0:a:{found.track}", "-af", stereo_filters(found.layout, found.channels)]
+        args += ["-ar", str(self.rate_hz)]
+        args = whole_vorbis(args, self.path, ffmpeg.section) if found.format == "ogg" else args
+        continues = ffmpeg.section is not None and ffmpeg.section.continues
+        timeline = Timeline(
+            rate_hz=self.rate_hz,
+            begins=position if continues else found.clock.begins_at(self.rate_hz),
+            longest=round(_LONGEST_GAP_S * self.rate_hz) if found.format in _SPLICED else None,
+        )
+        return TimedSamples(
+            ffmpeg,
+            args,
+            timeline=timeline,
+            continues=continues,
+            besides=found.video_codecs,
+        )
 
 
 class Decoder:
     """One file being decoded. Not thread-safe; use it as a context manager.
 
-    rate_hz: of the samples that `read` gives. start_s, duration_s: the span to decode, None for all. max_s: longer
-    audio is refused, as soon as that is known.
-    Opening raises Rejected(AUDIO_EMPTY, AUDIO_UNDECODABLE, FORMAT_NOT_ALLOWED), WorkerCrashed.
+    Its clock counts the samples that it gives, at rate_hz. It begins where a player's does: at the first track's start
+    where there are several tracks, else at the first sound. What is missing in the file is silence.
+
+    file: a path, or with it the audio track that is meant. rate_hz: of the samples that `read` gives. start_s,
+    duration_s: the span to give, by that clock, None for all. max_s: longer audio is refused, as soon as that is known.
+    Opening raises Rejected(AUDIO_EMPTY, AUDIO_UNDECODABLE, FORMAT_NOT_ALLOWED), Rejected(REQUEST_INVALID) where there
+    is no such track, WorkerCrashed.
     """
 
     def __init__(
         self,
         ffmpeg: FFmpeg,
-        path: Path,
+        file: Path | AudioFile,
         *,
         rate_hz: int,
         start_s: float | None = None,
         duration_s: float | None = None,
         max_s: float,
     ) -> None:
-        self.probe: Probe = probe(ffmpeg, path)
         self.samples = 0
-        self._ffmpeg, self._path, self._rate_hz = ffmpeg, path, rate_hz
-        self._start_s = start_s
+        source = file if isinstance(file, AudioFile) else AudioFile(path=file)
+        path = source.path
+        ffmpeg = without_lies(ffmpeg, path)
+        self._rate_hz = rate_hz
+        self._start_s, self._duration_s = start_s, duration_s
         self._max_s = max_s
-        self._source_channels = 1 if self.probe.channels == 1 else 2
-        self._running = self._start(start_s, duration_s)
+        sections = find_links(path) or (ffmpeg.section,)
+        found = probe(replace(ffmpeg, section=sections[0]), path, source.track)
+        # What the headers say of the length of a chain is one link's.
+        self.probe: Probe = found if len(sections) == 1 else replace(found, duration_s=None)
+        self._source = _Source(ffmpeg=ffmpeg, path=path, rate_hz=rate_hz, sections=sections, found=found)
+        self._playback = self._play()
+        self._has_ended = False
 
-    def _start(self, start_s: float | None, duration_s: float | None) -> FFmpegProcess:
-        args = [*self._ffmpeg.open_args(self._path, codec=self.probe.codec), "-loglevel", "error", "-map", "0:a:0"]
-        # Behind the input, so that the cut is exact to the sample in every format, as in Spleeter.
-        args += ["-ss", f"{start_s:.6f}"] if start_s else []
-        args += ["-t", f"{duration_s:.6f}"] if duration_s is not None else []
-        args += [*_mixdown(self.probe), "-ar", str(self._rate_hz), "-f", "f32le", "pipe:1"]
-        running = self._ffmpeg.start(args, reads=True)
-        assert running.process.stdout
-        fcntl.fcntl(running.process.stdout, fcntl.F_SETPIPE_SZ, PIPE_BYTES)
-        return running
+    def _play(self) -> Playback:
+        """A new pass over the file."""
+        return Playback(self._source.open_link, links=len(self._source.sections))
+
+    @property
+    def _running(self) -> FFmpegProcess:
+        return self._playback.process
 
     def read(self, count: int) -> Samples:
         """The next `count` samples, float32 (count, 2); fewer only at the end. Values that are no number become 0,
@@ -59,9 +129,13 @@ class Decoder:
 
         Raises Rejected(AUDIO_UNDECODABLE, AUDIO_EMPTY, OFFSET_PAST_END, AUDIO_TOO_LONG), WorkerCrashed.
         """
-        block = np.empty((count, self._source_channels), np.float32)
-        filled = _fill(self._running, block.data.cast("B"))
-        block = block[: filled // (4 * self._source_channels)]
+        if not self._playback.position and self._start_s:
+            self._playback.skip(self._in_samples(self._start_s))
+        left = count if self._duration_s is None else self._in_samples(self._duration_s) - self.samples
+        block = np.empty((min(count, left), 2), np.float32)
+        filled = self._playback.read_into(block)
+        self._has_ended = filled < len(block)
+        block = block[:filled]
         self.samples += len(block)
         if len(block) < count:
             self._end()
@@ -69,37 +143,43 @@ class Decoder:
             raise too_long(self._max_s)
         if not np.abs(block).max(initial=0.0) <= _LOUDEST:  # so that NaN is caught too
             block = np.nan_to_num(block, nan=0.0, posinf=0.0, neginf=0.0).clip(-_LOUDEST, _LOUDEST)
-        return np.repeat(block, 2, axis=1) if self._source_channels == 1 else block
+        return block
+
+    def _in_samples(self, seconds: float) -> int:
+        return round(seconds * self._rate_hz)
 
     def _end(self) -> None:
-        code = self._running.wait()
-        if code != 0:
-            reason = reason_in(self._running.stderr_lines)
-            raise Rejected(Code.AUDIO_UNDECODABLE, f"ffmpeg gave up with code {code}: {reason}")
         if self.samples == 0:
-            if self._start_s and self._has_audio_before_start():
+            if self._start_s and self._playback.position:
                 raise Rejected(Code.OFFSET_PAST_END, f"the audio ends before start_s = {self._start_s:g}")
             raise Rejected(Code.AUDIO_EMPTY, "the file holds no samples")
-
-    def _has_audio_before_start(self) -> bool:
-        other = self._start(None, None)
-        try:
-            return _fill(other, memoryview(bytearray(4))) == 4
-        finally:
-            other.stop()
+        damage = self._playback.complaint
+        if damage and 2 * self._playback.silence > self.samples:
+            raise Rejected(Code.AUDIO_UNDECODABLE, f"more than half of the audio can't be decoded: {damage}")
 
     def is_longer_than(self, limit_s: float) -> bool:
         """Whether more than limit_s can really be decoded: headers lie. Decodes as much in a second process."""
-        other = self._start(self._start_s, limit_s + 1.0)
+        other = self._play()
         try:
-            chunk = memoryview(bytearray(PIPE_BYTES))
-            limit_bytes = int(limit_s * self._rate_hz) * 4 * self._source_channels
-            decoded_bytes = 0
-            while (count := _fill(other, chunk)) and decoded_bytes <= limit_bytes:
-                decoded_bytes += count
-            return decoded_bytes > limit_bytes
+            other.skip(self._in_samples(self._start_s or 0.0))
+            limit = self._in_samples(limit_s)
+            return other.skip(limit + 1) > limit
         finally:
             other.stop()
+
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        """What of the samples given so far is not as it should be, a sentence each."""
+        damage, silence_s = self._playback.complaint, self._playback.silence / self._rate_hz
+        told = [f"the decoder complained, and went on: {damage}"] if damage else []
+        if self._playback.gap_at is not None:
+            first_s = self._playback.gap_at / self._rate_hz
+            told.append(f"{silence_s:.3f} s are missing in the file, the first at {first_s:.3f} s: they are silence")
+        claimed_s, real_s = self.probe.clock.duration_s, self._playback.position / self._rate_hz
+        is_told = self._has_ended and len(self._source.sections) == 1 and self.probe.format not in _SPLICED
+        if is_told and claimed_s and claimed_s * _NEARLY_ALL - _SHORTER_S > real_s:
+            told.append(f"the file's headers tell of {claimed_s:.2f} s, and it ends after {real_s:.2f} s")
+        return tuple(told)
 
     @property
     def facts(self) -> AudioFacts:
@@ -109,6 +189,7 @@ class Decoder:
             duration_s=self.samples / self._rate_hz,
             channels=self.probe.channels,
             sample_rate_hz=self.probe.sample_rate_hz,
+            track=self.probe.track,
         )
 
     def __enter__(self) -> Self:
@@ -117,37 +198,9 @@ class Decoder:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._running.stop()
+        self._playback.stop()
 
 
 def too_long(max_s: float) -> Rejected:
     """What a file is refused with that is longer than max_s seconds."""
     return Rejected(Code.AUDIO_TOO_LONG, f"the audio is longer than MAX_AUDIO_SECONDS = {max_s:g}")
-
-
-def _mixdown(found: Probe) -> list[str]:
-    """One or two channels stay as they are; more are mixed by their layout, so that the centre is not lost.
-
-    Channels that the file does not name go left and right in turn.
-    """
-    if found.channels == 1:
-        return ["-ac", "1"]
-    if found.channels == 2 or found.has_layout:
-        return ["-ac", "2"]
-    sides = []
-    for side in (0, 1):
-        members = range(side, found.channels, 2)
-        sides.append(f"c{side}=" + "+".join(f"{1 / len(members):.6f}*c{member}" for member in members))
-    return ["-af", f"pan=stereo|{'|'.join(sides)}"]
-
-
-def _fill(running: FFmpegProcess, buffer: memoryview) -> int:
-    """Read until the buffer is full or the stream ends; returns the bytes read."""
-    assert running.process.stdout
-    filled = 0
-    while filled < len(buffer):
-        count = running.process.stdout.readinto(buffer[filled:])  # type: ignore[attr-defined]
-        if not count:
-            break
-        filled += count
-    return filled

@@ -9,7 +9,7 @@ import signal
 import subprocess
 import threading
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Self
@@ -20,12 +20,17 @@ from consumer.separator.sandbox import Reach, reach_of_programs, start_confined
 # A decoder needs far less; a damaged or hostile file must not take more.
 _MEMORY_BYTES = 2 << 30
 _FIRST_LINES, _LAST_LINES, _LINE_CHARS = 500, 200, 1000  # of its standard error that are kept
+_SOUGHT_LINES, _SOUGHT_BYTES = 4000, 4096  # of those that are looked for; it opens 1000 streams at most
 # How it ends when somebody else ends it: the kernel for want of memory, a machine that is shut down, an operator. What
 # it can catch of that it answers with 255. A crash, or too much memory for its own limit, is the file's doing.
-_ENDED_BY_OTHERS = frozenset({-signal.SIGKILL, -signal.SIGTERM, -signal.SIGINT, -signal.SIGHUP, 255})
+_CAUGHT = 255
+_ENDED_BY_OTHERS = frozenset({-signal.SIGKILL, -signal.SIGTERM, -signal.SIGINT, -signal.SIGHUP, _CAUGHT})
+# So ends also what fails with a plain -1, as some demuxers do at sizes that can't be; but that it tells in these words.
+_MINUS_ONE = "Operation not permitted"
 PIPE_BYTES = 1 << 20  # the most that an unprivileged process may ask for; neither end waits for the other so often
 # Before a line: what said it, with addresses that differ from run to run.
 _CONTEXT, _ADDRESS = re.compile(r"^(?:\[[^\]]*\] ?)+"), re.compile(r" ?@ ?0x[0-9a-fA-F]+")
+_SPEAKER = re.compile(r"\[([^\s\]]+) @")
 # What it says of files that are sound too, and what names our own folders.
 _NO_REASON = re.compile(r"misdetection possible|Guessed Channel Layout|Estimating duration|file:", re.IGNORECASE)
 _COMMON = ("-nostdin", "-hide_banner", "-nostats")
@@ -39,17 +44,58 @@ def bundled_binary() -> str:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Section:
+    """A part of a file: its bytes from `first` up to, without, `end`. continues: whether its times are those of the
+    file, and not its own.
+    """
+
+    first: int
+    end: int
+    continues: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RawSamples:
+    """Samples that are read without their file's header. container: ffmpeg's name of the file's format. kind: of their
+    own, such as s16le. mask: which channels they are, by the bits of WAVE; 0 where that is not said.
+    """
+
+    container: str
+    kind: str
+    rate_hz: int
+    channels: int
+    mask: int = 0
+
+    @property
+    def frame_bytes(self) -> int:
+        """Of one sample of each channel."""
+        bits = re.search(r"\d+", self.kind)
+        return self.channels * (int(bits[0]) // 8 if bits else 1)  # A-law and mu-law have a byte each
+
+    @property
+    def input_args(self) -> list[str]:
+        """ffmpeg's options in place of a header."""
+        is_named = self.mask.bit_count() == self.channels
+        layout = f"{self.mask:#x}" if is_named else f"{self.channels}C" if self.channels > 2 else None
+        channels = ["-ch_layout", layout] if layout else ["-ac", str(self.channels)]
+        return ["-f", self.kind, "-ar", str(self.rate_hz), *channels]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class FFmpeg:
     """How ffmpeg is run.
 
     binary: its path, or a name on PATH. allowed_formats: the demuxers that may open a file. cpu_s: seconds of processor
-    time that one run may use. reach: the files that it may touch; None for as many as this process itself.
+    time that one run may use. reach: the files that it may touch; None for as many as this process itself. section: the
+    part of each file that it reads, None for all of it. raw: what lies there, where the file's header isn't to be read.
     """
 
     binary: str = field(default_factory=bundled_binary)
     allowed_formats: tuple[str, ...]
     cpu_s: int = 3600
     reach: Reach | None = None
+    section: Section | None = None
+    raw: RawSamples | None = None
 
     def confined_to(self, path: Path, folder: Path) -> Self:
         """The same ffmpeg, but one that can touch, beside itself, this file and this folder alone."""
@@ -63,14 +109,31 @@ class FFmpeg:
         The protocol list keeps playlists off the network, the format list keeps them from being playlists at all: a
         file named .mp3 may be an ffconcat script or an HLS playlist that names other files of this machine.
         """
-        formats = ",".join(self.allowed_formats)
-        args = ["-protocol_whitelist", "file,pipe", "-format_whitelist", formats]
+        formats = self.raw.kind if self.raw else ",".join(self.allowed_formats)
+        protocols = "file,pipe" if self.section is None else "subfile,file"
+        args = ["-protocol_whitelist", protocols, "-format_whitelist", formats]
         # Of more than two channels that a file does not name none is guessed: what is guessed wrong is lost in a mix.
         args += ["-guess_layout_max", "2", *(["-c:a", codec] if codec else [])]
-        return [*args, "-i", f"file:{path}"]
+        args += self.raw.input_args if self.raw else []
+        url = f"file:{path}"
+        if self.section is not None:
+            url = f"subfile,,start,{self.section.first},end,{self.section.end},,:{url}"
+        return [*args, "-i", url]
 
-    def start(self, args: Sequence[str], *, feeds: bool = False, reads: bool = False) -> "FFmpegProcess":
-        """Start ffmpeg; `feeds` gives it a standard input to write to, `reads` a standard output to read from."""
+    def start(
+        self,
+        args: Sequence[str],
+        *,
+        feeds: bool = False,
+        reads: bool = False,
+        seeks: re.Pattern[bytes] | None = None,
+        inherits: tuple[int, ...] = (),
+    ) -> "FFmpegProcess":
+        """Start ffmpeg; `feeds` gives it a standard input to write to, `reads` a standard output to read from.
+
+        seeks: what is found in those lines of its standard error that are kept wherever they stand. inherits:
+        descriptors of this process that it has too, under the same numbers.
+        """
         process = start_confined(
             self.reach,
             lambda: subprocess.Popen(
@@ -80,6 +143,7 @@ class FFmpeg:
                 stderr=subprocess.PIPE,
                 bufsize=0,
                 process_group=0,
+                pass_fds=inherits,
             ),
         )
         resource.prlimit(process.pid, resource.RLIMIT_CPU, (self.cpu_s, self.cpu_s))
@@ -88,15 +152,19 @@ class FFmpeg:
         # which saves a third of the kernel's share of its time. Where a container forbids it, that is all that is lost.
         with contextlib.suppress(OSError):
             os.sched_setscheduler(process.pid, os.SCHED_BATCH, os.sched_param(0))
-        return FFmpegProcess(process, self.cpu_s)
+        return FFmpegProcess(process, self.cpu_s, seeks)
 
 
 class FFmpegProcess:
-    """An ffmpeg at work. The first and the last lines of its standard error are kept, however much it writes there."""
+    """An ffmpeg at work. The first and the last lines of its standard error are kept, however much it writes there.
 
-    def __init__(self, process: subprocess.Popen[bytes], cpu_s: float) -> None:
+    sought_lines: all those that hold `seeks`, as they came.
+    """
+
+    def __init__(self, process: subprocess.Popen[bytes], cpu_s: float, seeks: re.Pattern[bytes] | None = None) -> None:
         self.process = process
-        self._cpu_s = cpu_s
+        self.sought_lines: list[str] = []
+        self._cpu_s, self._seeks = cpu_s, seeks
         # The headers come first, what went wrong comes last; lyrics of any length may lie between them.
         self._first_lines: list[str] = []
         self._last_lines: deque[str] = deque(maxlen=_LAST_LINES)
@@ -106,9 +174,14 @@ class FFmpegProcess:
     def _read_stderr(self) -> None:
         """Until it ends, in a thread of its own: a full pipe would stop ffmpeg."""
         assert self.process.stderr
-        for data in self.process.stderr:
-            line = data.decode("utf-8", "replace")[:_LINE_CHARS].rstrip()
-            (self._first_lines if len(self._first_lines) < _FIRST_LINES else self._last_lines).append(line)
+        # In blocks: it repeats all tags of a file there, which may be many megabytes.
+        with open(self.process.stderr.fileno(), "rb", closefd=False) as lines:
+            while data := lines.readline(PIPE_BYTES):
+                line = data[:_SOUGHT_BYTES].decode("utf-8", "replace").rstrip()
+                if self._seeks and self._seeks.search(data) and len(self.sought_lines) < _SOUGHT_LINES:
+                    self.sought_lines.append(line)
+                line = line[:_LINE_CHARS]
+                (self._first_lines if len(self._first_lines) < _FIRST_LINES else self._last_lines).append(line)
 
     def wait(self) -> int:
         """Exit code, once it has ended by itself. Raises WorkerCrashed if it was ended from outside."""
@@ -122,7 +195,8 @@ class FFmpegProcess:
         # The kernel's answer to too much processor time, which is the file's doing, is SIGKILL too. It counts that time
         # by its clock's ticks, and so may strike well before what it tells afterwards.
         is_over_limit = code == -signal.SIGKILL and used_s > 0.5 * self._cpu_s
-        if code in _ENDED_BY_OTHERS and not is_over_limit:
+        is_own_failure = code == _CAUGHT and any(_MINUS_ONE in line for line in self.stderr_lines)
+        if code in _ENDED_BY_OTHERS and not is_over_limit and not is_own_failure:
             how = f"by signal {-code}" if code < 0 else "by a signal"
             raise WorkerCrashed(f"ffmpeg was ended from outside {how}")
         return code
@@ -149,8 +223,21 @@ def reason_in(lines: Sequence[str]) -> str:
 
     Without what said it and without addresses: the same each time. At most 200 characters.
     """
-    told = (_ADDRESS.sub("", _CONTEXT.sub("", line)).strip() for line in lines if not _NO_REASON.search(line))
-    return next((line for line in told if line), "no reason given")[:200]
+    return complaint_in(lines) or "no reason given"
+
+
+def complaint_in(lines: Sequence[str], *, besides: Collection[str] = ()) -> str | None:
+    """The first thing in what ffmpeg wrote that it does not write of sound files too, told as by `reason_in`.
+
+    besides: names of decoders whose complaints don't matter.
+    """
+    heard = (line for line in lines if not _NO_REASON.search(line) and _speaker(line) not in besides)
+    told = (_ADDRESS.sub("", _CONTEXT.sub("", line)).strip() for line in heard)
+    return next((line[:200] for line in told if line), None)
+
+
+def _speaker(line: str) -> str | None:
+    return match[1] if (match := _SPEAKER.match(line)) else None
 
 
 def _children_cpu_s() -> float:

@@ -1,19 +1,18 @@
-"""A file's tags and picture: parsed from what ffmpeg prints, and written to its stems with the stem's name added."""
+"""A file's tags and picture: read from what ffmpeg writes of them, and written to its stems with the stem's name."""
 
+import os
 import re
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from consumer.core.catalog import OutputFormat
 
 _NAMES = ("title", "artist", "album", "album_artist", "track", "date", "genre")
-_MAX_CHARS = 500
-_TAG = re.compile(rf"\s+({'|'.join(_NAMES)})\s*: (.*)", re.IGNORECASE)
-_PART = re.compile(r"\s+(Chapter|Stream) #[^:]*:\d+[^:\s]*(?:: (Audio|Video))?")
-_COVER = re.compile(r"\s+Stream #0:(\d+)\S*: Video: (\w+)\b.*\(attached pic\)")
-_FRONT = re.compile(r"\s+comment\s*: Cover \(front\)")
-_UNKNOWN_PICTURE = re.compile(r"unknown (attached )?picture mimetype|unknown cover type", re.IGNORECASE)
+_ALIASES = {"year": "date", "wm/year": "date", "album artist": "album_artist", "albumartist": "album_artist"}
+_MAX_CHARS = 10_000  # of one tag; Linux takes four times as many bytes in a word of a command
+_ESCAPED = re.compile(rb"\\(.)", re.DOTALL)
+_STREAM = b"[STREAM]"
 _COVER_DEMUXER = {"mjpeg": "jpeg_pipe", "png": "png_pipe"}
 
 
@@ -50,30 +49,49 @@ class Cover:
     codec: str
 
 
-def parse_tags(lines: Sequence[str]) -> Tags:
-    """The tags of the file as a whole, or else of its first audio stream, from ffmpeg's lines; not those of chapters,
-    of other streams, or of pictures.
+def parse_sections(ffmetadata: bytes) -> list[Mapping[str, str]]:
+    """What ffmpeg's ffmetadata says of the file, and then of each stream: those of the tags that are looked for, by
+    their names in lower case.
     """
-    texts: dict[str, str] = {}
-    covers: list[CoverStream] = []
-    is_other, has_audio, is_cover = False, False, False
-    for line in lines:
-        if part := _PART.match(line):
-            is_first_audio = part[2] == "Audio" and not has_audio
-            has_audio = has_audio or is_first_audio
-            is_other, is_cover = not is_first_audio, False
-        if picture := _COVER.match(line):
-            covers.append(CoverStream(index=int(picture[1]), codec=picture[2]))
-            is_cover = True
-        elif is_cover and _FRONT.match(line):
-            covers[-1] = replace(covers[-1], is_front=True)
-        if (tag := _TAG.match(line)) and not is_other:
-            texts.setdefault(tag[1].lower(), tag[2].strip()[:_MAX_CHARS])
-    return Tags(
-        texts={name: text for name, text in texts.items() if text},
-        covers=tuple(sorted(covers, key=lambda cover: not cover.is_front)),
-        has_unknown_picture=any(_UNKNOWN_PICTURE.search(line) for line in lines if "Stream #" not in line),
-    )
+    sections: list[dict[str, str]] = [{}]
+    for entry in _entries(ffmetadata):
+        if entry == _STREAM:
+            sections.append({})
+            continue
+        name, _, value = entry.partition(b"=")  # none of the names that are looked for holds what is escaped
+        key = name.decode("latin-1").lower()
+        key = _ALIASES.get(key, key)
+        if key in _NAMES:
+            sections[-1].setdefault(key, _text(_ESCAPED.sub(rb"\1", value)))
+    return [*sections]
+
+
+def _entries(ffmetadata: bytes) -> Iterator[bytes]:
+    """Its lines, of which one may hold line ends, each behind a backslash."""
+    held: list[bytes] = []
+    for line in ffmetadata.split(b"\n"):
+        held.append(line)
+        if (len(line) - len(line.rstrip(b"\\"))) % 2 == 0:
+            yield b"\n".join(held)
+            held.clear()
+
+
+def _text(data: bytes) -> str:
+    """A tag's text. Where a file does not say how it is written, ffmpeg hands it on as it is: Windows' Latin, if not
+    UTF-8.
+    """
+    for encoding in ("utf-8", "cp1252"):
+        try:
+            return data.decode(encoding)
+        except UnicodeDecodeError:
+            continue
+    return data.decode("latin-1")
+
+
+def tags_of(file: Mapping[str, str], track: Mapping[str, str]) -> dict[str, str]:
+    """The tags of the file as a whole, and for want of those its audio track's; whole, up to _MAX_CHARS characters."""
+    texts = {name: (file.get(name) or track.get(name, "")).strip()[:_MAX_CHARS] for name in _NAMES}
+    return {name: text for name, text in texts.items() if text}
 
 
 def input_args(output: OutputFormat, cover: Cover | None) -> list[str]:
@@ -86,7 +104,10 @@ def input_args(output: OutputFormat, cover: Cover | None) -> list[str]:
 def output_args(output: OutputFormat, tags: Tags, cover: Cover | None, stem: str) -> list[str]:
     """ffmpeg's output options that write the tags, and the picture as it is."""
     title = f"{tags.texts['title']} ({stem})" if "title" in tags.texts else stem
-    args = [arg for name, text in {**tags.texts, "title": title}.items() for arg in ("-metadata", f"{name}={text}")]
+    args = []
+    for name, text in {**tags.texts, "title": title}.items():
+        # ffmpeg reads UTF-8, whatever this process's own encoding is.
+        args += ["-metadata", os.fsdecode(f"{name}={text}".encode())]
     if cover is not None and output.holds_cover:
         args += ["-map", "0:a", "-map", "1:v", "-c:v", "copy", "-disposition:v:0", "attached_pic"]
     return args

@@ -12,17 +12,19 @@ _PCM, _FLOAT, _EXTENSIBLE = 1, 3, 0xFFFE
 _PCM_CODECS = {1: "pcm_u8", 2: "pcm_s16", 3: "pcm_s24", 4: "pcm_s32"}  # by bytes a sample; without the byte order
 _FLOAT_CODECS = {4: "pcm_f32", 8: "pcm_f64"}
 _MAX_CHUNKS = 64  # before the format; more are no file that anybody wrote
-_W64_RIFF = b"riff\x2e\x91\xcf\x11\xa5\xd6\x28\xdb\x04\xc1\x00\x00"
+W64_RIFF = b"riff\x2e\x91\xcf\x11\xa5\xd6\x28\xdb\x04\xc1\x00\x00"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class _Format:
-    """What a `fmt ` chunk says. kind: _PCM, _FLOAT or another. bits: of a sample that mean something.
-    is_extensible: whether it tells these from the container's.
+class WaveFormat:
+    """What a `fmt ` chunk says. kind: _PCM, _FLOAT or another. mask: the channels' names, a bit each. bits: of a sample
+    that mean something. is_extensible: whether it tells these from the container's.
     """
 
     kind: int
     channels: int
+    rate_hz: int
+    mask: int
     frame_bytes: int
     bits: int
     is_extensible: bool
@@ -35,14 +37,15 @@ class _Format:
         return by_frame if self.is_extensible or (self.bits, by_frame) == (24, 4) else -(-self.bits // 8)
 
 
-def wave_codec(path: Path) -> str | None:
-    """ffmpeg's decoder for the samples of this WAVE file, where ffmpeg would choose a wrong one; None elsewhere.
+def wave_codec(path: Path, *, first: int = 0) -> str | None:
+    """ffmpeg's decoder for the samples of the WAVE file that begins at this byte, where ffmpeg would choose a wrong
+    one; None elsewhere.
 
     The size of a sample's container decides, as in libsndfile: valid bits are its upper ones. Raises
     Rejected(AUDIO_UNDECODABLE) where a frame does not hold a whole container for each channel.
     """
     with path.open("rb") as file:
-        found = _read_format(file)
+        found = read_format(file, first)
     if found is None or found.kind not in (_PCM, _FLOAT) or not found.channels:
         return None
     size = found.sample_bytes
@@ -57,28 +60,34 @@ def wave_codec(path: Path) -> str | None:
     return codec + ("be" if found.is_big_endian else "le")
 
 
-def _read_format(file: BinaryIO) -> _Format | None:
+def read_format(file: BinaryIO, first: int = 0) -> WaveFormat | None:
+    """What the `fmt ` chunk says of the WAVE file that begins at this byte; None where it is none, or has none."""
+    file.seek(first)
     magic = file.read(16)
     is_big_endian = magic.startswith(b"RIFX")
-    if magic == _W64_RIFF:
-        chunks = _w64_chunks(file)
+    if magic == W64_RIFF:
+        chunks = w64_chunks(file)
     elif magic[:4] in (b"RIFF", b"RIFX", b"RF64", b"BW64") and magic[8:12] == b"WAVE":
-        chunks = _riff_chunks(file, ">" if is_big_endian else "<")
+        chunks = riff_chunks(file, first, ">" if is_big_endian else "<")
     else:
         return None
     body = next((file.read(min(size, 40)) for name, size in chunks if name == b"fmt "), b"")
     if len(body) < 16:
         return None
     end = ">" if is_big_endian else "<"
-    kind, channels, _, _, frame_bytes, bits = struct.unpack(f"{end}HHIIHH", body[:16])
+    kind, channels, rate_hz, _, frame_bytes, bits = struct.unpack(f"{end}HHIIHH", body[:16])
     is_extensible = kind == _EXTENSIBLE and len(body) >= 40
+    mask = 0
     if is_extensible:
+        mask = struct.unpack(f"{end}I", body[20:24])[0]
         valid_bits = struct.unpack(f"{end}H", body[18:20])[0]
         kind = struct.unpack(f"{end}H", body[26:28] if is_big_endian else body[24:26])[0]
         bits = valid_bits or bits
-    return _Format(
+    return WaveFormat(
         kind=kind,
         channels=channels,
+        rate_hz=rate_hz,
+        mask=mask,
         frame_bytes=frame_bytes,
         bits=bits,
         is_extensible=is_extensible,
@@ -86,9 +95,9 @@ def _read_format(file: BinaryIO) -> _Format | None:
     )
 
 
-def _riff_chunks(file: BinaryIO, end: str) -> Iterator[tuple[bytes, int]]:
+def riff_chunks(file: BinaryIO, first: int, end: str) -> Iterator[tuple[bytes, int]]:
     """Name and size of each chunk, with the file at its body."""
-    position = 12
+    position = first + 12
     for _ in range(_MAX_CHUNKS):
         file.seek(position)
         head = file.read(8)
@@ -99,8 +108,11 @@ def _riff_chunks(file: BinaryIO, end: str) -> Iterator[tuple[bytes, int]]:
         position += 8 + size + size % 2
 
 
-def _w64_chunks(file: BinaryIO) -> Iterator[tuple[bytes, int]]:
-    """The same of a Sony Wave64 file, whose names are the first letters of GUIDs and whose sizes count the head."""
+def w64_chunks(file: BinaryIO, *, lying: bytes = b"") -> Iterator[tuple[bytes, int]]:
+    """The same of a Sony Wave64 file, whose names are the first letters of GUIDs and whose sizes count the head.
+
+    lying: a name whose chunk is told of, as the last one, whatever its size.
+    """
     position = 40
     for _ in range(_MAX_CHUNKS):
         file.seek(position)
@@ -109,6 +121,16 @@ def _w64_chunks(file: BinaryIO) -> Iterator[tuple[bytes, int]]:
             return
         size = struct.unpack("<Q", head[16:])[0]
         if not 24 <= size < 1 << 62:
+            if head[:4] == lying:
+                yield head[:4], 0
             return
         yield head[:4], size - 24
         position += size + -size % 8
+
+
+def id3_size(begin: bytes) -> int:
+    """Bytes of the ID3v2 tag that begins so, its head and a footer included; 0 where there is none."""
+    if len(begin) < 10 or begin[:3] != b"ID3" or any(byte & 0x80 for byte in begin[6:10]):
+        return 0
+    size = begin[6] << 21 | begin[7] << 14 | begin[8] << 7 | begin[9]
+    return 10 + size + (10 if begin[5] & 0x10 else 0)

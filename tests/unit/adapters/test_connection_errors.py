@@ -62,16 +62,77 @@ class Client:
     [
         ((KafkaError._AUTHENTICATION,), 1),
         ((KafkaError._SSL,), 1),
-        ((KafkaError._RESOLVE,), 4),
+        ((KafkaError._RESOLVE,), 3),
         ((KafkaError._TRANSPORT, KafkaError._AUTHENTICATION), 2),
         ((), 4),
     ],
 )
 def test_what_no_wait_mends_is_not_waited_for(codes: tuple[int, ...], asked: int) -> None:
-    """A refusal of a broker that is there ends the wait; a name or a port may be there in a moment."""
+    """A refusal of a broker that is there ends the wait; a name or a port may be there in a moment, and no later.
+
+    Where nothing is known of why, all of the time is waited for.
+    """
     clock = ManualClock()
     errors = ConnectionErrors(clock.monotonic)
     client = Client(clock, errors, *codes)
     with pytest.raises(KafkaException):
         errors.patiently(client, client.ask, 4.0)
     assert client.asked == asked
+
+
+def test_an_answer_of_a_broker_is_waited_for_all_the_same() -> None:
+    """That one broker can't be connected to says nothing of one that answers, and is only getting ready."""
+    clock = ManualClock()
+    errors = told(clock, KafkaError(KafkaError._TRANSPORT, "refused"))
+    client = Client(clock, errors)
+    answers = deque([KafkaError.COORDINATOR_LOAD_IN_PROGRESS] * 5)
+
+    def ask(timeout_s: float) -> str:
+        clock.advance(min(timeout_s, 1.0))
+        if answers:
+            raise KafkaException(KafkaError(answers.popleft()))
+        return "ready"
+
+    assert errors.patiently(client, ask, 60.0) == "ready"
+
+
+HUNG_UP = "b:1: Disconnected: connection closed by peer (look at KAFKA_SECURITY_PROTOCOL)"
+
+
+@pytest.mark.parametrize(
+    ("state", "reason"),
+    [
+        ("after 0ms in state APIVERSION_QUERY", HUNG_UP),
+        ("after 4000ms in state APIVERSION_QUERY, 3 identical error(s) suppressed", HUNG_UP),
+        ("after 12ms in state UP", HUNG_UP),
+        ("after 86400000ms in state UP", ""),
+    ],
+)
+def test_what_only_the_log_tells(state: str, reason: str) -> None:
+    """A broker that hangs up as soon as it is talked to expects another protocol; one that served us has stopped."""
+    errors = told(ManualClock())
+    thread = "FAIL [p#producer-1] [thrd:b:1/bootstrap]: "
+    errors.hear(f"{thread}b:1/bootstrap: Disconnected: connection closed by peer ({state})")
+    assert errors.reason == reason
+
+
+@pytest.mark.parametrize(
+    ("words", "look_at"),
+    [
+        ("sasl_ssl://b:1/bootstrap: SASL authentication error: Authentication failed: Invalid username or password",
+         "KAFKA_SASL_USERNAME, KAFKA_SASL_PASSWORD"),
+        ("b:1/bootstrap: SASL SCRAM-SHA-256 mechanism handshake failed: Broker: Unsupported SASL mechanism",
+         "KAFKA_SASL_MECHANISM"),
+        ("b:1/bootstrap: SASL PLAIN mechanism handshake failed: Broker: Request not valid in current SASL state",
+         "KAFKA_SECURITY_PROTOCOL"),
+        ("ssl://b:1/bootstrap: SSL handshake failed: connecting to a PLAINTEXT broker listener?",
+         "KAFKA_SECURITY_PROTOCOL"),
+        ("ssl://b:1/bootstrap: SSL handshake failed: certificate verify failed: self-signed", "KAFKA_SSL_CA_LOCATION"),
+        ("b:1/7: Failed to resolve 'b:1': Name or service not known", "advertised.listeners on the brokers"),
+        ("b:1/7: Connect to ipv4#1.2.3.4:1 failed: Connection refused", "advertised.listeners on the brokers"),
+    ],
+)  # fmt: skip
+def test_a_reason_says_where_to_look(words: str, look_at: str) -> None:
+    """The variable, or what is to be changed on the brokers; what is named in our own settings needs no word more."""
+    errors = told(ManualClock(), KafkaError(KafkaError._TRANSPORT, words))
+    assert errors.reason.endswith(f" (look at {look_at})")

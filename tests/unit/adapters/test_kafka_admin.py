@@ -40,6 +40,9 @@ class Cluster:
         self.asked.append([resource.name for resource in resources])
         return {resource: self._answer() for resource in resources}
 
+    def poll(self, timeout: float) -> int:
+        return 0
+
     def list_topics(self, **_: Any) -> Any:
         named = {topic: SimpleNamespace(partitions={0: None, 1: None}) for topic in ("separation.dead-letter",)}
         return SimpleNamespace(topics=named)
@@ -47,7 +50,7 @@ class Cluster:
 
 def an_admin(cluster: Cluster, timeout_s: float = 60.0) -> KafkaAdmin:
     settings = KafkaSettings(bootstrap_servers="127.0.0.1:1")
-    admin = KafkaAdmin(settings, timeout_s=timeout_s, retry_every_s=0.001)
+    admin = KafkaAdmin(settings, timeout_s=timeout_s)
     admin._client = cluster  # type: ignore[assignment]
     return admin
 

@@ -34,6 +34,7 @@ class Reader:
     def __init__(self) -> None:
         self.told: Backlog | None = BACKLOG
         self.is_reading = False
+        self.trouble = ""
 
     def start(self) -> None:
         self.is_reading = True
@@ -91,11 +92,13 @@ def test_it_is_ready_while_the_lag_is_known(exporter: LagExporter, reader: Reade
     reader.told = None
     assert page(exporter, "/ready").status_code == 503
     assert "lag is not known" in page(exporter, "/ready").json()["checks"]["group"]
+    reader.trouble = "Authentication failed"
+    assert page(exporter, "/ready").json()["checks"]["group"].endswith("in the last seconds: Authentication failed")
     assert samples(exporter) == {}
     assert page(exporter, "/health").status_code == 200
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP])
 def test_it_is_told_to_stop_by_a_signal(number: signal.Signals) -> None:
     """Once; whoever handled the signal before does so again afterwards."""
     before = signal.getsignal(number)
@@ -103,3 +106,16 @@ def test_it_is_told_to_stop_by_a_signal(number: signal.Signals) -> None:
         os.kill(os.getpid(), number)
         assert stopped.wait(10)
     assert signal.getsignal(number) == before
+
+
+def test_a_hangup_that_is_ignored_stays_ignored() -> None:
+    """Whoever started it by nohup wants it to outlive the terminal."""
+    before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    try:
+        with told_to_stop() as stopped:
+            os.kill(os.getpid(), signal.SIGHUP)
+            assert not stopped.is_set()
+            os.kill(os.getpid(), signal.SIGTERM)
+            assert stopped.wait(10)
+    finally:
+        signal.signal(signal.SIGHUP, before)

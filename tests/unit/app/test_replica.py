@@ -22,6 +22,7 @@ from consumer.core.errors import (
     ScannerMisconfigured,
     StoreMisconfigured,
     StoreUnavailable,
+    WorkerCrashed,
 )
 from consumer.core.ports import Commit
 from consumer.delivery.delivery import DeliveryPolicy
@@ -112,6 +113,34 @@ def test_a_signal_ends_it_in_good_order(harness: Harness) -> None:
     assert [line["event"] for line in logs if line["event"].startswith("replica.")] == [
         "replica.started", "replica.stopped",
     ]  # fmt: skip
+
+
+def test_what_dies_while_it_stops_is_left_to_others(harness: Harness) -> None:
+    """A separator that is killed after the stop began charges nobody, and its record is not begun again here."""
+    at_work, stopping = threading.Event(), threading.Event()
+    starts: list[int] = []
+
+    def killed(*_: Any, **__: Any) -> Any:
+        starts.append(1)
+        at_work.set()
+        assert stopping.wait(20)
+        raise WorkerCrashed("signal 9")
+
+    harness.separator.separate = killed  # type: ignore[method-assign]
+    harness.send()
+    run = Run(harness)
+
+    def meanwhile() -> None:
+        assert at_work.wait(20)
+        os.kill(os.getpid(), signal.SIGHUP)
+        await_(lambda: harness.replica.parts.delivery.start_counter._is_stopping)
+        stopping.set()
+
+    run.run(meanwhile)
+    assert harness.broker.published == []
+    assert starts == [1]
+    assert {position.offset_metadata for position in harness.broker.committed.values()} <= {""}
+    assert run.is_down()
 
 
 def test_a_second_signal_ends_its_patience(harness: Harness) -> None:

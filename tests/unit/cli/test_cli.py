@@ -16,6 +16,7 @@ import typer
 
 from consumer.cli import app, main
 from consumer.core.catalog import FORMATS, HIGH_FREQUENCIES, STEM_MODELS
+from consumer.core.events import SeparationRequest
 
 COMMAND = Path(sys.executable).with_name("spleeter-consumer")
 SETTINGS = {
@@ -119,17 +120,29 @@ def test_a_broker_that_is_away_is_told_of_in_one_line() -> None:
     assert line.startswith("spleeter-consumer: KAFKA_BOOTSTRAP_SERVERS: no broker answers")
 
 
+@pytest.mark.parametrize(("flags", "track"), [((), None), (("--track", "0"), 0), (("--track", "3"), 3)])
+def test_the_track_that_is_asked_for_is_in_the_request(
+    call: Call, monkeypatch: pytest.MonkeyPatch, flags: tuple[str, ...], track: int | None
+) -> None:
+    """Without the flag none is asked for; 0 is a track like any other."""
+    sent: list[SeparationRequest] = []
+    monkeypatch.setattr("consumer.client.Client.send", lambda _, request: sent.append(request))
+    assert call("request", "b/k", *flags, **SETTINGS).code == 0
+    assert [request.track for request in sent] == [track]
+
+
 WRONG_USAGE = [
     "", "dance", "run --fast", "request", "request no-slash", "request /key", "request bucket/",
     "request b/k --stems two", "request b/k --stems 7", "request b/k --format floppy", "request b/k --bitrate fast",
     "request b/k --request-id a%b", "request b/k --start-s -1", "request b/k --duration-s 0",
-    "request b/k --high-frequencies loud", "watch --count many", "cancel", "cancel a%b", "topics",
+    "request b/k --high-frequencies loud", "request b/k --track -1", "request b/k --track 1000",
+    "watch --count many", "cancel", "cancel a%b", "topics",
     "topics create --partitions 0",
     "dlq", "dlq list --code NO_SUCH_CODE", "dlq show", "dlq show a%b", "dlq replay", "dlq replay 7", "dlq replay 0:1 x",
     "models", "models check 7stems", "models pull 7stems", "schemas", "schemas check --against no-such-folder",
     "doctor now",
     "separate", "separate no-such-file", "separate FILE -c midi", "separate FILE -b fast", "separate FILE -s -1",
-    "separate FILE -d 0",
+    "separate FILE -d 0", "separate FILE --track -1", "separate FILE --track two",
 ]  # fmt: skip
 
 

@@ -47,6 +47,18 @@ def test_json_for_programs() -> None:
     ]
 
 
+def test_what_senders_hold_has_a_column_where_there_is_any() -> None:
+    """Offsets behind an open transaction stand beside the lag, in which they are not counted."""
+    lags = [replace(BACKLOG.lags[0], held=5), BACKLOG.lags[1]]
+    held = Backlog(lags=lags, taken_at=0.0)
+    assert report(held, now_s=1000.0, as_json=False) == (
+        "topic             partition  messages  seconds  held\n"
+        "requests                  0        12     60.0     5\n"
+        "requests.retry-1         11         0      0.0     0"
+    )
+    assert [row.get("held") for row in json.loads(report(held, now_s=1000.0, as_json=True))] == [5, None]
+
+
 @pytest.mark.parametrize("arguments", [[], ["--json"]], ids=["table", "json"])
 def test_the_command_prints_what_it_reads(monkeypatch: pytest.MonkeyPatch, arguments: list[str]) -> None:
     """One report of the figures as they are now, and the end of the line."""

@@ -11,7 +11,7 @@ import pytest
 import typer
 
 from consumer.cli import app
-from consumer.core.catalog import FORMATS
+from consumer.core.catalog import FORMATS, why_not_format
 from harness.pages import DOCS, table
 
 # Spleeter's default -> ours, where they differ on purpose; docs/separate.md tells why.
@@ -52,10 +52,15 @@ def test_every_flag_of_spleeters_is_known(spleeter: ModuleType) -> None:
 
 
 def test_every_codec_of_spleeters_is_known(spleeter: ModuleType) -> None:
-    """And its files have its name as their ending, as {codec} in a template has it."""
+    """And its files have its name as their ending, as {codec} in a template has it; or it is said in a line why not."""
     codecs = [str(codec) for codec in spleeter.Codec]
     assert len(codecs) == 6
-    assert [FORMATS[codec].extension for codec in codecs] == codecs
+    offered = [codec for codec in codecs if not why_not_format(codec)]
+    assert {*codecs} - {*offered} == {"wma"}
+    assert [FORMATS[codec].extension for codec in offered] == offered
+    reason = why_not_format("wma")
+    assert reason
+    assert "not wma: its files can't hold where a stem begins and ends, to the sample" in reason
 
 
 def test_the_page_has_a_row_for_each_flag(spleeter: ModuleType) -> None:

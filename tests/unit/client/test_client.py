@@ -108,6 +108,7 @@ INVALID: dict[str, dict[str, object]] = {
     "a space in its id": {"request_id": "a b"},
     "an unknown model": {"model": "9stems"},
     "an endless span": {"start_s": float("inf")},
+    "a track that no record can hold": {"track": 1 << 40},
     "a key that leaves its folder": {"source": SourceObject(bucket="in", key="../a.mp3")},
     "a prefix that leaves its folder": {"output": OutputOptions(prefix="../")},
     "metadata beyond 64 KiB": {"metadata": {"note": "x" * (64 * 1024 + 1)}},

@@ -8,7 +8,7 @@ from structlog.testing import capture_logs
 
 from consumer.core.errors import BrokerUnavailable, Cancelled
 from consumer.core.model import OUR_HEADER_PREFIX as PREFIX
-from consumer.core.model import TopicPartition
+from consumer.core.model import Record, TopicPartition
 from consumer.core.ports import Position
 from harness.poll_loop import POLICY, REQUESTS, RETRY
 from harness.poll_loop import LoopHarness as Harness
@@ -273,3 +273,71 @@ def test_a_broker_that_gives_no_ids_is_asked_for_none(harness: Harness) -> None:
         harness.broker.send(REQUESTS.topic, value)
         harness.steps(4)
         assert harness.work().record.value == value
+
+
+def test_what_is_done_is_not_done_again_where_its_offset_is_forgotten(harness: Harness) -> None:
+    """Brokers forget the offsets of a group without members; its outcomes tell where it stood."""
+    for _ in range(5):
+        harness.broker.send(REQUESTS.topic, b"v")
+    harness.join()
+    harness.steps()
+    harness.work(), harness.work()
+    harness.publish()
+    harness.broker.committed.clear()
+    harness.source.revoke([REQUESTS])
+    harness.source.assign([REQUESTS])
+    harness.steps(9)
+    assert [harness.work().record.offset for _ in range(3)] == [2, 3, 4]
+    assert harness.dispatcher.next(0) is None
+    harness.publish()
+    assert harness.broker.committed[REQUESTS].offset == 5
+
+
+def test_where_the_group_stood_is_committed_before_there_is_anything_new(harness: Harness) -> None:
+    """All is done: the offset that was forgotten is committed again at the end of the log."""
+    harness.broker.send(REQUESTS.topic, b"v")
+    harness.join()
+    harness.steps()
+    harness.work()
+    harness.publish()
+    harness.broker.committed.clear()
+    harness.source.revoke([REQUESTS])
+    harness.source.assign([REQUESTS])
+    harness.steps(6)
+    assert harness.dispatcher.next(0) is None
+    harness.publish()
+    assert harness.broker.committed[REQUESTS].offset == 1
+
+
+def test_a_log_that_was_made_anew_is_read_from_its_beginning(harness: Harness) -> None:
+    """Outcomes of the earlier log say nothing of this one, of which nothing is committed either."""
+    harness.broker.send(REQUESTS.topic, b"v")
+    harness.join()
+    harness.steps()
+    harness.work()
+    harness.publish()
+    harness.source.revoke([REQUESTS])
+    harness.broker.recreate(REQUESTS.topic)
+    harness.broker.send(REQUESTS.topic, b"new")
+    harness.source.assign([REQUESTS])
+    harness.steps(6)
+    assert harness.work().record.value == b"new"
+
+
+def test_nothing_is_begun_before_it_is_known_where_the_group_stood(harness: Harness) -> None:
+    """As long as outcomes are being read the record waits, and comes again."""
+    harness.broker.send(REQUESTS.topic, b"v")
+    answers: list[BrokerUnavailable | None] = [BrokerUnavailable("not yet"), BrokerUnavailable("not yet"), None]
+
+    def recalled(first: Record) -> int | None:
+        if answer := answers.pop(0):
+            raise answer
+        return None
+
+    harness.source.recalled = recalled  # type: ignore[method-assign]
+    harness.join()
+    harness.steps(2)
+    assert harness.dispatcher.next(0) is None
+    harness.steps(4)
+    assert harness.work().record.offset == 0
+    assert answers == []

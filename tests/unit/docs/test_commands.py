@@ -43,6 +43,7 @@ NOT_RUN = {
     "sed -i": "changes a file of the repository; tests/monitoring/test_deploy.py runs it on a copy",
     "kubectl": "needs a cluster; tests/deployed/test_admission.py runs these lines with `make test-deploy`",
     "kafka-topics.sh": "comes with Kafka, at another place on each machine",
+    "kafka-configs.sh": "as kafka-topics.sh; tests/integration/test_broker_settings.py sets the same",
     "curl": "HOST is the reader's; tests/integration asks the same pages",
     "spleeter-consumer watch$": "goes on until it is ended; with --count it is run",
     "spleeter-consumer lag --serve": "goes on until it is ended; run by tests/integration/test_lag_exporter.py",

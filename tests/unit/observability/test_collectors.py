@@ -1,6 +1,7 @@
 """What is computed at each scrape."""
 
 import tempfile
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -67,6 +68,16 @@ def test_no_figure_is_better_than_a_wrong_one(scene: Scene) -> None:
     assert scene.sample("lag_messages", topic="requests", partition="0") is None
     assert scene.sample("backlog_work_seconds") is None
     assert scene.sample("desired_replicas") is None
+
+
+def test_what_senders_hold_is_a_figure_of_its_own(scene: Scene) -> None:
+    """Offsets behind an open transaction are in no lag, and a partition without any tells 0 of them and of its time."""
+    held = replace(a_lag(0, 1), held=5, held_since_s=960.0)
+    scene.backlog = Backlog(lags=[held, a_lag(1, 1)], taken_at=0.0)
+    for partition, (offsets, seconds) in {"0": (5, 40.0), "1": (0, 0.0)}.items():
+        assert scene.sample("open_transaction_messages", topic="requests", partition=partition) == offsets
+        assert scene.sample("open_transaction_seconds", topic="requests", partition=partition) == seconds
+    assert scene.sample("lag_messages", topic="requests", partition="0") == 1
 
 
 def test_processor_time_never_goes_back() -> None:

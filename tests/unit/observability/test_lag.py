@@ -8,7 +8,7 @@ from consumer.adapters.avro.codec import AvroCodec
 from consumer.core.errors import RegistryUnavailable
 from consumer.core.lag import Backlog, Demand, PartitionLag, PendingRecord, ReadAhead, UnfinishedLog
 from consumer.core.model import TopicPartition
-from consumer.observability.lag import RequestEstimator, desired_replicas
+from consumer.observability.lag import RequestEstimator, desired_replicas, held_by_senders
 from harness.fakes import FakeRegistry, a_request
 
 HERE = TopicPartition("requests", 0)
@@ -140,3 +140,28 @@ def test_desired_replicas(messages: tuple[int, ...], work_s: float, separators: 
     """As many as do the work in the target time: none for nothing, one for anything, no more than partitions."""
     backlog = a_backlog(*messages)
     assert desired_replicas(backlog, work_s, target_wait_s=60.0, separators=separators, topic="requests") == wanted
+
+
+def test_what_can_not_be_read_is_counted_by_its_offsets() -> None:
+    """A partition that stands at a batch has a lag: what was read of it before, and all offsets from there on."""
+    nothing_read = a_tail(start=4).lag(HERE, 9, stands_since_s=50.0)
+    assert (nothing_read.messages, nothing_read.oldest_at_s) == (5, 50.0)
+    assert nothing_read.demand[""].unknown_duration_count == 5
+    at_its_end = a_tail(start=9).lag(HERE, 9, stands_since_s=50.0)
+    assert (at_its_end.messages, at_its_end.oldest_at_s) == (0, None)
+    something_read = a_tail(0, 1).lag(HERE, 5, stands_since_s=500.0)
+    assert (something_read.messages, something_read.oldest_at_s) == (5, 100.0)
+
+
+def test_who_waits_for_a_senders_transaction_is_told() -> None:
+    """Partitions that have stood for longer than a usual transaction takes, each with its offsets and seconds."""
+    lags = [
+        PartitionLag(partition=TopicPartition("requests", 0), messages=0, oldest_at_s=None, held=5, held_since_s=60.0),
+        PartitionLag(partition=TopicPartition("requests", 1), messages=0, oldest_at_s=None, held=9, held_since_s=95.0),
+        PartitionLag(partition=TopicPartition("requests", 2), messages=3, oldest_at_s=1.0),
+    ]
+    backlog = Backlog(lags=lags, taken_at=0.0)
+    assert held_by_senders(backlog, now_s=100.0) == (
+        "waiting for a sender's transaction to end: requests [0] (5 offsets for 40 s)"
+    )
+    assert held_by_senders(backlog, now_s=60.5) == held_by_senders(None, now_s=100.0) == ""

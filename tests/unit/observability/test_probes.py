@@ -15,7 +15,7 @@ class Harness:
 
     def __init__(self) -> None:
         self.now, self.overdue_s, self.last_poll = 1000.0, 0.0, 1000.0
-        self.state = self.store_error = self.source_error = self.publish_trouble = ""
+        self.state = self.store_error = self.source_error = self.publish_trouble = self.held = ""
         self.has_begun = self.has_joined = True
         self.store_checks = 0
         self.separators = [FakeSeparator(), FakeSeparator()]
@@ -31,6 +31,7 @@ class Harness:
             source_error=lambda: self.source_error,
             publish_trouble=lambda: self.publish_trouble,
             separators=lambda: [separator.status for separator in self.separators],
+            held_by_senders=lambda: self.held,
         )
         return Probes(view, dependencies, clock=lambda: self.now)
 
@@ -148,3 +149,10 @@ def test_probes_do_not_wear_out_the_store(harness: Harness) -> None:
     harness.store_error = ""
     harness.now += 10
     assert harness.vitals.health.ready()["store"] == ""
+
+
+def test_senders_that_keep_requests_back_are_noted(harness: Harness) -> None:
+    """What nobody can read yet is told beside the checks, of which none fails for it."""
+    harness.held = "waiting for a sender's transaction to end: requests [0] (5 offsets for 40 s)"
+    assert harness.vitals.health.notes()["senders"] == harness.held
+    assert set(harness.vitals.health.ready().values()) == {""}

@@ -100,6 +100,23 @@ def test_a_start_that_is_no_crash_is_taken_back(tmp_path: Path) -> None:
     assert harness.counter.count(third) == MAX_STARTS
 
 
+def test_a_death_while_the_replica_stops_is_no_crash(tmp_path: Path) -> None:
+    """The record is left to others as it was: it is neither charged nor begun again here."""
+    harness = Harness(tmp_path)
+    attempt = harness.attempt()
+
+    def killed(*arguments: Any, **rest: Any) -> Separation:
+        harness.counter.stop()
+        raise WorkerCrashed("the separator process died by signal 9")
+
+    harness.separator.separate = killed  # type: ignore[method-assign]
+    harness.counter.meanwhile = lambda attempt: harness.counter._under_way.add(attempt)
+    with pytest.raises(Cancelled, match="signal 9 while the replica was stopping") as ended:
+        harness.separate(attempt)
+    assert ended.value.rejection is None
+    assert harness.counter.count(attempt) == 0
+
+
 def test_a_separation_ends_at_its_deadline(tmp_path: Path) -> None:
     """A separation that is under way is stopped when nobody waits for it any more; and no start is left behind."""
     harness = Harness(tmp_path)

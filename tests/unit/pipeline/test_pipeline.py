@@ -9,6 +9,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from structlog.testing import capture_logs
 
 from consumer.adapters.avro.codec import AvroCodec
 from consumer.core.cancellation import Cancellation
@@ -70,6 +71,23 @@ def test_the_same_content_is_separated_once(make: Callable[..., Harness]) -> Non
     assert second.stems[0].key == "stems/r2/vocals.wav"
     assert (second.request_id, second.metadata) == ("r2", {"number": "2"})
     assert len(harness.separator.calls) == 1
+
+
+def test_a_failed_stage_is_logged_with_its_code_or_its_words(make: Callable[..., Harness]) -> None:
+    """Of a rejection only the code: its words quote the sender's. Of what is no rejection the words are told."""
+    harness = make()
+    harness.separator.script.extend([RuntimeError("no answer"), Rejected(Code.AUDIO_EMPTY, "songs/secret.mp3")])
+    with capture_logs() as logs:
+        harness.send(request_id="r1")
+        harness.start()
+        harness.outcomes()
+        harness.send(request_id="r2")
+        harness.outcomes()
+    told = {line["kind"]: line for line in logs if line["event"] == "separation.failed"}
+    assert told["Rejected"]["code"] == "AUDIO_EMPTY"
+    assert "secret" not in str(told["Rejected"])
+    assert told["RuntimeError"]["error"] == "no answer"
+    assert {line["stage"] for line in told.values()} == {"separate"}
 
 
 def test_a_missing_index_costs_nothing_but_the_copy(make: Callable[..., Harness]) -> None:
@@ -265,6 +283,32 @@ def test_one_song_that_always_fails_does_not_stop_the_replica(make: Callable[...
     harness.start()
     assert {message.topic for message in harness.outcomes()} == {"letters"}
     assert len(harness.broker.published) == 2 * MAX_UNEXPECTED_IN_A_ROW
+
+
+def test_one_song_under_many_names_does_not_stop_the_replica(make: Callable[..., Harness]) -> None:
+    """The same bytes are the same content, wherever they lie."""
+    harness = make(*[RuntimeError("bug")] * 100)
+    for number in range(2 * MAX_UNEXPECTED_IN_A_ROW):
+        key = f"copy-{number}.mp3"
+        harness.store.create("in", key, b"song", media_type="", metadata={})
+        harness.send(request_id=f"r{number}", source=SourceObject(bucket="in", key=key))
+    harness.start()
+    assert {message.topic for message in harness.outcomes()} == {"letters"}
+
+
+def test_one_object_that_always_fails_on_its_way_does_not_stop_the_replica(make: Callable[..., Harness]) -> None:
+    """Before its bytes are here its place tells that it is the same, however many requests name it."""
+    harness = make()
+
+    def broken(*arguments: object) -> str:
+        raise RuntimeError("bug")
+
+    harness.store.fetch = broken  # type: ignore[method-assign, assignment]
+    for number in range(2 * MAX_UNEXPECTED_IN_A_ROW):
+        harness.send(request_id=f"r{number}")
+    harness.start()
+    assert {message.topic for message in harness.outcomes()} == {"letters"}
+    assert harness.letter().stage == "fetch"
 
 
 def test_a_replica_that_still_brings_results_goes_on(make: Callable[..., Harness]) -> None:

@@ -76,6 +76,11 @@ WRONG = [
     ("MINIO_ENDPOINT", "user:hunter2@store:9000"),
     ("MINIO_ENDPOINT", "https://user:hunter2@store:9000"),
     ("MINIO_SECURE", "perhaps"),
+    ("MINIO_REGION", "eu central"),
+    ("MINIO_REGION", "-eu"),
+    ("MINIO_CA_FILE", "/no/such/file"),
+    ("MINIO_CA_FILE", __file__),
+    ("SCHEMA_REGISTRY_AUTO_REGISTER", "perhaps"),
     ("SCHEMA_REGISTRY_URL", "registry:8081"),
     ("SCHEMA_REGISTRY_URL", "registry"),
     ("SCHEMA_REGISTRY_URL", "http://"),
@@ -133,6 +138,9 @@ RIGHT = [
     (SchemaSettings, "SCHEMA_REGISTRY_URL", "https://u:p@a/b, http://c:1", "schema_registry_url",
      "https://u:p@a/b, http://c:1"),
     (MinioSettings, "MINIO_SECURE", "false", "secure", False),
+    (MinioSettings, "MINIO_REGION", "eu-central-1", "region", "eu-central-1"),
+    (MinioSettings, "MINIO_REGION", "", "region", None),
+    (SchemaSettings, "SCHEMA_REGISTRY_AUTO_REGISTER", "true", "schema_registry_auto_register", True),
     (SeparatorSettings, "MODELS", "2stems,5stems", "models", ("2stems", "5stems")),
 ]  # fmt: skip
 

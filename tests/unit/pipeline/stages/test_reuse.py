@@ -98,6 +98,7 @@ DIFFERENT: dict[str, dict[str, Any]] = {
     "start": {"start_s": 1.0},
     "duration": {"duration_s": 1.0},
     "high frequencies": {"high_frequencies": "average"},
+    "track": {"track": 0},
     "format": {"format": "flac"},
     "bitrate": {"bitrate": "192k"},
 }

@@ -1,5 +1,6 @@
 import contextlib
 import hashlib
+import json
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
@@ -64,6 +65,19 @@ def is_whole(store: MemoryStore, manifest: Manifest) -> bool:
     return all(
         hashlib.sha256(store.read(stem.bucket, stem.key) or b"").hexdigest() == stem.sha256 for stem in manifest.stems
     )
+
+
+def test_the_manifest_has_the_track(tmp_path: Path, uploads: ThreadPoolExecutor) -> None:
+    """Which of the file's audio tracks was separated; where an earlier manifest says nothing, the first."""
+    store, stems = MemoryStore("out"), some_stems(tmp_path)
+    audio = replace(stems.separation.audio, track=2)
+    stored = run(store, uploads, replace(stems, separation=replace(stems.separation, audio=audio)))
+    assert (stored.manifest.source.track, standing(store).source.track) == (2, 2)
+    earlier = json.loads(stored.manifest.to_json())
+    del earlier["source"]["track"]
+    without = parse_manifest(json.dumps(earlier).encode())
+    assert without
+    assert without.source.track == 0
 
 
 def test_the_manifest_has_the_warnings(tmp_path: Path, uploads: ThreadPoolExecutor) -> None:

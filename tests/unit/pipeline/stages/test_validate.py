@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from consumer.core.errors import Code, Rejected
-from consumer.core.events import OutputOptions, SourceObject
+from consumer.core.events import OutputOptions, SeparationRequest, SourceObject
 from consumer.pipeline.stages.validate import Validate, check_deadline
 from harness.fakes import NOON, a_request
 
@@ -43,7 +43,11 @@ REJECTED = [
     ),
     ({"output": OutputOptions(format="ogg", bitrate="510k")}, INVALID, "output.bitrate must be from 45k to 500k"),
     ({"output": OutputOptions(format="m4a", bitrate="640k")}, INVALID, "output.bitrate must be from 12k to 384k"),
-    ({"output": OutputOptions(format="wma", bitrate="8k")}, INVALID, "output.bitrate must be from 24k to 640k for wma"),
+    (
+        {"output": OutputOptions(format="wma", bitrate="64k")},
+        INVALID,
+        "not wma: its files can't hold where a stem begins",
+    ),
     ({"output": OutputOptions(format="mp3", bitrate="8k")}, INVALID, "output.bitrate must be one of 32k, 40k, 48k"),
     ({"output": OutputOptions(format="mp3", bitrate="640k")}, INVALID, "output.bitrate must be one of 32k, 40k, 48k"),
     ({"output": OutputOptions(prefix="../")}, INVALID, "output.prefix"),
@@ -77,6 +81,8 @@ REJECTED = [
     ({"duration_s": -1.0}, INVALID, "duration_s"),
     ({"duration_s": float("inf")}, INVALID, "duration_s"),
     ({"duration_s": 1e13}, INVALID, "duration_s"),
+    ({"track": -1}, INVALID, "track must be a number from 0 to 999, not '-1'"),
+    ({"track": 1000}, INVALID, "track"),
     ({"metadata": {"k": "v" * 65536}}, INVALID, "metadata"),
     ({"metadata": {"ü": "ü" * 32768}}, INVALID, "metadata"),
     ({"deadline": NOON}, Code.DEADLINE_EXCEEDED, "2024-05-06T12:00:00"),
@@ -135,6 +141,8 @@ def test_a_key_may_hold_all_that_s3_allows(key: str) -> None:
         {"start_s": 1.0},
         {"duration_s": 1.0},
         {"high_frequencies": "average"},
+        {"track": 0},
+        {"track": 1},
     ],
     ids=str,
 )
@@ -147,6 +155,12 @@ def test_the_same_wish_has_the_same_fingerprint() -> None:
     """Who asks, when, and under which id does not matter to it."""
     again = a_request(request_id="r2", tenant="t", requested_at=NOON, metadata={"a": "b"}, deadline=FUTURE)
     assert VALIDATE(again).fingerprint == VALIDATE(a_request()).fingerprint
+
+
+def test_fingerprints_outlive_the_choice_of_a_track() -> None:
+    """What was asked for when there was none to choose has the fingerprint that its manifest has borne since then."""
+    request = SeparationRequest(request_id="r1", source=source())
+    assert VALIDATE(request).fingerprint == "1a1a6dd5db11fc60ecc64b6458b9a630653e6b47de01f4d476d78ba998f71ea1"
 
 
 def test_a_deadline_counts_to_its_moment() -> None:

@@ -1,0 +1,133 @@
+"""The REST API of a schema registry, by httpx: its own answers alone, whoever else may stand on the way.
+
+Its errors have a code of their own beside the status, as JSON. Whatever has none (a proxy's page, a redirect, nothing
+at all) was not said by the registry, and so says nothing about what it holds.
+"""
+
+import json
+import ssl
+import time
+from collections.abc import Mapping
+from functools import cache
+from typing import Any, NoReturn
+from urllib.parse import quote
+
+import httpx
+
+from consumer.adapters.network_errors import reason_of
+from consumer.core.errors import RegistryUnavailable
+
+_ACCEPTED = "application/vnd.schemaregistry.v1+json, application/json"
+_MAX_BYTES = 16 << 20  # of one answer
+_TRIED_ELSEWHERE = frozenset({408, 429, 500, 502, 503, 504})  # where there is another address of the same registry
+
+
+class Refused(Exception):
+    """The registry's own error. code: such as 40403; of three figures where it has no other word than HTTP's status."""
+
+    def __init__(self, status: int, code: int, message: str) -> None:
+        super().__init__(message)
+        self.status, self.code, self.message = status, code, message
+
+    @property
+    def told(self) -> str:
+        return f"the schema registry answered {self.status} (error code {self.code})"
+
+
+class RegistryClient:
+    """Asks the first of its addresses that answers. Thread-safe, and without a memory.
+
+    urls: with commas between them, each with user and password where there are any; those of the first are used where
+    another has none. timeout_s: for one answer of one address.
+    """
+
+    def __init__(self, urls: str, *, timeout_s: float) -> None:
+        self._urls = [httpx.URL(url.strip().rstrip("/")) for url in urls.split(",")]
+        users = [(url.username, url.password) if url.userinfo else None for url in self._urls]
+        self._users = [user or users[0] for user in users]
+        self._http = httpx.Client(timeout=timeout_s, follow_redirects=False, verify=_trusted())
+        self._timeout_s = timeout_s
+
+    def get(self, *path: str | int, **query: str) -> Any:
+        """The JSON that the registry answers with. Raises Refused, RegistryUnavailable."""
+        return self._ask("GET", path, query, None)
+
+    def post(self, *path: str | int, body: Mapping[str, Any], **query: str) -> Any:
+        """As `get`."""
+        return self._ask("POST", path, query, body)
+
+    def close(self) -> None:
+        self._http.close()
+
+    def _ask(
+        self, method: str, path: tuple[str | int, ...], query: Mapping[str, str], body: Mapping[str, Any] | None
+    ) -> Any:
+        place = "/".join(quote(str(part), safe="") for part in path)
+        for number in range(len(self._urls) - 1):
+            try:
+                return self._ask_one(number, method, place, query, body)
+            except RegistryUnavailable:
+                continue
+            except Refused as refused:
+                if refused.status not in _TRIED_ELSEWHERE:
+                    raise
+        return self._ask_one(-1, method, place, query, body)
+
+    def _ask_one(
+        self, number: int, method: str, place: str, query: Mapping[str, str], body: Mapping[str, Any] | None
+    ) -> Any:
+        url, user = f"{self._urls[number]}/{place}", self._users[number]
+        headers = {"Accept": _ACCEPTED}
+        if body is not None:
+            headers["Content-Type"] = "application/vnd.schemaregistry.v1+json"
+        content = None if body is None else json.dumps(body)
+        try:
+            with self._http.stream(method, url, params=query, headers=headers, content=content, auth=user) as response:
+                data = self._read(response)
+        except RegistryUnavailable:
+            raise
+        except Exception as error:  # httpx has no root of all that it raises, and sockets and TLS have their own
+            raise RegistryUnavailable(f"the schema registry can't be reached ({reason_of(error)})") from error
+        if response.status_code != 200:
+            _refuse(response, data)
+        if not _may_be_json(response):
+            raise RegistryUnavailable("the schema registry gave no proper answer (it is not JSON)")
+        try:
+            return json.loads(data)
+        except ValueError as error:
+            told = f"the schema registry can't be reached ({type(error).__name__}: no JSON)"
+            raise RegistryUnavailable(told) from error
+
+    def _read(self, response: httpx.Response) -> bytes:
+        """The body; a timeout of httpx's counts from one piece of it to the next."""
+        until, data = time.monotonic() + self._timeout_s, bytearray()
+        for piece in response.iter_bytes():
+            data += piece
+            if len(data) > _MAX_BYTES or time.monotonic() > until:
+                raise RegistryUnavailable("the schema registry gave no proper answer (too long)")
+        return bytes(data)
+
+
+@cache
+def _trusted() -> ssl.SSLContext:
+    """The authorities of SSL_CERT_FILE, else those that everybody trusts; reading them takes a tenth of a second."""
+    return httpx.create_ssl_context()
+
+
+def _refuse(response: httpx.Response, data: bytes) -> NoReturn:
+    """Raises Refused if the registry itself has said no, else RegistryUnavailable."""
+    status = response.status_code
+    try:
+        answer = json.loads(data) if _may_be_json(response) else None
+    except ValueError:
+        answer = None
+    said = answer if isinstance(answer, dict) else {}
+    code = said.get("error_code")
+    if isinstance(code, int) and status >= 400 and status in (code, code // 100):
+        raise Refused(status, code, str(said.get("message", "")))
+    raise RegistryUnavailable(f"the schema registry answered {status}, not in its own words")
+
+
+def _may_be_json(response: httpx.Response) -> bool:
+    """Whether the answer does not call itself something else."""
+    return "json" in response.headers.get("Content-Type", "json").lower()

@@ -1,0 +1,104 @@
+"""minio-py's client, which learns a bucket's region from the store: no bucket is asked for it beforehand."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import urllib3
+from minio import Minio
+from minio.credentials.providers import Provider
+
+from consumer.adapters.s3.answers import Refused
+from consumer.adapters.s3.connection import CreateOnlyPool, StorePool
+
+CONNECT_S, READ_S = 3.0, 20.0
+_CHECK_S = 3.0  # a probe wants to know soon
+_DEFAULT_REGION = "us-east-1"  # where most stores are that have no regions
+_WRONG_REGION = frozenset({301, 307, 400})
+
+
+class Regions:
+    """The regions of buckets, as they become known. Shared by clients of one store; thread-safe.
+
+    fixed: the one that all are in, if that is known beforehand.
+    """
+
+    def __init__(self, fixed: str | None = None) -> None:
+        self._fixed = fixed
+        self._learnt: dict[str, str] = {}
+
+    def of(self, bucket: str | None, default: str) -> str:
+        return self._fixed or self._learnt.get(bucket or "", default)
+
+    def learn(self, bucket: str | None, refused: Refused, used: str) -> str | None:
+        """The bucket's region, if the refusal tells another one than was used; None if there is nothing to learn."""
+        told = refused.region
+        if self._fixed or refused.status not in _WRONG_REGION or told in (None, used):
+            return None
+        self._learnt[bucket or ""] = told
+        return told
+
+
+class RegionalMinio(Minio):
+    """A request that the store refuses for its region is made once more, with the one that the store says."""
+
+    def __init__(
+        self, endpoint: str, credentials: Provider, regions: Regions, *, secure: bool, pool: urllib3.PoolManager
+    ) -> None:
+        super().__init__(endpoint, credentials=credentials, secure=secure, http_client=pool)
+        self._regions = regions
+
+    def _get_region(self, bucket_name: str | None = None) -> str:
+        return self._regions.of(bucket_name, self._base_url.region or _DEFAULT_REGION)
+
+    def _url_open(self, method: str, region: str, *args: Any, **request: Any) -> Any:
+        try:
+            return super()._url_open(method, region, *args, **request)
+        except Refused as refused:
+            told = self._regions.learn(request.get("bucket_name"), refused, region)
+            if told is None:
+                raise
+        return super()._url_open(method, told, *args, **request)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StoreAccess:
+    """How a store is reached, beside its address.
+
+    credentials: in place of an access key and a secret key. region: of all its buckets; None: as the store says.
+    ca_file: the authorities that TLS trusts; None: the system's.
+    """
+
+    credentials: Provider | None = None
+    region: str | None = None
+    ca_file: Path | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Clients:
+    """Three ways to ask one store. creating: what it makes appear must not be there yet. probing: quick to give up."""
+
+    plain: Minio
+    creating: Minio
+    probing: Minio
+
+
+def make_clients(endpoint: str, credentials: Provider, access: StoreAccess, *, secure: bool) -> Clients:
+    """Without retries: those are the caller's."""
+    regions = Regions(access.region)
+    options: dict[str, Any] = {
+        "timeout": urllib3.Timeout(connect=CONNECT_S, read=READ_S),
+        "retries": False,
+        "maxsize": 32,
+        **({"ca_certs": str(access.ca_file)} if access.ca_file else {}),
+    }
+    quick = {**options, "timeout": urllib3.Timeout(connect=_CHECK_S, read=_CHECK_S)}
+
+    def client(pool: urllib3.PoolManager) -> Minio:
+        return RegionalMinio(endpoint, credentials, regions, secure=secure, pool=pool)
+
+    return Clients(
+        plain=client(StorePool(**options)),
+        creating=client(CreateOnlyPool(**options)),
+        probing=client(StorePool(**quick)),
+    )

@@ -1,0 +1,118 @@
+"""Plain files whose headers lie about their samples in a way that ffmpeg believes: these are read without them.
+
+Writers that stream, or were interrupted, leave sizes of 0 or of all ones. Where nothing is said, or nothing that can
+be, all that lies behind the header is samples, as far as there are whole ones.
+"""
+
+import struct
+from dataclasses import replace
+from pathlib import Path
+from typing import BinaryIO
+
+from consumer.core.errors import Code, Rejected
+from consumer.separator.audio.aiff_header import read_aiff
+from consumer.separator.audio.ffmpeg import FFmpeg, RawSamples, Section
+from consumer.separator.audio.wave_header import (
+    W64_RIFF,
+    WaveFormat,
+    id3_size,
+    read_format,
+    riff_chunks,
+    w64_chunks,
+)
+
+_UNKNOWN, _HUGE = 0xFFFFFFFF, 1 << 62
+_AU = {1: "mulaw", 2: "s8", 3: "s16be", 4: "s24be", 5: "s32be", 6: "f32be", 7: "f64be", 27: "alaw"}
+_WAVE_LAWS = {6: "alaw", 7: "mulaw"}
+_WAVE_KINDS = {(1, 1): "u8", (1, 2): "s16", (1, 3): "s24", (1, 4): "s32", (3, 4): "f32", (3, 8): "f64"}
+_W64_HEAD_BYTES = 40
+_MAX_CHANNELS, _MAX_RATE_HZ = 64, 1 << 22
+
+
+def without_lies(ffmpeg: FFmpeg, path: Path) -> FFmpeg:
+    """How this file is to be opened: as it is, where its header is believed or says nothing that ffmpeg falls for.
+
+    Raises Rejected(FORMAT_NOT_ALLOWED) where it is of a format that may not be opened, AUDIO_EMPTY where it has a
+    header but no samples.
+    """
+    with path.open("rb") as file:
+        size = path.stat().st_size
+        magic = file.read(16)
+        found = _au(file, size) if magic.startswith(b".snd") else None
+        if magic.startswith((b"RF64", b"BW64")):
+            found = _rf64(file, size)
+        elif magic == W64_RIFF:
+            found = _wave64(file, size)
+        elif magic.startswith(b"FORM"):
+            found = read_aiff(file, size)
+        elif first := id3_size(magic):
+            file.seek(first)
+            if file.read(4) in (b"RIFF", b"RIFX", b"RF64", b"BW64"):  # whose demuxer looks for no tag in front
+                return replace(ffmpeg, section=Section(first=first, end=size))
+    if found is None:
+        return ffmpeg
+    raw, section = found
+    if raw.container not in ffmpeg.allowed_formats:
+        raise Rejected(Code.FORMAT_NOT_ALLOWED, "the file's container is not one that is opened here")
+    if not (1 <= raw.channels <= _MAX_CHANNELS and 1 <= raw.rate_hz <= _MAX_RATE_HZ):
+        return ffmpeg  # which says what is wrong
+    whole = max(0, section.end - section.first) // raw.frame_bytes * raw.frame_bytes
+    if not whole:
+        raise Rejected(Code.AUDIO_EMPTY, "the file holds no samples")
+    return replace(ffmpeg, raw=raw, section=replace(section, end=section.first + whole))
+
+
+def _au(file: BinaryIO, size: int) -> tuple[RawSamples, Section] | None:
+    """ffmpeg refuses a size of 0, and plays what lies behind the samples."""
+    file.seek(4)
+    head = file.read(20)
+    if len(head) < 20:
+        return None
+    first, claimed, encoding, rate_hz, channels = struct.unpack(">IIIII", head)
+    if encoding not in _AU or not 24 <= first <= size or claimed >= size - first > 0:
+        return None
+    raw = RawSamples(container="au", kind=_AU[encoding], rate_hz=rate_hz, channels=channels)
+    return raw, Section(first=first, end=first + claimed if claimed else size)
+
+
+def _rf64(file: BinaryIO, size: int) -> tuple[RawSamples, Section] | None:
+    """Where neither the samples' own size nor the one in `ds64` is one, ffmpeg finds none or gives up."""
+    form = read_format(file)
+    claimed = _UNKNOWN
+    for name, chunk_bytes in riff_chunks(file, 0, "<"):
+        if name == b"ds64":
+            claimed = struct.unpack("<Q", file.read(16)[8:].ljust(8, b"\0"))[0]
+        if name == b"data":
+            own = claimed if chunk_bytes == _UNKNOWN else chunk_bytes
+            if 0 < own < _HUGE:
+                return None
+            return _wave_samples(form, "wav", Section(first=file.tell(), end=size))
+    return None
+
+
+def _wave64(file: BinaryIO, size: int) -> tuple[RawSamples, Section] | None:
+    """ffmpeg refuses files whose own size, or whose samples', is too small for a head."""
+    form = read_format(file)
+    file.seek(16)
+    whole = struct.unpack("<Q", file.read(8).ljust(8, b"\0"))[0]
+    for name, chunk_bytes in w64_chunks(file, lying=b"data"):
+        if name == b"data":
+            first = file.tell()
+            is_size = 0 < chunk_bytes < _HUGE
+            if is_size and whole >= 40:
+                return None
+            return _wave_samples(
+                form, "w64", Section(first=first, end=min(size, first + chunk_bytes) if is_size else size)
+            )
+    return None
+
+
+def _wave_samples(form: WaveFormat | None, container: str, section: Section) -> tuple[RawSamples, Section] | None:
+    if form is None or not form.channels:
+        return None
+    kind = _WAVE_LAWS.get(form.kind) or _WAVE_KINDS.get((form.kind, int(form.sample_bytes)))
+    if kind is None:
+        return None
+    kind += "" if kind in ("u8", *_WAVE_LAWS.values()) else "le"
+    raw = RawSamples(container=container, kind=kind, rate_hz=form.rate_hz, channels=form.channels, mask=form.mask)
+    return raw, section

@@ -1,0 +1,88 @@
+"""MPEG audio: layers II and III, with and without the headers that make mp3 gapless, and what is put around frames."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+
+import soundfile
+
+from harness.corpus.encoding import encode, encode_samples, encoding
+from harness.corpus.signal import Signal
+from harness.corpus.specimen import LOSSY, Precision, Specimen, Truth
+
+_SIGNAL = Signal()
+# Nothing in the file says what an encoder has put in front and behind: LAME's 576 samples and a decoder's 529.
+_UNSAID = Truth(precision=replace(LOSSY, length_frames=1152 * 2), late_frames=1105)
+_JOINED = Precision(noise_db=6.0, gain_db=6.0, length_frames=5000, start_frames=2400)  # padding lies in the middle
+_LAYER_2 = Truth(precision=replace(LOSSY, length_frames=1152), late_frames=481)
+
+
+def specimens() -> Iterator[Specimen]:
+    truth = Truth(precision=LOSSY)
+    for name, options in {
+        "cbr": ("-b:a", "192k"), "vbr-0": ("-q:a", "0"), "vbr-5": ("-q:a", "4"), "abr": ("-abr", "1", "-b:a", "160k"),
+        "left-and-right": ("-joint_stereo", "0", "-b:a", "192k"), "320k": ("-b:a", "320k"),
+        "id3v2.3": ("-id3v2_version", "3", "-metadata", "title=A name", "-b:a", "192k"),
+        "id3v2.4": ("-id3v2_version", "4", "-metadata", "title=A name", "-b:a", "192k"),
+        "id3v1": ("-write_id3v1", "1", "-metadata", "title=A name", "-b:a", "192k"),
+    }.items():  # fmt: skip
+        yield _one(f"{name}.mp3", encoding(_SIGNAL, *options), truth)
+    yield _one("by-libsndfile.mp3", _by_libsndfile, truth)
+    mono = Signal(channels=1)
+    yield _one("mono.mp3", encoding(mono, "-b:a", "96k"), Truth(signal=mono, precision=LOSSY))
+    for name, options in {"no-xing": ("-b:a", "192k"), "no-xing-vbr": ("-q:a", "2")}.items():
+        yield _one(f"{name}.mp3", encoding(_SIGNAL, "-write_xing", "0", *options), _UNSAID)
+    yield _one("no-xing-nor-id3.mp3", _bare, _UNSAID)
+    for name, (front, back) in {
+        "zeros-in-front": (bytes(3000), b""),
+        "text-in-front": (b"Dear all, here is the song. " * 50, b""),
+        "two-id3-in-front": ((b"ID3\3\0\0\0\0\0\x14" + bytes(20)) * 2, b""),
+        "long-id3-in-front": (b"ID3\4\0\0\0\1\x00\0" + bytes(16384), b""),
+        "ape-tag-behind": (b"", b"APETAGEX\xd0\7\0\0" + (32).to_bytes(4, "little") + bytes(16)),
+        "lyrics-behind": (b"", b"LYRICSBEGIN" + b"IND00002" + b"00" + b"000021" + b"LYRICS200"),
+        "zeros-behind": (b"", bytes(5000)),
+        "half-a-frame-behind": (b"", b"\xff\xfb\x90\x64" + bytes(100)),
+    }.items():
+        yield _one(f"{name}.mp3", partial(_around, front, back), truth)
+    whole = Signal(frames=44100)
+    yield Specimen(
+        name="mpeg/joined.mp3",
+        make=partial(_joined, whole),
+        holds=Truth(signal=whole, precision=_JOINED),
+        other="mpg123",
+    )
+    for name, rate_hz in (("mp2", 44100), ("mp2-24", 24000)):
+        signal = Signal(rate_hz=rate_hz, frames=rate_hz // 2)
+        yield Specimen(
+            name=f"mpeg/{name}.mp2",
+            make=encoding(signal, "-c:a", "mp2", "-b:a", "160k"),
+            holds=replace(_LAYER_2, signal=signal),
+            other="mpg123",
+        )
+
+
+def _one(name: str, make: Callable[[Path], object], truth: Truth) -> Specimen:
+    return Specimen(name=f"mpeg/{name}", make=make, holds=truth, other="mpg123")
+
+
+def _by_libsndfile(path: Path) -> None:
+    soundfile.write(path, _SIGNAL.samples(), 44100, format="MP3", subtype="MPEG_LAYER_III")
+
+
+def _bare(path: Path) -> None:
+    encode(path, _SIGNAL, "-write_xing", "0", "-id3v2_version", "0", "-b:a", "192k")
+
+
+def _around(front: bytes, back: bytes, path: Path) -> None:
+    encode(path, _SIGNAL, "-b:a", "192k", "-id3v2_version", "0")
+    path.write_bytes(front + path.read_bytes() + back)
+
+
+def _joined(whole: Signal, path: Path) -> None:
+    """Two files, one behind the other, each with a header of its own."""
+    samples = whole.samples()
+    halves = [
+        encode_samples(path, part, 44100, "-b:a", "192k").read_bytes() for part in (samples[:22050], samples[22050:])
+    ]
+    path.write_bytes(b"".join(halves))

@@ -1,0 +1,75 @@
+"""An object store that can't be reached by TLS, or only by it: each place that tells of it gives TLS' own reason."""
+
+import shutil
+import ssl
+from collections.abc import Iterator
+from pathlib import Path
+
+import httpx
+import pytest
+
+from devstack import build
+from devstack.certificates import make_authority
+from devstack.service import Service, free_port
+from harness.platform import Platform, wait_for
+from tests.integration.test_doctor import told
+
+
+@pytest.fixture(scope="module")
+def encrypted(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The address of a MinIO whose certificate no system trusts."""
+    folder = tmp_path_factory.mktemp("encrypted")
+    authority = make_authority(folder / "authority", "our own authority")
+    certificate, key = authority.issue("minio", folder / "issued")
+    (folder / "certificates").mkdir()
+    shutil.copy(certificate, folder / "certificates/public.crt")
+    shutil.copy(key, folder / "certificates/private.key")
+    address = f"127.0.0.1:{free_port()}"
+    trusted = ssl.create_default_context(cafile=str(authority.path))
+
+    def is_ready() -> bool:
+        try:
+            return httpx.get(f"https://{address}/minio/health/live", verify=trusted).is_success
+        except httpx.HTTPError:
+            return False
+
+    running = Service(
+        name="MinIO by TLS",
+        command=[
+            str(build.minio_binary()), "server", "--quiet", "--address", address,
+            "--certs-dir", str(folder / "certificates"), str(folder / "data"),
+        ],
+        folder=folder / "minio",
+        is_ready=is_ready,
+    ).start()  # fmt: skip
+    yield address
+    running.stop()
+
+
+UNTRUSTED = "certificate verify failed: unable to get local issuer certificate"
+
+
+def test_a_certificate_that_is_not_trusted_is_told_of(platform: Platform, encrypted: str, tmp_path: Path) -> None:
+    """By /ready, the log, `doctor` and `models pull`, in the words of TLS and with what to look at."""
+    settings = {"MINIO_ENDPOINT": encrypted, "MINIO_SECURE": "true"}
+    replica = platform.start_replica(**settings)
+    wait_for(lambda: (page := replica.get("/ready")) is not None and UNTRUSTED in page.text)
+    assert any(UNTRUSTED in str(line["reason"]) for line in replica.said("dependency.away"))
+    found = told(platform.run("doctor", **settings).stdout)
+    pulled = platform.run("models", "pull", **settings, MODEL_PATH=str(tmp_path / "no"), MODEL_SOURCES="s3://models/x")
+    assert pulled.returncode == 1
+    [line] = pulled.stderr.splitlines()
+    for words in (found["source buckets"], found["output buckets"], line):
+        assert UNTRUSTED in words
+        assert "MINIO_ENDPOINT" in words
+        assert "SSL_CERT_FILE" in words
+
+
+def test_a_store_that_speaks_tls_alone_is_told_of(platform: Platform, encrypted: str) -> None:
+    """A replica ends in one line, `doctor` has the same: the variable that is wrong."""
+    settings = {"MINIO_ENDPOINT": encrypted, "MINIO_SECURE": "false"}
+    replica = platform.start_replica(**settings)
+    assert replica.process.wait(60) == 1
+    wanted = "MINIO_SECURE: object storage speaks TLS at that port, and nothing else"
+    assert replica.log.read_text().splitlines()[-1] == f"spleeter-consumer: {wanted}"
+    assert told(platform.run("doctor", **settings).stdout)["output buckets"] == wanted
