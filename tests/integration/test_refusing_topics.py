@@ -1,5 +1,6 @@
 """A topic that does not take what is for it: the partition whose outcome that is waits, and all others go on."""
 
+import random
 from collections.abc import Callable
 from pathlib import Path
 
@@ -105,3 +106,23 @@ def test_what_one_topic_refuses_keeps_no_other_partition_waiting(
 
 def _topics(platform: Platform) -> set[str]:
     return set(AdminClient({"bootstrap.servers": platform.bootstrap_servers}).list_topics(timeout=10).topics)
+
+
+def test_records_too_large_for_the_dead_letter_topic_stop_nobody(platform: Platform, tmp_path: Path) -> None:
+    """Each of them has its letter, without the record; results go on meanwhile, and no replica takes it for a rival."""
+    key = platform.upload(write_clip(tmp_path / "song.wav", seconds=1.0, seed=6))
+    set_topic(platform, "max.message.bytes", "20000")
+    producer = Producer({"bootstrap.servers": platform.bootstrap_servers})
+    noise = random.Random(6)
+    for number in range(8):  # what no codec makes smaller
+        producer.produce(platform.topic("REQUESTS"), noise.randbytes(900_000), partition=number % 6)
+    assert producer.flush(30) == 0
+    requests = [platform.request(key) for _ in range(4)]
+    replica = platform.start_replica()
+    outcomes = platform.outcomes(12)
+    results = [outcome for outcome in outcomes if isinstance(outcome, SeparationResult)]
+    letters = [outcome for outcome in outcomes if isinstance(outcome, DeadLetter)]
+    assert sorted(each.request_id for each in results) == sorted(request.request_id for request in requests)
+    assert len({(letter.partition, letter.offset) for letter in letters}) == len(letters) == 8
+    assert all(letter.original_value is None for letter in letters)
+    assert replica.process.poll() is None
