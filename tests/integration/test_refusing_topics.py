@@ -35,15 +35,6 @@ def keep_all(platform: Platform) -> None:
     set_topic(platform, "cleanup.policy", "delete")
 
 
-def ask_for_two_replicas(platform: Platform) -> None:
-    """Of the one broker that there is."""
-    set_topic(platform, "min.insync.replicas", "2")
-
-
-def ask_for_one_replica(platform: Platform) -> None:
-    set_topic(platform, "min.insync.replicas", "1")
-
-
 def take_little(platform: Platform) -> None:
     """Less than a dead letter has without the record that it is about."""
     set_topic(platform, "max.message.bytes", "100")
@@ -67,8 +58,8 @@ def create(platform: Platform) -> None:
 
 @pytest.mark.parametrize(
     ("spoil", "mend"),
-    [(compact, keep_all), (delete, create), (ask_for_two_replicas, ask_for_one_replica), (take_little, take_much)],
-    ids=["compacted", "missing", "under-replicated", "too small"],
+    [(compact, keep_all), (delete, create), (take_little, take_much)],
+    ids=["compacted", "missing", "too small"],
 )
 def test_what_one_topic_refuses_keeps_no_other_partition_waiting(
     platform: Platform, tmp_path: Path, spoil: Callable[[Platform], None], mend: Callable[[Platform], None]
