@@ -13,7 +13,7 @@ from confluent_kafka import TopicPartition as KafkaPartition
 from consumer.adapters.kafka.config import connect, producer_config, transactional_config
 from consumer.adapters.kafka.connection_errors import ConnectionErrors
 from consumer.adapters.kafka.place_header import place_header, place_of
-from consumer.adapters.kafka.producer_errors import CURES, FORGOTTEN, Cure, cure_of, is_of_its_topic
+from consumer.adapters.kafka.producer_errors import BROKEN, CURES, REPLACED, Cure, cure_of, is_of_its_topic
 from consumer.adapters.kafka.retrying import access_refused
 from consumer.core.errors import (
     BrokerUnavailable,
@@ -98,10 +98,13 @@ class KafkaOutbox:
             self._insist(lambda: producer.commit_transaction(_REQUEST_S))
         except KafkaException as error:
             failure = self._give_up(producer, _cause(error))
-            if deliveries.too_large and not isinstance(failure, ProducerFenced):
+            is_broken = _cause(error).code() in BROKEN
+            if deliveries.too_large and (is_broken or not isinstance(failure, ProducerFenced)):
                 if hopeless := deliveries.too_large & too_large:
                     raise TopicUnavailable(_too_large(hopeless.pop())) from error
                 return deliveries.too_large
+            if is_broken:
+                return _suspects(commits, too_large, _cause(error))
             if isinstance(failure, BrokerUnavailable) and (refusal := deliveries.refusal(_cause(error), commits)):
                 self._look_for(producer, deliveries.topics)
                 raise TopicUnavailable(refusal) from error
@@ -183,7 +186,7 @@ class KafkaOutbox:
                 return BrokerUnavailable(cause.str())
 
     def _replace(self, cause: KafkaError) -> ConsumerError:
-        if cause.code() not in FORGOTTEN:
+        if cause.code() in REPLACED:
             self._look_for_duel(cause)
         self._producer = None
         self._reopen()
@@ -257,6 +260,18 @@ class KafkaNotices:
 
     def close(self) -> None:
         self._producer.flush(1.0)
+
+
+def _suspects(commits: Sequence[Commit], too_large: set[Message], cause: KafkaError) -> set[Message]:
+    """Which messages to make smaller, where one was refused and nobody says which.
+
+    Raises TopicUnavailable where all are as small as they can be.
+    """
+    messages = [message for commit in commits for message in commit.messages]
+    if suspects := {message for message in messages if message.smaller} - too_large:
+        return suspects
+    topics = sorted({message.topic for message in messages})
+    raise TopicUnavailable(f"topic {', '.join(topics)}: a message was refused ({cause.str()})")
 
 
 def _too_large(message: Message) -> str:

@@ -30,7 +30,8 @@ CURES: Mapping[int, Cure] = {
     KafkaError.OUT_OF_ORDER_SEQUENCE_NUMBER: Cure.NEW_PRODUCER,
     KafkaError.PRODUCER_FENCED: Cure.NEW_PRODUCER,
     KafkaError._FENCED: Cure.NEW_PRODUCER,
-    KafkaError._STATE: Cure.NEW_PRODUCER,
+    # The transaction is over already: a message before has failed, which is told of once it is aborted.
+    KafkaError._STATE: Cure.WAIT,
     # A rebalance has taken the partition away, or ended the generation that the work began in.
     KafkaError.ILLEGAL_GENERATION: Cure.OTHER_OWNER,
     KafkaError.UNKNOWN_MEMBER_ID: Cure.OTHER_OWNER,
@@ -62,8 +63,11 @@ CURES: Mapping[int, Cure] = {
     KafkaError._AUTHENTICATION: Cure.STOP,
 }
 
-# A producer that nobody else has taken the place of: its id was only forgotten.
-FORGOTTEN = frozenset({KafkaError.INVALID_PRODUCER_ID_MAPPING, KafkaError.UNKNOWN_PRODUCER_ID})
+# Whoever has taken the place of a producer is told of by these alone.
+REPLACED = frozenset({KafkaError.PRODUCER_FENCED, KafkaError._FENCED, KafkaError.INVALID_PRODUCER_EPOCH})
+# A message that the broker refuses for good, as one that is too large, leaves a gap behind it; librdkafka then tells of
+# the gap, and not always of the message. With a message that has failed there is no commit.
+BROKEN = frozenset({KafkaError._STATE, KafkaError.OUT_OF_ORDER_SEQUENCE_NUMBER})
 # What other messages of a transaction get once one of them has failed.
 _PURGED = frozenset({KafkaError._PURGE_QUEUE, KafkaError._PURGE_INFLIGHT})
 

@@ -9,7 +9,7 @@ from confluent_kafka import KafkaError, KafkaException
 from structlog.testing import capture_logs
 
 from consumer.adapters.kafka.outbox import KafkaOutbox
-from consumer.adapters.kafka.producer_errors import CURES, Cure
+from consumer.adapters.kafka.producer_errors import BROKEN, CURES, Cure
 from consumer.core.errors import BrokerUnavailable, Fatal, OwnershipLost, ProducerFenced, TopicUnavailable
 from consumer.core.model import Message, TopicPartition
 from consumer.core.ports import Commit, Position
@@ -161,7 +161,32 @@ def test_what_can_not_be_made_small_enough_is_its_topic_s_matter(smaller: Messag
     assert producer.calls[-1] == "abort_transaction"
 
 
-@pytest.mark.parametrize("code", sorted(code for code, cure in CURES.items() if cure is Cure.NEW_PRODUCER))
+@pytest.mark.parametrize("code", sorted(BROKEN))
+def test_a_message_that_was_refused_without_a_word_gives_way_to_what_is_smaller(code: int) -> None:
+    """The client tells of the gap that it leaves, of the transaction that is over, and of no message."""
+    letter = Message(topic="letters", key=b"k", value=b"large", smaller=Message(topic="letters", key=b"k", value=b"s"))
+    first = FakeProducer().will("commit_transaction", trouble(code, "skipped"))
+    following = FakeProducer()
+    Harness(first, following).publish(MESSAGE, letter)
+    last = following if code == KafkaError.OUT_OF_ORDER_SEQUENCE_NUMBER else first
+    assert [value for _, value, _ in last.produced[-2:]] == [b"v", b"s"]
+    assert last.calls[-1] == "commit_transaction"
+
+
+@pytest.mark.parametrize("code", sorted(BROKEN))
+def test_what_is_refused_without_a_word_is_its_topics_matter(code: int) -> None:
+    """Where nothing can be made smaller: whoever publishes tries each by itself, and no rival is suspected."""
+    producers = [FakeProducer().will("commit_transaction", *[trouble(code, "skipped")] * 9) for _ in range(9)]
+    harness = Harness(*producers)
+    for _ in range(8):
+        with pytest.raises(TopicUnavailable, match=r"^topic results: a message was refused \(skipped\)$"):
+            harness.publish(MESSAGE)
+
+
+GONE = sorted(code for code, cure in CURES.items() if cure is Cure.NEW_PRODUCER and code not in BROKEN)
+
+
+@pytest.mark.parametrize("code", GONE)
 def test_a_producer_that_is_gone_is_replaced(code: int) -> None:
     """Nothing is tried with it again, whether librdkafka calls the error fatal or one that asks for an abort."""
     gone = FakeProducer().will("send_offsets_to_transaction", trouble(code, "gone", txn_requires_abort=True))
