@@ -40,7 +40,8 @@ class AsyncJob:
         except TimeoutError as error:
             if isinstance(error, WaitTimeout):
                 raise
-            raise WaitTimeout(self.request_id, timeout_s) from None
+            told = f"no outcome of {self.request_id} within {timeout_s:g} s"
+            raise WaitTimeout(told, request_id=self.request_id) from None
         if isinstance(outcome, DeadLetter):
             raise SeparationFailed(outcome)
         return outcome

@@ -25,9 +25,9 @@ class SeparationFailed(ConsumerError):
 class WaitTimeout(ConsumerError, TimeoutError):
     """Nothing is known of the job's end after so long; the job stands, and may be waited for again."""
 
-    def __init__(self, request_id: str, timeout_s: float) -> None:
-        super().__init__(f"no outcome of {request_id} within {timeout_s:g} s")
-        self.request_id, self.timeout_s = request_id, timeout_s
+    def __init__(self, message: str, *, request_id: str) -> None:
+        super().__init__(message)
+        self.request_id = request_id
 
 
 class AccessDenied(ConsumerError):

@@ -93,7 +93,8 @@ class Job:
         except concurrent.futures.TimeoutError as error:
             if isinstance(error, ConsumerError):
                 raise
-            raise WaitTimeout(self.request_id, timeout_s) from None
+            told = f"no outcome of {self.request_id} within {timeout_s:g} s"
+            raise WaitTimeout(told, request_id=self.request_id) from None
 
     def _note(self, sent: "Future[Position]") -> None:
         """A request that was not sent has no outcome but that."""
