@@ -5,9 +5,7 @@ from pathlib import Path
 
 import pytest
 from confluent_kafka import TopicPartition
-from confluent_kafka.admin import (  # type: ignore[attr-defined]
-    AdminClient,
-)
+from confluent_kafka.admin import AdminClient
 
 from consumer.core.events import SeparationRequest, SeparationResult
 from harness.clips import write_clip
