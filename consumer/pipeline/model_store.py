@@ -12,7 +12,7 @@ import tempfile
 import threading
 import time
 from collections.abc import Callable, Sequence
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 import structlog
 
@@ -148,6 +148,23 @@ def _published_checksum(path: Path, name: str) -> str:
 def _extract(archive: Path, folder: Path) -> None:
     try:
         with tarfile.open(archive) as tar:
-            tar.extractall(folder, filter="data")  # refuses paths that lead elsewhere
+            for member in tar:
+                _extract_one(tar, member, folder)
     except (tarfile.TarError, EOFError, gzip.BadGzipFile) as error:  # other OSErrors are the disk's
         raise unavailable(folder.name, f"its archive can't be unpacked ({error})") from error
+
+
+def _extract_one(tar: tarfile.TarFile, member: tarfile.TarInfo, folder: Path) -> None:
+    """A file in the folder, or in folders in it; links, devices and paths that lead elsewhere are refused.
+
+    By hand: `extractall(filter=...)` is not in every Python 3.11, such as Debian's.
+    """
+    path = PurePosixPath(member.name)
+    if member.isdir() and not path.is_absolute() and ".." not in path.parts:
+        return
+    content = tar.extractfile(member) if member.isfile() else None
+    if content is None or path.is_absolute() or ".." in path.parts:
+        raise tarfile.TarError(f"{member.name[:80]!r} is no plain file in it")
+    (folder / path).parent.mkdir(parents=True, exist_ok=True)
+    with content, (folder / path).open("wb") as file:
+        shutil.copyfileobj(content, file)

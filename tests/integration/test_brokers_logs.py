@@ -4,14 +4,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
-from confluent_kafka import Producer, TopicPartition
-from confluent_kafka.admin import (  # type: ignore[attr-defined]
-    AdminClient,
-    AlterConfigOpType,
-    ConfigEntry,
-    ConfigResource,
-    ResourceType,
-)
+from confluent_kafka import TopicPartition
+from confluent_kafka.admin import AdminClient
 
 from consumer.core.events import SeparationRequest, SeparationResult
 from harness.clips import write_clip
@@ -107,30 +101,3 @@ def test_records_that_are_deleted_under_a_running_replica_hold_nobody_up(platfor
     assert len(done) == len(set(done))
     assert set(done) <= ids(requests) | ids(later)
     assert replica.process.poll() is None
-
-
-def test_a_compacted_topic_of_requests_is_read_over_its_gaps(one_partition: Platform, tmp_path: Path) -> None:
-    """Compaction leaves offsets out; those that are left have their outcomes, and the group reaches the end."""
-    platform = one_partition
-    key = platform.upload(write_clip(tmp_path / "song.wav", seconds=1.0, seed=6))
-    topic = platform.topic("REQUESTS")
-    settings = {
-        "cleanup.policy": "compact", "min.cleanable.dirty.ratio": "0.0", "segment.ms": "100",
-        "min.compaction.lag.ms": "0", "max.compaction.lag.ms": "100",
-    }  # fmt: skip
-    entries = [ConfigEntry(*entry, incremental_operation=AlterConfigOpType.SET) for entry in settings.items()]
-    resource = ConfigResource(ResourceType.TOPIC, topic, incremental_configs=entries)
-    admin = AdminClient({"bootstrap.servers": platform.bootstrap_servers})
-    admin.incremental_alter_configs([resource])[resource].result(30)
-    producer = Producer({"bootstrap.servers": platform.bootstrap_servers})
-    requests = [platform.a_request(key) for _ in range(6)]
-    for number, request in enumerate(requests):
-        producer.produce(topic, platform.codec.encode(request), b"song %d" % (number % 2))
-        assert producer.flush(30) == 0
-    wait_for(lambda: len(platform.requests()) < len(requests))
-    replica = platform.start_replica()
-    replica.wait_ready()
-    wait_for(lambda: platform.lag() == 0 and len(platform.read_outcomes()) >= 2)
-    done = [outcome.request_id for outcome in platform.read_outcomes()]
-    assert len(done) == len(set(done))
-    assert ids(requests[-2:]) <= set(done) < ids(requests)

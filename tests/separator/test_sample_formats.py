@@ -29,7 +29,8 @@ WRITTEN = [
 ]
 # ffmpeg opens no little-endian AU, and of little-endian AIFF only what Apple defined: 16 bits.
 REFUSED = {which for which in WRITTEN if which[0] in ("AU", "AIFF") and which[2] == "LITTLE"} - {
-    ("AIFF", "PCM_16", "LITTLE")
+    ("AIFF", "PCM_16", "LITTLE"),
+    ("AIFF", "PCM_32", "LITTLE"),
 }
 
 

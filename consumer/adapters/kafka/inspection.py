@@ -23,7 +23,7 @@ def inspect(
     found = cluster.topics()
     of_brokers = cluster.broker_settings()
     waiting = (topics.requests, *retry_topics)
-    ours = (*waiting, topics.results, topics.dead_letter, topics.progress, topics.control, topics.audit)
+    ours = (*waiting, topics.results, topics.dead_letter, topics.progress, topics.control)
     for name in ours:
         if name not in found:
             cluster.check_right(name)

@@ -30,7 +30,7 @@ def test_a_field_without_default_keeps_us_from_reading() -> None:
     name = "separation_request"
     assert obstacles(changed(name, more={"type": "string", "default": ""}), ours) == []
     assert obstacles(changed(name, metadata=None), ours) == []
-    assert obstacles(changed(name, more={"type": "string"}), ours) == ["more at /fields/11"]
+    assert obstacles(changed(name, more={"type": "string"}), ours) == ["more at /fields/12"]
     [told] = obstacles(changed(name, model={"type": "long", "default": 0}), ours)
     assert "reader type: long not compatible with writer type: string" in told
 
