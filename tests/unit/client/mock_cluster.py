@@ -34,5 +34,5 @@ def publish(cluster: Producer, topic: str, *events: Event, value: bytes | None =
     for event in events:
         cluster.produce(topic, CODEC.encode(event), b"key")
     if value is not None:
-        cluster.produce(topic, value)
+        cluster.produce(topic, value, b"key")  # behind what has the same key, and before what comes
     assert cluster.flush(10) == 0
