@@ -11,9 +11,7 @@ from confluent_kafka import TopicPartition as KafkaPartition
 from consumer.adapters.kafka.config import connect_reader
 from consumer.adapters.kafka.connection_errors import ConnectionErrors
 from consumer.adapters.kafka.metadata import look_for
-from consumer.adapters.kafka.retrying import ACCESS
-from consumer.client.errors import AccessDenied
-from consumer.core.errors import ConsumerError
+from consumer.client.failures import failure_of
 from consumer.core.model import TopicPartition
 from consumer.settings import KafkaSettings
 
@@ -44,7 +42,7 @@ class TopicReader:
         positions: Mapping[TopicPartition, int] | None = None,
         request_s: float,
     ) -> None:
-        self._topics, self._request_s = topics, request_s
+        self._topics = topics
         self._errors = ConnectionErrors()
         self._consumer = connect_reader(kafka, "watch", properties={"error_cb": self._errors})
         self._ends: dict[TopicPartition, int] = {}
@@ -53,7 +51,7 @@ class TopicReader:
                 self._ends |= self._errors.patiently(self._consumer, partial(self._ends_of, topic), request_s)
             except KafkaException as error:
                 self._consumer.close()
-                raise self._failure(topic, error) from error
+                raise failure_of(error.args[0], self._errors, topic) from error
         wanted = {**({} if begin is Begin.BEGINNING else self._ends), **(positions or {})}
         self._consumer.assign([KafkaPartition(*place, wanted.get(place, OFFSET_BEGINNING)) for place in self._ends])
         self._look_at = time.monotonic() + _LOOK_FOR_PARTITIONS_S
@@ -93,7 +91,3 @@ class TopicReader:
             place: int(self._consumer.get_watermark_offsets(KafkaPartition(*place), timeout=timeout_s)[1])
             for place in self._partitions_of(topic, timeout_s)
         }
-
-    def _failure(self, topic: str, error: KafkaException) -> ConsumerError:
-        away = self._errors.away(error, topic=topic)
-        return AccessDenied(str(away)) if error.args[0].code() in ACCESS else away

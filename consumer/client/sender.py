@@ -12,8 +12,7 @@ from consumer.adapters.kafka.config import connect, producer_config
 from consumer.adapters.kafka.connection_errors import ConnectionErrors
 from consumer.adapters.kafka.metadata import look_for
 from consumer.adapters.kafka.producer_errors import CURES, Cure
-from consumer.adapters.kafka.retrying import ACCESS
-from consumer.client.errors import AccessDenied
+from consumer.client.failures import failure_of
 from consumer.core.errors import Code, ConsumerError, Rejected
 from consumer.core.model import TopicPartition
 from consumer.settings import KafkaSettings
@@ -99,5 +98,4 @@ class Sender:
     def _failure(self, topic: str, error: KafkaError) -> ConsumerError:
         if CURES.get(error.code()) is Cure.SMALLER:
             return Rejected(Code.REQUEST_INVALID, f"topic {topic} takes no record of this size: {error.str()}")
-        away = self._errors.away(KafkaException(error), topic=topic)
-        return AccessDenied(str(away)) if error.code() in ACCESS else away
+        return failure_of(error, self._errors, topic)
