@@ -1,14 +1,11 @@
 """What a topic of events holds and what comes, one event after the other, with where to go on from."""
 
 import time
-from collections import deque
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
-from confluent_kafka import Message
-
-from consumer.client.decoding import EventDecoder
+from consumer.client.decoding import EventDecoder, EventReader
 from consumer.client.reader import Begin, TopicReader
 from consumer.core.events import Event
 from consumer.core.model import TopicPartition
@@ -16,7 +13,6 @@ from consumer.settings import KafkaSettings
 
 E = TypeVar("E", bound=Event)
 _POLL_S = 0.2
-_AT_A_TIME = 500
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,9 +48,8 @@ class EventLog(Generic[E]):
     ) -> None:
         positions = {TopicPartition(topic, partition): offset for partition, offset in (since or {}).items()}
         self._reader = TopicReader(kafka, [topic], begin=Begin.BEGINNING, positions=positions, request_s=request_s)
-        self._decoder, self._idle_s = decoder, idle_s
+        self._events, self._idle_s = EventReader(self._reader, decoder), idle_s
         self._positions = dict(since or {})
-        self._waiting: deque[Message] = deque()
         self._active_at = time.monotonic()
 
     def __iter__(self) -> Iterator[Received[E]]:
@@ -69,7 +64,7 @@ class EventLog(Generic[E]):
 
     def read_to_end(self) -> Iterator[Received[E]]:
         """Only what the topic held when this was opened, and what came while it was read."""
-        while self._waiting or not self._reader.is_at_first_end():
+        while self._events.has_waiting or not self._reader.is_at_first_end():
             if received := self._next():
                 yield received
 
@@ -85,13 +80,9 @@ class EventLog(Generic[E]):
 
     def _next(self) -> Received[E] | None:
         """The next record's event; None where none came for a moment, or what came is no event."""
-        if not self._waiting:
-            self._waiting.extend(self._reader.consume(_AT_A_TIME, _POLL_S))
-        if not self._waiting:
+        if (found := self._events.next(_POLL_S)) is None:
             return None
-        message = self._waiting[0]
-        event = self._decoder.decode(message)  # where this raises, the same record is tried again
-        self._waiting.popleft()
+        message, event = found
         self._active_at = time.monotonic()
         partition, offset = message.partition() or 0, message.offset() or 0
         self._positions[partition] = offset + 1

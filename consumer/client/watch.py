@@ -1,17 +1,12 @@
 """Several topics of events at once, as they come."""
 
-from collections import deque
 from collections.abc import Iterator, Mapping
 
-from confluent_kafka import Message
-
 from consumer.adapters.avro.codec import AvroCodec
-from consumer.client.decoding import EventDecoder
+from consumer.client.decoding import EventDecoder, EventReader
 from consumer.client.reader import Begin, TopicReader
 from consumer.core.events import Event
 from consumer.settings import KafkaSettings
-
-_AT_A_TIME = 500
 
 
 class Watch:
@@ -32,18 +27,12 @@ class Watch:
     ) -> None:
         begin = Begin.BEGINNING if from_beginning else Begin.END
         self._reader = TopicReader(kafka, tuple(kinds), begin=begin, request_s=request_s)
-        self._decoder = EventDecoder(codec, kinds)
-        self._waiting: deque[Message] = deque()
+        self._events = EventReader(self._reader, EventDecoder(codec, kinds))
 
     def poll(self, timeout_s: float) -> Event | None:
         """The next event; None if none came within `timeout_s` seconds, or what came was no event."""
-        if not self._waiting:
-            self._waiting.extend(self._reader.consume(_AT_A_TIME, timeout_s))
-        if not self._waiting:
-            return None
-        event = self._decoder.decode(self._waiting[0])
-        self._waiting.popleft()
-        return event
+        found = self._events.next(timeout_s)
+        return found[1] if found else None
 
     def __iter__(self) -> Iterator[Event]:
         while True:
