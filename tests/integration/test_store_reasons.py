@@ -1,16 +1,11 @@
 """An object store that can't be reached by TLS, or only by it: each place that tells of it gives TLS' own reason."""
 
-import shutil
-import ssl
 from collections.abc import Iterator
 from pathlib import Path
 
-import httpx
 import pytest
 
-from devstack import build
-from devstack.certificates import make_authority
-from devstack.service import Service, free_port
+from harness.encrypted_store import encrypted_store
 from harness.platform import Platform, wait_for
 from tests.integration.test_doctor import told
 
@@ -18,32 +13,8 @@ from tests.integration.test_doctor import told
 @pytest.fixture(scope="module")
 def encrypted(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """The address of a MinIO whose certificate no system trusts."""
-    folder = tmp_path_factory.mktemp("encrypted")
-    authority = make_authority(folder / "authority", "our own authority")
-    certificate, key = authority.issue("minio", folder / "issued")
-    (folder / "certificates").mkdir()
-    shutil.copy(certificate, folder / "certificates/public.crt")
-    shutil.copy(key, folder / "certificates/private.key")
-    address = f"127.0.0.1:{free_port()}"
-    trusted = ssl.create_default_context(cafile=str(authority.path))
-
-    def is_ready() -> bool:
-        try:
-            return httpx.get(f"https://{address}/minio/health/live", verify=trusted).is_success
-        except httpx.HTTPError:
-            return False
-
-    running = Service(
-        name="MinIO by TLS",
-        command=[
-            str(build.minio_binary()), "server", "--quiet", "--address", address,
-            "--certs-dir", str(folder / "certificates"), str(folder / "data"),
-        ],
-        folder=folder / "minio",
-        is_ready=is_ready,
-    ).start()  # fmt: skip
-    yield address
-    running.stop()
+    with encrypted_store(tmp_path_factory.mktemp("encrypted")) as store:
+        yield store.endpoint
 
 
 UNTRUSTED = "certificate verify failed: unable to get local issuer certificate"
@@ -54,7 +25,7 @@ def test_a_certificate_that_is_not_trusted_is_told_of(platform: Platform, encryp
     settings = {"MINIO_ENDPOINT": encrypted, "MINIO_SECURE": "true"}
     replica = platform.start_replica(**settings)
     wait_for(lambda: (page := replica.get("/ready")) is not None and UNTRUSTED in page.text)
-    assert any(UNTRUSTED in str(line["reason"]) for line in replica.said("dependency.away"))
+    wait_for(lambda: any(UNTRUSTED in str(line["reason"]) for line in replica.said("dependency.away")))
     found = told(platform.run("doctor", **settings).stdout)
     pulled = platform.run("models", "pull", **settings, MODEL_PATH=str(tmp_path / "no"), MODEL_SOURCES="s3://models/x")
     assert pulled.returncode == 1

@@ -1,0 +1,56 @@
+"""A real MinIO that is reached by TLS alone, with a certificate that no system trusts."""
+
+import shutil
+import ssl
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import httpx
+
+from devstack import build
+from devstack.certificates import make_authority
+from devstack.minio import ACCESS_KEY, SECRET_KEY
+from devstack.service import Service, free_port
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EncryptedStore:
+    """endpoint: host and port. authority: the file of the one that has signed its certificate."""
+
+    endpoint: str
+    authority: Path
+
+
+@contextmanager
+def encrypted_store(folder: Path) -> Iterator[EncryptedStore]:
+    """One that runs, with ACCESS_KEY and SECRET_KEY, and keeps everything in this folder."""
+    authority = make_authority(folder / "authority", "our own authority")
+    certificate, key = authority.issue("minio", folder / "issued")
+    (folder / "certificates").mkdir()
+    shutil.copy(certificate, folder / "certificates/public.crt")
+    shutil.copy(key, folder / "certificates/private.key")
+    address = f"127.0.0.1:{free_port()}"
+    trusted = ssl.create_default_context(cafile=str(authority.path))
+
+    def is_ready() -> bool:
+        try:
+            return httpx.get(f"https://{address}/minio/health/live", verify=trusted).is_success
+        except httpx.HTTPError:
+            return False
+
+    running = Service(
+        name="MinIO by TLS",
+        command=[
+            str(build.minio_binary()), "server", "--quiet", "--address", address,
+            "--certs-dir", str(folder / "certificates"), str(folder / "data"),
+        ],
+        folder=folder / "minio",
+        is_ready=is_ready,
+        environment={"MINIO_ROOT_USER": ACCESS_KEY, "MINIO_ROOT_PASSWORD": SECRET_KEY, "MINIO_BROWSER": "off"},
+    ).start()  # fmt: skip
+    try:
+        yield EncryptedStore(endpoint=address, authority=authority.path)
+    finally:
+        running.stop()
