@@ -12,7 +12,7 @@ from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 
-import httpx
+import httpx2
 import psutil
 
 from bench.material import write_models, write_song
@@ -103,7 +103,7 @@ def _act(platform: Platform, folder: Path, ports: Sequence[int]) -> float:
 
 def _asker(address: str, began_s: float) -> Callable[[str], list[Series]]:
     def ask(query: str) -> list[Series]:
-        answer = httpx.get(
+        answer = httpx2.get(
             f"{address}/api/v1/query_range",
             params={
                 "query": query.replace("$__rate_interval", _RATE), "start": began_s, "end": began_s + _SPAN_S,

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-import httpx
+import httpx2
 
 from devstack import build
 from devstack.certificates import make_authority
@@ -92,6 +92,6 @@ def _is_served(cluster: Cluster) -> bool:
 
 def _answers(url: str) -> bool:
     try:
-        return httpx.get(url, timeout=2).is_success
-    except httpx.HTTPError:
+        return httpx2.get(url, timeout=2).is_success
+    except httpx2.HTTPError:
         return False

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import httpx
+import httpx2
 import yaml
 
 from devstack import build, system
@@ -24,12 +24,12 @@ _FRONT_PROXY = "front-proxy"
 class Cluster:
     folder: Path
     kubeconfig: Path
-    http: httpx.Client
+    http: httpx2.Client
 
     def ask(self, method: str, page: str, body: Any = None, *, kind: str = "application/json") -> Any:
         """A page of the API, as JSON; None where there is none. Quicker than kubectl, for those who ask often."""
         answer = self.http.request(method, page, json=body, headers={"Content-Type": kind})
-        return None if answer.status_code == httpx.codes.NOT_FOUND else answer.raise_for_status().json()
+        return None if answer.status_code == httpx2.codes.NOT_FOUND else answer.raise_for_status().json()
 
     def kubectl(self, *arguments: str, feed: str | None = None) -> "subprocess.CompletedProcess[str]":
         """A kubectl command to its end."""
@@ -67,9 +67,9 @@ def cluster(folder: Path, *controller_flags: str) -> Iterator[Cluster]:
     own = Cluster(
         folder=folder,
         kubeconfig=_write_kubeconfig(folder / "kubeconfig", port),
-        http=httpx.Client(
+        http=httpx2.Client(
             base_url=f"https://127.0.0.1:{port}", headers={"Authorization": f"Bearer {_TOKEN}"}, timeout=30,
-            verify=False,  # noqa: S501 - the server's certificate is its own, and so is this machine
+            verify=False,
         ),
     )  # fmt: skip
     signing_key = write_signing_key(folder / "service-accounts.key")
@@ -148,8 +148,8 @@ def _write_kubeconfig(path: Path, port: int) -> Path:
     return path
 
 
-def _is_well(http: httpx.Client, page: str) -> bool:
+def _is_well(http: httpx2.Client, page: str) -> bool:
     try:
         return http.get(page).is_success
-    except httpx.HTTPError:
+    except httpx2.HTTPError:
         return False

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-import httpx
+import httpx2
 
 from devstack import build
 from devstack.service import Service
@@ -29,6 +29,6 @@ def minio(folder: Path, port: int, **settings: str) -> Service:
 
 def _answers(address: str) -> bool:
     try:
-        return httpx.get(f"http://{address}/minio/health/ready", timeout=2).is_success
-    except httpx.HTTPError:
+        return httpx2.get(f"http://{address}/minio/health/ready", timeout=2).is_success
+    except httpx2.HTTPError:
         return False

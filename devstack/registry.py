@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-import httpx
+import httpx2
 
 from devstack import build, system
 from devstack.service import Service
@@ -27,6 +27,6 @@ def url(port: int) -> str:
 
 def _answers(port: int) -> bool:
     try:
-        return httpx.get(f"{url(port)}/subjects", timeout=2).is_success
-    except httpx.HTTPError:
+        return httpx2.get(f"{url(port)}/subjects", timeout=2).is_success
+    except httpx2.HTTPError:
         return False

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-import httpx
+import httpx2
 
 from devstack import build
 from devstack.service import Service
@@ -20,6 +20,6 @@ def toxiproxy(folder: Path, port: int) -> Service:
 
 def _answers(port: int) -> bool:
     try:
-        return httpx.get(f"http://127.0.0.1:{port}/version", timeout=2).is_success
-    except httpx.HTTPError:
+        return httpx2.get(f"http://127.0.0.1:{port}/version", timeout=2).is_success
+    except httpx2.HTTPError:
         return False

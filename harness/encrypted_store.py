@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-import httpx
+import httpx2
 
 from devstack import build
 from devstack.certificates import make_authority
@@ -36,8 +36,8 @@ def encrypted_store(folder: Path) -> Iterator[EncryptedStore]:
 
     def is_ready() -> bool:
         try:
-            return httpx.get(f"https://{address}/minio/health/live", verify=trusted).is_success
-        except httpx.HTTPError:
+            return httpx2.get(f"https://{address}/minio/health/live", verify=trusted).is_success
+        except httpx2.HTTPError:
             return False
 
     running = Service(

@@ -16,7 +16,7 @@ from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 
-import httpx
+import httpx2
 from confluent_kafka import Consumer, KafkaError, KafkaException, Message, Producer, TopicPartition
 from minio import Minio
 from prometheus_client.parser import text_string_to_metric_families
@@ -37,11 +37,11 @@ class ReplicaProcess:
     log: Path
     port: int
 
-    def get(self, page: str, **headers: str) -> httpx.Response | None:
+    def get(self, page: str, **headers: str) -> httpx2.Response | None:
         """A page of its HTTP port, None while nothing listens there."""
         try:
-            return httpx.get(f"http://127.0.0.1:{self.port}{page}", headers=headers, timeout=5)
-        except httpx.HTTPError:
+            return httpx2.get(f"http://127.0.0.1:{self.port}{page}", headers=headers, timeout=5)
+        except httpx2.HTTPError:
             return None
 
     def gauges(self, name: str) -> dict[tuple[str, int], float]:

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import httpx
+import httpx2
 
 from devstack.kubernetes import Cluster
 from devstack.service import free_port
@@ -74,7 +74,7 @@ class Kubelet:
         while not self._stopped.wait(_EVERY_S):
             try:
                 self._look()
-            except httpx.HTTPError as error:
+            except httpx2.HTTPError as error:
                 self.error = error  # the server was busy; the next look will tell
 
     def _look(self) -> None:
@@ -136,6 +136,6 @@ class Kubelet:
 
 def _says_ready(port: int) -> bool:
     try:
-        return httpx.get(f"http://127.0.0.1:{port}/ready", timeout=2).is_success
-    except httpx.HTTPError:
+        return httpx2.get(f"http://127.0.0.1:{port}/ready", timeout=2).is_success
+    except httpx2.HTTPError:
         return False

@@ -1,16 +1,16 @@
-"""Where model archives come from: a release on the web, by httpx, or a bucket of the object store."""
+"""Where model archives come from: a release on the web, by httpx2, or a bucket of the object store."""
 
 from collections.abc import Sequence
 from pathlib import Path
 
-import httpx
+import httpx2
 
 from consumer.adapters.network_errors import reason_of
 from consumer.core.cancellation import Cancellation
 from consumer.core.errors import ModelSourceUnavailable, Rejected, StoreUnavailable
 from consumer.core.ports import ModelSource, ObjectStore
 
-_TIMEOUT = httpx.Timeout(30.0, connect=5.0)
+_TIMEOUT = httpx2.Timeout(30.0, connect=5.0)
 
 
 class HttpModelSource:
@@ -22,16 +22,16 @@ class HttpModelSource:
 
     def fetch(self, file: str, path: Path) -> bool:
         try:
-            with httpx.stream("GET", f"{self._base_url}/{file}", timeout=_TIMEOUT, follow_redirects=True) as response:
-                if response.status_code == httpx.codes.NOT_FOUND:
+            with httpx2.stream("GET", f"{self._base_url}/{file}", timeout=_TIMEOUT, follow_redirects=True) as response:
+                if response.status_code == httpx2.codes.NOT_FOUND:
                     return False
                 response.raise_for_status()
                 with path.open("wb") as out:
                     for chunk in response.iter_bytes(1 << 20):
                         out.write(chunk)
             return True
-        except httpx.HTTPError as error:
-            status = error.response.status_code if isinstance(error, httpx.HTTPStatusError) else None
+        except httpx2.HTTPError as error:
+            status = error.response.status_code if isinstance(error, httpx2.HTTPStatusError) else None
             reason = f"HTTP status {status}" if status else reason_of(error)
             raise ModelSourceUnavailable(f"can't be reached ({reason})") from error
 

@@ -1,4 +1,4 @@
-"""The REST API of a schema registry, by httpx: its own answers alone, whoever else may stand on the way.
+"""The REST API of a schema registry, by httpx2: its own answers alone, whoever else may stand on the way.
 
 Its errors have a code of their own beside the status, as JSON. Whatever has none (a proxy's page, a redirect, nothing
 at all) was not said by the registry, and so says nothing about what it holds.
@@ -12,7 +12,7 @@ from functools import cache
 from typing import Any, NoReturn
 from urllib.parse import quote
 
-import httpx
+import httpx2
 
 from consumer.adapters.network_errors import reason_of
 from consumer.core.errors import RegistryUnavailable
@@ -42,10 +42,10 @@ class RegistryClient:
     """
 
     def __init__(self, urls: str, *, timeout_s: float) -> None:
-        self._urls = [httpx.URL(url.strip().rstrip("/")) for url in urls.split(",")]
+        self._urls = [httpx2.URL(url.strip().rstrip("/")) for url in urls.split(",")]
         users = [(url.username, url.password) if url.userinfo else None for url in self._urls]
         self._users = [user or users[0] for user in users]
-        self._http = httpx.Client(timeout=timeout_s, follow_redirects=False, verify=_trusted())
+        self._http = httpx2.Client(timeout=timeout_s, follow_redirects=False, verify=_trusted())
         self._timeout_s = timeout_s
 
     def get(self, *path: str | int, **query: str) -> Any:
@@ -86,7 +86,7 @@ class RegistryClient:
                 data = self._read(response)
         except RegistryUnavailable:
             raise
-        except Exception as error:  # httpx has no root of all that it raises, and sockets and TLS have their own
+        except Exception as error:  # httpx2 has no root of all that it raises, and sockets and TLS have their own
             raise RegistryUnavailable(f"the schema registry can't be reached ({reason_of(error)})") from error
         if response.status_code != 200:
             _refuse(response, data)
@@ -98,8 +98,8 @@ class RegistryClient:
             told = f"the schema registry can't be reached ({type(error).__name__}: no JSON)"
             raise RegistryUnavailable(told) from error
 
-    def _read(self, response: httpx.Response) -> bytes:
-        """The body; a timeout of httpx's counts from one piece of it to the next."""
+    def _read(self, response: httpx2.Response) -> bytes:
+        """The body; a timeout of httpx2's counts from one piece of it to the next."""
         until, data = time.monotonic() + self._timeout_s, bytearray()
         for piece in response.iter_bytes():
             data += piece
@@ -111,10 +111,10 @@ class RegistryClient:
 @cache
 def _trusted() -> ssl.SSLContext:
     """The authorities of SSL_CERT_FILE, else those that everybody trusts; reading them takes a tenth of a second."""
-    return httpx.create_ssl_context()
+    return httpx2.create_ssl_context()
 
 
-def _refuse(response: httpx.Response, data: bytes) -> NoReturn:
+def _refuse(response: httpx2.Response, data: bytes) -> NoReturn:
     """Raises Refused if the registry itself has said no, else RegistryUnavailable."""
     status = response.status_code
     try:
@@ -128,6 +128,6 @@ def _refuse(response: httpx.Response, data: bytes) -> NoReturn:
     raise RegistryUnavailable(f"the schema registry answered {status}, not in its own words")
 
 
-def _may_be_json(response: httpx.Response) -> bool:
+def _may_be_json(response: httpx2.Response) -> bool:
     """Whether the answer does not call itself something else."""
     return "json" in response.headers.get("Content-Type", "json").lower()

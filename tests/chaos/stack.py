@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import httpx
+import httpx2
 
 from devstack.kafka import kafka
 from devstack.minio import minio
@@ -35,7 +35,7 @@ class Stack:
     minio_port: int = field(default_factory=free_port)
     _services: dict[str, Service] = field(default_factory=dict)
     _running: dict[str, Running] = field(default_factory=dict)
-    _http: httpx.Client = field(default_factory=lambda: httpx.Client(timeout=30))
+    _http: httpx2.Client = field(default_factory=lambda: httpx2.Client(timeout=30))
     _proxies: dict[tuple[int, str], int] = field(default_factory=dict)
 
     def start(self) -> None:

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-import httpx
+import httpx2
 import pytest
 
 from consumer.adapters.avro.codec import AvroCodec, load_schema
@@ -143,7 +143,7 @@ def job(registry: str, faults: StoreFaults) -> Iterator[Job]:
     def register(name: str, schema: Any, *names: str) -> int:
         references = [{"name": full, "subject": f"{subject}-{full}", "version": 1} for full in names]
         body = {"schema": json.dumps(schema), "references": references}
-        answer = httpx.post(f"{registry}/subjects/{subject}-{name}/versions", json=body, timeout=60)
+        answer = httpx2.post(f"{registry}/subjects/{subject}-{name}/versions", json=body, timeout=60)
         return int(answer.raise_for_status().json()["id"])
 
     register("separation.v1.SourceObject", {**source, "namespace": "separation.v1"})
@@ -274,7 +274,7 @@ def test_a_registry_that_can_only_be_read_serves_what_it_has(
 ) -> None:
     """Whoever may not register needs not to: what was registered before is found, in whichever words it lies there."""
     body = {"schema": json.dumps({**WHOLE, "doc": "Earlier words."}, indent=2)}
-    registered = httpx.post(f"{registry}/subjects/{job.subject}-own/versions", json=body, timeout=60)
+    registered = httpx2.post(f"{registry}/subjects/{job.subject}-own/versions", json=body, timeout=60)
     faults.fault = lambda request: (
         Fault(status=403) if request.method == "POST" and request.key.endswith("/versions") else None
     )

@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-import httpx
+import httpx2
 import pytest
 
 from consumer.core.events import DeadLetter, SeparationResult
@@ -74,7 +74,7 @@ def test_scanner_is_asked(platform: Platform) -> None:
 
 def test_prometheus_sees_each_consumer(stack: ComposeStack) -> None:
     """It finds the three by name, and has read the rules."""
-    with httpx.Client(base_url=f"http://127.0.0.1:{stack.prometheus_port}", timeout=10) as prometheus:
+    with httpx2.Client(base_url=f"http://127.0.0.1:{stack.prometheus_port}", timeout=10) as prometheus:
 
         def up() -> list[str]:
             answer = prometheus.get("/api/v1/query", params={"query": 'up{job="spleeter-consumer"} == 1'}).json()

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import httpx
+import httpx2
 import psutil
 import pytest
 from confluent_kafka import Producer
@@ -46,11 +46,11 @@ class Watched:
 
     def ask(self, query: str) -> dict[str, float]:
         """An instant query's values by partition, "" where a series has none."""
-        found = httpx.get(f"{self.prometheus}/api/v1/query", params={"query": query}, timeout=30).json()
+        found = httpx2.get(f"{self.prometheus}/api/v1/query", params={"query": query}, timeout=30).json()
         return {each["metric"].get("partition", ""): float(each["value"][1]) for each in found["data"]["result"]}
 
     def firing(self) -> set[str]:
-        found = httpx.get(f"{self.prometheus}/api/v1/alerts", timeout=30).json()
+        found = httpx2.get(f"{self.prometheus}/api/v1/alerts", timeout=30).json()
         return {alert["labels"]["alertname"] for alert in found["data"]["alerts"] if alert["state"] == "firing"}
 
     def until_firing(self, *names: str, meanwhile: Callable[[], object] = lambda: None) -> None:

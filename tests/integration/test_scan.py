@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-import httpx
+import httpx2
 
 from consumer.core.events import DeadLetter, SeparationResult
 from devstack.clamd import EICAR, SIGNATURE, clamd
@@ -18,7 +18,7 @@ def scanner_check(replica: ReplicaProcess) -> str:
 
 
 def outage_checks(replica: ReplicaProcess) -> float:
-    page = httpx.get(f"http://127.0.0.1:{replica.port}/metrics", timeout=30).text
+    page = httpx2.get(f"http://127.0.0.1:{replica.port}/metrics", timeout=30).text
     told = [line for line in page.splitlines() if line.startswith('separation_outage_checks_total{stage="scan"}')]
     return float(told[0].split()[-1]) if told else 0.0
 

@@ -4,7 +4,7 @@ import copy
 import json
 from pathlib import Path
 
-import httpx
+import httpx2
 
 from consumer.adapters.avro.codec import load_schema
 from consumer.core.events import SCHEMA_FILES
@@ -35,8 +35,8 @@ def test_schemas_are_registered_once_and_checked(platform: Platform, registry: s
     assert (again.returncode, again.stdout.splitlines()) == (0, [f"{name}: reads version 1" for name in EVENTS])
 
     subject = f"{topics[1]}-value"
-    assert httpx.put(f"{registry}/config/{subject}", json={"compatibility": "NONE"}, timeout=60).is_success
-    added = httpx.post(f"{registry}/subjects/{subject}/versions", json={"schema": later(EVENTS[1])}, timeout=60)
+    assert httpx2.put(f"{registry}/config/{subject}", json={"compatibility": "NONE"}, timeout=60).is_success
+    added = httpx2.post(f"{registry}/subjects/{subject}/versions", json={"schema": later(EVENTS[1])}, timeout=60)
     assert added.is_success
     broken = platform.run("schemas", "check", **environment)
     assert broken.returncode == 1

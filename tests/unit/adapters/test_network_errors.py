@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-import httpx
+import httpx2
 import pytest
 import urllib3
 
@@ -22,7 +22,7 @@ def by_urllib3(url: str) -> None:
 
 
 def by_httpx(url: str) -> None:
-    httpx.get(url, timeout=PATIENCE_S)
+    httpx2.get(url, timeout=PATIENCE_S)
 
 
 LIBRARIES = pytest.mark.parametrize("ask", [by_urllib3, by_httpx])
@@ -47,7 +47,7 @@ def served(answer: Callable[[socket.socket], object]) -> Iterator[int]:
 
 
 def told(ask: Callable[[str], None], url: str) -> str:
-    with pytest.raises((urllib3.exceptions.HTTPError, httpx.HTTPError)) as caught:
+    with pytest.raises((urllib3.exceptions.HTTPError, httpx2.HTTPError)) as caught:
         ask(url)
     return reason_of(caught.value)
 

@@ -4,7 +4,7 @@ import os
 import signal
 from collections.abc import Iterator
 
-import httpx
+import httpx2
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
@@ -60,8 +60,8 @@ def exporter(reader: Reader) -> Iterator[LagExporter]:
     assert not reader.is_reading
 
 
-def page(exporter: LagExporter, path: str) -> httpx.Response:
-    return httpx.get(f"http://127.0.0.1:{exporter.port}{path}", timeout=10)
+def page(exporter: LagExporter, path: str) -> httpx2.Response:
+    return httpx2.get(f"http://127.0.0.1:{exporter.port}{path}", timeout=10)
 
 
 def samples(exporter: LagExporter) -> dict[tuple[str, str], float]:

@@ -5,7 +5,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 
-import httpx
+import httpx2
 import pytest
 from prometheus_client import CollectorRegistry
 from prometheus_client.openmetrics.parser import text_string_to_metric_families as parse_openmetrics
@@ -81,7 +81,7 @@ def test_a_note_keeps_nobody_from_working() -> None:
     """What is only worth knowing stands on /ready as it is, and does not change its status."""
     server = ProbeServer("127.0.0.1", 0, Health({}, {}, notes={"sandbox": lambda: "limits"}), Metrics().registry)
     try:
-        answer = httpx.get(f"http://127.0.0.1:{server.port}/ready")
+        answer = httpx2.get(f"http://127.0.0.1:{server.port}/ready")
         assert (answer.status_code, answer.json()) == (200, {"status": "ok", "checks": {"sandbox": "limits"}})
     finally:
         server.close()
@@ -193,7 +193,7 @@ def test_an_error_of_ours_is_in_the_log(caplog: pytest.LogCaptureFixture) -> Non
         until(lambda: bool(lines))
     assert [line["event"] for line in lines] == ["http.failed"]
     assert caplog.records == []
-    assert httpx.get(f"http://127.0.0.1:{server.port}/ready").status_code == 200
+    assert httpx2.get(f"http://127.0.0.1:{server.port}/ready").status_code == 200
     server.close()
 
 
