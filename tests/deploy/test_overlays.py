@@ -11,7 +11,7 @@ import yaml
 
 from devstack import build
 from harness.alerts import RULE, prometheus_rule, shipped
-from harness.manifests import ROOT, container, manifests, one
+from harness.manifests import ROOT, complaint, container, manifests, one
 from tests.monitoring.test_deploy import RUNBOOKS
 
 
@@ -57,6 +57,29 @@ def built_with(folder: Path, old: str, new: str) -> str:
         check=True,
         timeout=120,
     ).stdout
+
+
+def test_a_store_outside_may_be_reached(tmp_path: Path) -> None:
+    """With the component, by https alone and by the replicas alone; keys of a role take the place of the secret."""
+    component = "  - ../../components/outside-store\n"
+    built = list(yaml.safe_load_all(built_with(tmp_path, "components:\n", f"components:\n{component}")))
+    assert {manifest["kind"]: complaint(manifest) for manifest in built if complaint(manifest)} == {}
+    [added] = [m for m in built if m["kind"] == "NetworkPolicy" and m not in manifests("production")]
+    [rule] = added["spec"]["egress"]
+    assert rule["ports"] == [{"protocol": "TCP", "port": 443}]
+    assert {peer["ipBlock"]["cidr"] for peer in rule["to"]} == {"0.0.0.0/0", "::/0"}
+    [replica] = [m["spec"]["template"] for m in built if m["kind"] == "StatefulSet"]
+    wanted = added["spec"]["podSelector"]["matchLabels"].items()
+    assert wanted <= replica["metadata"]["labels"].items()
+    for kind, of in (("Deployment", "lag-exporter"), ("Job", "")):
+        assert not wanted <= one("production", kind, of)["spec"]["template"]["metadata"]["labels"].items()
+    keys = {variable["name"]: variable for variable in replica["spec"]["containers"][0]["env"]}
+    shipped_keys = {variable["name"]: variable for variable in container("production", "StatefulSet")["env"]}
+    for name in ("MINIO_ACCESS_KEY", "MINIO_SECRET_KEY"):
+        assert keys[name]["valueFrom"]["secretKeyRef"] == {
+            **shipped_keys[name]["valueFrom"]["secretKeyRef"], "optional": True,
+        }  # fmt: skip
+    assert keys.keys() == shipped_keys.keys()
 
 
 def test_alerts_are_the_ones_that_are_shipped() -> None:
