@@ -140,11 +140,12 @@ def test_consumer_that_is_cut_off_is_replaced_by_the_others(stack: ComposeStack,
     assert_separated(platform, song)
 
 
-def test_consumers_stop_by_themselves(stack: ComposeStack) -> None:
+def test_ours_stop_by_themselves(stack: ComposeStack) -> None:
     """Told to stop, each ends in good order, before it would be killed; started again, it is healthy."""
-    stack.compose("stop", "consumer")
-    assert [stack.inspect(name)["State"]["ExitCode"] for name in stack.containers("consumer")] == [0] * CONSUMERS
-    stack.compose("start", "consumer")
+    for service, count in (("consumer", CONSUMERS), ("lag", 1)):
+        stack.compose("stop", service)
+        assert [stack.inspect(name)["State"]["ExitCode"] for name in stack.containers(service)] == [0] * count
+        stack.compose("start", service)
     stack.wait_healthy()
 
 
