@@ -96,13 +96,13 @@ class Platform:
 
     def start_replica(self, **environment: str) -> ReplicaProcess:
         """A `run` process; not necessarily ready yet."""
-        return self._start(self.replica_command, environment)
+        return self.start_process(self.replica_command, environment)
 
     def start_lag_exporter(self, **environment: str) -> ReplicaProcess:
         """A `lag --serve` process, which has a replica's pages and is none; not necessarily ready yet."""
-        return self._start([*COMMAND, "lag", "--serve"], environment)
+        return self.start_process([*COMMAND, "lag", "--serve"], environment)
 
-    def _start(self, command: Sequence[str], environment: Mapping[str, str]) -> ReplicaProcess:
+    def start_process(self, command: Sequence[str], environment: Mapping[str, str]) -> ReplicaProcess:
         port, number = free_port(), len(self.replicas)
         log = self.folder / f"replica-{number}.log"
         own = {"HTTP_PORT": str(port), "INSTANCE_ID": f"replica-{number}", "SCRATCH_DIR": str(self.folder)}

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from consumer.cli import dlq, doctor, lag, models, requests, run, schemas, separate, topics
+from consumer.cli import api, dlq, doctor, lag, models, requests, run, schemas, separate, topics
 from consumer.cli.errors import open_standard_streams, tell, tell_of_system
 from consumer.core.errors import ConsumerError
 from consumer.core.extras import not_installed
@@ -21,6 +21,7 @@ app = typer.Typer(
     rich_markup_mode=None,
 )
 app.command()(run.run)
+app.command()(api.api)
 app.command()(separate.separate)
 app.command()(requests.request)
 app.command()(requests.cancel)

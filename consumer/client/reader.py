@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from enum import Enum, auto
 from functools import partial
 
-from confluent_kafka import OFFSET_BEGINNING, KafkaException, Message
+from confluent_kafka import OFFSET_BEGINNING, KafkaError, KafkaException, Message
 from confluent_kafka import TopicPartition as KafkaPartition
 
 from consumer.adapters.kafka.config import connect_reader
@@ -44,8 +44,13 @@ class TopicReader:
     ) -> None:
         self._topics = topics
         self._errors = ConnectionErrors()
-        self._consumer = connect_reader(kafka, "watch", properties={"error_cb": self._errors})
+        # Of a log that was cut meanwhile what is left is read: librdkafka would go on at its end.
+        # Where there is nothing to read, or nothing but a transaction's marker, only the end tells that it is reached.
+        properties = {"error_cb": self._errors, "auto.offset.reset": "earliest", "enable.partition.eof": True}
+        self._consumer = connect_reader(kafka, "watch", properties=properties)
         self._ends: dict[TopicPartition, int] = {}
+        self._held: set[TopicPartition] = set()
+        self._seen_ends: dict[TopicPartition, int] = {}
         for topic in topics:
             try:
                 self._ends |= self._errors.patiently(self._consumer, partial(self._ends_of, topic), request_s)
@@ -61,13 +66,45 @@ class TopicReader:
         if time.monotonic() >= self._look_at:
             self._look_at = time.monotonic() + _LOOK_FOR_PARTITIONS_S
             self._look_for_partitions()
-        return [message for message in self._consumer.consume(count, timeout_s) if message.error() is None]
+        found = self._consumer.consume(count, timeout_s)
+        for message in found:
+            if (error := message.error()) and error.code() == KafkaError._PARTITION_EOF:
+                self._seen_ends[TopicPartition(message.topic() or "", message.partition() or 0)] = message.offset() or 0
+        return [message for message in found if message.error() is None]
 
-    def is_at_first_end(self) -> bool:
-        """Whether all was read that was there when this was made."""
+    def consume_soon(self, count: int, timeout_s: float) -> list[Message]:
+        """As `consume`, which waits for more until its time is up: what there is, once there is anything."""
+        first = self.consume(1, timeout_s)
+        return [*first, *self.consume(count - 1, 0.0)] if first else first
+
+    def positions(self) -> dict[TopicPartition, int]:
+        """Of each partition that was read so far the offset of what comes next."""
         now = self._consumer.position([KafkaPartition(*place) for place in self._ends])
         begun = {TopicPartition(place.topic, place.partition): place.offset for place in now if place.offset >= 0}
-        return all(begun.get(place, -1) >= end for place, end in self._ends.items() if end > 0)
+        return {
+            place: max(begun.get(place, 0), self._seen_ends.get(place, 0)) for place in begun.keys() | self._seen_ends
+        }
+
+    def is_at_first_end(self) -> bool:
+        """Whether all was read that was there when this was made, but for what is held."""
+        begun = self.positions()
+        wanted = {place: end for place, end in self._ends.items() if end > 0 and place not in self._held}
+        return all(begun.get(place, -1) >= end for place, end in wanted.items())
+
+    def hold_all_but(self, topic: str) -> None:
+        """Read nothing of the other topics' partitions that there are, until `release`."""
+        self._held = {place for place in self._ends if place.topic != topic}
+        self._consumer.pause([KafkaPartition(*place) for place in self._held])
+
+    def release(self) -> None:
+        """Read everything."""
+        self._consumer.resume([KafkaPartition(*place) for place in self._held])
+        self._held = set()
+
+    @property
+    def is_holding(self) -> bool:
+        """Whether something is held."""
+        return bool(self._held)
 
     def close(self) -> None:
         """End the connection to the brokers. Nothing may be called afterwards."""

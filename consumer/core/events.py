@@ -38,7 +38,7 @@ class OutputOptions:
     bucket: str | None = None
     """Bucket for the stems, which the consumer must allow; null: its OUTPUT_BUCKET."""
     prefix: str | None = None
-    """Prefix of the stems' keys; null: the consumer's OUTPUT_PREFIX."""
+    """Prefix of the stems' keys; null: the consumer's OUTPUT_PREFIX, followed by the tenant, percent-encoded, and /."""
     format: str = "wav"
     """Format of the stems, one of FORMATS; wav has 16 bits a sample."""
     bitrate: str | None = None
@@ -152,6 +152,8 @@ class SeparationResult(Event):
     """When the stems were whole."""
     warnings: tuple[str, ...] = ()
     """What of the stems is not as in the file, such as a cover picture that can't be read; a sentence each."""
+    tenant: str | None = None
+    """The request's; null: nobody's in particular."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -10,6 +10,7 @@ from typing import NamedTuple
 from consumer.core.errors import Code
 from consumer.core.events import SeparationRequest
 from consumer.core.manifest import Manifest
+from consumer.core.output_place import MANIFEST
 
 
 class Stage(StrEnum):
@@ -79,7 +80,7 @@ class Job:
 
     @property
     def manifest_key(self) -> str:
-        return f"{self.output_prefix}manifest.json"
+        return f"{self.output_prefix}{MANIFEST}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -25,12 +25,14 @@ class ClientLimits:
     """What clients may take. A turn is a question and its answer; a kept connection has one after another.
 
     clients: at once; a further one takes the place of whoever's turn began first. ask_s: from a turn's beginning to the
-    end of the question's headers. answer_s: from there until the answer has left.
+    end of the question's headers. answer_s: from there until the answer has left. stop_s: for answers that are under
+    way when the server is told to stop.
     """
 
     clients: int = 32
     ask_s: float = 10.0
     answer_s: float = 20.0
+    stop_s: float = 1.0
 
 
 LIMITS = ClientLimits()
@@ -76,7 +78,7 @@ class LimitedConfig(Config):
             server_header=False,
             backlog=128,  # connections that wait to be accepted: the kernel makes others try again for seconds
             timeout_keep_alive=math.ceil(limits.ask_s),
-            timeout_graceful_shutdown=1,
+            timeout_graceful_shutdown=math.ceil(limits.stop_s),
         )
         self.limits, self.crowd = limits, Crowd(limits.clients)
 

@@ -22,7 +22,7 @@ class ProbeServer:
     def __init__(
         self, host: str, port: int, health: Health, registry: CollectorRegistry, *, limits: ClientLimits = LIMITS
     ) -> None:
-        listening = _listen(host, port)
+        listening = listen(host, port)
         self.port = int(listening.getsockname()[1])
         self._config = LimitedConfig(Site(health, registry), limits)
         self._server = Server(self._config)
@@ -43,7 +43,7 @@ class ProbeServer:
         asyncio.run(self._server.serve([listening]))
 
 
-def _listen(host: str, port: int) -> socket.socket:
+def listen(host: str, port: int) -> socket.socket:
     """A listening socket; `::` takes IPv4's clients as well."""
     try:
         found = socket.getaddrinfo(host or None, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)

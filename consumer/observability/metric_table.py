@@ -14,6 +14,7 @@ from pathlib import Path
 PAGE = Path("docs/observability.md")
 BEGIN, END = "<!-- metrics -->", "<!-- /metrics -->"
 _STAGE_BUCKETS_S = (0.001, 0.005, 0.025, 0.1, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 120.0, 300.0, 900.0, 1800.0)
+_HTTP_BUCKETS_S = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 10.0, 60.0, 600.0)
 
 
 class Kind(StrEnum):
@@ -194,6 +195,39 @@ DESIRED_REPLICAS = MetricSpec(
     unit="replicas",
     meaning="Replicas that would do this work within TARGET_WAIT_S",
 )
+HTTP_REQUESTS = MetricSpec(
+    name="separation_http_requests_total",
+    kind=Kind.COUNTER,
+    labels=("method", "route", "status"),
+    unit="requests",
+    meaning="Requests that the gateway answered, by the template of their route; status 0: the client went away",
+)
+HTTP_SECONDS = MetricSpec(
+    name="separation_http_request_seconds",
+    kind=Kind.HISTOGRAM,
+    labels=("route",),
+    unit="seconds",
+    meaning="From a request's headers to the end of its answer, streams included",
+    buckets=_HTTP_BUCKETS_S,
+)
+HTTP_OPEN = MetricSpec(
+    name="separation_http_connections",
+    kind=Kind.GAUGE,
+    unit="connections",
+    meaning="Clients that are connected to the gateway",
+)
+INDEX_JOBS = MetricSpec(
+    name="separation_index_jobs",
+    kind=Kind.GAUGE,
+    unit="jobs",
+    meaning="Jobs that the gateway's index holds",
+)
+INDEX_LAG = MetricSpec(
+    name="separation_index_lag_messages",
+    kind=Kind.GAUGE,
+    unit="records",
+    meaning="Requests that the gateway's index has not read yet; NaN: no broker says",
+)
 
 METRICS: tuple[MetricSpec, ...] = (
     JOBS,
@@ -218,6 +252,11 @@ METRICS: tuple[MetricSpec, ...] = (
     OPEN_TRANSACTION_SECONDS,
     BACKLOG_WORK,
     DESIRED_REPLICAS,
+    HTTP_REQUESTS,
+    HTTP_SECONDS,
+    HTTP_OPEN,
+    INDEX_JOBS,
+    INDEX_LAG,
     BUILD,
 )
 

@@ -51,7 +51,7 @@ class Probes:
                 "replica": view.state,
                 "model": self._model,
                 "group": self._group,
-                **{name: _Dependency(check, clock) for name, check in dependencies.items()},
+                **{name: Dependency(check, clock) for name, check in dependencies.items()},
             },
             started={"replica": lambda: "" if view.has_begun() else view.state()},
             notes={"sandbox": self._sandbox, "senders": view.held_by_senders},
@@ -90,7 +90,7 @@ class Probes:
         return "" if self._view.has_joined() else "no partitions were assigned yet"
 
 
-class _Dependency:
+class Dependency:
     """Whether something outside answers; it is asked now and then, however often we are."""
 
     def __init__(self, check: Check, clock: Callable[[], float]) -> None:

@@ -23,6 +23,8 @@ Scope = Mapping[str, Any]
 Receive = Callable[[], Awaitable[Mapping[str, Any]]]
 Send = Callable[[Mapping[str, Any]], Awaitable[None]]
 
+PATHS = frozenset({"/health", "/ready", "/started", "/metrics"})
+
 
 class PageMaker:
     """Makes a page in a thread, since what it asks may be slow, for all who want it meanwhile. Used by one event loop.

@@ -4,8 +4,10 @@ Each group is loaded by the commands that need it, so that `request` does not as
 value raises SettingsError with one line that names the variable.
 """
 
+from consumer.settings.access import AccessSettings
 from consumer.settings.client import ClientSettings
 from consumer.settings.environment import environment_without_secrets
+from consumer.settings.gateway import GatewaySettings
 from consumer.settings.job import JobSettings
 from consumer.settings.kafka import KafkaSettings
 from consumer.settings.kafka_properties import variable_of
@@ -38,12 +40,16 @@ GROUPS: tuple[type[Group], ...] = (
     MetricsSettings,
     TracingSettings,
     ClientSettings,
+    AccessSettings,
+    GatewaySettings,
 )
 
 __all__ = [
     "GROUPS",
+    "AccessSettings",
     "ClientSettings",
     "CredentialSource",
+    "GatewaySettings",
     "Group",
     "JobSettings",
     "KafkaSettings",

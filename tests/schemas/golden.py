@@ -80,6 +80,7 @@ EVENTS: tuple[Event, ...] = (
         metadata={"user": "ü"},
         completed_at=LATER,
         warnings=("the cover picture is left out: it can't be read",),
+        tenant="acme",
     ),
     DeadLetter(
         request_id="song-1_A",

@@ -40,6 +40,7 @@ class EncodeOutcome:
             metadata=request.metadata,
             completed_at=manifest.completed_at,
             warnings=manifest.warnings,
+            tenant=request.tenant,
         )
         message = Message(topic=self.results_topic, key=request.request_id.encode(), value=self.codec.encode(event))
         audio_s = 0.0 if stored.deduplicated else manifest.source.duration_s

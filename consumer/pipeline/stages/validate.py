@@ -12,6 +12,7 @@ from consumer.core.errors import Code, Rejected
 from consumer.core.events import REQUEST_ID, SeparationRequest
 from consumer.core.limits import HIGHEST_TRACK, LONGEST_SPAN_S, SHORTEST_SPAN_S
 from consumer.core.model import Job
+from consumer.core.output_place import output_folder
 
 _MAX_KEY_BYTES = 1024  # S3's
 _LONGEST_NAME = "x" * 32  # as long as any stem's or the manifest's
@@ -33,16 +34,16 @@ class Validate:
         bucket = request.output.bucket or self.output_bucket
         if bucket != self.output_bucket and bucket not in self.further_output_buckets:
             raise Rejected(Code.BUCKET_NOT_ALLOWED, f"output bucket {bucket[:80]!r} is not allowed")
-        prefix = self.output_prefix if request.output.prefix is None else request.output.prefix
-        _check_prefix(prefix, request.request_id)
+        folder = output_folder(self.output_prefix, request)
+        _check_folder(folder)
         check_deadline(request)
         return Job(
             request=request,
             output_bucket=bucket,
-            output_prefix=f"{prefix}{request.request_id}/",
+            output_prefix=folder,
             format=request.output.format,
             bitrate=request.output.bitrate,
-            fingerprint=_fingerprint(request),
+            fingerprint=fingerprint_of(request),
         )
 
 
@@ -51,7 +52,7 @@ def check_request(request: SeparationRequest) -> None:
     _check_words(request)
     _check_span(request)
     if request.output.prefix is not None:
-        _check_prefix(request.output.prefix, request.request_id)
+        _check_folder(output_folder("", request))
 
 
 def check_deadline(request: SeparationRequest) -> None:
@@ -92,8 +93,8 @@ def _check_span(request: SeparationRequest) -> None:
         raise _invalid("duration_s", str(duration_s), f"must be a number of seconds {bounds}")
 
 
-def _check_prefix(prefix: str, request_id: str) -> None:
-    _check_key(f"{prefix}{request_id}/{_LONGEST_NAME}", "output.prefix")
+def _check_folder(folder: str) -> None:
+    _check_key(f"{folder}{_LONGEST_NAME}", "output.prefix")
 
 
 def _check_key(key: str, field: str) -> None:
@@ -110,7 +111,7 @@ def _invalid(field: str, value: str, why: str) -> Rejected:
     return Rejected(Code.REQUEST_INVALID, f"{field} {why}, not {value[:80]!r}")
 
 
-def _fingerprint(request: SeparationRequest) -> str:
+def fingerprint_of(request: SeparationRequest) -> str:
     """sha256 hex of what was asked for: the same for the same request sent again, whoever sends it and when."""
     asked: dict[str, object] = {
         "source": asdict(request.source),

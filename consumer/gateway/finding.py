@@ -1,0 +1,66 @@
+"""A tenant's job, wherever it is known: in the index, or, when the topics have dropped it, by its manifest."""
+
+import asyncio
+from dataclasses import dataclass
+from typing import Any
+
+from consumer.core.manifest import Manifest, parse_manifest
+from consumer.core.output_place import MANIFEST, tenant_prefix
+from consumer.core.ports import ObjectStore
+from consumer.gateway.index.entry import JobEntry, JobState
+from consumer.gateway.index.job_index import IndexBehind, JobIndex
+from consumer.gateway.problems import service_unavailable
+from consumer.gateway.views import job_document, manifest_document
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """A job as it was found."""
+
+    job: JobEntry | Manifest
+
+    @classmethod
+    def of(cls, job: JobEntry | Manifest) -> "Found":
+        return cls(job)
+
+    @property
+    def has_ended(self) -> bool:
+        """Whether nothing more is expected of it."""
+        return isinstance(self.job, Manifest) or self.job.state.has_ended
+
+    @property
+    def state(self) -> JobState:
+        """Where it is."""
+        return JobState.SUCCEEDED if isinstance(self.job, Manifest) else self.job.state
+
+
+class Finder:
+    """output_bucket and output_prefix: where stems lie by default; those of a request that named another place are
+    found as long as the topics keep it.
+    """
+
+    def __init__(self, index: JobIndex, store: ObjectStore, *, output_bucket: str, output_prefix: str) -> None:
+        self._index, self._store = index, store
+        self._bucket, self._prefix = output_bucket, output_prefix
+
+    async def look_up(self, request_id: str, tenant: str | None) -> Found | None:
+        """None where this tenant has no such job. Raises StoreUnavailable, BrokerUnavailable, Problem."""
+        try:
+            if entry := await self._index.look_up(request_id, tenant):
+                return Found(entry)
+        except IndexBehind:
+            raise service_unavailable("the index is behind: what is known of this separation is not read yet") from None
+        manifest = await self.manifest(request_id, tenant)
+        return None if manifest is None else Found(manifest)
+
+    async def manifest(self, request_id: str, tenant: str | None) -> Manifest | None:
+        """What stands in the default place. Raises StoreUnavailable."""
+        key = f"{tenant_prefix(self._prefix, tenant)}{request_id}/{MANIFEST}"
+        data = await asyncio.to_thread(self._store.read, self._bucket, key)
+        return None if data is None else parse_manifest(data)
+
+    def document(self, found: Found) -> dict[str, Any]:
+        """As it is shown."""
+        if isinstance(found.job, Manifest):
+            return manifest_document(found.job)
+        return job_document(found.job, self._index.progress.get(found.job.request_id))

@@ -1,0 +1,87 @@
+"""The index as the gateway's event loop uses it: rows, and waiting until it has read far enough."""
+
+import asyncio
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+
+from consumer.core.model import TopicPartition
+from consumer.gateway.index.changes import Batch
+from consumer.gateway.index.entry import JobEntry
+from consumer.gateway.index.positions import Positions
+from consumer.gateway.index.table import JobTable
+from consumer.gateway.index.writer import ProgressBook
+
+CATCH_UP_S = 5.0  # behind a record that the brokers have acknowledged
+
+
+class IndexBehind(Exception):
+    """The index has not read so far within its time."""
+
+
+class JobIndex:
+    """Belongs to one event loop, but for `note`. `ends` asks the brokers where the topic of requests ends now."""
+
+    def __init__(self, table: JobTable, progress: ProgressBook, ends: Callable[[], Positions]) -> None:
+        self.table, self.progress, self._ends = table, progress, ends
+        self.positions: Positions = {}
+        self._loop = asyncio.get_running_loop()
+        self._moved: asyncio.Future[None] = self._loop.create_future()
+        self._asking: asyncio.Task[Positions] | None = None
+        self._listeners: set[Callable[[Batch], None]] = set()
+
+    def note(self, batch: Batch) -> None:
+        """A batch was read and can be seen. From any thread; nothing happens once the loop is closed."""
+        with suppress(RuntimeError):
+            self._loop.call_soon_threadsafe(self._note, batch)
+
+    def listen(self, listener: Callable[[Batch], None]) -> Callable[[], None]:
+        """Call `listener` in the loop after each batch that changes something, until what is returned is called."""
+        self._listeners.add(listener)
+        return lambda: self._listeners.discard(listener)
+
+    def find(self, request_id: str, tenant: str | None) -> JobEntry | None:
+        """A tenant's job, as far as the index has read; None for another's."""
+        entry = self.table.get(request_id)
+        return entry if entry is not None and entry.tenant == tenant and entry.request is not None else None
+
+    async def look_up(self, request_id: str, tenant: str | None) -> JobEntry | None:
+        """A tenant's job, whichever replica accepted it, if that was before this was called. Raises IndexBehind."""
+        if entry := self.find(request_id, tenant):
+            return entry
+        await self.pass_by(await self._ends_now())
+        return self.find(request_id, tenant)
+
+    async def pass_by(self, wanted: Mapping[TopicPartition, int], *, within_s: float = CATCH_UP_S) -> None:
+        """Return once everything before these offsets was read. Raises IndexBehind."""
+        try:
+            async with asyncio.timeout(within_s):
+                while not all(self.positions.get(place, 0) >= offset for place, offset in wanted.items()):
+                    await asyncio.shield(self._moved)
+        except TimeoutError:
+            raise IndexBehind from None
+
+    async def ended(self, request_id: str, tenant: str | None, *, within_s: float) -> JobEntry | None:
+        """The job once it has ended, or as it is when the time is over."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(within_s):
+                while (entry := self.find(request_id, tenant)) is None or not entry.state.has_ended:
+                    await asyncio.shield(self._moved)
+        return self.find(request_id, tenant)
+
+    async def _ends_now(self) -> Positions:
+        """Asked for after this was called, once for all who wait."""
+        if self._asking is not None:
+            with suppress(Exception):
+                await asyncio.shield(self._asking)  # it was asked too early for us
+        if self._asking is None or self._asking.done():
+            self._asking = asyncio.create_task(asyncio.to_thread(self._ends))
+        return await asyncio.shield(self._asking)
+
+    def _note(self, batch: Batch) -> None:
+        if batch.positions != self.positions or batch.changes:
+            self.positions = batch.positions
+            moved, self._moved = self._moved, self._loop.create_future()
+            moved.set_result(None)
+        if batch.changes:
+            for listener in tuple(self._listeners):
+                listener(batch)

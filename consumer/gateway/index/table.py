@@ -1,0 +1,117 @@
+"""The index's rows, in a file of SQLite's that no other process uses and that goes with this one.
+
+One writer and one reader: what is written in a batch is seen as a whole, and readers never wait for the writer.
+"""
+
+import sqlite3
+from collections.abc import Iterable, Sequence
+from dataclasses import astuple, fields
+from pathlib import Path
+
+from consumer.gateway.index.entry import JobEntry, JobState
+
+_COLUMNS = tuple(field.name for field in fields(JobEntry))
+_NAMES = ", ".join(_COLUMNS)
+_CACHE_KIB = 32 * 1024
+_SCHEMA = """
+CREATE TABLE jobs (
+    request_id TEXT PRIMARY KEY, tenant TEXT, state TEXT NOT NULL, fingerprint TEXT, payload TEXT,
+    request BLOB, outcome BLOB, accepted_ms INTEGER NOT NULL, changed_ms INTEGER NOT NULL,
+    partition INTEGER NOT NULL, offset INTEGER NOT NULL
+) WITHOUT ROWID;
+CREATE INDEX jobs_by_tenant ON jobs (tenant, accepted_ms, request_id);
+CREATE INDEX jobs_open ON jobs (tenant) WHERE state IN ('queued', 'running');
+"""
+_PUT = f"INSERT OR REPLACE INTO jobs ({_NAMES}) VALUES ({', '.join('?' * len(_COLUMNS))})"  # noqa: S608 - our own words
+_IS_SHOWN = "request IS NOT NULL"
+
+
+class JobTable:
+    """In `folder`, which is the caller's to remove. The methods up to `commit` belong to one thread, the others to one.
+
+    Holds some 40 MB of memory, however many rows there are.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        path = folder / "jobs.sqlite"
+        self._writer = _connect(path)
+        self._writer.executescript(_SCHEMA)
+        self._reader = _connect(path)
+        self._reader.execute("PRAGMA query_only = ON")
+
+    def get_own(self, request_id: str) -> JobEntry | None:
+        """A row as it will be once the batch is committed; the writer's."""
+        return _one(self._writer, request_id)
+
+    def put(self, entry: JobEntry) -> None:
+        """Replace a row. Seen by others after `commit`."""
+        self._writer.execute(_PUT, astuple(entry))
+
+    def remove(self, request_id: str) -> None:
+        """Take a row out. Seen by others after `commit`."""
+        self._writer.execute("DELETE FROM jobs WHERE request_id = ?", (request_id,))
+
+    def commit(self) -> None:
+        """End a batch."""
+        self._writer.commit()
+
+    def get(self, request_id: str) -> JobEntry | None:
+        """A row, None where there is none."""
+        return _one(self._reader, request_id)
+
+    def get_many(self, request_ids: Sequence[str]) -> list[JobEntry]:
+        """Those of these rows that there are."""
+        return [entry for entry in map(self.get, request_ids) if entry is not None]
+
+    def page(
+        self, tenant: str | None, *, state: JobState | None, before: tuple[int, str] | None, limit: int
+    ) -> list[JobEntry]:
+        """A tenant's rows, the latest first: those before (accepted_ms, request_id), at most `limit`."""
+        where, values = ["tenant IS ?", _IS_SHOWN], [tenant]
+        if state is not None:
+            where, values = [*where, "state = ?"], [*values, state]
+        parameters: list[object] = list(values)
+        if before is not None:
+            where.append("(accepted_ms, request_id) < (?, ?)")
+            parameters += before
+        asked = f"SELECT {_NAMES} FROM jobs WHERE {' AND '.join(where)}"  # noqa: S608 - our own words
+        order = " ORDER BY accepted_ms DESC, request_id DESC LIMIT ?"
+        return _entries(self._reader.execute(asked + order, (*parameters, limit)))
+
+    def count_open(self, tenant: str | None) -> int:
+        """How many of a tenant's jobs have not ended."""
+        asked = f"SELECT count(*) FROM jobs WHERE tenant IS ? AND state IN ('queued', 'running') AND {_IS_SHOWN}"  # noqa: S608
+        found: tuple[int] = self._reader.execute(asked, (tenant,)).fetchone()
+        return found[0]
+
+    def count(self) -> int:
+        """How many rows there are."""
+        found: tuple[int] = self._reader.execute("SELECT count(*) FROM jobs").fetchone()
+        return found[0]
+
+    def close(self) -> None:
+        """Nothing may be called afterwards."""
+        self._reader.close()
+        self._writer.close()
+
+
+def _connect(path: Path) -> sqlite3.Connection:
+    connection = sqlite3.connect(path, check_same_thread=False)
+    # It is rebuilt after a crash, so nothing has to survive one.
+    for pragma in ("journal_mode = WAL", "synchronous = OFF", f"cache_size = -{_CACHE_KIB // 2}"):
+        connection.execute(f"PRAGMA {pragma}")
+    return connection
+
+
+def _one(connection: sqlite3.Connection, request_id: str) -> JobEntry | None:
+    asked = f"SELECT {_NAMES} FROM jobs WHERE request_id = ?"  # noqa: S608 - our own words
+    found = _entries(connection.execute(asked, (request_id,)))
+    return found[0] if found else None
+
+
+def _entries(rows: Iterable[Sequence[object]]) -> list[JobEntry]:
+    found = []
+    for row in rows:
+        values = dict(zip(_COLUMNS, row, strict=True))
+        found.append(JobEntry(**{**values, "state": JobState(str(values["state"]))}))  # type: ignore[arg-type]
+    return found

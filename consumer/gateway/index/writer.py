@@ -1,0 +1,75 @@
+"""Applies what records mean to the index's rows."""
+
+from collections import OrderedDict
+from dataclasses import replace
+
+from consumer.core.events import SeparationProgress
+from consumer.gateway.index.entry import Asked, Ended, JobEntry, JobState
+from consumer.gateway.index.interpret import Meaning
+from consumer.gateway.index.table import JobTable
+
+_CLOCKS_DIFFER_MS = 60_000
+_MOST_PROGRESS = 20_000  # jobs; best effort, so the oldest may be forgotten
+
+
+class ProgressBook:
+    """The latest progress of jobs under way. Written by one thread, read by any."""
+
+    def __init__(self, most: int = _MOST_PROGRESS) -> None:
+        self._most = most
+        self._latest: OrderedDict[str, SeparationProgress] = OrderedDict()
+
+    def get(self, request_id: str) -> SeparationProgress | None:
+        """What was last heard of a job."""
+        return self._latest.get(request_id)
+
+    def note(self, progress: SeparationProgress) -> None:
+        """Something was heard."""
+        self._latest[progress.request_id] = progress
+        self._latest.move_to_end(progress.request_id)
+        while len(self._latest) > self._most:
+            self._latest.popitem(last=False)
+
+    def forget(self, request_id: str) -> None:
+        """The job has ended, or begins anew."""
+        self._latest.pop(request_id, None)
+
+
+class IndexWriter:
+    """Used by one thread. What is applied is seen by others once the table is committed. jobs: how many it has made."""
+
+    def __init__(self, table: JobTable, progress: ProgressBook) -> None:
+        self._table, self._progress = table, progress
+        self.jobs = 0
+
+    def apply(self, meaning: Meaning) -> JobEntry | None:
+        """The job since then; None where nothing changed, or nothing is known of it but this."""
+        before = self._table.get_own(meaning.request_id)
+        match meaning:
+            case SeparationProgress():
+                return self._apply_progress(before, meaning)
+            case Asked():
+                after = JobEntry.of_request(meaning) if before is None else before.asked_again(meaning)
+            case Ended():
+                after = JobEntry.of_outcome(meaning) if before is None else before.ended(meaning)
+        if after == before:
+            return None
+        if after.state.has_ended or after.state is JobState.QUEUED:
+            self._progress.forget(after.request_id)
+        self.jobs += before is None
+        self._table.put(after)
+        return after
+
+    def _apply_progress(self, before: JobEntry | None, progress: SeparationProgress) -> JobEntry | None:
+        if before is None or before.state.has_ended:
+            return None
+        if (
+            progress.at.timestamp() * 1000 < before.accepted_ms - 60_000
+        ):  # clocks differ; of an earlier try all the same
+            return None
+        self._progress.note(progress)
+        if before.state is JobState.QUEUED:
+            after = replace(before, state=JobState.RUNNING, changed_ms=round(progress.at.timestamp() * 1000))
+            self._table.put(after)
+            return after
+        return before

@@ -1,0 +1,204 @@
+"""Jobs: asking for them, looking at them, cancelling them."""
+
+import re
+from http import HTTPStatus
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Depends, Header, Path, Query, Request
+from starlette.responses import JSONResponse, Response
+
+from consumer.gateway.access.principal import Principal, Scope
+from consumer.gateway.bodies import ObjectSource, Separation, SeparationBody, SeparationPage, State
+from consumer.gateway.finding import Found
+from consumer.gateway.index.entry import JobState
+from consumer.gateway.index.job_index import IndexBehind
+from consumer.gateway.index.positions import parse_place
+from consumer.gateway.json_bodies import read_json
+from consumer.gateway.problems import Problem, not_found, service_unavailable
+from consumer.gateway.requests import build_request
+from consumer.gateway.routes.scopes import needs
+from consumer.gateway.sending import new_request_id, request_id_of
+from consumer.gateway.services import Services, principal_of, services_of
+from consumer.gateway.views import cursor_of, etag_of, job_document, parse_cursor
+
+router = APIRouter(prefix="/v1/separations", tags=["separations"])
+
+_PREFER_WAIT = re.compile(r"(?:^|[,;\s])wait=(\d{1,4})(?:$|[,;\s])")
+_LONGEST_WAIT_S = 60
+_POLL_AGAIN_S = 2
+_MOST_IDS = 100
+
+Id = Annotated[str, Path(pattern=r"^[A-Za-z0-9_-]{1,64}$", description="the separation's id")]
+IdempotencyKey = Annotated[
+    str | None, Header(min_length=1, max_length=255, description="the same again is the same separation, for ever")
+]
+Prefer = Annotated[str | None, Header(max_length=255, description="`wait=n`: wait up to n seconds, at most 60")]
+Reached = Annotated[str | None, Header(alias="Separation-Position", max_length=300, description="as POST answered it")]
+Used = Annotated[Services, Depends(services_of)]
+Who = Annotated[Principal, Depends(principal_of)]
+
+
+@router.post(
+    "",
+    summary="Ask for a separation",
+    dependencies=[needs(Scope.WRITE)],
+    status_code=HTTPStatus.ACCEPTED,
+    response_model=Separation,
+    responses={200: {"model": Separation, "description": "It was asked for before, or has ended meanwhile"}},
+    openapi_extra={
+        "requestBody": {
+            "required": True,
+            "content": {"application/json": {"schema": {"$ref": "#/components/schemas/SeparationBody"}}},
+        }
+    },
+)  # fmt: skip
+async def ask(
+    request: Request, used: Used, who: Who, idempotency_key: IdempotencyKey = None, prefer: Prefer = None
+) -> Response:
+    """Answers once the brokers have the request, or with what is known of it already."""
+    body = await read_json(request, SeparationBody)
+    request_id = request_id_of(who.tenant, idempotency_key) if idempotency_key else new_request_id()
+    source = used.sources.object(_object(body))
+    accepted = await used.submission.submit(build_request(body, source, request_id=request_id, principal=who))
+    headers = {"Location": f"/v1/separations/{request_id}"}
+    if accepted.position is None:
+        headers["Idempotent-Replayed"] = "true"
+    else:
+        headers["Separation-Position"] = accepted.position
+    found = accepted.found
+    if not found.has_ended and (wait_s := _wait_s(prefer)):
+        headers["Preference-Applied"] = f"wait={wait_s}"
+        if entry := await used.index.ended(request_id, who.tenant, within_s=wait_s):
+            found = Found(entry)
+    return _answer(used, found, headers)
+
+
+def _answer(used: Services, found: Found, headers: dict[str, str]) -> Response:
+    is_there = found.has_ended or "Idempotent-Replayed" in headers
+    if not found.has_ended:
+        headers["Retry-After"] = str(_POLL_AGAIN_S)
+    return JSONResponse(used.finder.document(found), HTTPStatus.OK if is_there else HTTPStatus.ACCEPTED, headers)
+
+
+def _object(body: SeparationBody) -> ObjectSource:
+    if isinstance(body.source, ObjectSource):
+        return body.source
+    raise Problem(HTTPStatus.NOT_FOUND, "NOT_FOUND", "there is no such upload or content")
+
+
+@router.get(
+    "",
+    summary="List separations",
+    dependencies=[needs(Scope.READ)],
+    response_model=SeparationPage,
+)
+async def look_at_many(
+    used: Used,
+    who: Who,
+    state: Annotated[State | None, Query()] = None,
+    id: Annotated[list[str] | None, Query(max_length=_MOST_IDS, description="these alone, each once")] = None,
+    limit: Annotated[int, Query(ge=1, le=100)] = 20,
+    cursor: Annotated[str | None, Query(max_length=200)] = None,
+) -> Response:
+    """The latest first. Ids that are not this tenant's are left out."""
+    before = _cursor(cursor)
+    if id is not None:
+        entries = [entry for each in dict.fromkeys(id) if (entry := used.index.find(each, who.tenant))]
+        wanted = [entry for entry in entries if state in (None, entry.state.value)]
+        return JSONResponse({"items": [_document(used, entry) for entry in wanted], "next_cursor": None})
+    wanted_state = None if state is None else JobState(state)
+    page = used.index.table.page(who.tenant, state=wanted_state, before=before, limit=limit + 1)
+    more = cursor_of(page[limit - 1]) if len(page) > limit else None
+    return JSONResponse({"items": [_document(used, entry) for entry in page[:limit]], "next_cursor": more})
+
+
+@router.get(
+    "/{id}",
+    summary="Look at a separation",
+    dependencies=[needs(Scope.READ)],
+    response_model=Separation,
+    responses={304: {"description": "It is as `If-None-Match` says"}},
+)
+async def look_at(
+    id: Id,
+    used: Used,
+    who: Who,
+    if_none_match: Annotated[str | None, Header(max_length=2000)] = None,
+    separation_position: Reached = None,
+    prefer: Prefer = None,
+) -> Response:
+    """Where it is. What was accepted before this was asked is never unknown."""
+    await _reach(used, separation_position)
+    found = await used.finder.look_up(id, who.tenant)
+    if found is None:
+        raise not_found()
+    headers = {}
+    if not found.has_ended and (wait_s := _wait_s(prefer)):
+        headers["Preference-Applied"] = f"wait={wait_s}"
+        if entry := await used.index.ended(id, who.tenant, within_s=wait_s):
+            found = Found(entry)
+    document = used.finder.document(found)
+    headers |= {"ETag": etag_of(document), "Cache-Control": "private, no-cache"}
+    if not found.has_ended:
+        headers["Retry-After"] = str(_POLL_AGAIN_S)
+    if if_none_match is not None and _matches(if_none_match, headers["ETag"]):
+        return Response(status_code=HTTPStatus.NOT_MODIFIED, headers=headers)
+    return JSONResponse(document, headers=headers)
+
+
+@router.delete(
+    "/{id}",
+    summary="Cancel a separation",
+    dependencies=[needs(Scope.WRITE)],
+    status_code=HTTPStatus.ACCEPTED,
+    response_model=Separation,
+    responses={200: {"model": Separation, "description": "It is cancelled already"}},
+)
+async def cancel(id: Id, used: Used, who: Who) -> Response:
+    """Asks that it be stopped, or not begun."""
+    found = await used.finder.look_up(id, who.tenant)
+    if found is None:
+        raise not_found()
+    if found.state in (JobState.SUCCEEDED, JobState.FAILED):
+        raise Problem(HTTPStatus.CONFLICT, "HAS_ENDED", f"it has {found.state.value} already")
+    if found.state is JobState.CANCELLED:
+        return JSONResponse(used.finder.document(found))
+    await used.submission.cancel(id)
+    return JSONResponse(used.finder.document(found), HTTPStatus.ACCEPTED, {"Retry-After": str(_POLL_AGAIN_S)})
+
+
+def _document(used: Services, entry: Any) -> dict[str, Any]:
+    return job_document(entry, used.index.progress.get(entry.request_id))
+
+
+async def _reach(used: Services, position: str | None) -> None:
+    """Wait until what the client has seen elsewhere is seen here."""
+    if position is None:
+        return
+    if (place := parse_place(position)) is None:
+        raise Problem(HTTPStatus.BAD_REQUEST, "POSITION_INVALID", "Separation-Position is not one that we gave")
+    partition, offset = place
+    if partition not in used.index.positions:
+        return  # of another cluster, or a stranger's invention: nothing to wait for
+    try:
+        await used.index.pass_by({partition: offset + 1})
+    except IndexBehind:
+        raise service_unavailable("the index has not read so far yet") from None
+
+
+def _cursor(text: str | None) -> tuple[int, str] | None:
+    if text is None:
+        return None
+    if (cursor := parse_cursor(text)) is None:
+        raise Problem(HTTPStatus.BAD_REQUEST, "CURSOR_INVALID", "cursor is not one that we gave")
+    return cursor
+
+
+def _wait_s(prefer: str | None) -> int:
+    found = _PREFER_WAIT.search(prefer or "")
+    return min(_LONGEST_WAIT_S, int(found.group(1))) if found else 0
+
+
+def _matches(if_none_match: str, etag: str) -> bool:
+    given = {each.strip().removeprefix("W/") for each in if_none_match.split(",")}
+    return "*" in given or etag in given

@@ -1,0 +1,37 @@
+"""What the routes use, made once at the start."""
+
+from dataclasses import dataclass
+
+from fastapi import Request
+
+from consumer.core.ports import ObjectStore
+from consumer.gateway.access.principal import Principal
+from consumer.gateway.finding import Finder
+from consumer.gateway.index.job_index import JobIndex
+from consumer.gateway.requests import SourceRules
+from consumer.gateway.sending import Submission
+from consumer.settings import JobSettings
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Services:
+    """Belongs to one event loop."""
+
+    index: JobIndex
+    finder: Finder
+    submission: Submission
+    sources: SourceRules
+    store: ObjectStore
+    jobs: JobSettings
+
+
+def services_of(request: Request) -> Services:
+    """For the routes, as a dependency."""
+    found: Services = request.app.state.services
+    return found
+
+
+def principal_of(request: Request) -> Principal:
+    """Who asks: known before a route is reached."""
+    found: Principal = request.scope["state"]["principal"]
+    return found
