@@ -72,6 +72,19 @@ class LogEvent(StrEnum):
     CONTROL_NOT_CAUGHT_UP = "control.not_caught_up", "work begins before all earlier cancellations are known"
     PIPELINE_BROKEN = "pipeline.broken", "an error of ours in a stage's thread; the replica ends"
     COMMITTER_BROKEN = "publisher.broken", "an error of ours in the committer's thread; the replica ends"
+    KEYS_READ = "access.keys_read", "the gateway's keys have changed, and are used as they are now; with their number"
+    KEYS_UNREADABLE = (
+        "access.keys_unreadable",
+        "the gateway's keys have changed to something that can't be used; those before are kept; with the reason",
+    )
+    SIGNING_KEYS_READ = (
+        "access.signing_keys_read",
+        "the token issuer's keys are known, or are others; with their number",
+    )
+    SIGNING_KEYS_AWAY = (
+        "access.signing_keys_away",
+        "the token issuer's keys can't be fetched; those before are kept; with the reason; tried again",
+    )
     HTTP_FAILED = "http.failed", "a page could not be made, with the traceback"
     TRACES_EXPORTED_AGAIN = "tracing.exports_again", "the collector takes spans again"
     TRACING_NOT_INSTALLED = "tracing.not_installed", "traces are asked for, but the extra is not installed"

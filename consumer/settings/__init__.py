@@ -4,6 +4,7 @@ Each group is loaded by the commands that need it, so that `request` does not as
 value raises SettingsError with one line that names the variable.
 """
 
+from consumer.settings.access import AccessSettings
 from consumer.settings.client import ClientSettings
 from consumer.settings.environment import environment_without_secrets
 from consumer.settings.job import JobSettings
@@ -38,10 +39,12 @@ GROUPS: tuple[type[Group], ...] = (
     MetricsSettings,
     TracingSettings,
     ClientSettings,
+    AccessSettings,
 )
 
 __all__ = [
     "GROUPS",
+    "AccessSettings",
     "ClientSettings",
     "CredentialSource",
     "Group",
