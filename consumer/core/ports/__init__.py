@@ -12,7 +12,7 @@ from consumer.core.ports.messaging import (
     Source,
     Traffic,
 )
-from consumer.core.ports.storage import CreateOnlyProbe, ModelSource, ObjectStore
+from consumer.core.ports.storage import CreateOnlyProbe, ModelSource, ObjectStore, RangedReads
 from consumer.core.ports.work import Check, Codec, OnProgress, Scanner, Separator, SeparatorProcess, SeparatorStatus
 
 __all__ = [
@@ -29,6 +29,7 @@ __all__ = [
     "OnProgress",
     "Outbox",
     "Position",
+    "RangedReads",
     "RebalanceListener",
     "Scanner",
     "Separator",
