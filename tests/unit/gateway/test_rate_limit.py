@@ -94,6 +94,12 @@ def test_who_owes_nothing_is_forgotten() -> None:
     assert len(limiter) == 1
 
 
+def test_who_was_at_it_last_is_forgotten_last() -> None:
+    """Where there is room for two: the one that came in between, not the one that came first and again."""
+    limiter = RateLimiter(RatePolicy(requests_per_s=0.01, burst=2), ManualClock(), most_principals=2)
+    assert [limiter.take(name).is_allowed for name in ("busy", "x", "busy", "y", "busy")] == [True] * 4 + [False]
+
+
 def test_memory_is_bounded_where_all_come_at_once() -> None:
     """The longest silent is forgotten first, so whoever is at it now stays limited."""
     limiter = RateLimiter(RatePolicy(requests_per_s=0.01, burst=2), ManualClock(), most_principals=1000)

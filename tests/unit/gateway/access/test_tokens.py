@@ -23,6 +23,7 @@ from tests.unit.gateway.access.issuer import (
     b64,
     claims,
     hs256,
+    number,
     signed,
     token,
 )
@@ -223,7 +224,7 @@ LISTED: dict[str, tuple[dict[str, Any], bool]] = {
     "for wrapping": ({"key_ops": ["wrapKey"]}, False),
     "for what can't be read": ({"key_ops": "verify"}, False),
     "for another algorithm": ({"alg": "ES384"}, False),
-    "with its private part": ({"d": "AQAB"}, False),
+    "with a private part that is none": ({"d": "AQAB"}, False),
     "without a name": ({"kid": None}, False),
     "with a number for a name": ({"kid": 7}, False),
     "of an unknown kind": ({"kty": "ML-DSA"}, False),
@@ -243,6 +244,14 @@ def test_what_a_listed_key_may_be(server: JwksServer, rsa_key: RsaKey, ec_key: E
         assert principal(server, token(ec_key)).tenant == "acme"
     else:
         assert refusal(server, token(ec_key)) is Refusal.UNKNOWN
+    assert principal(server, token(rsa_key)).tenant == "acme"
+
+
+def test_a_key_whose_private_part_is_shown_signs_nothing(server: JwksServer, rsa_key: RsaKey, ec_key: EcKey) -> None:
+    """Anybody could sign with it."""
+    d = ec_key.private.private_numbers().private_value
+    server.keys = [ec_key.jwk() | {"d": number(d, 32)}, rsa_key.jwk()]
+    assert refusal(server, token(ec_key)) is Refusal.UNKNOWN
     assert principal(server, token(rsa_key)).tenant == "acme"
 
 
