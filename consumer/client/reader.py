@@ -5,13 +5,14 @@ from collections.abc import Mapping, Sequence
 from enum import Enum, auto
 from functools import partial
 
-from confluent_kafka import OFFSET_BEGINNING, KafkaException, Message
+from confluent_kafka import OFFSET_BEGINNING, KafkaError, KafkaException, Message
 from confluent_kafka import TopicPartition as KafkaPartition
 
 from consumer.adapters.kafka.config import connect_reader
 from consumer.adapters.kafka.connection_errors import ConnectionErrors
 from consumer.adapters.kafka.metadata import look_for
 from consumer.client.failures import failure_of
+from consumer.core.errors import BrokerUnavailable, ConsumerError
 from consumer.core.model import TopicPartition
 from consumer.settings import KafkaSettings
 
@@ -30,7 +31,8 @@ class TopicReader:
     """Not thread-safe. `positions` are offsets to begin at, by partition; elsewhere it begins at `begin`.
 
     Partitions that are added later are read from their beginning. Raises BrokerUnavailable where no broker answers
-    within `request_s` seconds or a topic is missing, and SettingsError for a property that librdkafka refuses.
+    within `request_s` seconds or a topic is missing, AccessDenied where it may not be looked at, and SettingsError for
+    a property that librdkafka refuses.
     """
 
     def __init__(
@@ -46,6 +48,7 @@ class TopicReader:
         self._errors = ConnectionErrors()
         self._consumer = connect_reader(kafka, "watch", properties={"error_cb": self._errors})
         self._ends: dict[TopicPartition, int] = {}
+        self._failure: ConsumerError | None = None
         for topic in topics:
             try:
                 self._ends |= self._errors.patiently(self._consumer, partial(self._ends_of, topic), request_s)
@@ -57,17 +60,36 @@ class TopicReader:
         self._look_at = time.monotonic() + _LOOK_FOR_PARTITIONS_S
 
     def consume(self, count: int, timeout_s: float) -> list[Message]:
-        """At most so many records, as soon as there are any, and none after so many seconds without."""
+        """At most so many records, as soon as there are any, and none after so many seconds without.
+
+        Raises AccessDenied where a topic may not be read, or no longer, and BrokerUnavailable for what librdkafka calls
+        fatal; records that were read before that come first.
+        """
+        if self._failure is not None:
+            raise self._failure
         if time.monotonic() >= self._look_at:
             self._look_at = time.monotonic() + _LOOK_FOR_PARTITIONS_S
             self._look_for_partitions()
-        return [message for message in self._consumer.consume(count, timeout_s) if message.error() is None]
+        found = []
+        for message in self._consumer.consume(count, timeout_s):
+            if (error := message.error()) is None:
+                found.append(message)
+            elif error.fatal() or error.code() == KafkaError.TOPIC_AUTHORIZATION_FAILED:
+                topic = message.topic() or ", ".join(self._topics)
+                self._failure = failure_of(error, self._errors, topic)
+        if self._failure is not None and not found:
+            raise self._failure
+        return found
 
     def is_at_first_end(self) -> bool:
         """Whether all was read that was there when this was made."""
         now = self._consumer.position([KafkaPartition(*place) for place in self._ends])
         begun = {TopicPartition(place.topic, place.partition): place.offset for place in now if place.offset >= 0}
         return all(begun.get(place, -1) >= end for place, end in self._ends.items() if end > 0)
+
+    def away(self, what: str) -> BrokerUnavailable:
+        """What to raise where the brokers don't do what was waited for: in one line, with the reason."""
+        return self._errors.away(what)
 
     def close(self) -> None:
         """End the connection to the brokers. Nothing may be called afterwards."""
