@@ -41,10 +41,6 @@ def _answers(media_type: str) -> dict[int | str, dict[str, Any]]:
         304: {"description": "It is the one that `If-None-Match` names"},
     }
 
-    206: {"description": "The part that was asked for"},
-    304: {"description": "Nothing else is there"},
-}
-
 
 class Waveform(BaseModel):
     """For each stem the largest sample, 0 to 1, of each of some hundred equal spans."""
