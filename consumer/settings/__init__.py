@@ -4,6 +4,7 @@ Each group is loaded by the commands that need it, so that `request` does not as
 value raises SettingsError with one line that names the variable.
 """
 
+from consumer.settings.audit import AuditSettings
 from consumer.settings.client import ClientSettings
 from consumer.settings.environment import environment_without_secrets
 from consumer.settings.job import JobSettings
@@ -34,6 +35,7 @@ GROUPS: tuple[type[Group], ...] = (
     ScannerSettings,
     SeparatorSettings,
     ServiceSettings,
+    AuditSettings,
     LogSettings,
     MetricsSettings,
     TracingSettings,
@@ -42,6 +44,7 @@ GROUPS: tuple[type[Group], ...] = (
 
 __all__ = [
     "GROUPS",
+    "AuditSettings",
     "ClientSettings",
     "CredentialSource",
     "Group",
