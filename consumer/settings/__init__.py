@@ -11,6 +11,7 @@ from consumer.settings.job import JobSettings
 from consumer.settings.kafka import KafkaSettings
 from consumer.settings.kafka_properties import variable_of
 from consumer.settings.replica import Settings, retry_topics
+from consumer.settings.retention import RetentionSettings, retention_days, retention_ms
 from consumer.settings.scanner import ScannerSettings
 from consumer.settings.separator import SeparatorSettings
 from consumer.settings.service import ServiceSettings
@@ -36,6 +37,7 @@ GROUPS: tuple[type[Group], ...] = (
     SeparatorSettings,
     ServiceSettings,
     AuditSettings,
+    RetentionSettings,
     LogSettings,
     MetricsSettings,
     TracingSettings,
@@ -54,6 +56,7 @@ __all__ = [
     "MetricsSettings",
     "MinioSettings",
     "ObjectStoreSettings",
+    "RetentionSettings",
     "ScannerSettings",
     "SchemaSettings",
     "SeparatorSettings",
@@ -64,6 +67,8 @@ __all__ = [
     "TracingSettings",
     "credential_sources",
     "environment_without_secrets",
+    "retention_days",
+    "retention_ms",
     "retry_topics",
     "variable_of",
 ]

@@ -1,5 +1,7 @@
 """The consumer's audit trail on a real Kafka: one event an outcome, whoever dies, and work without its topic."""
 
+import os
+import pwd
 import signal
 from collections import Counter
 from pathlib import Path
@@ -115,3 +117,39 @@ def test_where_it_is_required_work_waits_for_its_topic(platform: Platform, tmp_p
     assert Counter(map(told, platform.audit_events())) == Counter(map(decided, outcomes))
     assert lost(replica) == 0
     replica.wait_ready()
+
+
+def test_commands_have_their_events(platform: Platform) -> None:
+    """Who cancelled, and who sent dead letters again; a dry run does nothing and has none."""
+    replica = platform.start_replica()
+    platform.request("nothing.wav", request_id="r1")
+    platform.outcomes(1)
+    replica.process.kill()
+    assert platform.run("cancel", "r7", "--actor", "on call").returncode == 0
+    assert platform.run("dlq", "replay", "--all", "--dry-run").returncode == 0
+    sent = platform.run("dlq", "replay", "--all")
+    assert (sent.returncode, sent.stderr) == (0, "")
+    [cancelled] = [event for event in platform.audit_events() if event.action == "separation.cancel_requested"]
+    assert (cancelled.actor, cancelled.request_id, cancelled.outcome) == ("on call", "r7", "success")
+    [replayed] = [event for event in platform.audit_events() if event.action == "dead_letter.replayed"]
+    assert replayed.actor == f"os:{pwd.getpwuid(os.getuid()).pw_name}"
+    assert (replayed.request_id, replayed.details["code"]) == ("r1", "OBJECT_NOT_FOUND")
+    assert f"{replayed.details['partition']}:{replayed.details['offset']}" in sent.stdout
+
+
+def test_commands_without_the_topic(platform: Platform) -> None:
+    """By default the command does its work and says what is missing; where it is required nothing is done."""
+    delete_audit_topic(platform)
+    audit = platform.topic("AUDIT")
+    refused = platform.run("cancel", "r1", AUDIT_REQUIRED="true")
+    assert refused.returncode == 1
+    assert f"topic {audit}: " in refused.stderr
+    assert len(refused.stderr.splitlines()) == 1
+    control = {platform.topic("CONTROL"): None}
+    assert platform._read(control) == []
+    done = platform.run("cancel", "r1")
+    assert done.returncode == 0
+    assert "1 audit event" in done.stderr
+    assert len(platform._read(control)) == 1
+    wrong = platform.run("cancel", "r1", "--actor", "a\nb")
+    assert wrong.returncode == 2
