@@ -1,5 +1,6 @@
 """What the rooms need from the world. Each Protocol says what its promises mean; adapters keep them."""
 
+from consumer.core.ports.audit import AuditLog
 from consumer.core.ports.messaging import (
     Commit,
     ControlFeed,
@@ -16,6 +17,7 @@ from consumer.core.ports.storage import CreateOnlyProbe, ModelSource, ObjectStor
 from consumer.core.ports.work import Check, Codec, OnProgress, Scanner, Separator, SeparatorProcess, SeparatorStatus
 
 __all__ = [
+    "AuditLog",
     "Check",
     "Codec",
     "Commit",
