@@ -1,5 +1,6 @@
 """A collector: takes traces over OTLP, HTTP and protobuf, as anybody's would, and keeps them."""
 
+import ssl
 import threading
 from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
@@ -86,7 +87,8 @@ def _plain(attributes: Any) -> dict[str, Any]:
 
 
 @contextmanager
-def collector() -> Iterator[Collector]:
+def collector(tls: ssl.SSLContext | None = None) -> Iterator[Collector]:
+    """One that listens. tls: of a server, where it is to be reached by https."""
     seen = Collector()
 
     class Handler(BaseHTTPRequestHandler):
@@ -105,9 +107,11 @@ def collector() -> Iterator[Collector]:
             pass
 
     server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    if tls:
+        server.socket = tls.wrap_socket(server.socket, server_side=True)
     thread = threading.Thread(target=server.serve_forever, args=(0.02,))
     thread.start()
-    seen.address = f"http://127.0.0.1:{server.server_address[1]}"
+    seen.address = f"{'https' if tls else 'http'}://127.0.0.1:{server.server_address[1]}"
     try:
         yield seen
     finally:

@@ -1,4 +1,7 @@
-"""`python -m bench.scaling [BURSTS]`: prints the table, in Markdown; with all three bursts in a quarter of an hour."""
+"""`python -m bench.scaling [BURSTS]`: prints the table, in Markdown; with all three bursts in a quarter of an hour.
+
+The last row is the first burst once more, with Prometheus ended in the middle.
+"""
 
 import copy
 import os
@@ -6,19 +9,20 @@ import random
 import statistics
 import sys
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from bench.scaling.kubelet import Kubelet
-from bench.scaling.loop import Burst, Outcome, make_bursts, play
+from bench.scaling.loop import Burst, Outage, Outcome, make_bursts, play
 from devstack.kafka import kafka
 from devstack.keda import keda
 from devstack.kubernetes import Cluster, cluster
 from devstack.minio import minio
 from devstack.prometheus import prometheus
-from devstack.service import free_port
+from devstack.service import Running, Service, free_port
 from harness.chaos.traffic import Traffic, write_model
 from harness.manifests import one
 from harness.platform import Platform, make_platform
@@ -29,6 +33,7 @@ NAMESPACE = "separation"
 # much, so that the evening's songs fit into minutes.
 SPEED, START_S = 100.0, 3.6
 REPLICAS, PARTITIONS, TARGET_WAIT_S = 6, 12, 60
+OUTAGE_AT_S = 40.0  # Prometheus is ended in the middle of the work
 # As a cluster has them but for these, which only spare waiting: the controllers look more often, and a group is given
 # up sooner.
 _COOLDOWN_S, _SYNC_S = 15, 5
@@ -40,45 +45,107 @@ _CONTROLLERS = (
 )
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Servers:
+    """What is shared by all that is measured."""
+
+    cluster: Cluster
+    work: Path
+    broker: str
+    store: str
+    prometheus: str
+    watching: "Watching"
+
+
+@dataclass(slots=True, kw_only=True)
+class Watching:
+    """Prometheus, which can be ended and started again."""
+
+    service: Service
+    running: Running
+
+    def stop(self) -> None:
+        self.running.stop()
+
+    def start(self) -> None:
+        self.running = self.service.start()
+
+
 def main() -> None:
     bursts = make_bursts()[: int(sys.argv[1]) if len(sys.argv) > 1 else None]
     with tempfile.TemporaryDirectory() as folder, ExitStack() as stack:
-        work = Path(folder)
-        broker_port, store_port, prometheus_port = free_port(), free_port(), free_port()
-        for service in (
-            kafka(work / "kafka", broker_port),
-            minio(work / "minio", store_port),
-            prometheus(work / "prometheus", prometheus_port, work / "targets.json", interval_s=2),
-        ):
-            stack.callback(service.start().stop)
-        running = stack.enter_context(cluster(work / "cluster", *_CONTROLLERS))
-        running.define()
-        stack.enter_context(keda(running, work / "keda"))
-        rows = []
-        for title, make in {"messages": by_messages, "expected work": by_work}.items():
-            platform = make_platform(
-                f"127.0.0.1:{broker_port}",
-                f"127.0.0.1:{store_port}",
-                work,
-                write_model(work / title),
-                partitions=PARTITIONS,
-            )
-            scaled = make(platform, f"http://127.0.0.1:{prometheus_port}")
-            with deployed(running, platform, scaled, work / "targets.json") as kubelet:
-                traffic = Traffic(platform, random.Random(7), partitions=PARTITIONS)
-                traffic.add_sources(10)
-                for burst in bursts:
-                    outcome = play(burst, traffic, kubelet)
-                    rows.append((burst, title, outcome))
-                    sys.stderr.write(f"{title}: {burst.name}: done in {outcome.done_at_s:.0f} s\n")
+        servers = _start(stack, Path(folder))
+        rows = _measure(servers, "messages", by_messages, bursts)
+        rows += _measure(servers, "expected work", by_work, bursts)
+        outage = Outage(at_s=OUTAGE_AT_S, begin=servers.watching.stop, end=servers.watching.start)
+        rows += _measure(servers, "expected work, Prometheus away", by_work, bursts[:1], outage)
     print_table(rows)
+    _say("")
+    _say(
+        f"Prometheus was ended after {OUTAGE_AT_S:.0f} s, with {outage.replicas_before} replicas, and started again"
+        f" when all was done; until then {outage.fewest_replicas} ran at least."
+    )
     if wrong := [finding for _, _, outcome in rows for finding in outcome.findings]:
         raise SystemExit("\n".join(wrong))
+
+
+def _start(stack: ExitStack, work: Path) -> Servers:
+    broker_port, store_port, prometheus_port = free_port(), free_port(), free_port()
+    for service in (kafka(work / "kafka", broker_port), minio(work / "minio", store_port)):
+        stack.callback(service.start().stop)
+    service = prometheus(work / "prometheus", prometheus_port, work / "targets.json", interval_s=2)
+    watching = Watching(service=service, running=service.start())
+    stack.callback(watching.stop)
+    running = stack.enter_context(cluster(work / "cluster", *_CONTROLLERS))
+    running.define()
+    stack.enter_context(keda(running, work / "keda"))
+    return Servers(
+        cluster=running,
+        work=work,
+        broker=f"127.0.0.1:{broker_port}",
+        store=f"127.0.0.1:{store_port}",
+        prometheus=f"http://127.0.0.1:{prometheus_port}",
+        watching=watching,
+    )
+
+
+def _measure(
+    servers: Servers,
+    title: str,
+    make: Callable[[Platform, str], dict[str, Any]],
+    bursts: Sequence[Burst],
+    outage: Outage | None = None,
+) -> list[tuple[Burst, str, Outcome]]:
+    """Each burst, on topics of this title's own."""
+    model_path, rows = write_model(servers.work / title), []
+    platform = make_platform(servers.broker, servers.store, servers.work, model_path, partitions=PARTITIONS)
+    scaled = make(platform, servers.prometheus)
+    with exporter_of(platform) as exporter, deployed(servers, platform, scaled, exporter) as kubelet:
+        traffic = Traffic(platform, random.Random(7), partitions=PARTITIONS)
+        traffic.add_sources(10)
+        for burst in bursts:
+            outcome = play(burst, traffic, kubelet, outage)
+            rows.append((burst, title, outcome))
+            sys.stderr.write(f"{title}: {burst.name}: done in {outcome.done_at_s:.0f} s\n")
+    return rows
+
+
+@contextmanager
+def exporter_of(platform: Platform) -> Iterator[dict[str, Any]]:
+    """`lag --serve`, as the overlay has it; yields what Prometheus is to scrape of it."""
+    exporter = platform.start_lag_exporter(TARGET_WAIT_S=str(TARGET_WAIT_S))
+    try:
+        exporter.wait_ready()
+        labels = {"namespace": NAMESPACE, "job": "spleeter-consumer-lag"}
+        yield {"targets": [f"127.0.0.1:{exporter.port}"], "labels": labels}
+    finally:
+        platform.close()
 
 
 def by_messages(platform: Platform, _: str) -> dict[str, Any]:
     """The shipped ScaledObject as it is without scale-by-work: ten requests a replica."""
     scaled = _scaled_object(platform)
+    del scaled["spec"]["fallback"]
     triggers = scaled["spec"]["triggers"]
     triggers[:] = [trigger for trigger in triggers if trigger["type"] == "kafka"]
     triggers[0]["metadata"]["lagThreshold"] = "10"
@@ -115,8 +182,11 @@ def _scaled_object(platform: Platform) -> dict[str, Any]:
 
 
 @contextmanager
-def deployed(running: Cluster, platform: Platform, scaled: dict[str, Any], targets: Path) -> Iterator[Kubelet]:
+def deployed(
+    servers: Servers, platform: Platform, scaled: dict[str, Any], exporter: dict[str, Any]
+) -> Iterator[Kubelet]:
     """The shipped StatefulSet, scaled, with processes for pods; all removed afterwards."""
+    running = servers.cluster
     stateful_set = copy.deepcopy(one("production", "StatefulSet"))
     stateful_set["spec"]["replicas"] = 0
     secrets = [
@@ -132,7 +202,8 @@ def deployed(running: Cluster, platform: Platform, scaled: dict[str, Any], targe
         command=[sys.executable, "-m", "bench.scaling.worker"],
         environment=worker_environment(platform),
         folder=platform.folder,
-        targets=targets,
+        targets=servers.work / "targets.json",
+        beside=[exporter],
     )
     with kubelet:
         running.apply([scaled])

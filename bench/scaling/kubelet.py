@@ -45,6 +45,7 @@ class Kubelet:
     environment: Mapping[str, str]
     folder: Path
     targets: Path  # for Prometheus' file discovery
+    beside: Sequence[Mapping[str, Any]] = ()  # targets that are no pods
     lives: list[Life] = field(default_factory=list)
     _running: dict[str, Life] = field(default_factory=dict)
     _stopped: threading.Event = field(default_factory=threading.Event)
@@ -126,7 +127,8 @@ class Kubelet:
     def _write_targets(self) -> None:
         addresses = [f"127.0.0.1:{life.port}" for life in self._running.values()]
         written = self.targets.with_suffix(".new")
-        written.write_text(json.dumps([{"targets": addresses, "labels": {"namespace": self.namespace}}]))
+        pods = {"targets": addresses, "labels": {"namespace": self.namespace}}
+        written.write_text(json.dumps([pods, *self.beside]))
         written.rename(self.targets)
 
     @property

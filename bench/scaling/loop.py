@@ -4,7 +4,7 @@ import json
 import random
 import time
 import uuid
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
@@ -27,6 +27,32 @@ class Burst:
         return sum(self.audio_s) / speed
 
 
+@dataclass(slots=True, kw_only=True)
+class Outage:
+    """What the scaler asks is away: from at_s (seconds) after a burst was sent until all of it is done."""
+
+    at_s: float
+    begin: Callable[[], object]
+    end: Callable[[], object]
+    replicas_before: int = 0
+    fewest_replicas: int = 0
+    is_going_on: bool = False
+    is_over: bool = False
+
+    def look(self, elapsed_s: float, replicas: int, *, is_done: Callable[[], bool]) -> None:
+        if self.is_over:
+            return
+        if not self.is_going_on:
+            if elapsed_s >= self.at_s:
+                self.begin()
+                self.is_going_on, self.replicas_before, self.fewest_replicas = True, replicas, replicas
+        elif is_done():
+            self.end()
+            self.is_over = True
+        else:
+            self.fewest_replicas = min(self.fewest_replicas, replicas)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Outcome:
     """What a burst came to. Times in seconds from when it was sent; a replica counts from its start to its end."""
@@ -38,7 +64,7 @@ class Outcome:
     waits_s: Sequence[float]  # of each song, sorted
     replica_s: float
     separations: int  # one more than songs for each that was begun anew
-    findings: Sequence[str]  # of the oracle
+    findings: Sequence[str]  # of the oracle, and replicas that were taken away in an outage
 
 
 def make_bursts(seed: int = 7) -> list[Burst]:
@@ -52,7 +78,7 @@ def make_bursts(seed: int = 7) -> list[Burst]:
     ]
 
 
-def play(burst: Burst, traffic: Traffic, kubelet: Kubelet) -> Outcome:
+def play(burst: Burst, traffic: Traffic, kubelet: Kubelet, outage: Outage | None = None) -> Outcome:
     """Sent to the traffic's platform, which nothing else sends to."""
     lives_before = len(kubelet.lives)
     sent_before, sent_at, began = len(traffic.sent), time.time(), time.monotonic()
@@ -65,6 +91,8 @@ def play(burst: Burst, traffic: Traffic, kubelet: Kubelet) -> Outcome:
         if elapsed_s > _PATIENCE_S:
             raise SystemExit(f"{burst.name}: not done after {elapsed_s:.0f} s, with {kubelet.count} replicas")
         peak = max(peak, kubelet.count)
+        if outage:
+            outage.look(elapsed_s, kubelet.count, is_done=lambda: traffic.platform.lag() == 0)
         if len(kubelet.lives) > lives_before and kubelet.count == 0:
             break
         time.sleep(0.2)
@@ -72,7 +100,11 @@ def play(burst: Burst, traffic: Traffic, kubelet: Kubelet) -> Outcome:
     completed = _completed(traffic, sent_before)
     waits_s = sorted(at - sent_at for at in completed)
     done_at_s = waits_s[-1] if waits_s else float("nan")
-    findings = judge(traffic.platform, traffic.sent, traffic.sources)
+    findings = [
+        f"{finding.kind}: {finding.detail}" for finding in judge(traffic.platform, traffic.sent, traffic.sources)
+    ]
+    if outage and not (outage.is_over and 0 < outage.replicas_before <= outage.fewest_replicas):
+        findings.append(f"{outage.replicas_before} replicas became {outage.fewest_replicas} while nobody could tell")
     return Outcome(
         peak_replicas=peak,
         first_at_s=lives[0].started_at - began,
@@ -81,7 +113,7 @@ def play(burst: Burst, traffic: Traffic, kubelet: Kubelet) -> Outcome:
         waits_s=waits_s,
         replica_s=sum((life.ended_at or 0.0) - life.started_at for life in lives),
         separations=sum(_separations(life.log.read_text()) for life in lives),
-        findings=[f"{finding.kind}: {finding.detail}" for finding in findings],
+        findings=findings,
     )
 
 

@@ -4,10 +4,10 @@ from collections.abc import Iterable
 
 from consumer.settings import GROUPS
 
-# librdkafka's and OpenSSL's, for connections that are secured.
+# librdkafka's, OpenSSL's and OpenTelemetry's, for connections that are secured.
 _OF_LIBRARIES = {
     "KAFKA_SECURITY_PROTOCOL", "KAFKA_SASL_MECHANISM", "KAFKA_SASL_USERNAME", "KAFKA_SASL_PASSWORD",
-    "KAFKA_SSL_CA_LOCATION", "SSL_CERT_FILE",
+    "KAFKA_SSL_CA_LOCATION", "SSL_CERT_FILE", "OTEL_EXPORTER_OTLP_CERTIFICATE",
 }  # fmt: skip
 
 

@@ -1,24 +1,18 @@
 """The manifests are what a cluster takes, and agree with what they deploy."""
 
-import json
 import re
-import shutil
-import subprocess
 from pathlib import Path
 
 import pytest
 import yaml
 
 from consumer.settings.variables import parse_duration_s
-from devstack import build
-from harness.alerts import RULE, prometheus_rule, shipped
 from harness.exported import exported_names
 from harness.manifests import OVERLAYS, ROOT, Manifest, complaint, container, manifests, one
 from tests.deploy.broken import BROKEN, Broken
 from tests.deploy.settings import missing, unknown
 from tests.monitoring.conftest import Promtool
 from tests.monitoring.conftest import promtool as promtool
-from tests.monitoring.test_deploy import RUNBOOKS
 
 EXPORTER = "lag-exporter"
 
@@ -216,7 +210,8 @@ def test_every_pod_trusts_the_authority_that_is_given(kind: str, component: str)
     [mount] = [mount for mount in pod["containers"][0]["volumeMounts"] if mount["name"] == "authority"]
     [volume] = [volume for volume in pod["volumes"] if volume["name"] == "authority"]
     [item] = volume["secret"]["items"]
-    assert told["KAFKA_SSL_CA_LOCATION"] == told["SSL_CERT_FILE"] == f"{mount['mountPath']}/{item['path']}"
+    for variable in ("KAFKA_SSL_CA_LOCATION", "SSL_CERT_FILE", "OTEL_EXPORTER_OTLP_CERTIFICATE"):
+        assert told[variable] == f"{mount['mountPath']}/{item['path']}"
     assert mount["readOnly"] is True
     assert (volume["secret"]["secretName"], item["key"]) == authority_of_keda()
 
@@ -235,41 +230,6 @@ def test_names_are_asked_of_the_node_and_traces_are_sent(overlay: str) -> None:
     addresses = {target for target in reachable if "/" in target[0]}
     assert addresses == {("169.254.20.10/32", protocol, 53) for protocol in ("UDP", "TCP")}
     assert {("observability", "TCP", port) for port in (4317, 4318)} <= reachable
-
-
-def test_alerts_are_the_ones_that_are_shipped() -> None:
-    """The operator's rules are alerts.yml word for word, as the generator writes them."""
-    assert RULE.read_text() == prometheus_rule()
-    rules = one("production", "PrometheusRule", "alerts")["spec"]
-    assert rules["groups"] == shipped()["groups"]
-
-
-def test_alerts_lead_to_where_the_overlay_says(tmp_path: Path) -> None:
-    """Its one line sets the beginning of each link; the section stays."""
-    here = tmp_path / "deploy"
-    shutil.copytree(ROOT / "deploy", here)
-    overlay = here / "kubernetes/overlays/production/kustomization.yaml"
-    text = overlay.read_text()
-    assert text.count(RUNBOOKS) == 1
-    overlay.write_text(text.replace(RUNBOOKS, "https://wiki.example.org/separation/"))
-    built = subprocess.run(
-        [build.kustomize_binary(), "build", overlay.parent],
-        capture_output=True,
-        text=True,
-        check=True,
-        timeout=120,
-    ).stdout
-    [rule] = [m for m in yaml.safe_load_all(built) if m["kind"] == "PrometheusRule"]
-    links = {each["alert"]: each["annotations"]["runbook_url"] for each in rule["spec"]["groups"][0]["rules"]}
-    assert links == {name: f"https://wiki.example.org/separation/#{name.lower()}" for name in links}
-
-
-def test_dashboard_is_the_one_that_is_shipped() -> None:
-    """Under the label that Grafana's sidecar looks for."""
-    found = one("production", "ConfigMap", "dashboard")
-    [text] = found["data"].values()
-    assert json.loads(text) == json.loads((ROOT / "deploy/grafana/dashboard.json").read_text())
-    assert found["metadata"]["labels"]["grafana_dashboard"] == "1"
 
 
 def test_secrets_are_referred_to_never_held() -> None:

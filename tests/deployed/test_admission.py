@@ -1,5 +1,7 @@
 """What a running API server takes of our manifests, and what it refuses: pod security, rules across fields."""
 
+import re
+import shutil
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
@@ -81,31 +83,57 @@ def test_pods_come_to_be(cluster: Cluster) -> None:
 
 
 def test_documented_commands_work(cluster: Cluster, tmp_path: Path) -> None:
-    """Those of docs/deploy.md, as they stand there, but for the one that waits for a node."""
+    """Those of docs/deploy.md, as they stand there, but for the one that waits for a node.
+
+    Then the last block once more, after a setting has changed, with the Job of the first time still there.
+    """
     (tmp_path / "ca.crt").write_text("a certificate")
-    cluster.done("delete", "job", "--all", "--namespace", NAMESPACE, "--ignore-not-found")
-    commands = [line for line in PAGE.read_text().splitlines() if line.startswith("kubectl ")]
+    shutil.copytree(ROOT / "deploy", tmp_path / "deploy")
+    blocks = [
+        commands
+        for block in re.findall(r"^```sh\n(.*?)^```", PAGE.read_text(), re.MULTILINE | re.DOTALL)
+        if (commands := [line for line in block.splitlines() if line.startswith("kubectl ") and " wait " not in line])
+    ]
+    assert [len(commands) for commands in blocks] == [3, 1, 3]
+    _run(cluster, [command for commands in blocks for command in commands], tmp_path)
+    referred = one("production", "TriggerAuthentication")["spec"]["secretTargetRef"]
+    for name in ("spleeter-consumer-kafka", "spleeter-consumer-ca"):
+        secret = cluster.get("secret", name, "--namespace", NAMESPACE)
+        assert secret["data"].keys() == {reference["key"] for reference in referred if reference["name"] == name}
+
+    overlay, address = tmp_path / "deploy/kubernetes/overlays/production/kustomization.yaml", "clamd.clamav.svc:3310"
+    assert overlay.read_text().count(address) == 1
+    overlay.write_text(overlay.read_text().replace(address, "scanner.clamav.svc:3310"))
+    before = _settings_of_the_job(cluster)
+    _run(cluster, blocks[-1], tmp_path)
+    assert _settings_of_the_job(cluster) != before
+
+
+def _run(cluster: Cluster, commands: list[str], folder: Path) -> None:
+    """As in a shell whose folder is the repository's."""
     shell = "\n".join(
         [
-            f"CA_FILE={tmp_path / 'ca.crt'}",
+            f"CA_FILE={folder / 'ca.crt'}",
             f'kubectl() {{ "{build.kubernetes_binaries()}/kubectl" --kubeconfig="{cluster.kubeconfig}" "$@"; }}',
-            *(line for line in commands if " wait " not in line),
+            *commands,
         ]
     )
     ran = subprocess.run(
         ["bash", "-euo", "pipefail", "-c", shell],
-        cwd=ROOT,
+        cwd=folder,
         capture_output=True,
         text=True,
         check=False,
         timeout=1200,
     )
     assert (ran.returncode, ran.stderr) == (0, ""), ran.stdout + ran.stderr
-    assert len(commands) == 7
-    referred = one("production", "TriggerAuthentication")["spec"]["secretTargetRef"]
-    for name in ("spleeter-consumer-kafka", "spleeter-consumer-ca"):
-        secret = cluster.get("secret", name, "--namespace", NAMESPACE)
-        assert secret["data"].keys() == {reference["key"] for reference in referred if reference["name"] == name}
+
+
+def _settings_of_the_job(cluster: Cluster) -> str:
+    """The name of the ConfigMap that it reads, which its content is in."""
+    [found] = cluster.get("jobs", "--namespace", NAMESPACE)["items"]
+    [source] = found["spec"]["template"]["spec"]["containers"][0]["envFrom"]
+    return str(source["configMapRef"]["name"])
 
 
 def _pods(cluster: Cluster) -> list[str]:

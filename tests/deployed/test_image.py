@@ -52,6 +52,21 @@ def test_its_kernels_are_compiled(engine: Engine) -> None:
     assert told == [available()[-1], "None"]
 
 
+def test_traces_can_be_recorded(engine: Engine) -> None:
+    """The consumer brings what OpenTelemetry's variables switch on, by either protocol."""
+    look = (
+        "from types import SimpleNamespace as S; from consumer.app.vendors import make_tracer;"
+        "from consumer.settings import TracingSettings;"
+        "settings = S(tracing=TracingSettings.load(), kafka=S(group_id='g'), service=S(instance_id='i'));"
+        "print(type(make_tracer(settings)).__name__)"
+    )
+    for protocol in ("http/protobuf", "grpc"):
+        variables = {"OTEL_EXPORTER_OTLP_ENDPOINT": "http://127.0.0.1:1", "OTEL_EXPORTER_OTLP_PROTOCOL": protocol}
+        given = [word for name, value in variables.items() for word in ("--env", f"{name}={value}")]
+        told = engine.docker(*_ALONE, *given, "--entrypoint", "python", CONSUMER, "-c", look)
+        assert told.strip() == "OtelTracer"
+
+
 def test_what_is_missing_is_said_in_one_line(engine: Engine) -> None:
     """Without a setting the container ends at once, and says which."""
     with pytest.raises(SystemExit, match="KAFKA_BOOTSTRAP_SERVERS must be set"):

@@ -4,6 +4,7 @@ set -euo pipefail
 [[ $(id -un) == clamav ]]
 rm -f /tmp/clamd.sock
 clamd --foreground &
+trap 'kill %1' TERM # as the first process of its container it would not be heard
 for _ in {1..60}; do
     [[ -S /tmp/clamd.sock ]] && break
     sleep 1
