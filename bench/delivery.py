@@ -1,15 +1,18 @@
-"""`python -m bench.delivery`: what the delivery promise costs, and how soon it is kept; a table in Markdown."""
+"""`python -m bench.delivery [NAME...]`: what the delivery promise costs, and how soon it is kept; a table in Markdown.
+
+NAME: of a measurement, such as `sends`; without one, all of them.
+"""
 
 import statistics
 import sys
 import tempfile
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from bench import backlog, bare_clients
+from bench import backlog, bare_clients, client_sends
 from bench.arena import PARTITIONS, Arena, Reader, Sender, Trickle, reading, said_at
 from consumer.core.events import SeparationRequest
 from consumer.delivery.retry_headers import RetryState, headers
@@ -39,16 +42,20 @@ def main() -> None:
         arena = Arena(Path(folder))
         arena.start()
         try:
-            print_table(arena)
+            print_table(arena, sys.argv[1:] if __name__ == "__main__" else ())
         finally:
             arena.stop()
 
 
-def print_table(arena: Arena) -> None:
+def print_table(arena: Arena, names: Sequence[str] = ()) -> None:
+    measurements: dict[str, Callable[[Arena], Iterator[Row]]] = {
+        "overhead": _overhead, "backlog": _backlog, "recovery": _recovery, "scale-out": _scale_out,
+        "lateness": _lateness, "returns": _returns, "sends": _sends,
+    }  # fmt: skip
     _say("| delivery, on one Kafka and one MinIO on this machine | measured | goal |")
     _say("|---|---:|---:|")
-    for measurement in (_overhead, _backlog, _recovery, _scale_out, _lateness, _returns):
-        for row in measurement(arena):
+    for name in names or measurements:
+        for row in measurements[name](arena):
             _say(str(row))
 
 
@@ -208,6 +215,26 @@ def _returns(arena: Arena) -> Iterator[Row]:
             assert not reader.dead, reader.dead
             taken_s = reader.arrived_at[last.request_id][0] - back_at
         yield Row(what=f"{name} back after {AWAY_S:.0f} s to work going on", figure=f"{taken_s:.1f} s", goal="5 s")
+
+
+def _sends(arena: Arena) -> Iterator[Row]:
+    """From when a request was due until its job says that Kafka has it, whoever is late."""
+    with arena.platform() as platform:
+        bare, ours = (client_sends.measure(platform, contender) for contender in ("bare", "client"))
+    rate = f"{client_sends.RATE:,} requests a second for {client_sends.SECONDS:.0f} s"
+    yield Row(
+        what=f"{rate} through one client, due to acknowledged, p50 / p99",
+        figure=f"{_p50(ours.late_ms):.0f} / {_p99(ours.late_ms):.0f} ms",
+        goal="50 ms",
+    )
+    yield Row(
+        what="the same records by a bare producer, p50 / p99",
+        figure=f"{_p50(bare.late_ms):.0f} / {_p99(bare.late_ms):.0f} ms",
+    )
+    yield Row(
+        what="memory of that client's process, after 3 s and at most",
+        figure=f"{ours.begun_mb:.0f} / {ours.peak_mb:.0f} MB",
+    )
 
 
 def _spread(found_s: Sequence[float]) -> str:

@@ -24,6 +24,8 @@ _TEXT_AT: Mapping[str, int] = {
     "Rejected": 1,
     "unavailable": 1,
     "Failed": 2,
+    "Problem": 2,
+    "service_unavailable": 0,
     "WrongVariable": 1,
     **dict.fromkeys(("WaitTimeout", "ClientClosed"), 0),
     **dict.fromkeys(("BadParameter", "Unnameable", "Unmet", "Denied", "broker_away", "away", "_no_store", "cls"), 0),

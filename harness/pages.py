@@ -15,6 +15,7 @@ from pydantic import ByteSize
 from pydantic.fields import FieldInfo
 
 from consumer.adapters.avro.codec import AvroCodec, Schema, load_schema
+from consumer.core.audit_actions import AuditAction
 from consumer.core.errors import Code
 from consumer.core.events import (
     DeadLetter,
@@ -282,6 +283,15 @@ def log_event_rows() -> str:
     return f"| event | meaning |\n|---|---|\n{''.join(rows)}"
 
 
+def audit_action_rows() -> str:
+    """The table of what the audit trail tells of, by name."""
+    rows = []
+    for action in AuditAction:
+        activity = f"{action.activity:d} {action.activity.name.capitalize()}"
+        rows.append(f"| `{action}` | {action.writer} | {action.meaning} | {activity} |\n")
+    return f"| action | written by | meaning | `activity_id` |\n|---|---|---|---|\n{''.join(rows)}"
+
+
 def module_rows() -> str:
     """A table of modules for each room, each with the first sentence of its own docstring."""
     rooms: dict[str, list[str]] = {}
@@ -316,6 +326,8 @@ WRITTEN = (
     Written(page=DOCS / "consuming.md", mark="result", make=lambda: _as_json(example_result())),
     Written(page=DOCS / "consuming.md", mark="dead letter", make=lambda: _as_json(example_dead_letter())),
     Written(page=DOCS / "observability.md", mark="log events", make=log_event_rows),
+    Written(page=DOCS / "audit.md", mark="audit actions", make=audit_action_rows),
+    Written(page=DOCS / "audit.md", mark="audit fields", make=lambda: event_rows("audit_event")),
     Written(page=DOCS / "architecture.md", mark="modules", make=module_rows),
     Written(page=DOCS / "decisions/index.md", mark="decisions", make=decision_rows),
 )

@@ -23,7 +23,15 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from consumer.adapters.avro.codec import AvroCodec
 from consumer.adapters.kafka.retrying import is_transient, retried
-from consumer.core.events import DeadLetter, Event, OutputOptions, SeparationRequest, SeparationResult, SourceObject
+from consumer.core.events import (
+    AuditEvent,
+    DeadLetter,
+    Event,
+    OutputOptions,
+    SeparationRequest,
+    SeparationResult,
+    SourceObject,
+)
 from consumer.core.model import Headers
 from devstack.service import free_port
 
@@ -159,6 +167,10 @@ class Platform:
         """All outcomes that are there now."""
         kinds = self._outcome_kinds()
         return [self.codec.decode(kinds[message.topic()], message.value()) for message in self._read(kinds)]  # type: ignore[misc, index]
+
+    def audit_events(self) -> list[AuditEvent]:
+        """All audit events that are there now."""
+        return [self.codec.decode(AuditEvent, each.value()) for each in self._read({self.topic("AUDIT"): AuditEvent})]
 
     def outcome_headers(self) -> dict[bytes | None, dict[str, bytes | None]]:
         """The headers of all outcomes that are there now, by record key."""

@@ -9,7 +9,8 @@ from consumer.core.events import SCHEMA_FILES
 from consumer.core.ports import ObjectStore
 from consumer.settings import ObjectStoreSettings, SchemaSettings, TopicSettings
 
-_WRITTEN = ("separation_result", "dead_letter", "separation_progress")  # the events that come of a replica
+# The events that come of a replica.
+_WRITTEN = ("separation_result", "dead_letter", "separation_progress", "audit_event")
 
 
 def make_codec(schema: SchemaSettings, topics: TopicSettings) -> AvroCodec:

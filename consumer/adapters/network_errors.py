@@ -1,6 +1,6 @@
 """Why a server can't be reached, in the words of TLS or of the system, whatever a library has wrapped them in."""
 
-import errno
+import os
 import re
 import socket
 import ssl
@@ -22,7 +22,7 @@ def reason_of(error: BaseException) -> str:
             return f"its name can't be resolved: {each.strerror}"
     for each in chain:
         if isinstance(each, OSError) and each.errno is not None:
-            return each.strerror or errno.errorcode.get(each.errno, type(each).__name__)
+            return os.strerror(each.errno)  # what asyncio makes of `strerror` holds the address
     if any(isinstance(each, TimeoutError) or _TIMED_OUT.search(type(each).__name__) for each in chain):
         return "timed out"
     if any(isinstance(each, ConnectionError) for each in chain):

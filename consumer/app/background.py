@@ -13,6 +13,8 @@ from consumer.app.status import ReplicaStatus
 from consumer.app.watchdog import Watchdog
 from consumer.core.errors import ConsumerError
 from consumer.core.log_events import LogEvent
+from consumer.core.ports import Outbox
+from consumer.delivery.audit_outbox import OptionalAuditOutbox
 from consumer.delivery.delivery import Delivery
 from consumer.observability.collectors import GroupLagCollector, ReplicaCollector
 from consumer.observability.http import ProbeServer
@@ -96,4 +98,10 @@ def _view(adapters: Adapters, delivery: Delivery, status: ReplicaStatus) -> Repl
         publish_trouble=lambda: delivery.committer.trouble,
         separators=lambda: [separator.status for separator in adapters.separators],
         held_by_senders=lambda: held_by_senders(adapters.lag_reader.backlog(), now_s=time.time()),
+        audit_trouble=lambda: _audit_trouble(adapters.outbox),
     )
+
+
+def _audit_trouble(outbox: Outbox) -> str:
+    """Where nothing goes on without audit events there is none beside the outcomes' own."""
+    return outbox.trouble if isinstance(outbox, OptionalAuditOutbox) else ""

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from consumer.app.adapters import Adapters
 from consumer.app.background import make_background
@@ -13,11 +13,13 @@ from consumer.app.startup import Requirements, Startup, StartupPolicy
 from consumer.app.status import Halt, ReplicaStatus
 from consumer.core.version import VERSION
 from consumer.delivery.assignments import Assignments
+from consumer.delivery.audit_outbox import OptionalAuditOutbox
 from consumer.delivery.cancel_registry import CancelRegistry
 from consumer.delivery.control_follower import ControlFollower
 from consumer.delivery.delivery import Delivery, DeliveryPolicy, make_delivery
 from consumer.delivery.poll_loop import Subscription
 from consumer.observability.metrics import Metrics
+from consumer.pipeline.audit import AuditOutcomes
 from consumer.pipeline.commit_observer import CommitObserver
 from consumer.pipeline.completion import Completion
 from consumer.pipeline.crash_guard import CrashGuard
@@ -60,6 +62,8 @@ def make_replica(settings: Settings, adapters: Adapters, policies: Policies | No
     policies = policies or Policies()
     metrics, status, halt = Metrics(), ReplicaStatus(), Halt()
     metrics.build.info({"version": VERSION, "runtime": settings.separator.separator_runtime})
+    if not settings.audit.audit_required:
+        adapters = replace(adapters, outbox=OptionalAuditOutbox(adapters.outbox, metrics.audit_events_lost.inc))
     scratch, cancel_registry = Scratch(settings.scratch_folder), CancelRegistry()
     dependencies = dependencies_of(settings, adapters, scratch)
     model_store = ModelStore(settings.separator.model_path, adapters.model_sources, prepare=adapters.prepare_model)
@@ -80,7 +84,7 @@ def make_replica(settings: Settings, adapters: Adapters, policies: Policies | No
     pipeline = Pipeline(
         delivery.dispatcher,
         Walk(stages, runner, separate, cancel_registry),
-        Completion(delivery.dispatcher, cancel_registry, crash_guard, failure_policy, runner),
+        Completion(delivery.dispatcher, cancel_registry, crash_guard, failure_policy, runner, stages.audit),
         adapters.separators,
         adapters.tracer,
         halt,
@@ -167,4 +171,5 @@ def _make_stages(settings: Settings, adapters: Adapters, model_store: ModelStore
             retry_delays_s=settings.service.retry_delays,
             version=VERSION,
         ),
+        audit=AuditOutcomes(codec=adapters.codec, topic=topics.audit, instance_id=settings.service.instance_id),
     )

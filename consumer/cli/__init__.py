@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from consumer.cli import api, dlq, doctor, lag, models, requests, run, schemas, separate, topics
+from consumer.cli import api, buckets, dlq, doctor, keys, lag, models, requests, run, schemas, separate, topics
 from consumer.cli.errors import open_standard_streams, tell, tell_of_system
 from consumer.core.errors import ConsumerError
 from consumer.core.extras import not_installed
@@ -29,8 +29,10 @@ app.command()(requests.watch)
 app.command()(lag.lag)
 app.add_typer(dlq.app, name="dlq")
 app.add_typer(topics.app, name="topics")
+app.add_typer(buckets.app, name="buckets")
 app.add_typer(models.app, name="models")
 app.add_typer(schemas.app, name="schemas")
+app.add_typer(keys.app, name="keys")
 app.command()(doctor.doctor)
 
 

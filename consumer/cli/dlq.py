@@ -2,12 +2,15 @@
 
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from contextlib import nullcontext
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from consumer.core.errors import Fatal, Rejected
+from consumer.cli.audit import Actor, CommandAudit, command_audit
+from consumer.core.audit_actions import AuditAction
+from consumer.core.errors import Code, Fatal, Rejected
 
 if TYPE_CHECKING:
     from consumer.adapters.avro.codec import AvroCodec
@@ -75,6 +78,7 @@ def replay(
     request_id: RequestIds = None,
     everything: Annotated[bool, typer.Option("--all", help="All that there are.")] = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Send nothing; print what would be sent.")] = False,
+    actor: Actor = None,
 ) -> None:
     """Send the records of dead letters again, as they came, to the topic that they came from; one line each.
 
@@ -85,13 +89,24 @@ def replay(
             raise typer.BadParameter(f"{place} is not PARTITION:OFFSET", param_hint="PARTITION:OFFSET")
     if not (places or code or request_id) and not everything:
         raise typer.BadParameter("say which: PARTITION:OFFSET, --code, --request-id or --all", param_hint="--all")
+    selection = _selection(code, request_id, places)
+    with nullcontext() if dry_run else command_audit(actor) as audit:
+        sent, refused = _replay(selection, audit)
+    if refused:
+        raise Fatal(f"{refused} of {sent + refused} records can't be sent again")
+    if not sent:
+        raise Fatal("no dead letter is like that")
+
+
+def _replay(selection: "Selection", audit: CommandAudit | None) -> tuple[int, int]:
+    """How many records were sent, and how many can't be; without an audit nothing is sent, and all is told."""
     from consumer.delivery.replay import replayed
     from consumer.settings import ServiceSettings, TopicSettings, retry_topics
 
     topics, dead_letters = TopicSettings.load(), _dead_letters()
     allowed = (topics.requests, *retry_topics(topics, ServiceSettings.load()))
     sent = refused = 0
-    for entry, letter in _selected(dead_letters, _selection(code, request_id, places)):
+    for entry, letter in _selected(dead_letters, selection):
         about = f"{entry.place}  {letter.code}  {letter.request_id or '-'}"
         try:
             message = replayed(letter, allowed)
@@ -99,14 +114,23 @@ def replay(
             refused += 1
             typer.echo(f"{about}  not sent: {rejected.message}")
             continue
-        if not dry_run:
+        if audit:
             dead_letters.send(message)
         sent += 1
-        typer.echo(f"{about}  {'would go' if dry_run else 'sent'} to {message.topic}")
-    if refused:
-        raise Fatal(f"{refused} of {sent + refused} records can't be sent again")
-    if not sent:
-        raise Fatal("no dead letter is like that")
+        typer.echo(f"{about}  {'sent' if audit else 'would go'} to {message.topic}")
+        if audit:
+            place = {"partition": str(entry.partition), "offset": str(entry.offset)}
+            _audit_replay(audit, letter, place)
+    return sent, refused
+
+
+def _audit_replay(audit: CommandAudit, letter: "DeadLetter", place: Mapping[str, str]) -> None:
+    """The letter's own words are those of who could write to its topic: an id and a code, or nothing of them."""
+    from consumer.core.events import REQUEST_ID
+
+    is_id = letter.request_id is not None and REQUEST_ID.fullmatch(letter.request_id)
+    details = {**place, "code": letter.code} if letter.code in set(Code) else place
+    audit.record(AuditAction.DEAD_LETTER_REPLAYED, request_id=letter.request_id if is_id else None, details=details)
 
 
 def _dead_letters() -> "KafkaDeadLetters":
@@ -126,7 +150,6 @@ def _codec() -> "AvroCodec":
 def _selection(
     code: list[str] | None = None, request_id: list[str] | None = None, places: list[str] | None = None
 ) -> "Selection":
-    from consumer.core.errors import Code
     from consumer.delivery.replay import Selection
 
     for each in code or ():

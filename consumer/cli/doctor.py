@@ -46,7 +46,7 @@ def doctor() -> None:
 
 def _load_settings() -> "tuple[Settings, list[SettingsError]]":
     from consumer.adapters.factories import make_store
-    from consumer.settings import LogSettings, MetricsSettings, Settings
+    from consumer.settings import LogSettings, MetricsSettings, RetentionSettings, Settings
 
     settings, problems = Settings.load_usable()
     try:
@@ -55,7 +55,7 @@ def _load_settings() -> "tuple[Settings, list[SettingsError]]":
         problems.append(wrong_store)
     except ConsumerError:
         pass  # the checks that use it say what it is
-    others = [group.load_usable()[1] for group in (LogSettings, MetricsSettings)]
+    others = [group.load_usable()[1] for group in (LogSettings, MetricsSettings, RetentionSettings)]
     return settings, [*problems, *filter(None, others)]
 
 
@@ -69,6 +69,8 @@ def _finding(error: Exception, unusable: Container[str]) -> str:
 def _kafka(settings: "Settings") -> str:
     from consumer.adapters.kafka.admin import KafkaAdmin
     from consumer.adapters.kafka.inspection import inspect
+    from consumer.adapters.kafka.retention import retention_differences
+    from consumer.settings import RetentionSettings
 
     topics = settings.topics
     found = KafkaAdmin(settings.kafka).partitions()
@@ -84,7 +86,10 @@ def _kafka(settings: "Settings") -> str:
         problems.append(f"fewer partitions than {topics.requests}: {', '.join(fewer)}")
     if problems:
         raise Fatal("; ".join(problems))
-    return f"{topics.requests} has {found[topics.requests]} partitions"
+    spans = RetentionSettings.load().of_topics(topics, settings.retry_topics)
+    differences = retention_differences(settings.kafka, spans)
+    told = [f"{topics.requests} has {found[topics.requests]} partitions"]
+    return "; ".join([*told, *(f"topic {name}: {difference}" for name, difference in differences.items())])
 
 
 def _registry(settings: "Settings") -> str:

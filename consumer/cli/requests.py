@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from consumer.cli.audit import Actor, command_audit
+from consumer.core.audit_actions import AuditAction
 from consumer.core.catalog import FORMATS, HIGH_FREQUENCIES, MODELS, STEM_MODELS
 from consumer.core.limits import HIGHEST_TRACK, LONGEST_SPAN_S, SHORTEST_SPAN_S
 
@@ -85,13 +87,15 @@ def request(
 def cancel(
     request_id: Annotated[str, typer.Argument(metavar="REQUEST_ID", help="The request's.")],
     reason: Annotated[str | None, typer.Option(help="Why; it is told in the dead letter.")] = None,
+    actor: Actor = None,
 ) -> None:
     """Cancel a request, begun or not: it ends as a dead letter CANCELLED, unless it is done already."""
     from consumer.core.events import REQUEST_ID
 
     _require(REQUEST_ID.fullmatch(request_id), "REQUEST_ID", _REQUEST_ID_FORM)
-    with _client() as client:
+    with command_audit(actor) as audit, _client() as client:
         client.cancel(request_id, reason)
+        audit.record(AuditAction.CANCEL_REQUESTED, request_id=request_id)
 
 
 def watch(

@@ -19,13 +19,18 @@ def create(
     ] = 12,
     replication: Annotated[int, typer.Option(help="Replication factor; -1: the broker's default.")] = -1,
 ) -> None:
-    """Create what is missing of the topics, and set the group's heartbeat and session."""
-    from consumer.adapters.kafka.admin import KafkaAdmin
-    from consumer.settings import KafkaSettings, ServiceSettings, TopicSettings
+    """Create what is missing of the topics, and set the group's heartbeat and session.
 
-    topics, service = TopicSettings.load(), ServiceSettings.load()
-    admin = KafkaAdmin(KafkaSettings.load())
-    retry = [topics.retry(number) for number in range(1, len(service.retry_delays) + 1)]
-    for line in admin.create_topics(topics, retry, partitions=partitions, replication=replication):
+    What is there stays as it is: where it keeps records for another time than RETENTION_* say, a line tells.
+    """
+    from consumer.adapters.kafka.admin import KafkaAdmin
+    from consumer.adapters.kafka.retention import retention_differences
+    from consumer.settings import KafkaSettings, RetentionSettings, ServiceSettings, TopicSettings, retry_topics
+
+    kafka, topics, retention = KafkaSettings.load(), TopicSettings.load(), RetentionSettings.load()
+    admin, retry = KafkaAdmin(kafka), retry_topics(topics, ServiceSettings.load())
+    for line in admin.create_topics(topics, retry, retention, partitions=partitions, replication=replication):
         typer.echo(line)
+    for name, difference in retention_differences(kafka, retention.of_topics(topics, retry)).items():
+        typer.echo(f"{name}: {difference}")
     typer.echo(admin.set_group_timing())

@@ -2,7 +2,7 @@
 
 from consumer.client.aio import AsyncClient, AsyncJob
 from consumer.client.client import Client
-from consumer.client.errors import AccessDenied, ClientClosed, SeparationFailed, WaitTimeout
+from consumer.client.errors import AccessDenied, ClientBroken, ClientClosed, SeparationFailed, WaitTimeout
 from consumer.client.job import Job
 from consumer.client.log import EventLog, Received
 from consumer.client.watch import Watch
@@ -12,6 +12,7 @@ __all__ = [
     "AsyncClient",
     "AsyncJob",
     "Client",
+    "ClientBroken",
     "ClientClosed",
     "EventLog",
     "Job",

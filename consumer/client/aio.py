@@ -34,9 +34,8 @@ class AsyncJob:
 
     async def result(self, timeout_s: float = RESULT_S) -> SeparationResult:
         """As Job.result. Cancelling the task that waits leaves the job alone."""
-        waiting = asyncio.shield(asyncio.wrap_future(self._job.outcome))
         try:
-            outcome = await asyncio.wait_for(waiting, timeout_s)
+            outcome = await asyncio.wait_for(asyncio.wrap_future(self._job.outcome), timeout_s)
         except TimeoutError as error:
             if isinstance(error, WaitTimeout):
                 raise

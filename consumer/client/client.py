@@ -9,7 +9,6 @@ with Client.from_env() as client:
 import threading
 import uuid
 from collections.abc import Callable, Mapping
-from concurrent.futures import Future
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -19,9 +18,9 @@ from consumer.adapters.avro.codec import AvroCodec
 from consumer.client.decoding import EventDecoder
 from consumer.client.errors import ClientClosed
 from consumer.client.files import Files
-from consumer.client.job import Job, Position
+from consumer.client.job import Job
 from consumer.client.log import EventLog
-from consumer.client.outcomes import Outcome, OutcomeReader, PendingJob
+from consumer.client.outcomes import Outcome, OutcomeReader
 from consumer.client.sender import Headers, Sender
 from consumer.client.watch import Watch
 from consumer.core.errors import Code, Rejected, SettingsError
@@ -125,8 +124,8 @@ class Client:
         )
         check_request(asked)  # before a file is uploaded in vain
         if isinstance(source, Path):
-            asked = replace(asked, source=self._files.upload(source, asked.request_id))
-        return self.submit(asked, headers)
+            asked = replace(asked, source=self._open_files().upload(source, asked.request_id))
+        return self._submit(asked, headers)
 
     def submit(self, request: SeparationRequest, headers: Headers = ()) -> Job:
         """As `separate`, of a whole request.
@@ -134,10 +133,7 @@ class Client:
         `headers` are the record's, pairs of a name and bytes or None: a `traceparent` makes the job part of a trace.
         """
         check_request(request)
-        pending = self._outcomes.expect(request.request_id)  # before it is sent: nothing can be missed
-        value = self._codec.encode(request)
-        sent = self._sender.send(self._topics.requests, value, request.request_id, headers)
-        return self._job(pending, sent)
+        return self._submit(request, headers)
 
     def send(self, request: SeparationRequest, headers: Headers = ()) -> None:
         """Send a request whose outcome others wait for; returns when the brokers have it. Raises as `Job.sent`."""
@@ -151,8 +147,8 @@ class Client:
         """
         pending = self._outcomes.expect(request_id)
         if (found := self._found(request_id)) is not None:
-            pending.end(found)
-        return self._job(pending, None)
+            pending.settle(found)
+        return Job(pending, None, cancel=self.cancel, files=self._open_files)
 
     def cancel(self, request_id: str, reason: str | None = None) -> None:
         """Ask that a request be stopped, or not begun; returns when the brokers have that wish.
@@ -203,13 +199,17 @@ class Client:
     def __exit__(self, *exception: object) -> None:
         self.close()
 
-    def _job(self, pending: PendingJob, sent: "Future[Position] | None") -> Job:
-        return Job(pending, sent, cancel=self.cancel, files=lambda: self._files)
+    def _submit(self, request: SeparationRequest, headers: Headers) -> Job:
+        pending = self._outcomes.expect(request.request_id)  # before it is sent: nothing can be missed
+        value = self._codec.encode(request)
+        # A request that was not sent has no outcome but that.
+        sent = self._sender.send(self._topics.requests, value, request.request_id, headers, pending.settle)
+        return Job(pending, sent, cancel=self.cancel, files=self._open_files)
 
     def _send(self, topic: str, event: Event, key: str, headers: Headers = ()) -> None:
         acknowledged = self._sender.send(topic, self._codec.encode(event), key, headers)
         # The producer gives up by itself within request_s; the rest is for its thread to say so.
-        acknowledged.result(self._request_s + _GRACE_S)
+        acknowledged.future().result(self._request_s + _GRACE_S)
 
     def _found(self, request_id: str) -> Outcome | None:
         """The latest outcome of this request that the topics hold."""
@@ -236,13 +236,12 @@ class Client:
     def _outcomes(self) -> OutcomeReader:
         with self._lock:
             self._check_open()
-            if self._made_outcomes is None:
+            if self._made_outcomes is None or self._made_outcomes.has_ended:
                 decoder = EventDecoder(self._codec, _kinds_of(self._topics))
                 self._made_outcomes = OutcomeReader(self._kafka, self._topics, decoder, request_s=self._request_s)
             return self._made_outcomes
 
-    @property
-    def _files(self) -> Files:
+    def _open_files(self) -> Files:
         with self._lock:
             if self._made_files is None:
                 self._made_files = self._make_files()

@@ -34,5 +34,12 @@ class AccessDenied(ConsumerError):
     """Kafka knows who we are and says no: the message names the topic or the group."""
 
 
+class ClientBroken(ConsumerError):
+    """Outcomes can't be read any more, for a reason that was not foreseen, which is its `__cause__`.
+
+    The job stands: `Client.job` takes it up again, with a reader of its own.
+    """
+
+
 class ClientClosed(ConsumerError):
     """The client, or its job, was used after it was closed, or waited for while it was."""

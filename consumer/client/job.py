@@ -9,31 +9,33 @@ from typing import TypeVar
 from consumer.client.errors import SeparationFailed, WaitTimeout
 from consumer.client.files import Files
 from consumer.client.outcomes import Outcome, PendingJob
+from consumer.client.promise import Promise
+from consumer.client.sender import Position
 from consumer.core.errors import ConsumerError
 from consumer.core.events import DeadLetter, SeparationProgress, SeparationResult
-from consumer.core.model import TopicPartition
 
 RESULT_S = 600.0  # a wait that nobody bounds ends nevertheless
 
-Position = tuple[TopicPartition, int]
 T = TypeVar("T")
 
 
 class Job:
-    """Thread-safe. Made by `Client.separate`, `Client.submit` and `Client.job`."""
+    """Thread-safe. Made by `Client.separate`, `Client.submit` and `Client.job`.
+
+    Its client listens for its outcome for as long as somebody holds it, or waits for it; a job that is dropped goes on
+    in the service all the same.
+    """
 
     def __init__(
         self,
         pending: PendingJob,
-        sent: "Future[Position] | None",
+        sent: Promise[Position] | None,
         *,
         cancel: Callable[[str, str | None], None],
         files: Callable[[], Files],
     ) -> None:
         self._pending, self._sent = pending, sent
         self._cancel, self._files = cancel, files
-        if sent is not None:
-            sent.add_done_callback(self._note)
 
     @property
     def request_id(self) -> str:
@@ -46,7 +48,7 @@ class Job:
         None for a job that was taken up by its id. Raises BrokerUnavailable, AccessDenied, TopicUnavailable,
         Rejected(REQUEST_INVALID) for a record that is too large, or WaitTimeout.
         """
-        return None if self._sent is None else self._within(self._sent, timeout_s)
+        return None if self._sent is None else self._within(self._sent.future(), timeout_s)
 
     def result(self, timeout_s: float = RESULT_S) -> SeparationResult:
         """The result, as soon as there is one.
@@ -54,14 +56,14 @@ class Job:
         Raises SeparationFailed where the job ended as a dead letter, WaitTimeout where nothing was heard of its end
         (the job stands, and may be waited for again), and what `sent` raises where it was never sent.
         """
-        outcome = self._within(self._pending.outcome, timeout_s)
+        outcome = self._within(self.outcome, timeout_s)
         if isinstance(outcome, DeadLetter):
             raise SeparationFailed(outcome)
         return outcome
 
     def done(self) -> bool:
         """Whether its end is known; `result` then answers at once."""
-        return self._pending.outcome.done()
+        return self._pending.is_settled
 
     def progress(self) -> SeparationProgress | None:
         """How far it is, as it was last heard; None where nothing was. Best effort, at most one a second."""
@@ -84,8 +86,11 @@ class Job:
 
     @property
     def outcome(self) -> "Future[Outcome]":
-        """What it ends as: a SeparationResult or a DeadLetter. For those who wait by other means than threads."""
-        return self._pending.outcome
+        """What it ends as: a SeparationResult or a DeadLetter. For those who wait by other means than threads.
+
+        Each who asks gets a future of its own; to cancel it is to wait no longer, and leaves the job alone.
+        """
+        return self._pending.future()
 
     def _within(self, future: "Future[T]", timeout_s: float) -> T:
         try:
@@ -93,10 +98,6 @@ class Job:
         except concurrent.futures.TimeoutError as error:
             if isinstance(error, ConsumerError):
                 raise
+            future.cancel()
             told = f"no outcome of {self.request_id} within {timeout_s:g} s"
             raise WaitTimeout(told, request_id=self.request_id) from None
-
-    def _note(self, sent: "Future[Position]") -> None:
-        """A request that was not sent has no outcome but that."""
-        if isinstance(error := sent.exception(), ConsumerError):
-            self._pending.end(error)

@@ -48,7 +48,7 @@ class EventLog(Generic[E]):
     ) -> None:
         positions = {TopicPartition(topic, partition): offset for partition, offset in (since or {}).items()}
         self._reader = TopicReader(kafka, [topic], begin=Begin.BEGINNING, positions=positions, request_s=request_s)
-        self._events, self._idle_s = EventReader(self._reader, decoder), idle_s
+        self._events, self._idle_s, self._request_s = EventReader(self._reader, decoder), idle_s, request_s
         self._positions = dict(since or {})
         self._active_at = time.monotonic()
 
@@ -63,10 +63,16 @@ class EventLog(Generic[E]):
                 raise StopIteration
 
     def read_to_end(self) -> Iterator[Received[E]]:
-        """Only what the topic held when this was opened, and what came while it was read."""
+        """Only what the topic held when this was opened, and what came while it was read.
+
+        Raises BrokerUnavailable where nothing came for `request_s` seconds, and the end was not reached.
+        """
+        self._active_at = time.monotonic()
         while self._events.has_waiting or not self._reader.is_at_first_end():
             if received := self._next():
                 yield received
+            elif time.monotonic() - self._active_at > self._request_s:
+                raise self._reader.away("the end of the topic is not reached")
 
     def close(self) -> None:
         """End the connection to the brokers. Nothing may be called afterwards."""

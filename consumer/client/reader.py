@@ -12,6 +12,7 @@ from consumer.adapters.kafka.config import connect_reader
 from consumer.adapters.kafka.connection_errors import ConnectionErrors
 from consumer.adapters.kafka.metadata import look_for
 from consumer.client.failures import failure_of
+from consumer.core.errors import BrokerUnavailable, ConsumerError
 from consumer.core.model import TopicPartition
 from consumer.settings import KafkaSettings
 
@@ -30,7 +31,8 @@ class TopicReader:
     """Not thread-safe. `positions` are offsets to begin at, by partition; elsewhere it begins at `begin`.
 
     Partitions that are added later are read from their beginning. Raises BrokerUnavailable where no broker answers
-    within `request_s` seconds or a topic is missing, and SettingsError for a property that librdkafka refuses.
+    within `request_s` seconds or a topic is missing, AccessDenied where it may not be looked at, and SettingsError for
+    a property that librdkafka refuses.
     """
 
     def __init__(
@@ -51,6 +53,7 @@ class TopicReader:
         self._ends: dict[TopicPartition, int] = {}
         self._held: set[TopicPartition] = set()
         self._seen_ends: dict[TopicPartition, int] = {}
+        self._failure: ConsumerError | None = None
         for topic in topics:
             try:
                 self._ends |= self._errors.patiently(self._consumer, partial(self._ends_of, topic), request_s)
@@ -62,15 +65,28 @@ class TopicReader:
         self._look_at = time.monotonic() + _LOOK_FOR_PARTITIONS_S
 
     def consume(self, count: int, timeout_s: float) -> list[Message]:
-        """At most so many records, as soon as there are any, and none after so many seconds without."""
+        """At most so many records, as soon as there are any, and none after so many seconds without.
+
+        Raises AccessDenied where a topic may not be read, or no longer, and BrokerUnavailable for what librdkafka calls
+        fatal; records that were read before that come first.
+        """
+        if self._failure is not None:
+            raise self._failure
         if time.monotonic() >= self._look_at:
             self._look_at = time.monotonic() + _LOOK_FOR_PARTITIONS_S
             self._look_for_partitions()
-        found = self._consumer.consume(count, timeout_s)
-        for message in found:
-            if (error := message.error()) and error.code() == KafkaError._PARTITION_EOF:
-                self._seen_ends[TopicPartition(message.topic() or "", message.partition() or 0)] = message.offset() or 0
-        return [message for message in found if message.error() is None]
+        found = []
+        for message in self._consumer.consume(count, timeout_s):
+            topic = message.topic() or ""
+            if (error := message.error()) is None:
+                found.append(message)
+            elif error.code() == KafkaError._PARTITION_EOF:
+                self._seen_ends[TopicPartition(topic, message.partition() or 0)] = message.offset() or 0
+            elif error.fatal() or error.code() == KafkaError.TOPIC_AUTHORIZATION_FAILED:
+                self._failure = failure_of(error, self._errors, topic or ", ".join(self._topics))
+        if self._failure is not None and not found:
+            raise self._failure
+        return found
 
     def consume_soon(self, count: int, timeout_s: float) -> list[Message]:
         """As `consume`, which waits for more until its time is up: what there is, once there is anything."""
@@ -105,6 +121,10 @@ class TopicReader:
     def is_holding(self) -> bool:
         """Whether something is held."""
         return bool(self._held)
+
+    def away(self, what: str) -> BrokerUnavailable:
+        """What to raise where the brokers don't do what was waited for: in one line, with the reason."""
+        return self._errors.away(what)
 
     def close(self) -> None:
         """End the connection to the brokers. Nothing may be called afterwards."""

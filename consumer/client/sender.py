@@ -1,9 +1,9 @@
-"""One producer for a client's whole life. What is sent is told of at its own future, in the thread of the producer."""
+"""One producer for a client's whole life. What is sent is told of at its own promise, in the thread of the producer."""
 
+import logging
 import threading
 import time
-from collections.abc import Sequence
-from concurrent.futures import Future
+from collections.abc import Callable, Sequence
 from functools import partial
 
 from confluent_kafka import KafkaError, KafkaException, Message, Producer
@@ -13,6 +13,7 @@ from consumer.adapters.kafka.connection_errors import ConnectionErrors
 from consumer.adapters.kafka.metadata import look_for
 from consumer.adapters.kafka.producer_errors import CURES, Cure
 from consumer.client.failures import failure_of
+from consumer.client.promise import Promise
 from consumer.core.errors import Code, ConsumerError, Rejected
 from consumer.core.model import TopicPartition
 from consumer.settings import KafkaSettings
@@ -21,6 +22,12 @@ _POLL_S = 0.1
 _LOOK_S = 4.0  # within which brokers answer, and know a topic that was just created
 
 Headers = Sequence[tuple[str, bytes | None]]
+Position = tuple[TopicPartition, int]
+_log = logging.getLogger("consumer.client")
+
+
+def _nobody(_: ConsumerError) -> None:
+    """Nobody else has to know."""
 
 
 class Sender:
@@ -31,29 +38,37 @@ class Sender:
     def __init__(self, kafka: KafkaSettings, *, request_s: float) -> None:
         self._request_s = request_s
         self._errors = ConnectionErrors()
-        own = {"error_cb": self._errors, "linger.ms": 2, "delivery.timeout.ms": max(1000, int(request_s * 1000))}
+        own = {"error_cb": self._errors, "linger.ms": 5, "delivery.timeout.ms": max(1000, int(request_s * 1000))}
         self._producer = connect(Producer, producer_config(kafka) | own, "client")
         self._found: set[str] = set()
-        self._finding = threading.Lock()
+        self._finding, self._settling = threading.Lock(), threading.RLock()
+        self._awaited: set[Promise[Position]] = set()
         self._is_closed = threading.Event()
         # Deliveries are told of in `poll`, and only there, so that a callback never runs in a caller's thread.
         self._poller = threading.Thread(target=self._poll, name="client-producer", daemon=True)
         self._poller.start()
 
-    def send(self, topic: str, value: bytes, key: str, headers: Headers = ()) -> "Future[tuple[TopicPartition, int]]":
+    def send(
+        self,
+        topic: str,
+        value: bytes,
+        key: str,
+        headers: Headers = (),
+        failed: Callable[[ConsumerError], None] = _nobody,
+    ) -> Promise[Position]:
         """Where the record lies, once the brokers have it: its partition and its offset there.
 
-        The future fails with Rejected(REQUEST_INVALID) for a record that is too large, AccessDenied, TopicUnavailable
-        or BrokerUnavailable; the same are raised here where they are known at once.
+        The promise fails with Rejected(REQUEST_INVALID) for a record that is too large, AccessDenied, TopicUnavailable
+        or BrokerUnavailable, which `failed` is told too; the same are raised here where they are known at once.
         """
-        self._find(topic)
-        acknowledged: Future[tuple[TopicPartition, int]] = Future()
+        if topic not in self._found:
+            self._find(topic)
+        acknowledged: Promise[Position] = Promise(self._settling, self._awaited)
+        told = partial(self._note, acknowledged, failed)
         until = time.monotonic() + self._request_s
         while True:
             try:
-                self._producer.produce(
-                    topic, value, key.encode(), headers=list(headers), on_delivery=partial(self._note, acknowledged)
-                )
+                self._producer.produce(topic, value, key.encode(), headers=list(headers), on_delivery=told)
             except BufferError:  # full: the poller makes room as soon as the brokers take something
                 if time.monotonic() > until:
                     raise self._errors.away("the client's queue stays full") from None
@@ -64,15 +79,21 @@ class Sender:
                 return acknowledged
 
     def close(self, timeout_s: float) -> int:
-        """Wait until all is acknowledged, or the time is up; returns how many records were not."""
+        """Wait until all is acknowledged, or the time is up; returns how many records were not, which are then told."""
         unsent = self._errors.flush(self._producer, timeout_s)
+        if unsent:
+            self._producer.purge()
+            self._producer.flush(_LOOK_S)
         self._is_closed.set()
         self._poller.join(timeout_s)
         return unsent
 
     def _poll(self) -> None:
         while not self._is_closed.is_set():
-            self._producer.poll(_POLL_S)
+            try:
+                self._producer.poll(_POLL_S)
+            except Exception:  # noqa: BLE001 - what is behind it waits to be told of
+                _log.exception("what became of a record could not be told")
 
     def _find(self, topic: str) -> None:
         """Look once whether the topic is there: a client that only sends would wait for it for long."""
@@ -87,13 +108,19 @@ class Sender:
             self._found.add(topic)
 
     def _note(
-        self, acknowledged: "Future[tuple[TopicPartition, int]]", error: KafkaError | None, message: Message
+        self,
+        acknowledged: Promise[Position],
+        failed: Callable[[ConsumerError], None],
+        error: KafkaError | None,
+        message: Message,
     ) -> None:
         if error is None:
             place = TopicPartition(message.topic() or "", message.partition() or 0)
-            acknowledged.set_result((place, message.offset() or 0))
+            acknowledged.settle((place, message.offset() or 0))
         else:
-            acknowledged.set_exception(self._failure(message.topic() or "", error))
+            failure = self._failure(message.topic() or "", error)
+            failed(failure)
+            acknowledged.settle(failure)
 
     def _failure(self, topic: str, error: KafkaError) -> ConsumerError:
         if CURES.get(error.code()) is Cure.SMALLER:

@@ -19,6 +19,7 @@ ConsumerError
 ├── ProducerFenced        the transactional producer is dead for good: a new one takes over
 ├── BrokerUnavailable     Kafka did not answer: wait and do the same again
 │   └── TopicUnavailable      one topic takes nothing of ours; others may
+│       └── AuditUnavailable      it is the audit topic, and nothing is to be done without it
 └── Fatal                 ours: stop, commit nothing, one line on stderr
     └── SettingsError         names the variable
 """
@@ -168,6 +169,10 @@ class BrokerUnavailable(ConsumerError):
 
 class TopicUnavailable(BrokerUnavailable):
     """A topic does not take what is for it: the message names it. What goes to other topics may be tried without it."""
+
+
+class AuditUnavailable(TopicUnavailable):
+    """What is to be audited can't be, and AUDIT_REQUIRED says that it must: it is not to be done now."""
 
 
 class Fatal(ConsumerError):

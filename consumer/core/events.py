@@ -124,6 +124,8 @@ class Stem:
     """Integrated loudness in LUFS (EBU R128); null: silent or too short to say."""
     clipped_samples: int = 0
     """Samples beyond full scale, which an integer format cuts off, from 0."""
+    crc32: int | None = None
+    """CRC-32 of the object, as in zip files; null: not known."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -8,6 +8,7 @@ from consumer.core.errors import Fatal
 # What a package is imported by, and the extra that brings it.
 EXTRAS: Mapping[str, str] = {
     "imageio_ffmpeg": "separator",
+    "jwt": "gateway",
     "numpy": "separator",
     "openvino": "openvino",
     "opentelemetry": "otel",

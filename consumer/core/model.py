@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from consumer.core.errors import Code
-from consumer.core.events import SeparationRequest
+from consumer.core.events import AuditEvent, SeparationRequest
 from consumer.core.manifest import Manifest
 from consumer.core.output_place import MANIFEST
 
@@ -187,12 +187,24 @@ NO_USAGE = Usage(0.0, 0)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Audited:
+    """An audit event, and the message that it is published as."""
+
+    event: AuditEvent
+    message: Message
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Done:
-    """The result, encoded; `audio_s` is what was separated for it, 0 where nothing was."""
+    """The result, encoded; `audio_s` is what was separated for it, 0 where nothing was.
+
+    audit: what the audit trail is told with it; None: nothing.
+    """
 
     result: Message
     audio_s: float = 0.0
     deduplicated: bool = False
+    audit: Audited | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -205,10 +217,11 @@ class Retry:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DeadLettered:
-    """The record will not become a result; `letter` is the encoded event."""
+    """The record will not become a result; `letter` is the encoded event. audit: as in Done."""
 
     letter: Message
     code: Code
+    audit: Audited | None = None
 
 
 Outcome = Done | Retry | DeadLettered

@@ -8,7 +8,7 @@ from collections import deque
 from dataclasses import dataclass, field
 
 from consumer.core.cancellation import Cancellation
-from consumer.core.model import DeadLettered, Done, Message, Outcome, Record, Retry, TopicPartition
+from consumer.core.model import Audited, DeadLettered, Done, Message, Outcome, Record, Retry, TopicPartition
 from consumer.core.ports import Commit, Membership, Position
 from consumer.core.tracing import JobSpan
 from consumer.delivery.retry_headers import RetryState
@@ -108,6 +108,7 @@ class Assignment:
             # The oldest membership of the batch: if the partition was away in between, the broker refuses it.
             membership=ready.outcomes[0].attempt.membership if ready.outcomes else self.membership,
             messages=tuple(message_of(completed.outcome) for completed in ready.outcomes),
+            audit=tuple(audit.message for each in ready.outcomes if (audit := audit_of(each.outcome))),
             last=ready.outcomes[-1].attempt.record if ready.outcomes else None,
         )
         return PendingCommit(assignment=self, commit=commit, completed=ready.outcomes)
@@ -135,3 +136,12 @@ def message_of(outcome: Outcome) -> Message:
             return outcome.message
         case DeadLettered():
             return outcome.letter
+
+
+def audit_of(outcome: Outcome) -> Audited | None:
+    """What the audit trail is told with an outcome; None where it decides nothing."""
+    match outcome:
+        case Done() | DeadLettered():
+            return outcome.audit
+        case Retry():
+            return None

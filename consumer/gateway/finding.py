@@ -4,6 +4,7 @@ import asyncio
 from dataclasses import dataclass
 from typing import Any
 
+from consumer.core.events import Stem
 from consumer.core.manifest import Manifest, parse_manifest
 from consumer.core.output_place import MANIFEST, tenant_prefix
 from consumer.core.ports import ObjectStore
@@ -57,6 +58,11 @@ class Finder:
         """What stands in the default place. Raises StoreUnavailable."""
         key = f"{tenant_prefix(self._prefix, tenant)}{request_id}/{MANIFEST}"
         data = await asyncio.to_thread(self._store.read, self._bucket, key)
+        return None if data is None else parse_manifest(data)
+
+    async def manifest_beside(self, stem: Stem) -> Manifest | None:
+        """The manifest that stands beside a stem. Raises StoreUnavailable."""
+        data = await asyncio.to_thread(self._store.read, stem.bucket, f"{stem.key.rpartition('/')[0]}/{MANIFEST}")
         return None if data is None else parse_manifest(data)
 
     def document(self, found: Found) -> dict[str, Any]:

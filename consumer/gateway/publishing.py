@@ -1,7 +1,6 @@
 """What the gateway writes to Kafka: requests and wishes to cancel them."""
 
 import asyncio
-from concurrent.futures import Future
 from datetime import UTC, datetime
 
 from consumer.client.sender import Sender
@@ -32,6 +31,6 @@ class Publisher:
     async def _send(self, topic: str, event: Event, key: str) -> tuple[TopicPartition, int]:
         value = self._codec.encode(event)
         # In a thread: it looks for the topic first, and waits where the queue is full.
-        sent: Future[tuple[TopicPartition, int]] = await asyncio.to_thread(self._sender.send, topic, value, key)
+        sent = await asyncio.to_thread(self._sender.send, topic, value, key)
         # Shielded: whoever asked may go away, but the record is on its way.
-        return await asyncio.shield(asyncio.wrap_future(sent))
+        return await asyncio.shield(asyncio.wrap_future(sent.future()))

@@ -60,7 +60,7 @@ class RateDecision:
 
 
 class RateLimiter:
-    """Counts in this process. Each principal that has used something takes some 200 bytes until it is earned back.
+    """Counts in this process, for one event loop. Each principal that owes something takes some 200 bytes.
 
     most_principals: where more than these are at it at once, the one that has been silent longest is forgotten.
     """
@@ -77,11 +77,12 @@ class RateLimiter:
         """Use up one request, if there is one left; a request that is refused uses up nothing."""
         interval_ns, now_ns = self._policy.interval_ns, int(self._clock.monotonic() * _NS)
         burst_ns = self._policy.burst * interval_ns
-        self._forget(now_ns)
+        self._forget_settled(now_ns)
         before_ns = max(now_ns, self._earned_back_at_ns.get(principal_id, now_ns))
         wait_ns = max(0, before_ns + interval_ns - burst_ns - now_ns)
         after_ns = before_ns if wait_ns else before_ns + interval_ns
         if not wait_ns:
+            self._make_room_for(principal_id)
             self._earned_back_at_ns[principal_id] = after_ns
             self._earned_back_at_ns.move_to_end(principal_id)
         return RateDecision(
@@ -92,13 +93,14 @@ class RateLimiter:
             retry_after_s=wait_ns / _NS,
         )
 
-    def _forget(self, now_ns: int) -> None:
+    def _forget_settled(self, now_ns: int) -> None:
         """Drop some that owe nothing; they are at the front, since all are earned back within the same time."""
-        remembered = self._earned_back_at_ns
         for _ in range(_DROPPED_AT_ONCE):
-            if not remembered:
+            oldest = next(iter(self._earned_back_at_ns), None)
+            if oldest is None or self._earned_back_at_ns[oldest] > now_ns:
                 return
-            oldest = next(iter(remembered))
-            if remembered[oldest] > now_ns and len(remembered) < self._most:
-                return
-            del remembered[oldest]
+            del self._earned_back_at_ns[oldest]
+
+    def _make_room_for(self, principal_id: str) -> None:
+        if principal_id not in self._earned_back_at_ns and len(self._earned_back_at_ns) >= self._most:
+            self._earned_back_at_ns.popitem(last=False)

@@ -4,12 +4,12 @@ from dataclasses import dataclass
 
 from fastapi import Request
 
-from consumer.core.ports import ObjectStore
 from consumer.gateway.access.principal import Principal
 from consumer.gateway.finding import Finder
 from consumer.gateway.index.job_index import JobIndex
 from consumer.gateway.requests import SourceRules
 from consumer.gateway.sending import Submission
+from consumer.gateway.stems.content import StemStore
 from consumer.settings import JobSettings
 
 
@@ -21,7 +21,7 @@ class Services:
     finder: Finder
     submission: Submission
     sources: SourceRules
-    store: ObjectStore
+    stems: StemStore
     jobs: JobSettings
 
 

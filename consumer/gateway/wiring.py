@@ -16,9 +16,9 @@ from consumer.app.signals import handled
 from consumer.client.decoding import EventDecoder
 from consumer.client.reader import Begin, TopicReader
 from consumer.client.sender import Sender
-from consumer.core.errors import BrokerUnavailable, Fatal, Transient
+from consumer.core.errors import BrokerUnavailable, Fatal, SettingsError, Transient
 from consumer.core.log_events import LogEvent
-from consumer.core.ports import Check, ObjectStore
+from consumer.core.ports import Check, ObjectStore, RangedReads
 from consumer.gateway.access.authenticator import make_authenticator
 from consumer.gateway.app import make_app
 from consumer.gateway.finding import Finder
@@ -37,6 +37,7 @@ from consumer.gateway.sending import Submission
 from consumer.gateway.server import GatewayServer
 from consumer.gateway.services import Services
 from consumer.gateway.settings import Settings
+from consumer.gateway.stems.content import StemStore
 from consumer.observability.site import Site
 from consumer.pipeline.stages.validate import Validate
 
@@ -136,8 +137,10 @@ def make_follower(settings: Settings, table: JobTable, progress: ProgressBook, i
 
 
 def make_services(settings: Settings, index: JobIndex, store: ObjectStore, publisher: Publisher) -> Services:
-    """What the routes use."""
+    """What the routes use. Raises SettingsError."""
     job = settings.job
+    if not isinstance(store, RangedReads):
+        raise SettingsError("OBJECT_STORE: can't read parts of objects (read_range)", variables=("OBJECT_STORE",))
     finder = Finder(index, store, output_bucket=job.output_bucket, output_prefix=job.output_prefix)
     upload_bucket = settings.client.upload_bucket or job.allowed_source_buckets[0]
     validate = Validate(
@@ -151,7 +154,7 @@ def make_services(settings: Settings, index: JobIndex, store: ObjectStore, publi
         finder=finder,
         submission=Submission(validate, finder, index, publisher, most_in_flight=settings.access.max_jobs_in_flight),
         sources=SourceRules(source_buckets=job.allowed_source_buckets, upload_bucket=upload_bucket),
-        store=store,
+        stems=StemStore(store, store),
         jobs=job,
     )
 

@@ -98,6 +98,12 @@ DEAD_LETTERS = MetricSpec(
     unit="dead letters",
     meaning="Dead letters published",
 )
+AUDIT_EVENTS_LOST = MetricSpec(
+    name="separation_audit_events_lost_total",
+    kind=Kind.COUNTER,
+    unit="events",
+    meaning="Audit events that the audit topic did not take, and that work went on without; each is still a log line",
+)
 REALTIME_FACTOR = MetricSpec(
     name="separation_realtime_factor",
     kind=Kind.GAUGE,
@@ -235,6 +241,7 @@ METRICS: tuple[MetricSpec, ...] = (
     STAGE_SECONDS,
     RETRIES,
     OUTAGE_CHECKS,
+    AUDIT_EVENTS_LOST,
     AUDIO_SECONDS,
     REALTIME_FACTOR,
     IN_FLIGHT,

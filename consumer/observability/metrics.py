@@ -32,6 +32,7 @@ class Metrics:
         self.retries = self._counter(table.RETRIES)
         self.outage_checks = self._counter(table.OUTAGE_CHECKS)
         self.dead_letters = self._counter(table.DEAD_LETTERS)
+        self.audit_events_lost = self._counter(table.AUDIT_EVENTS_LOST)
         # From 0 on, so that the first one is an increase too.
         for code in Code:
             self.dead_letters.labels(code)

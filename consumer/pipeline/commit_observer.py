@@ -6,7 +6,8 @@ import structlog
 
 from consumer.core.log_events import LogEvent
 from consumer.core.model import DeadLettered, Done, Retry
-from consumer.delivery.assignment import PendingCommit
+from consumer.delivery.assignment import PendingCommit, audit_of
+from consumer.observability.audit_lines import log_audit
 from consumer.observability.metrics import Metrics
 
 
@@ -40,6 +41,8 @@ class CommitObserver:
                     log.warning(LogEvent.DEAD_LETTERED, code=outcome.code)
                 case _:
                     assert_never(outcome)
+            if audit := audit_of(outcome):
+                log_audit(audit.event)
 
 
 def _text(request_id: bytes | None) -> str | None:

@@ -8,6 +8,7 @@ from consumer.core.model import Abandoned, DeadLettered, Done, Outcome, Retry
 from consumer.delivery.cancel_registry import CancelRegistry
 from consumer.delivery.dispatcher import Dispatcher
 from consumer.observability.tracing import handed_on
+from consumer.pipeline.audit import AuditOutcomes
 from consumer.pipeline.crash_guard import CrashGuard
 from consumer.pipeline.failure_policy import Failure, FailurePolicy
 from consumer.pipeline.job_run import JobRun
@@ -24,9 +25,10 @@ class Completion:
         crash_guard: CrashGuard,
         failure_policy: FailurePolicy,
         runner: StageRunner,
+        audit: AuditOutcomes,
     ) -> None:
         self._dispatcher, self._cancel_registry, self._crash_guard = dispatcher, cancel_registry, crash_guard
-        self._failure_policy, self._runner = failure_policy, runner
+        self._failure_policy, self._runner, self._audit = failure_policy, runner, audit
 
     def complete(self, run: JobRun, outcome: Outcome | Abandoned) -> None:
         """Nobody can cancel it any more, its scratch space is free, its span ends; then the outcome is handed over, to
@@ -63,7 +65,7 @@ class Completion:
             starts=self._crash_guard.starts(run.attempt),
         )
         try:
-            return self._runner.encode(run, lambda: self._failure_policy.on(failure))
+            return self._runner.encode(run, lambda: self._audit.of_failure(run, self._failure_policy.on(failure)))
         except Cancelled:
             return Abandoned()
 

@@ -17,6 +17,7 @@ class JobRun:
     """Where the attempt is, how long each stage took, and under which ids it logs. One thread at a time has it.
 
     request_id: None until the record was decoded and names a valid one.
+    tenant: on whose behalf, as the request says; None: it does not, or is not known yet.
     content: what it is about, so that two attempts at the same can be told: the object's digest or its place, or else
     the record's bytes.
     timings_s: seconds by stage, of those that were passed.
@@ -29,6 +30,7 @@ class JobRun:
     log: Any  # a structlog logger, of whichever class is configured
     stage: Stage = Stage.DECODE
     request_id: str | None = None
+    tenant: str | None = None
     content: object = None
     timings_s: dict[str, float] = field(default_factory=dict)
     scratch: ExitStack = field(default_factory=ExitStack)

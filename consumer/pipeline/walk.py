@@ -11,6 +11,7 @@ from consumer.core.events import REQUEST_ID, SeparationRequest
 from consumer.core.model import Done, LocalTrack, Stage, Stems, StoredStems
 from consumer.core.ports import Codec, Separator
 from consumer.delivery.cancel_registry import CancelRegistry
+from consumer.pipeline.audit import AuditOutcomes
 from consumer.pipeline.job_run import JobRun
 from consumer.pipeline.model_store import ModelStore
 from consumer.pipeline.separation import SeparateTrack
@@ -37,6 +38,7 @@ class Stages:
     reuse: Reuse | None
     store: Store
     encode_outcome: EncodeOutcome
+    audit: AuditOutcomes
 
 
 class Walk:
@@ -81,6 +83,7 @@ class Walk:
 
     def _identify(self, run: JobRun, request: SeparationRequest) -> None:
         """Under a proper id the job can be found in the logs, and be cancelled."""
+        run.tenant = request.tenant
         if REQUEST_ID.fullmatch(request.request_id):
             run.identify(request.request_id)
             sent_at = run.attempt.retry_state.timestamp
@@ -98,5 +101,7 @@ class Walk:
 
     def _result(self, run: JobRun, stored: StoredStems) -> Done:
         run.stage = Stage.PUBLISH
-        attempt = run.attempt.retry_state.attempt
-        return self._runner.encode(run, lambda: self._stages.encode_outcome.result(stored, attempt))
+        stages, attempt = self._stages, run.attempt.retry_state.attempt
+        return self._runner.encode(
+            run, lambda: stages.audit.of_result(run, stages.encode_outcome.result(stored, attempt))
+        )

@@ -5,6 +5,7 @@ value raises SettingsError with one line that names the variable.
 """
 
 from consumer.settings.access import AccessSettings
+from consumer.settings.audit import AuditSettings
 from consumer.settings.client import ClientSettings
 from consumer.settings.environment import environment_without_secrets
 from consumer.settings.gateway import GatewaySettings
@@ -12,6 +13,7 @@ from consumer.settings.job import JobSettings
 from consumer.settings.kafka import KafkaSettings
 from consumer.settings.kafka_properties import variable_of
 from consumer.settings.replica import Settings, retry_topics
+from consumer.settings.retention import RetentionSettings, retention_days, retention_ms
 from consumer.settings.scanner import ScannerSettings
 from consumer.settings.separator import SeparatorSettings
 from consumer.settings.service import ServiceSettings
@@ -36,6 +38,8 @@ GROUPS: tuple[type[Group], ...] = (
     ScannerSettings,
     SeparatorSettings,
     ServiceSettings,
+    AuditSettings,
+    RetentionSettings,
     LogSettings,
     MetricsSettings,
     TracingSettings,
@@ -47,6 +51,7 @@ GROUPS: tuple[type[Group], ...] = (
 __all__ = [
     "GROUPS",
     "AccessSettings",
+    "AuditSettings",
     "ClientSettings",
     "CredentialSource",
     "GatewaySettings",
@@ -57,6 +62,7 @@ __all__ = [
     "MetricsSettings",
     "MinioSettings",
     "ObjectStoreSettings",
+    "RetentionSettings",
     "ScannerSettings",
     "SchemaSettings",
     "SeparatorSettings",
@@ -67,6 +73,8 @@ __all__ = [
     "TracingSettings",
     "credential_sources",
     "environment_without_secrets",
+    "retention_days",
+    "retention_ms",
     "retry_topics",
     "variable_of",
 ]

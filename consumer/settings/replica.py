@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Self, get_type_hints
 
 from consumer.core.errors import SettingsError
+from consumer.settings.audit import AuditSettings
 from consumer.settings.job import JobSettings
 from consumer.settings.kafka import KafkaSettings
 from consumer.settings.scanner import ScannerSettings
@@ -25,6 +26,7 @@ class Settings:
     scanner: ScannerSettings
     separator: SeparatorSettings
     service: ServiceSettings
+    audit: AuditSettings
     tracing: TracingSettings
 
     @classmethod

@@ -41,8 +41,13 @@ class MemoryBroker:
 
     @property
     def published(self) -> list[Message]:
-        """What a reader of committed records sees, in order."""
+        """What a reader of committed records sees of outcomes, in order."""
         return [message for commits in self.transactions for commit in commits for message in commit.messages]
+
+    @property
+    def audited(self) -> list[Message]:
+        """What of it went into the audit trail, in order; it is none of `published`."""
+        return [message for commits in self.transactions for commit in commits for message in commit.audit]
 
     def send(self, topic: str, value: bytes | None, *, partition: int = 0, **fields: Any) -> int:
         """Append a record; returns its offset."""

@@ -23,6 +23,7 @@ from consumer.core.ports import ObjectStore, Outbox, SeparatorProcess, Source
 from consumer.observability.tracing import NoTracer
 from consumer.pipeline.model_store import ModelStore
 from consumer.settings import (
+    AuditSettings,
     JobSettings,
     KafkaSettings,
     ScannerSettings,
@@ -50,6 +51,7 @@ def memory_settings(folder: Path, *, source_buckets: Sequence[str] = ("music",))
         scanner=ScannerSettings(),
         separator=SeparatorSettings(model_path=folder / "models", scratch_dir=folder / "scratch"),
         service=ServiceSettings(instance_id="memory", http_port=0, retry_delays=(0.0, 0.0)),
+        audit=AuditSettings(),
         tracing=TracingSettings(),
     )
 

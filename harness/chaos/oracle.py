@@ -1,8 +1,8 @@
 """Says what is wrong: compares what was sent with what was published and stored. Knows nothing of how it came about.
 
 Every record that was sent, garbage and repetitions included, ends as exactly one result or one dead letter; every
-stem that a result names is whole and of its own input; where a manifest stands, its stems are whole; and nothing is
-left to do.
+outcome has one audit event; every stem that a result names is whole and of its own input; where a manifest stands, its
+stems are whole; and nothing is left to do.
 """
 
 import hashlib
@@ -19,7 +19,7 @@ from confluent_kafka.admin._listoffsets import OffsetSpec
 from minio.error import S3Error
 
 from consumer.adapters.kafka.retrying import retried
-from consumer.core.events import DeadLetter, SeparationRequest, SeparationResult
+from consumer.core.events import AuditEvent, DeadLetter, SeparationRequest, SeparationResult
 from harness.chaos.separator import STEMS, stem_wav
 from harness.platform import PATIENCE_S, Platform, wait_for
 
@@ -34,6 +34,7 @@ class Kind(StrEnum):
     BROKEN = "broken"  # a stem that is missing, or not what the result says
     FOREIGN = "foreign"  # a stem of another input
     MANIFEST = "manifest"  # it does not say what the result says, or stands without its stems
+    AUDIT = "audit"  # an outcome without its audit event, or an event too many
     LAG = "lag"  # something is left to do, or looks so
 
 
@@ -69,7 +70,8 @@ def judge(
     wait_for(lambda: not retried(lambda: undecided(platform), PATIENCE_S))
     outcomes = platform.read_outcomes()
     objects = Objects(platform)
-    findings = [*_counts(sent, outcomes), *whole_manifests(objects)]
+    findings = _counts(sent, outcomes) or _audit(outcomes, platform.audit_events())
+    findings += whole_manifests(objects)
     for outcome in outcomes:
         if isinstance(outcome, SeparationResult):
             findings += _stems(outcome, objects, sources, belongs)
@@ -84,7 +86,7 @@ def undecided(platform: Platform) -> bool:
     topics = admin.list_topics(timeout=30).topics
     places = {
         TopicPartition(name, number): OffsetSpec.latest()
-        for name in (platform.topic("RESULTS"), platform.topic("DEAD_LETTER"))
+        for name in (platform.topic("RESULTS"), platform.topic("DEAD_LETTER"), platform.topic("AUDIT"))
         for number in topics[name].partitions
     }
     ends = [
@@ -159,6 +161,17 @@ def _counts(sent: Sequence[Sent], outcomes: Iterable[SeparationResult | DeadLett
             kind = Kind.TWICE if counts[place] else Kind.LOST
             name = record.request.request_id if record.request else "garbage"
             findings.append(Finding(kind, f"partition {place[0]} offset {place[1]} ({name}): {counts[place]} outcomes"))
+    return findings
+
+
+def _audit(outcomes: Iterable[SeparationResult | DeadLetter], events: Sequence[AuditEvent]) -> list[Finding]:
+    """By request and code, for outcomes that are as they should be: each has one event, and each event an id."""
+    wanted = Counter((o.request_id, o.code if isinstance(o, DeadLetter) else "") for o in outcomes)
+    found = Counter((event.request_id, event.details.get("code", "")) for event in events)
+    findings = [Finding(Kind.AUDIT, f"{of}: no event of {count}") for of, count in (wanted - found).items()]
+    findings += [Finding(Kind.AUDIT, f"{of}: {count} events too many") for of, count in (found - wanted).items()]
+    if len({event.event_id for event in events}) != len(events):
+        findings.append(Finding(Kind.AUDIT, "two events have one id"))
     return findings
 
 

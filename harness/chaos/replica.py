@@ -224,9 +224,19 @@ def dropped_dead_letter(_: Adapters) -> None:
     KafkaOutbox.publish = wrong  # type: ignore[method-assign]
 
 
+def dropped_audit(_: Adapters) -> None:
+    """Outcomes are published without their audit events, and nobody is told."""
+    publish = KafkaOutbox.publish
+
+    def without(self: KafkaOutbox, commits: Sequence[Commit]) -> None:
+        publish(self, [replace(commit, audit=()) for commit in commits])
+
+    KafkaOutbox.publish = without  # type: ignore[method-assign]
+
+
 MUTANTS: dict[str, Callable[[Adapters], None]] = {
     function.__name__: function
-    for function in (commit_before_publish, manifest_before_stems, fresh_membership, dropped_dead_letter)
+    for function in (commit_before_publish, manifest_before_stems, fresh_membership, dropped_dead_letter, dropped_audit)
 }
 
 

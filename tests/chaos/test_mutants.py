@@ -82,6 +82,14 @@ def test_dropped_dead_letter(new_traffic: NewTraffic) -> None:
     assert kinds(await_end(traffic)) == {Kind.LOST}
 
 
+def test_dropped_audit(new_traffic: NewTraffic) -> None:
+    """Audit events are left out: outcomes are all there, and their events are missed."""
+    traffic = new_traffic()
+    traffic.platform.start_replica(CHAOS_MUTANT="dropped_audit")
+    send(traffic)
+    assert kinds(await_end(traffic)) == {Kind.AUDIT}
+
+
 @pytest.mark.parametrize(
     ("mutant", "found"),
     [({"CHAOS_MUTANT": "fresh_membership"}, {Kind.TWICE}), ({}, set())],

@@ -30,10 +30,11 @@ PARTITIONS = 2
 
 
 class Broker(Protocol):
-    """`topic` is read by the group, `results` is written to; both have two partitions."""
+    """`topic` is read by the group, `results` and `audit` are written to; all have two partitions."""
 
     topic: str
     results: str
+    audit: str
 
     def send(self, partition: int, *values: bytes) -> None: ...
 
@@ -45,9 +46,13 @@ class Broker(Protocol):
         """What a reader of committed records sees of `results`."""
         ...
 
+    def audited(self) -> list[bytes | None]:
+        """The same, of `audit`."""
+        ...
+
 
 class InMemory:
-    topic, results = "requests", "results"
+    topic, results, audit = "requests", "results", "audit"
 
     def __init__(self) -> None:
         self._broker = MemoryBroker(self.topic, partitions=PARTITIONS)
@@ -65,15 +70,18 @@ class InMemory:
     def published(self) -> list[bytes | None]:
         return [message.value for message in self._broker.published]
 
+    def audited(self) -> list[bytes | None]:
+        return [message.value for message in self._broker.audited]
+
 
 class Real:
     def __init__(self, kafka: Kafka) -> None:
         name = f"group-{uuid.uuid4().hex[:8]}"
-        self.topic, self.results = f"{name}.requests", f"{name}.results"
+        self.topic, self.results, self.audit = f"{name}.requests", f"{name}.results", f"{name}.audit"
         self._settings = KafkaSettings(bootstrap_servers=kafka.bootstrap_servers, group_id=name)
         self._number = 0
         admin = AdminClient({"bootstrap.servers": kafka.bootstrap_servers})
-        for topic in (self.topic, self.results):
+        for topic in (self.topic, self.results, self.audit):
             retried(lambda topic=topic: admin.create_topics([NewTopic(topic, PARTITIONS, 1)])[topic].result(300), 60.0)  # type: ignore[misc]
         KafkaAdmin(self._settings).set_group_timing()
 
@@ -91,11 +99,17 @@ class Real:
         return KafkaOutbox(self._settings, instance_id=f"i-{self._number}")
 
     def published(self) -> list[bytes | None]:
+        return self._committed(self.results)
+
+    def audited(self) -> list[bytes | None]:
+        return self._committed(self.audit)
+
+    def _committed(self, topic: str) -> list[bytes | None]:
         reader = Consumer({
             "bootstrap.servers": self._settings.bootstrap_servers, "group.id": "reader", "enable.partition.eof": True,
             "isolation.level": "read_committed", "enable.auto.commit": False, "auto.offset.reset": "earliest",
         })  # fmt: skip
-        reader.assign([KafkaPartition(self.results, number, 0) for number in range(PARTITIONS)])
+        reader.assign([KafkaPartition(topic, number, 0) for number in range(PARTITIONS)])
         found, left = [], PARTITIONS
         while left:
             message = reader.poll(PATIENCE_S)
@@ -147,12 +161,15 @@ class Member:
     def place(self, partition: int) -> TopicPartition:
         return TopicPartition(self.broker.topic, partition)
 
-    def commit(self, partition: int, offset: int, *values: bytes, offset_metadata: str = "") -> Commit:
+    def commit(
+        self, partition: int, offset: int, *values: bytes, offset_metadata: str = "", audit: Sequence[bytes] = ()
+    ) -> Commit:
         return Commit(
             partition=self.place(partition),
             position=Position(offset=offset, offset_metadata=offset_metadata),
             membership=self.membership_of[partition],
             messages=tuple(Message(topic=self.broker.results, key=None, value=value) for value in values),
+            audit=tuple(Message(topic=self.broker.audit, key=None, value=value) for value in audit),
         )
 
 
@@ -193,6 +210,25 @@ def test_outcome_and_position_are_one(broker: Broker) -> None:
     until(lambda: following.records, following)
     assert following.records == [(0, 1, b"b")]
     following.source.close()
+
+
+def test_audit_events_share_their_outcomes_fate(broker: Broker) -> None:
+    """Of a transaction that is refused no event is seen; of one that goes through each is, once."""
+    broker.send(0, b"a")
+    broker.send(1, b"b")
+    first, outbox = Member(broker), broker.outbox()
+    until(lambda: len(first.membership_of) == PARTITIONS, first)
+    second = Member(broker)
+    until(lambda: len(first.held) == len(second.held) == 1, first, second)
+    [kept], [moved] = first.held, second.held
+    with pytest.raises(OwnershipLost):
+        outbox.publish([first.commit(kept, 1, b"A", audit=[b"e1"]), first.commit(moved, 1, b"B", audit=[b"e2"])])
+    assert (broker.published(), broker.audited()) == ([], [])
+    outbox.publish([first.commit(kept, 1, b"A", audit=[b"e1", b"e3"])])
+    assert broker.published() == [b"A"]
+    assert sorted(broker.audited(), key=str) == [b"e1", b"e3"]
+    for member in (first, second):
+        member.source.close()
 
 
 def test_a_lost_partition_can_not_be_committed(broker: Broker) -> None:

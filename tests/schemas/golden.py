@@ -71,6 +71,7 @@ EVENTS: tuple[Event, ...] = (
                 peak=1.25,
                 loudness_lufs=-14.5,
                 clipped_samples=3,
+                crc32=0xFFFFFFFF,
             ),
             Stem(name="drums"),
         ),

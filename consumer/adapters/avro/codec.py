@@ -5,9 +5,9 @@ fastavro crashes the process on deep recursion and lets `array<null>` turn 5 byt
 with either is refused. What is read by another schema than ours is resolved by Avro's rules; times, by their units.
 """
 
-import dataclasses
 import io
 import json
+from datetime import datetime
 from importlib import resources
 from importlib.resources.abc import Traversable
 from typing import Any, Protocol, TypeVar
@@ -24,6 +24,7 @@ from consumer.core.events import SCHEMA_FILES, Event, SeparationControl, Separat
 SINGLE_OBJECT_MARKER = b"\xc3\x01"  # Avro specification, "Single-object encoding"
 CONFLUENT_MAGIC = b"\x00"
 MAX_VALUE_BYTES = 1 << 20  # Kafka's own default for a record
+_AS_THEY_ARE = (datetime, bytes)  # of an event's values; fastavro writes these itself
 
 Schema = dict[str, Any]
 E = TypeVar("E", bound=Event)
@@ -91,7 +92,7 @@ class AvroCodec:
         kind = type(event)
         out = io.BytesIO()
         out.write(self._frame(kind))
-        fastavro.schemaless_writer(out, self._parsed[kind], dataclasses.asdict(event))
+        fastavro.schemaless_writer(out, self._parsed[kind], msgspec.to_builtins(event, builtin_types=_AS_THEY_ARE))
         return out.getvalue()
 
     def _frame(self, kind: type[Event]) -> bytes:

@@ -17,11 +17,10 @@ from consumer.adapters.kafka.config import connect, producer_config
 from consumer.adapters.kafka.connection_errors import ConnectionErrors
 from consumer.adapters.kafka.retrying import ACCESS, access_refused, is_transient, reason_of
 from consumer.core.errors import Fatal
-from consumer.settings import KafkaSettings, TopicSettings
+from consumer.settings import KafkaSettings, RetentionSettings, TopicSettings, retention_ms
 
 _REQUEST_S = 15.0
 HEARTBEAT_MS, SESSION_MS = 1_000, 6_000
-_HOUR_MS = 3_600_000
 _EXISTS = "is there already"
 
 
@@ -38,7 +37,13 @@ class KafkaAdmin:
         self._client = connect(AdminClient, producer_config(settings) | {"error_cb": self._errors}, "admin")
 
     def create_topics(
-        self, topics: TopicSettings, retry_topics: Sequence[str], *, partitions: int, replication: int
+        self,
+        topics: TopicSettings,
+        retry_topics: Sequence[str],
+        retention: RetentionSettings,
+        *,
+        partitions: int,
+        replication: int,
     ) -> list[str]:
         """Create what is missing; returns one line a topic, which says so where one exists with other partitions."""
         roomy = {"max.message.bytes": str(ROOMY_MAX_BYTES)}
@@ -47,12 +52,18 @@ class KafkaAdmin:
             **dict.fromkeys(retry_topics, (partitions, NOT_PACKED | roomy)),
             topics.results: (partitions, {}),
             topics.dead_letter: (partitions, roomy),
-            topics.progress: (partitions, {"retention.ms": str(_HOUR_MS)}),
-            topics.control: (1, NOT_PACKED | {"retention.ms": str(24 * _HOUR_MS)}),
+            topics.progress: (partitions, {}),
+            topics.control: (1, NOT_PACKED),
             topics.audit: (partitions, {}),
         }
+        spans = retention.of_topics(topics, retry_topics)
         new = [
-            NewTopic(name, num_partitions=count, replication_factor=replication, config=dict(config))
+            NewTopic(
+                name,
+                num_partitions=count,
+                replication_factor=replication,
+                config={**config, "retention.ms": str(retention_ms(spans[name]))},
+            )
             for name, (count, config) in wanted.items()
         ]
         left, reports = {topic.topic: topic for topic in new}, dict[str, str]()

@@ -90,7 +90,7 @@ class KafkaOutbox:
             producer.begin_transaction()
             for commit in commits:
                 ours = (place_header(self._group_id, place_of(commit.last)),) if commit.last else ()
-                for message in commit.messages:
+                for message in commit.published:
                     produce = self._produce_alone if message in too_large else self._produce
                     produce(producer, message, ours, partial(deliveries.note, message))
             for commit in commits:
@@ -239,7 +239,7 @@ class _Deliveries:
         }
         if not reasons and is_of_its_topic(cause, others_were_taken=False):
             # The broker said so of the transaction: of which of its topics only a smaller one tells.
-            reasons = {message.topic: cause.str() for commit in commits for message in commit.messages}
+            reasons = {message.topic: cause.str() for commit in commits for message in commit.published}
         self.topics.update(reasons)
         return "; ".join(f"topic {topic}: {reason}" for topic, reason in sorted(reasons.items()))
 
@@ -267,7 +267,7 @@ def _suspects(commits: Sequence[Commit], too_large: set[Message], cause: KafkaEr
 
     Raises TopicUnavailable where all are as small as they can be.
     """
-    messages = [message for commit in commits for message in commit.messages]
+    messages = [message for commit in commits for message in commit.published]
     if suspects := {message for message in messages if message.smaller} - too_large:
         return suspects
     topics = sorted({message.topic for message in messages})

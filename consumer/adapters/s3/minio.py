@@ -2,8 +2,9 @@
 
 import hashlib
 import io
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -112,6 +113,34 @@ class MinioStore:
         if sha256 is None:
             raise Rejected(Code.OBJECT_NOT_FOUND, f"{source.key} is no longer in {source.bucket}")
         return sha256
+
+    def read_range(self, source: ObjectFacts, start: int, length: int) -> Iterator[bytes]:
+        def open_range() -> Any:
+            return self._client.get_object(
+                source.bucket,
+                source.key,
+                offset=start,
+                length=length,
+                version_id=source.version_id,
+                request_headers={"If-Match": f'"{source.etag}"'},
+            )
+
+        try:
+            response = _ask(source.bucket, open_range)
+        except Unmet as unmet:
+            raise Rejected(Code.OBJECT_CHANGED, f"{source.key} no longer has etag {source.etag}") from unmet
+        if response is None:
+            raise Rejected(Code.OBJECT_NOT_FOUND, f"{source.key} is no longer in {source.bucket}")
+        try:
+            left = length
+            while left and (piece := _ask(source.bucket, partial(_read_piece, response, min(left, _CHUNK_BYTES)))):
+                left -= len(piece)
+                yield piece
+        finally:
+            response.close()
+            response.release_conn()
+        if left:
+            raise StoreUnavailable(f"object storage sent {left} bytes less than it said")
 
     def read(self, bucket: str, key: str) -> bytes | None:
         _check_key(key)
@@ -241,6 +270,11 @@ def make_minio_store() -> MinioStore:
         ca_file=settings.ca_file,
     )
     return MinioStore(settings.endpoint, secure=settings.secure, access=access)
+
+
+def _read_piece(response: Any, most_bytes: int) -> bytes:
+    piece: bytes = response.read(most_bytes, decode_content=False)
+    return piece
 
 
 def _check_key(key: str) -> None:

@@ -1,5 +1,6 @@
 """What the rooms need from the world. Each Protocol says what its promises mean; adapters keep them."""
 
+from consumer.core.ports.audit import AuditLog
 from consumer.core.ports.messaging import (
     Commit,
     ControlFeed,
@@ -12,10 +13,11 @@ from consumer.core.ports.messaging import (
     Source,
     Traffic,
 )
-from consumer.core.ports.storage import CreateOnlyProbe, ModelSource, ObjectStore
+from consumer.core.ports.storage import CreateOnlyProbe, ModelSource, ObjectStore, RangedReads
 from consumer.core.ports.work import Check, Codec, OnProgress, Scanner, Separator, SeparatorProcess, SeparatorStatus
 
 __all__ = [
+    "AuditLog",
     "Check",
     "Codec",
     "Commit",
@@ -29,6 +31,7 @@ __all__ = [
     "OnProgress",
     "Outbox",
     "Position",
+    "RangedReads",
     "RebalanceListener",
     "Scanner",
     "Separator",

@@ -140,6 +140,7 @@ class ControlFeed(Protocol):
 class Commit:
     """One partition's share of a transaction: what to publish, and where to go on reading.
 
+    audit: the audit events of the messages, published with them.
     last: the last record whose outcome is among the messages; None where there are none.
     """
 
@@ -147,7 +148,13 @@ class Commit:
     position: Position
     membership: Membership
     messages: tuple[Message, ...] = ()
+    audit: tuple[Message, ...] = ()
     last: Record | None = None
+
+    @property
+    def published(self) -> tuple[Message, ...]:
+        """All that is published with it."""
+        return (*self.messages, *self.audit)
 
 
 class Outbox(Protocol):
@@ -157,8 +164,11 @@ class Outbox(Protocol):
     waits_for: what keeps `publish` from returning, in the library's words; "" if nothing does.
     """
 
-    calls: int
-    waits_for: str
+    @property
+    def calls(self) -> int: ...
+
+    @property
+    def waits_for(self) -> str: ...
 
     def open(self, timeout_s: float) -> None:
         """Get ready to publish; whoever used this replica's name before can't any more.

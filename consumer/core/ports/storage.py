@@ -1,6 +1,6 @@
 """What is stored elsewhere: objects, and the archives that models come in."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Protocol, runtime_checkable
 
@@ -50,6 +50,18 @@ class ObjectStore(Protocol):
 
     def check(self, bucket: str) -> None:
         """Answers, and the bucket is there; else StoreUnavailable, StoreMisconfigured or BucketUnusable, why."""
+        ...
+
+
+@runtime_checkable
+class RangedReads(Protocol):
+    """What an object store has beside its port if the gateway is to hand out what lies in it."""
+
+    def read_range(self, source: ObjectFacts, start: int, length: int) -> Iterator[bytes]:
+        """Part of the object with exactly this etag, in pieces of at most 1 MiB; within the object, and not empty.
+
+        Raises Rejected(OBJECT_CHANGED, OBJECT_NOT_FOUND), StoreUnavailable, also between two pieces.
+        """
         ...
 
 

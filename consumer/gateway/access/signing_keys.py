@@ -17,7 +17,6 @@ from consumer.core.clock import SYSTEM_CLOCK, Clock
 from consumer.core.log_events import LogEvent
 
 ALGORITHMS = ("RS256", "ES256")
-_RSA_BITS = range(2048, 8192 + 1)
 _MOST_KEYS = 100
 
 
@@ -155,7 +154,7 @@ def _usable(data: bytes) -> dict[tuple[str, str], PyJWK]:
 
 
 def _public_key(jwk: Mapping[str, Any]) -> PyJWK | None:
-    """The key, if it has a name and is for checking signatures by one of ALGORITHMS; of RSA's not the short ones."""
+    """The key, if it has a name and is for checking signatures by one of ALGORITHMS."""
     algorithm = {"RSA": "RS256", "EC": "ES256"}.get(str(jwk.get("kty")))
     is_for_signatures = jwk.get("use", "sig") == "sig" and "verify" in _operations(jwk)
     name = jwk.get("kid")
@@ -166,10 +165,9 @@ def _public_key(jwk: Mapping[str, Any]) -> PyJWK | None:
     if algorithm == "ES256" and jwk.get("crv") != "P-256":
         return None
     try:
-        key = PyJWK(dict(jwk), algorithm)
+        return PyJWK(dict(jwk), algorithm)
     except (PyJWTError, ValueError, TypeError, KeyError, AttributeError):
         return None
-    return None if algorithm == "RS256" and key.key.key_size not in _RSA_BITS else key
 
 
 def _operations(jwk: Mapping[str, Any]) -> list[Any]:

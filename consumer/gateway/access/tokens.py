@@ -75,7 +75,7 @@ def _signed_by(token: str) -> tuple[str, str]:
     except jwt.PyJWTError:
         raise Unauthenticated(Refusal.MALFORMED) from None
     name, algorithm, kind = header.get("kid"), header.get("alg"), header.get("typ", "JWT")
-    if "crit" in header or not isinstance(kind, str) or kind.lower() not in _TYPES:
+    if not isinstance(kind, str) or kind.lower() not in _TYPES:
         raise Unauthenticated(Refusal.MALFORMED)
     if not isinstance(name, str) or not isinstance(algorithm, str) or algorithm not in ALGORITHMS:
         raise Unauthenticated(Refusal.MALFORMED)

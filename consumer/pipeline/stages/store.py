@@ -15,7 +15,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
 from consumer.core.catalog import FORMATS
-from consumer.core.digest import sha256_of
+from consumer.core.digest import crc32_of, sha256_of
 from consumer.core.errors import Rejected, StoreUnavailable, request_id_used_before
 from consumer.core.events import SourceUsed, Stem
 from consumer.core.manifest import Manifest, carried_stem, parse_manifest, stem_to_carry
@@ -129,6 +129,7 @@ class Store:
             peak=file.peak,
             loudness_lufs=file.loudness_lufs,
             clipped_samples=file.clipped_samples,
+            crc32=crc32_of(file.path),
         )
         metadata = _metadata(job, ours, attempt)
         where = (ours.bucket, ours.key, file.path)

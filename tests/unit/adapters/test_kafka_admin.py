@@ -13,7 +13,7 @@ from confluent_kafka.admin import NewTopic  # type: ignore[attr-defined]
 from consumer.adapters.kafka.admin import KafkaAdmin
 from consumer.adapters.kafka.retrying import retried
 from consumer.core.errors import BrokerUnavailable, Fatal
-from consumer.settings import KafkaSettings, TopicSettings
+from consumer.settings import KafkaSettings, RetentionSettings, TopicSettings
 
 
 class Cluster:
@@ -56,7 +56,7 @@ def an_admin(cluster: Cluster, timeout_s: float = 60.0) -> KafkaAdmin:
 
 
 def create(admin: KafkaAdmin) -> list[str]:
-    return admin.create_topics(TopicSettings(), [], partitions=1, replication=1)
+    return admin.create_topics(TopicSettings(), [], RetentionSettings(), partitions=1, replication=1)
 
 
 def test_what_passes_is_asked_again_and_only_that() -> None:

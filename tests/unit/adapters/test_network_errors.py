@@ -1,5 +1,6 @@
 """Why a server can't be reached, out of what real libraries raise at real sockets."""
 
+import asyncio
 import socket
 import ssl
 import threading
@@ -25,7 +26,15 @@ def by_httpx(url: str) -> None:
     httpx2.get(url, timeout=PATIENCE_S)
 
 
-LIBRARIES = pytest.mark.parametrize("ask", [by_urllib3, by_httpx])
+def by_httpx_in_a_loop(url: str) -> None:
+    async def ask() -> None:
+        async with httpx2.AsyncClient(timeout=PATIENCE_S) as client:
+            await client.get(url)
+
+    asyncio.run(ask())
+
+
+LIBRARIES = pytest.mark.parametrize("ask", [by_urllib3, by_httpx, by_httpx_in_a_loop])
 
 
 @contextmanager

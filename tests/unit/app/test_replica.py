@@ -198,7 +198,7 @@ def test_a_broken_publisher_ends_it(harness: Harness) -> None:
     def broken(commits: Sequence[Commit]) -> None:
         raise KeyError("bug")
 
-    harness.committer._outbox.publish = broken  # type: ignore[method-assign]
+    harness.outbox.publish = broken  # type: ignore[method-assign]
     harness.send()
     run = Run(harness)
     with pytest.raises(Fatal, match="internal error: KeyError"):

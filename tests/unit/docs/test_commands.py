@@ -47,6 +47,7 @@ NOT_RUN = {
     "curl": "HOST is the reader's; tests/integration asks the same pages",
     "spleeter-consumer watch$": "goes on until it is ended; with --count it is run",
     "spleeter-consumer lag --serve": "goes on until it is ended; run by tests/integration/test_lag_exporter.py",
+    "spleeter-consumer keys revoke": "needs the id of a key; tests/unit/cli/test_keys_command.py has one",
     "spleeter-consumer schemas check$": "needs a registry; tests/integration/test_schemas_command.py has one",
     "spleeter-consumer schemas register": "as schemas check",
 }

@@ -9,8 +9,10 @@ from pathlib import Path
 import pytest
 
 from consumer.adapters.avro.codec import AvroCodec
+from consumer.core.audit_actions import OF_CODE, AuditAction
 from consumer.core.errors import UNEXPECTED, Code
 from consumer.core.events import (
+    AuditEvent,
     DeadLetter,
     SeparationControl,
     SeparationProgress,
@@ -24,6 +26,7 @@ from harness.exported import exported_names
 from harness.pages import DOCS, WRITTEN, Written, blocks, event_in, example_dead_letter, marked, name_of, pages, table
 
 PRODUCING, CONSUMING, OUTCOMES = DOCS / "producing.md", DOCS / "consuming.md", DOCS / "outcomes.md"
+AUDIT = DOCS / "audit.md"
 
 
 @pytest.mark.parametrize("part", WRITTEN, ids=lambda part: f"{part.page.stem} {part.mark}")
@@ -43,6 +46,18 @@ def test_codes_that_stop_a_replica_are_named() -> None:
     """The sentence on what stops a replica has each of them and no other."""
     [sentence] = re.findall(r"Ten in a row of (.*?), with no new", OUTCOMES.read_text().replace("\n", " "))
     assert set(re.findall(r"`(\w+)`", sentence)) == UNEXPECTED
+
+
+def test_the_audit_page_tells_each_code_s_action() -> None:
+    """Codes by the action and the outcome that their events have; those that are not named fail."""
+    rows = {
+        code: (action.strip("`"), outcome.strip("`"))
+        for codes, action, outcome in table(AUDIT, "audit codes")
+        for code in re.findall(r"`(\w+)`", codes) or ["all others"]
+    }
+    others = rows.pop("all others")
+    assert {code: rows.get(code, others) for code in Code} == OF_CODE
+    assert rows.keys() <= set(Code)
 
 
 def leaves(kind: type, prefix: str = "") -> Iterator[str]:
@@ -74,6 +89,7 @@ def named(cell: str) -> list[str]:
         (CONSUMING, "result fields", SeparationResult),
         (CONSUMING, "dead letter fields", DeadLetter),
         (CONSUMING, "progress fields", SeparationProgress),
+        (AUDIT, "audit fields", AuditEvent),
     ],
     ids=lambda value: value if isinstance(value, str) else "",
 )
@@ -125,11 +141,11 @@ def test_metrics_that_are_named_are_exported_and_the_other_way_round() -> None:
 
 @pytest.mark.parametrize("page", pages(), ids=name_of)
 def test_dotted_names_are_those_of_the_code(page: Path) -> None:
-    """A name with a dot is a log event's or a topic's: who looks for it finds it, if it happened."""
+    """A name with a dot is a log event's, an audit action's or a topic's: who looks for it finds it, if it happened."""
     topics = {str(field.default) for field in TopicSettings.model_fields.values()}
     known = {*LogEvent, *(stage_passed(stage) for stage in Stage), *topics}
     rooms = "|".join(sorted({name.partition(".")[0] for name in known} - {"model", "http", "control", "kafka"}))
-    assert {*re.findall(rf"`((?:{rooms})\.[a-z_]+)`", page.read_text())} <= known
+    assert {*re.findall(rf"`((?:{rooms})\.[a-z_]+)`", page.read_text())} <= known | set(AuditAction)
 
 
 @pytest.mark.parametrize("page", pages(), ids=name_of)

@@ -1,0 +1,143 @@
+"""What a job has made: stems, all of them as one archive, and what is needed to draw them."""
+
+import base64
+from collections.abc import Mapping
+from http import HTTPStatus
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Depends, Header, Path
+from pydantic import BaseModel
+from starlette.responses import JSONResponse, Response, StreamingResponse
+
+from consumer.core.catalog import FORMATS
+from consumer.gateway.access.principal import Principal, Scope
+from consumer.gateway.finding import Found
+from consumer.gateway.problems import Problem, not_found
+from consumer.gateway.routes.scopes import needs
+from consumer.gateway.services import Services, principal_of, services_of
+from consumer.gateway.stems.archive import archive, archive_etag, file_name
+from consumer.gateway.stems.content import stems_of
+from consumer.gateway.stems.ranges import Span, span_of
+from consumer.gateway.stems.segments import Segment
+
+router = APIRouter(prefix="/v1/separations/{id}", tags=["stems"], dependencies=[needs(Scope.READ)])
+
+_FOR_EVER = "private, max-age=31536000, immutable"
+_MEDIA_TYPES = {f".{each.extension}": each.media_type for each in FORMATS.values()}
+
+Id = Annotated[str, Path(pattern=r"^[A-Za-z0-9_-]{1,64}$", description="the separation's id")]
+Used = Annotated[Services, Depends(services_of)]
+Who = Annotated[Principal, Depends(principal_of)]
+Range = Annotated[str | None, Header(max_length=200, description="one span of bytes")]
+IfRange = Annotated[str | None, Header(max_length=200)]
+IfNoneMatch = Annotated[str | None, Header(max_length=2000)]
+
+
+def _answers(media_type: str) -> dict[int | str, dict[str, Any]]:
+    """What OpenAPI tells of a file."""
+    return {
+        200: {"content": {media_type: {"schema": {"type": "string", "format": "binary"}}}},
+        206: {"description": "The part that was asked for"},
+        304: {"description": "It is the one that `If-None-Match` names"},
+    }
+
+
+class Waveform(BaseModel):
+    """For each stem the largest sample, 0 to 1, of each of some hundred equal spans."""
+
+    duration_s: float
+    stems: dict[str, list[float]]
+
+
+@router.get(
+    "/stems/{name}",
+    summary="Get a stem",
+    response_class=Response,
+    responses=_answers("audio/*"),
+)
+async def get_stem(
+    id: Id,
+    name: Annotated[str, Path(max_length=32)],
+    used: Used,
+    who: Who,
+    range: Range = None,
+    if_range: IfRange = None,
+    if_none_match: IfNoneMatch = None,
+) -> Response:
+    """The file, also in part."""
+    stem = stems_of(await _found(used, id, who)).named(name)
+    pinned = await used.stems.pin([stem])
+    etag = f'"{stem.sha256}"'
+    digest = base64.b64encode(bytes.fromhex(stem.sha256)).decode()
+    headers = {"Repr-Digest": f"sha-256=:{digest}:", **_headers(file_name(stem), etag)}
+    if _is_known(if_none_match, etag):
+        return Response(status_code=HTTPStatus.NOT_MODIFIED, headers=headers)
+    span = span_of(stem.size_bytes, range_=range, if_range=if_range, etag=etag)
+    chunks = used.stems.chunks([Segment(content=stem)], pinned, span.start, span.length)
+    media_type = _MEDIA_TYPES.get(f".{file_name(stem).rpartition('.')[2]}", "application/octet-stream")
+    return _streamed(StreamingResponse(chunks, media_type=media_type), span, headers)
+
+
+@router.get(
+    "/archive",
+    summary="Get all stems as one zip",
+    response_class=Response,
+    responses=_answers("application/zip"),
+)
+async def get_archive(
+    id: Id, used: Used, who: Who, range: Range = None, if_range: IfRange = None, if_none_match: IfNoneMatch = None
+) -> Response:
+    """Stored, not compressed; its length is known before it begins."""
+    made = stems_of(await _found(used, id, who))
+    etag = archive_etag(made.stems, made.completed_at)
+    headers = _headers(f"{id}.zip", etag)
+    if _is_known(if_none_match, etag):
+        return Response(status_code=HTTPStatus.NOT_MODIFIED, headers=headers)
+    pinned = await used.stems.pin(made.stems)
+    segments = archive(made.stems, await used.stems.crc32s(made.stems, pinned), made.completed_at)
+    size_bytes = sum(segment.size_bytes for segment in segments)
+    span = span_of(size_bytes, range_=range, if_range=if_range, etag=etag)
+    chunks = used.stems.chunks(segments, pinned, span.start, span.length)
+    return _streamed(StreamingResponse(chunks, media_type="application/zip"), span, headers)
+
+
+@router.get("/waveform", summary="Get what is needed to draw the stems", response_model=Waveform)
+async def get_waveform(id: Id, used: Used, who: Who) -> Response:
+    """From the manifest."""
+    made = stems_of(await _found(used, id, who))
+    manifest = await used.finder.manifest_beside(made.stems[0])
+    if manifest is None:
+        raise Problem(HTTPStatus.GONE, "STEMS_GONE", "the manifest is not in the store any more")
+    drawn = {name: list(overview) for name, overview in manifest.overviews.items()}
+    duration_s = max((stem.duration_s for stem in made.stems), default=0.0)
+    return JSONResponse({"duration_s": duration_s, "stems": drawn}, headers={"Cache-Control": _FOR_EVER})
+
+
+async def _found(used: Services, id: str, who: Principal) -> Found:
+    found = await used.finder.look_up(id, who.tenant)
+    if found is None:
+        raise not_found()
+    return found
+
+
+def _headers(name: str, etag: str) -> dict[str, str]:
+    return {
+        "ETag": etag,
+        "Accept-Ranges": "bytes",
+        "Cache-Control": _FOR_EVER,
+        "Content-Disposition": f'attachment; filename="{name}"',
+    }
+
+
+def _streamed(response: StreamingResponse, span: Span, headers: Mapping[str, str]) -> Response:
+    response.headers.update(headers)
+    response.headers["Content-Length"] = str(span.length)
+    if span.is_partial:
+        response.status_code = HTTPStatus.PARTIAL_CONTENT
+        response.headers["Content-Range"] = span.content_range
+    return response
+
+
+def _is_known(if_none_match: str | None, etag: str) -> bool:
+    given = {each.strip().removeprefix("W/") for each in (if_none_match or "").split(",")}
+    return "*" in given or etag in given
