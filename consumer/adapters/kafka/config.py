@@ -1,7 +1,9 @@
 """The properties that librdkafka is given, and why. KAFKA_<PROPERTY> overrides any that the promises don't rest on."""
 
 import logging
+import math
 import re
+import time
 from collections.abc import Callable, Mapping
 from typing import Any, TypeVar
 
@@ -24,10 +26,12 @@ NO_GROUPS_ERROR = KafkaError.GROUP_AUTHORIZATION_FAILED
 
 ClientT = TypeVar("ClientT")
 
+_SAY_AGAIN_S, _MOST_SAID = 30.0, 1000
+
 
 def connect(client: Callable[..., ClientT], config: dict[str, Any], role: str) -> ClientT:
     """A librdkafka client that logs as `role`. Raises SettingsError, which names the variable, for a wrong property."""
-    logger: Any = logging.getLogger(f"librdkafka.{role}")
+    logger: Any = Sparing(logging.getLogger(f"librdkafka.{role}"))
     if isinstance(errors := config.get("error_cb"), ConnectionErrors):
         logger = _Overheard(logger, errors)
     try:
@@ -41,10 +45,32 @@ def connect(client: Callable[..., ClientT], config: dict[str, Any], role: str) -
         raise SettingsError(f"{variable}: {reason}", variables=(variable,)) from error
 
 
+class Sparing:
+    """A logger that says a line anew after half a minute only, whatever numbers are in it.
+
+    librdkafka does so itself for each broker, and forgets it with the broker: a client that begins anew, again and
+    again, would write twenty lines a second for as long as no broker answers.
+    """
+
+    def __init__(self, logger: Any, clock: Callable[[], float] = time.monotonic) -> None:
+        self._logger, self._clock = logger, clock
+        self._said_at: dict[str, float] = {}
+
+    def log(self, level: int, line: str, *arguments: object) -> None:
+        """As logging.Logger.log."""
+        now, words = self._clock(), re.sub(r"\d+", "", line % arguments if arguments else line)
+        if now - self._said_at.get(words, -math.inf) < _SAY_AGAIN_S:
+            return
+        if len(self._said_at) >= _MOST_SAID:
+            self._said_at.clear()
+        self._said_at[words] = now
+        self._logger.log(level, line, *arguments)
+
+
 class _Overheard:
     """A logger whose lines are heard by whoever wants to know why there is no connection."""
 
-    def __init__(self, logger: logging.Logger, errors: ConnectionErrors) -> None:
+    def __init__(self, logger: Any, errors: ConnectionErrors) -> None:
         self._logger, self._errors = logger, errors
 
     def log(self, level: int, line: str, *arguments: object) -> None:
@@ -60,9 +86,10 @@ def common_config(settings: KafkaSettings) -> dict[str, Any]:
         # A broker that comes back is to be used within a second, not within the default's ten.
         "reconnect.backoff.ms": 100,
         "reconnect.backoff.max.ms": 1000,
-        # At the default a client forgets all brokers once none answers, and the next transaction waits for ever for one
-        # of those (seen with librdkafka 2.16). Those that it was started with are always tried again.
-        "metadata.recovery.strategy": "none",
+        # A client drops the brokers that the cluster does not name, those that it was started with too. Where it names
+        # none for a moment, as a single broker does that has been frozen and is fenced, only this brings them back
+        # (librdkafka 2.16; `none` leaves a client that never connects again).
+        "metadata.recovery.strategy": "rebootstrap",
         "socket.keepalive.enable": True,
         # Producers ask for it unless they are told not to: a misspelt name would become a topic that nobody reads.
         "allow.auto.create.topics": False,
@@ -140,6 +167,9 @@ def transactional_config(settings: KafkaSettings, transactional_id: str) -> dict
     """For the producer of outcomes; of those with the same `transactional_id` the latest alone may publish."""
     return producer_config(settings) | {
         "transactional.id": transactional_id,
+        # A client that begins anew forgets its coordinator, and the next transaction waits for ever for that
+        # one (seen with librdkafka 2.16).
+        "metadata.recovery.strategy": "none",
         "transaction.timeout.ms": TRANSACTION_TIMEOUT_MS,
         # A topic that is missing is told of before the transaction's time is over, and not as a message that was slow.
         "topic.metadata.propagation.max.ms": 2_000,

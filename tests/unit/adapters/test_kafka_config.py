@@ -7,6 +7,7 @@ import pytest
 from confluent_kafka import Consumer, Producer
 
 from consumer.adapters.kafka.config import (
+    Sparing,
     connect,
     consumer_config,
     producer_config,
@@ -45,17 +46,35 @@ def test_what_is_set_for_members_disturbs_nobody_else(
         made.close()
 
 
-def test_no_client_forgets_its_brokers() -> None:
-    """What it takes to go on after an outage is set for each of them."""
+def test_each_client_comes_back_to_its_brokers() -> None:
+    """What it takes to go on after an outage is set for each of them; transactions take something else."""
     made = settings({})
-    configs = (
-        consumer_config(made, None),
-        reader_config(made),
-        producer_config(made),
-        transactional_config(made, "id"),
-    )
-    for config in configs:
-        assert config["metadata.recovery.strategy"] == "none"
+    for config in (consumer_config(made, None), reader_config(made), producer_config(made)):
+        assert config["metadata.recovery.strategy"] == "rebootstrap"
+    assert transactional_config(made, "id")["metadata.recovery.strategy"] == "none"
+
+
+class Lines:
+    def __init__(self) -> None:
+        self.lines: list[tuple[int, str]] = []
+
+    def log(self, level: int, line: str, *arguments: object) -> None:
+        self.lines.append((level, line % arguments if arguments else line))
+
+
+def test_what_the_client_library_repeats_is_said_once_in_a_while() -> None:
+    """Lines that differ by numbers alone are the same for half a minute; others are not held back."""
+    lines, now = Lines(), [0.0]
+    logger = Sparing(lines, lambda: now[0])
+    for ms in range(100):
+        logger.log(40, "FAIL [%s]: Connection refused (after %dms)", "consumer-12", ms)
+        logger.log(40, "FAIL [%s]: Connection reset (after %dms)", "consumer-12", ms)
+        now[0] += 0.25
+    refused, reset = (f"FAIL [consumer-12]: Connection {how} (after 0ms)" for how in ("refused", "reset"))
+    assert lines.lines == [(40, refused), (40, reset)]
+    now[0] = 30.0
+    logger.log(40, "FAIL [%s]: Connection refused (after %dms)", "consumer-12", 7)
+    assert lines.lines[2:] == [(40, "FAIL [consumer-12]: Connection refused (after 7ms)")]
 
 
 def test_a_wrong_property_is_named() -> None:

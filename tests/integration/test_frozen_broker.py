@@ -1,0 +1,63 @@
+"""A cluster of one broker that is frozen: its controller takes it for dead, and for a moment names no broker at all."""
+
+import os
+import signal
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from devstack.kafka import kafka
+from devstack.service import Running, free_port
+from harness.clips import write_clip
+from harness.gateway import Gateway, gateway
+from harness.platform import make_platform, wait_for
+from tests.conftest import MinioServer
+
+FREEZES, FROZEN_S = 3, 12.0  # longer than a broker may be silent
+
+
+@pytest.fixture
+def broker(tmp_path: Path) -> Iterator[tuple[str, Running]]:
+    port = free_port()
+    running = kafka(tmp_path / "kafka", port).start()
+    yield f"127.0.0.1:{port}", running
+    running.process.send_signal(signal.SIGCONT)
+    running.stop()
+
+
+def test_everyone_comes_back_to_it(
+    broker: tuple[str, Running], minio: MinioServer, model_path: Path, tmp_path: Path
+) -> None:
+    """Replica, lag's exporter and gateway are ready again each time, by themselves, and the work is done."""
+    address, running = broker
+    platform = make_platform(address, minio.endpoint, tmp_path, model_path)
+    try:
+        with gateway(platform) as door:
+            replica, exporter = platform.start_replica(), platform.start_lag_exporter()
+            for each in (replica, exporter):
+                each.wait_ready()
+            key = platform.upload(write_clip(tmp_path / "song.wav", seconds=1.0, seed=1))
+            for number in range(1, FREEZES + 1):
+                freeze(running)
+                place = f"/v1/separations/{platform.request(key).request_id}"
+                wait_for(lambda count=number: len(platform.read_outcomes()) == count)
+                wait_for(lambda page=place: is_known(door, page))
+                wait_for(lambda: set(exporter.gauges("lag_messages").values()) == {0.0})
+                for each in (replica, exporter, door.process):
+                    each.wait_ready()
+    finally:
+        platform.close()
+
+
+def is_known(door: Gateway, place: str) -> bool:
+    """That it is done; a gateway whose brokers are away may say so meanwhile."""
+    answer = door.http.get(place)
+    return answer.is_success and answer.json()["state"] == "succeeded"
+
+
+def freeze(running: Running) -> None:
+    os.kill(running.process.pid, signal.SIGSTOP)
+    time.sleep(FROZEN_S)
+    os.kill(running.process.pid, signal.SIGCONT)
