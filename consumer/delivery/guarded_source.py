@@ -17,15 +17,17 @@ from consumer.core.errors import BrokerUnavailable
 from consumer.core.log_events import LogEvent
 from consumer.core.model import Record, TopicPartition
 from consumer.core.ports import EndOfPartition, Position, RebalanceListener, Source
+from consumer.delivery.announcement import Announcement, announcement_of
 from consumer.delivery.assignments import Assignments
-from consumer.delivery.reading import MAX_DEATHS, careful_until
-from consumer.delivery.reading_counter import Announcement, ReadingCounter
-from consumer.delivery.start_counts import is_fresh, parse_offset_metadata, parse_reading
+from consumer.delivery.reading import MAX_DEATHS
+from consumer.delivery.reading_counter import ReadingCounter
+from consumer.delivery.start_counts import is_fresh
 from consumer.delivery.wrapped_source import WrappedSource
 
 _FORGET_WITHIN_S = 1.0  # what a replica fetches at first is fetched by then
-_TURN_S = 10.0  # for which others wait for a partition of which nothing comes, such as one without a leader
-_REST_S = 1.0  # until a broker that is away is asked again
+_TURN_S = 30.0  # for which others wait for a partition of which nothing comes
+_SILENCE_S = 120.0  # after which what does not come is no batch that is still being unpacked
+_REST_S = 1.0  # until what could not be asked or read is tried again
 _LOOK_S, _IDLE_LOOK_S = 0.01, 0.05
 
 
@@ -46,12 +48,15 @@ class Phase(Enum):
 
 @dataclass(slots=True)
 class _Guarded:
-    """must_seek: the client's own position in it is not where it is to be read from. since_s: when its phase began."""
+    """must_seek: the client's own position in it is not where it is to be read from. since_s: when its phase began.
+    rests_until: nothing is asked of it before. Both are on the monotonic clock.
+    """
 
     phase: Phase = Phase.NEW
     announcement: Announcement | None = None
     must_seek: bool = False
     since_s: float = 0.0
+    rests_until: float = float("-inf")
 
     @property
     def is_suspect(self) -> bool:
@@ -64,21 +69,17 @@ class GuardedSource(WrappedSource):
     try_out: reads a record as those do who work on it; what it raises or returns does not matter, if it does.
     """
 
+    _listener: RebalanceListener  # whoever subscribes
+
     def __init__(
-        self,
-        source: Source,
-        assignments: Assignments,
-        counter: ReadingCounter,
-        try_out: Callable[[Record], object],
+        self, source: Source, assignments: Assignments, counter: ReadingCounter, try_out: Callable[[Record], object]
     ) -> None:
         super().__init__(source)
         self._assignments, self._counter, self._try_out = assignments, counter, try_out
         self._clock = assignments.clock
-        self._listener: RebalanceListener | None = None
         self._guarded: dict[TopicPartition, _Guarded] = {}
         self._held_back: set[TopicPartition] = set()  # by the poll loop's pauses
         self._ours: dict[TopicPartition, tuple[Position, int]] = {}  # announced last, with the deaths before
-        self._rests_until = float("-inf")
         self._log = structlog.get_logger()
 
     def subscribe(self, topics: Sequence[str], listener: RebalanceListener) -> None:
@@ -108,22 +109,22 @@ class GuardedSource(WrappedSource):
     # --- from its assignment to its first event ---
 
     def _go_on(self) -> None:
-        self._look_up([place for place, guarded in self._guarded.items() if guarded.phase is Phase.NEW])
+        now = self._clock.monotonic()
+        self._look_up({place: guarded for place, guarded in self._in(Phase.NEW) if guarded.rests_until <= now})
         for place, guarded in self._in(Phase.ANNOUNCED):
             if position := self._counter.announced(place):
                 self._begin(place, guarded, position)
         for place, guarded in [*self._in(Phase.PROBED), *self._in(Phase.READ)]:
-            if self._clock.monotonic() - guarded.since_s >= _TURN_S:  # nothing comes, and others wait
+            if now - guarded.since_s >= _SILENCE_S:
                 self._counter.take_back(place)
                 self._enter(guarded, Phase.FREE if guarded.phase is Phase.READ else Phase.NEW)
-        waiting = self._in(Phase.WAITING)
-        if not waiting or any(map(self._in, (Phase.ANNOUNCED, Phase.PROBED, Phase.READ))):
+        waiting, begun = self._in(Phase.WAITING), (Phase.ANNOUNCED, Phase.PROBED, Phase.READ)
+        if not waiting or any(now - guarded.since_s < _TURN_S for phase in begun for _, guarded in self._in(phase)):
             return
         suspects = [(place, guarded) for place, guarded in waiting if guarded.is_suspect]
         # The one that waits longest comes first: of those that can't be read at all none is in the others' way.
         suspects.sort(key=lambda each: each[1].since_s)
-        if suspects or not self._in(Phase.NEW):
-            self._announce(suspects[:1] or waiting)
+        self._announce(suspects[:1] or waiting)
 
     def _in(self, phase: Phase) -> list[tuple[TopicPartition, _Guarded]]:
         return [(place, guarded) for place, guarded in self._guarded.items() if guarded.phase is phase]
@@ -131,43 +132,31 @@ class GuardedSource(WrappedSource):
     def _enter(self, guarded: _Guarded, phase: Phase) -> None:
         guarded.phase, guarded.since_s = phase, self._clock.monotonic()
 
-    def _look_up(self, places: Sequence[TopicPartition]) -> None:
+    def _look_up(self, new: Mapping[TopicPartition, _Guarded]) -> None:
         """Learn where the group stands, and what died there."""
-        if not places or self._clock.monotonic() < self._rests_until:
+        if not new:
             return
         try:
-            found = self._source.committed(places)
-            announcements = {place: self._announcement(place, found[place]) for place in places}
+            found = self._source.committed(list(new))
         except BrokerUnavailable as away:
-            self._log.warning(LogEvent.POSITION_UNKNOWN, partition=places[0], reason=str(away))
-            self._rests_until = self._clock.monotonic() + _REST_S
+            self._rest(new, away)
             return
-        for place, announcement in announcements.items():
-            self._guarded[place].announcement = announcement
-            self._enter(self._guarded[place], Phase.WAITING)
+        for place, guarded in new.items():
+            try:
+                guarded.announcement = announcement_of(
+                    place, found[place], self._source, self._assignments, ours=self._ours.get(place)
+                )
+            except BrokerUnavailable as away:  # such as of one without a leader
+                self._rest({place: guarded}, away)
+            else:
+                self._enter(guarded, Phase.WAITING)
 
-    def _announcement(self, place: TopicPartition, found: Position | None) -> Announcement:
-        """Raises BrokerUnavailable."""
-        told = found.offset_metadata if found else ""
-        deaths, starts = parse_reading(told), parse_offset_metadata(told)
-        if place in self._ours and self._ours[place][0] == found:
-            deaths = self._ours[place][1]  # the last that was about to read it is this replica, and it lives
-        if not self._assignments.needs_position(place):
-            offset, fresh = self._assignments.position(place), False
-        elif found is None or is_fresh(told):
-            offset, fresh = found.offset if found else self._source.beginning(place), True
-        else:
-            offset, fresh = found.offset, False
-        end = self._source.end(place) if deaths or starts else offset
-        until = careful_until(offset, end, deaths=deaths, has_starts=bool(starts))
-        return Announcement(
-            partition=place,
-            found=found,
-            offset=offset,
-            deaths=deaths if until else 0,  # where nothing lies nobody dies of it
-            is_fresh=fresh,
-            careful_until=until,
-        )
+    def _rest(self, guarded: Mapping[TopicPartition, _Guarded], away: BrokerUnavailable) -> None:
+        """These begin anew a little later; others don't wait for them."""
+        self._log.warning(LogEvent.POSITION_UNKNOWN, partition=next(iter(guarded)), reason=str(away))
+        for each in guarded.values():
+            each.rests_until = self._clock.monotonic() + _REST_S
+            self._enter(each, Phase.NEW)
 
     def _announce(self, chosen: Iterable[tuple[TopicPartition, _Guarded]]) -> None:
         """One commit for all of these."""
@@ -230,7 +219,13 @@ class GuardedSource(WrappedSource):
                 guarded.must_seek = True
                 self._enter(guarded, Phase.CAREFUL)
                 return Record(**place._asdict(), offset=offset, reader_deaths=guarded.announcement.deaths)
-            if event := self._source.read_one(place, offset, _IDLE_LOOK_S):
+            try:
+                event = self._source.read_one(place, offset, _IDLE_LOOK_S)
+            except BrokerUnavailable as away:  # it can't be read, and nobody dies of it
+                self._counter.take_back(place)
+                self._rest({place: guarded}, away)
+                continue
+            if event:
                 return self._read_carefully(place, guarded, event)
         return None
 
@@ -287,20 +282,15 @@ class GuardedSource(WrappedSource):
         if partitions:
             self._source.pause(partitions)
         self._guarded.update({place: _Guarded() for place in partitions})
-        self._told.assigned(partitions)
+        self._listener.assigned(partitions)
 
     def revoked(self, partitions: Sequence[TopicPartition]) -> None:
-        self._told.revoked(partitions)
+        self._listener.revoked(partitions)
         self._drop(partitions)
 
     def lost(self, partitions: Sequence[TopicPartition]) -> None:
-        self._told.lost(partitions)
+        self._listener.lost(partitions)
         self._drop(partitions)
-
-    @property
-    def _told(self) -> RebalanceListener:
-        assert self._listener
-        return self._listener
 
     def _drop(self, partitions: Sequence[TopicPartition]) -> None:
         for place in partitions:

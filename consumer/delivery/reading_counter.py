@@ -4,27 +4,11 @@ from dataclasses import dataclass
 
 from consumer.core.model import TopicPartition
 from consumer.core.ports import Membership, Position
+from consumer.delivery.announcement import Announcement
 from consumer.delivery.assignment import Assignment
 from consumer.delivery.assignments import Assignments
 from consumer.delivery.reading import Reading
 from consumer.delivery.start_counts import StartCounts, parse_reading
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Announcement:
-    """That a partition will be read.
-
-    found: what is committed of it. offset: where it will be read from. deaths: of replicas in a row that were about to
-    read from there. is_fresh: the offset is no statement about what is done, and is not to be taken for one.
-    careful_until: as in Reading.
-    """
-
-    partition: TopicPartition
-    found: Position | None
-    offset: int
-    deaths: int = 0
-    is_fresh: bool = False
-    careful_until: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

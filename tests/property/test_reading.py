@@ -222,6 +222,6 @@ class Readers(RuleBasedStateMachine):
 
 
 class TestReaders(Readers.TestCase):  # type: ignore[valid-type, misc] # it is made for each machine
-    """Whatever kills whom, each record has one result or one dead letter, and those that are given up are the killers."""
+    """Whatever kills whom, each record has one result or one dead letter, and only killers are given up."""
 
     settings = settings(max_examples=150, stateful_step_count=40, deadline=None)

@@ -146,7 +146,7 @@ class KafkaSource:
         found = self._careful_reader.read(partition, offset, timeout_s)
         if isinstance(found, KafkaError):
             self._tell(partition, offset, found)
-            return None
+            raise BrokerUnavailable(found.str())
         if found is not None:
             self._unreadable.forget([partition])
         return found

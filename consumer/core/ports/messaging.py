@@ -86,7 +86,7 @@ class Source(Protocol):
         """The first record from `offset` on, or the partition's end, with no batch unpacked but that record's own.
 
         Apart from `poll`, and whether the partition is paused or not. None where there is none within timeout_s: call
-        again with the same place, or with another one.
+        again with the same place, or with another one. Raises BrokerUnavailable where it can't be read.
         """
         ...
 
