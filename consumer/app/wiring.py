@@ -106,6 +106,7 @@ def _make_delivery(settings: Settings, adapters: Adapters, policies: Policies, m
         topics=[settings.topics.requests],
         retry_topics=settings.retry_topics,
         max_retry_delay_s=max(settings.service.retry_delays, default=0.0),
+        try_out=lambda record: adapters.codec.decode_request(record.value),
     )
     return make_delivery(
         adapters.source,
