@@ -7,7 +7,7 @@ import os
 import shutil
 import subprocess
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -66,13 +66,13 @@ def language(request: pytest.FixtureRequest, checkout: Path, working: Platform) 
     """Built."""
     name: str = request.param
     build_line, _ = LINES[name]
-    ran = type_line(build_line, checkout, working, timeout_s=BUILD_S)
+    ran = type_line(build_line, checkout, working, {}, timeout_s=BUILD_S)
     assert ran.returncode == 0, ran.stdout + ran.stderr
     return name
 
 
 def type_line(
-    line: str, checkout: Path, platform: Platform, *, timeout_s: float = RUN_S, **environment: str
+    line: str, checkout: Path, platform: Platform, environment: Mapping[str, str], *, timeout_s: float = RUN_S
 ) -> "subprocess.CompletedProcess[str]":
     own = {"PATH": f"{checkout / 'bin'}:{os.environ['PATH']}", "GOTOOLCHAIN": "local"}
     return subprocess.run(
@@ -87,7 +87,7 @@ def separate(
     """The page's line, with that in place of its song, model and format."""
     _, run_line = LINES[language]
     assert run_line.endswith(f" {SONG}")
-    return type_line(run_line.replace(SONG, song), checkout, platform, **environment)
+    return type_line(run_line.replace(SONG, song), checkout, platform, environment)
 
 
 @contextmanager
