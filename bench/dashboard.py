@@ -1,15 +1,16 @@
 """`python -m bench.dashboard [FILE]`: the dashboard as a picture, docs/dashboard.png by default. Takes six minutes.
 
-It is no Grafana: real replicas work under a burst on real Kafka and MinIO, a real Prometheus scrapes them, and
-dashboard.json's own queries are put to that Prometheus and drawn where the dashboard has its panels.
+It is no Grafana: real replicas and a gateway work under bursts on real Kafka and MinIO, a real Prometheus scrapes
+them, and dashboard.json's own queries are put to that Prometheus and drawn where the dashboard has its panels.
 """
 
 import json
 import sys
 import tempfile
+import threading
 import time
-from collections.abc import Callable, Sequence
-from contextlib import ExitStack
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 import httpx2
@@ -22,6 +23,7 @@ from devstack.kafka import kafka
 from devstack.minio import minio
 from devstack.prometheus import prometheus
 from devstack.service import free_port
+from harness.gateway import KEY, start_gateway
 from harness.platform import Platform, make_platform
 
 _ROOT = Path(__file__).parents[1]
@@ -29,8 +31,8 @@ _DASHBOARD = _ROOT / "deploy/grafana/dashboard.json"
 _SPAN_S, _STEP_S, _RATE = 240.0, 2.0, "20s"
 _LATE_BUCKET = "separation-archive"  # which is missing at first
 _TITLE = (
-    "deploy/grafana/dashboard.json's queries, as a real Prometheus answers them beside two real replicas under three"
-    " bursts of requests; drawn by python -m bench.dashboard, not by Grafana"
+    "deploy/grafana/dashboard.json's queries, as a real Prometheus answers them beside two real replicas and a gateway"
+    " under three bursts of requests; drawn by python -m bench.dashboard, not by Grafana"
 )
 
 
@@ -46,15 +48,40 @@ def main() -> None:
             name="separation",
         )  # fmt: skip
         stack.callback(platform.close)
-        ports = {"replica-0": free_port(), "replica-1": free_port()}
+        ports = {name: free_port() for name in ("replica-0", "replica-1", "gateway-0")}
         targets = [{"targets": [f"127.0.0.1:{port}"], "labels": {"instance": name}} for name, port in ports.items()]
         (folder / "targets.json").write_text(json.dumps(targets))
         watching = prometheus(folder / "prometheus", prometheus_port, folder / "targets.json", interval_s=1)
         stack.callback(watching.start().stop)
-        began_s = _act(platform, folder, list(ports.values()))
+        with _callers(platform, ports["gateway-0"]):
+            began_s = _act(platform, folder, list(ports.values()))
         ask = _asker(f"http://127.0.0.1:{prometheus_port}", began_s)
         draw(json.loads(_DASHBOARD.read_text()), ask, _SPAN_S, _TITLE, path)
     sys.stdout.write(f"{path}: {path.stat().st_size >> 10} KiB\n")
+
+
+@contextmanager
+def _callers(platform: Platform, port: int) -> Iterator[None]:
+    """A gateway, and two who ask it: one for its jobs and for one that is not there, the other without a key."""
+    process = start_gateway(platform, {"HTTP_PORT": str(port), "ALLOWED_OUTPUT_BUCKETS": _LATE_BUCKET})
+    process.port = port
+    process.wait_ready()
+    stopped = threading.Event()
+
+    def ask() -> None:
+        with httpx2.Client(base_url=f"http://127.0.0.1:{port}", timeout=60) as http:
+            while not stopped.wait(0.2):
+                for page in ("/v1/separations", "/v1/separations", "/v1/separations/nobody-s", "/v1/models"):
+                    http.get(page, headers={"X-API-KEY": KEY})
+                http.get("/v1/models")
+
+    thread = threading.Thread(target=ask)
+    thread.start()
+    try:
+        yield
+    finally:
+        stopped.set()
+        thread.join(120)
 
 
 def _act(platform: Platform, folder: Path, ports: Sequence[int]) -> float:

@@ -1,4 +1,4 @@
-"""Everything that a replica exports, each series once, over parts that stand still."""
+"""Everything that a replica and a gateway export, each series once, over parts that stand still."""
 
 import tempfile
 from pathlib import Path
@@ -7,6 +7,7 @@ from consumer.core.errors import Code
 from consumer.core.lag import Backlog, PartitionLag
 from consumer.core.model import TopicPartition
 from consumer.core.ports import Traffic
+from consumer.gateway.metrics import GatewayMetrics
 from consumer.observability.collectors import GroupLagCollector, ReplicaCollector
 from consumer.observability.metrics import Metrics
 from harness.fakes import FakeSeparator
@@ -38,6 +39,14 @@ def full_metrics() -> Metrics:
     return metrics
 
 
+def gateway_metrics() -> GatewayMetrics:
+    metrics = GatewayMetrics()
+    metrics.answered("GET", "/v1/models", 200, 0.01)
+    metrics.watch(connections=lambda: 1, jobs=lambda: 1, lag=lambda: 1.0)
+    return metrics
+
+
 def exported_names() -> set[str]:
     """Names of samples as PromQL knows them."""
-    return {sample.name for family in full_metrics().registry.collect() for sample in family.samples}
+    registries = (full_metrics().registry, gateway_metrics().registry)
+    return {sample.name for registry in registries for family in registry.collect() for sample in family.samples}

@@ -1,4 +1,4 @@
-"""Buckets, and an access key that may read the sources and write the stems, and nothing else. Run again: no harm."""
+"""Buckets, and two access keys, of the consumers and of the gateway, that may do what these do. Run again: no harm."""
 
 import os
 import sys
@@ -7,7 +7,7 @@ from minio import Minio
 from minio.credentials import StaticProvider
 from minio.minioadmin import MinioAdmin
 
-POLICY = "separation"
+POLICY, GATEWAY_POLICY = "separation", "separation-gateway"
 
 
 def policy(sources: list[str], output: str) -> dict[str, object]:
@@ -34,24 +34,53 @@ def policy(sources: list[str], output: str) -> dict[str, object]:
     }
 
 
+def gateway_policy(sources: list[str], output: str) -> dict[str, object]:
+    """What a gateway does: looks for and reads sources and stems, and puts what is uploaded into the first bucket."""
+    return {
+        "Version": "2012-10-17",
+        "Statement": [
+            {
+                "Effect": "Allow",
+                "Action": ["s3:GetObject", "s3:GetObjectVersion"],
+                "Resource": [f"arn:aws:s3:::{name}/*" for name in (*sources, output)],
+            },
+            {
+                "Effect": "Allow",
+                "Action": ["s3:ListBucket", "s3:GetBucketLocation"],
+                "Resource": [f"arn:aws:s3:::{name}" for name in (*sources, output)],
+            },
+            {
+                "Effect": "Allow",
+                "Action": ["s3:PutObject", "s3:DeleteObject", "s3:AbortMultipartUpload"],
+                "Resource": [f"arn:aws:s3:::{sources[0]}/*"],
+            },
+        ],
+    }
+
+
 def main() -> None:
     environment = os.environ
     endpoint, secure = environment["MINIO_ENDPOINT"], environment["MINIO_SECURE"] == "true"
     user, password = environment["MINIO_ROOT_USER"], environment["MINIO_ROOT_PASSWORD"]
     sources, output = environment["ALLOWED_SOURCE_BUCKETS"].split(","), environment["OUTPUT_BUCKET"]
     # Models, where they come from a bucket.
-    sources += [word.removeprefix("s3://").partition("/")[0] for word in environment["MODEL_SOURCES"].split(",")
-                if word.startswith("s3://")]  # fmt: skip
+    models = [word.removeprefix("s3://").partition("/")[0] for word in environment["MODEL_SOURCES"].split(",")
+              if word.startswith("s3://")]  # fmt: skip
     store = Minio(endpoint, user, password, secure=secure)
-    for name in (*sources, output):
+    for name in (*sources, *models, output):
         if not store.bucket_exists(name):
             store.make_bucket(name)
     admin = MinioAdmin(endpoint=endpoint, credentials=StaticProvider(user, password), secure=secure)
-    admin.policy_add(POLICY, policy=policy(sources, output))
-    key = environment["MINIO_ACCESS_KEY"]
-    admin.user_add(key, environment["MINIO_SECRET_KEY"])
-    admin.policy_set(POLICY, user=key)
-    sys.stdout.write(f"buckets: {', '.join((*sources, output))}; {key} may use them\n")
+    keys = {
+        "MINIO": (POLICY, policy([*sources, *models], output)),
+        "GATEWAY": (GATEWAY_POLICY, gateway_policy(sources, output)),
+    }
+    for prefix, (name, allowed) in keys.items():
+        key = environment[f"{prefix}_ACCESS_KEY"]
+        admin.policy_add(name, policy=allowed)
+        admin.user_add(key, environment[f"{prefix}_SECRET_KEY"])
+        admin.policy_set(name, user=key)
+        sys.stdout.write(f"{key} may use {', '.join((*sources, output))} as {name} says\n")
 
 
 if __name__ == "__main__":

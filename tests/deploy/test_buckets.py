@@ -1,4 +1,4 @@
-"""The access key that the Compose file makes for the consumers is enough for them, and for nothing else."""
+"""The access keys that the Compose file makes for consumers and gateway are enough for them, and for nothing else."""
 
 import io
 import os
@@ -18,14 +18,18 @@ from tests.conftest import MinioServer
 
 SCRIPT = Path(__file__).parents[2] / "deploy/compose/buckets.py"
 KEY, SECRET = f"consumer-{uuid.uuid4().hex[:8]}", "consumer-secret"
-SOURCE, OUTPUT, MODELS, FOREIGN = (f"{name}-{uuid.uuid4().hex[:8]}" for name in ("music", "stems", "models", "foreign"))
+GATEWAY_KEY, GATEWAY_SECRET = f"gateway-{uuid.uuid4().hex[:8]}", "gateway-secret"
+SOURCE, FURTHER, OUTPUT, MODELS, FOREIGN = (
+    f"{name}-{uuid.uuid4().hex[:8]}" for name in ("music", "archive", "stems", "models", "foreign")
+)
 
 
 def set_up(minio: MinioServer) -> str:
     environment = {
         "MINIO_ENDPOINT": minio.endpoint, "MINIO_SECURE": "false", "MINIO_ROOT_USER": minio.access_key,
         "MINIO_ROOT_PASSWORD": minio.secret_key, "MINIO_ACCESS_KEY": KEY, "MINIO_SECRET_KEY": SECRET,
-        "ALLOWED_SOURCE_BUCKETS": SOURCE, "OUTPUT_BUCKET": OUTPUT, "MODEL_SOURCES": f"s3://{MODELS}/spleeter",
+        "GATEWAY_ACCESS_KEY": GATEWAY_KEY, "GATEWAY_SECRET_KEY": GATEWAY_SECRET,
+        "ALLOWED_SOURCE_BUCKETS": f"{SOURCE},{FURTHER}", "OUTPUT_BUCKET": OUTPUT, "MODEL_SOURCES": f"s3://{MODELS}/spleeter",
     }  # fmt: skip
     ran = subprocess.run(
         [sys.executable, str(SCRIPT)],
@@ -41,18 +45,28 @@ def admin(minio: MinioServer) -> Iterator[Minio]:
     assert set_up(minio) == set_up(minio)
     client = Minio(minio.endpoint, minio.access_key, minio.secret_key, secure=False)
     client.make_bucket(FOREIGN)
-    for bucket in (SOURCE, OUTPUT, MODELS, FOREIGN):
+    for bucket in (SOURCE, FURTHER, OUTPUT, MODELS, FOREIGN):
         client.put_object(bucket, "song", io.BytesIO(b"la la"), 5)
     yield client
     client._http.clear()
 
 
-@pytest.fixture
-def store(minio: MinioServer, admin: Minio) -> Iterator[MinioStore]:
-    store = MinioStore(minio.endpoint, KEY, SECRET, secure=False)
+def store_of(minio: MinioServer, key: str, secret: str) -> Iterator[MinioStore]:
+    store = MinioStore(minio.endpoint, key, secret, secure=False)
     yield store
     for client in (store._client, store._creator, store._prober):
         client._http.clear()
+
+
+@pytest.fixture
+def store(minio: MinioServer, admin: Minio) -> Iterator[MinioStore]:
+    """The consumers'."""
+    yield from store_of(minio, KEY, SECRET)
+
+
+@pytest.fixture
+def gateway_store(minio: MinioServer, admin: Minio) -> Iterator[MinioStore]:
+    yield from store_of(minio, GATEWAY_KEY, GATEWAY_SECRET)
 
 
 def test_key_is_enough(store: MinioStore, tmp_path: Path) -> None:
@@ -87,6 +101,36 @@ def test_key_is_for_nothing_else(minio: MinioServer) -> None:
         lambda: client.put_object(FOREIGN, "mine", io.BytesIO(b"x"), 1),
         lambda: client.make_bucket("another"),
         lambda: client.remove_bucket(OUTPUT),
+    )
+    for forbidden in tries:
+        with pytest.raises(S3Error, match=r"AccessDenied"):
+            forbidden()
+    client._http.clear()
+
+
+def test_gateway_s_key_is_enough(gateway_store: MinioStore, tmp_path: Path) -> None:
+    """Sources and stems are looked for and read; what is uploaded is put beside the sources, in parts too."""
+    gateway_store.check(OUTPUT)
+    for bucket in (SOURCE, FURTHER, OUTPUT):
+        assert gateway_store.stat(bucket, "song")
+        assert gateway_store.read(bucket, "song") == b"la la"
+        assert gateway_store.stat(bucket, "missing") is None
+    (tmp_path / "large").write_bytes(bytes((16 << 20) + 1))
+    for name, content in {"small": b"la", "large": tmp_path / "large"}.items():
+        assert gateway_store.create(SOURCE, f"uploads/{name}", content, media_type="audio/wav", metadata={})
+
+
+@pytest.mark.usefixtures("admin")
+def test_gateway_s_key_is_for_nothing_else(minio: MinioServer) -> None:
+    """It writes and removes no stems, writes no other sources, and sees neither models nor what is foreign."""
+    client = Minio(minio.endpoint, GATEWAY_KEY, GATEWAY_SECRET, secure=False)
+    tries = (
+        lambda: client.put_object(OUTPUT, "mine", io.BytesIO(b"x"), 1),
+        lambda: client.remove_object(OUTPUT, "song"),
+        lambda: client.put_object(FURTHER, "mine", io.BytesIO(b"x"), 1),
+        lambda: client.stat_object(MODELS, "song"),
+        lambda: client.stat_object(FOREIGN, "song"),
+        lambda: client.make_bucket("another"),
     )
     for forbidden in tries:
         with pytest.raises(S3Error, match=r"AccessDenied"):

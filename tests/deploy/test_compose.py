@@ -15,13 +15,14 @@ from tests.deploy.settings import missing, unknown
 from tests.monitoring.conftest import Promtool
 from tests.monitoring.conftest import promtool as promtool
 
-OURS = ("topics", "buckets", "consumer", "lag")
+OURS = ("topics", "buckets", "consumer", "lag", "gateway")
 
 
 def test_development_is_complete() -> None:
     """With the development file nothing is left to be set, and all parts are there."""
     assert services().keys() == {
-        "kafka", "minio", "topics", "buckets", "consumer", "lag", "registry", "clamd", "prometheus", "grafana",
+        "kafka", "minio", "topics", "buckets", "consumer", "lag", "gateway", "registry", "clamd",
+        "prometheus", "grafana",
     }  # fmt: skip
 
 
@@ -78,10 +79,11 @@ def test_what_stays_up_has_a_health_check() -> None:
 
 
 def test_variables_are_settings() -> None:
-    """Each variable of the consumers and the exporter is read by somebody, and each that must be set is."""
-    environment = services()["consumer"]["environment"]
-    assert unknown(environment) == set()
-    assert missing(environment) == set()
+    """Each variable of the consumers, the exporter and the gateway is read by somebody; each that must be set is."""
+    for name in ("consumer", "gateway"):
+        environment = services()[name]["environment"]
+        assert unknown(environment) == set()
+        assert missing(environment) == set()
     assert unknown(services()["lag"]["environment"]) == set()
 
 
@@ -94,13 +96,24 @@ def test_the_lag_is_told_of_the_consumers_group() -> None:
     assert set(shared) == lag["environment"].keys()
 
 
-def test_consumer_has_time_to_finish() -> None:
+@pytest.mark.parametrize("name", ["consumer", "gateway"])
+def test_it_has_time_to_finish(name: str) -> None:
     """It is killed later than it gives up by itself."""
-    consumer = services()["consumer"]
-    assert (
-        parse_duration_s(consumer["stop_grace_period"])
-        > parse_duration_s(consumer["environment"]["SHUTDOWN_GRACE_S"]) + 10
-    )
+    service = services()[name]
+    grace_s = parse_duration_s(service["environment"]["SHUTDOWN_GRACE_S"])
+    assert parse_duration_s(service["stop_grace_period"]) > grace_s + 10
+
+
+def test_the_gateway_serves_the_consumers_group() -> None:
+    """The same brokers, topics, registry and buckets; keys of its own for the store, and one for its callers."""
+    consumer, gateway = services()["consumer"]["environment"], services()["gateway"]["environment"]
+    assert services()["gateway"]["command"] == ["api"]
+    own = {"MINIO_ACCESS_KEY", "MINIO_SECRET_KEY", "SPLEETER_API_KEY", "INDEX_DIR"}
+    assert {name: consumer.get(name) for name in gateway.keys() - own} == {
+        name: value for name, value in gateway.items() if name not in own
+    }
+    assert gateway["MINIO_ACCESS_KEY"] != consumer["MINIO_ACCESS_KEY"]
+    assert gateway["INDEX_DIR"] in [volume["target"] for volume in services()["gateway"]["volumes"]]
 
 
 @pytest.mark.parametrize(
@@ -134,6 +147,7 @@ def test_prometheus_of_compose_finds_the_consumers(promtool: Promtool, tmp_path:
     discoveries = {job["job_name"]: job["dns_sd_configs"] for job in jobs}
     assert {name: found[0]["names"] for name, found in discoveries.items()} == {
         "spleeter-consumer": ["consumer"], "spleeter-consumer-lag": ["lag"],
+        "spleeter-consumer-gateway": ["gateway"],
     }  # fmt: skip
     assert {service for [found] in discoveries.values() for service in found["names"]} <= services().keys()
     assert {found["port"] for [found] in discoveries.values()} == {8080}

@@ -14,7 +14,8 @@ from tests.deploy.settings import missing, unknown
 from tests.monitoring.conftest import Promtool
 from tests.monitoring.conftest import promtool as promtool
 
-EXPORTER = "lag-exporter"
+EXPORTER, GATEWAY = "lag-exporter", "gateway"
+PODS = [("StatefulSet", ""), ("Deployment", EXPORTER), ("Deployment", GATEWAY), ("Job", "")]
 
 
 def settings_of(overlay: str) -> dict[str, str]:
@@ -27,8 +28,8 @@ def pod_of(overlay: str) -> Manifest:
     return dict(one(overlay, "StatefulSet")["spec"]["template"]["spec"])
 
 
-def egress(overlay: str) -> set[tuple[str, str, int]]:
-    """To where pods may connect: a namespace or a range of addresses, the protocol, the port."""
+def egress_of(policy: Manifest) -> set[tuple[str, str, int]]:
+    """To where it lets pods connect: a namespace or a range of addresses, the protocol, the port."""
     return {
         (
             peer["ipBlock"]["cidr"]
@@ -37,7 +38,7 @@ def egress(overlay: str) -> set[tuple[str, str, int]]:
             port["protocol"],
             port["port"],
         )
-        for rule in one(overlay, "NetworkPolicy")["spec"]["egress"]
+        for rule in policy["spec"]["egress"]
         for peer in rule["to"]
         for port in rule["ports"]
     }
@@ -189,18 +190,19 @@ def test_exporter_tells_of_the_consumers_group() -> None:
     service = one("production", "Service", EXPORTER)
     assert service["spec"]["selector"].items() <= labels
     assert one("production", "NetworkPolicy")["spec"]["podSelector"]["matchLabels"].items() <= labels
+    scraped = ("", EXPORTER, GATEWAY)
     monitors = {
         component: one("production", "ServiceMonitor", component)["spec"]["selector"]["matchLabels"].items()
-        for component in ("", EXPORTER)
+        for component in scraped
     }
     services = {
-        component: one("production", "Service", component)["metadata"]["labels"].items() for component in ("", EXPORTER)
+        component: one("production", "Service", component)["metadata"]["labels"].items() for component in scraped
     }
     taken = {(of, by) for of, found in services.items() for by, wanted in monitors.items() if wanted <= found}
-    assert taken == {("", ""), (EXPORTER, EXPORTER)}, "each is scraped once"
+    assert taken == {(component, component) for component in scraped}, "each is scraped once"
 
 
-@pytest.mark.parametrize(("kind", "component"), [("StatefulSet", ""), ("Deployment", EXPORTER), ("Job", "")])
+@pytest.mark.parametrize(("kind", "component"), PODS)
 def test_every_pod_trusts_the_authority_that_is_given(kind: str, component: str) -> None:
     """The production overlay wants TLS: each pod that speaks it has the certificate where its variables say."""
     settings = settings_of("production")
@@ -226,7 +228,7 @@ def authority_of_keda() -> tuple[str, str]:
 @pytest.mark.parametrize("overlay", OVERLAYS)
 def test_names_are_asked_of_the_node_and_traces_are_sent(overlay: str) -> None:
     """The cache of names on each node may be asked, and nothing else of its range; OTLP goes out by both ports."""
-    reachable = egress(overlay)
+    reachable = egress_of(one(overlay, "NetworkPolicy"))
     addresses = {target for target in reachable if "/" in target[0]}
     assert addresses == {("169.254.20.10/32", protocol, 53) for protocol in ("UDP", "TCP")}
     assert {("observability", "TCP", port) for port in (4317, 4318)} <= reachable
@@ -255,3 +257,18 @@ def test_base_holds_no_replicas() -> None:
     """What a scaler has set is not undone by applying the manifests again."""
     assert "replicas" not in one("production", "StatefulSet")["spec"]
     assert "replicas" not in yaml.safe_load((ROOT / "deploy/kubernetes/base/stateful-set.yaml").read_text())["spec"]
+
+
+@pytest.mark.parametrize(("kind", "component"), PODS)
+def test_every_pod_is_restricted(kind: str, component: str) -> None:
+    """No token of the API server's, no environment of other services, no root file system that may be written to."""
+    pod = one("production", kind, component)["spec"]["template"]["spec"]
+    assert (pod["automountServiceAccountToken"], pod["enableServiceLinks"]) == (False, False)
+    assert pod["securityContext"]["runAsNonRoot"] is True
+    assert pod["securityContext"]["seccompProfile"] == {"type": "RuntimeDefault"}
+    [found] = pod["containers"]
+    assert found["securityContext"] == {
+        "allowPrivilegeEscalation": False, "readOnlyRootFilesystem": True, "capabilities": {"drop": ["ALL"]},
+    }  # fmt: skip
+    assert found["resources"]["limits"].keys() >= {"memory"}
+    assert found["resources"]["requests"].keys() >= {"cpu", "memory"}

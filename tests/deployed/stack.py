@@ -25,6 +25,7 @@ PROJECT = "separation"
 SERVED = (
     "consumer",
     "lag",
+    "gateway",
     "registry",
     "clamd",
     "prometheus",
@@ -41,6 +42,7 @@ class ComposeStack:
     minio_port: int = field(default_factory=free_port)
     registry_port: int = field(default_factory=free_port)
     prometheus_port: int = field(default_factory=free_port)
+    gateway_port: int = field(default_factory=free_port)
 
     def up(self) -> None:
         """Images built, everything started, and every health check passed."""
@@ -119,6 +121,7 @@ class ComposeStack:
             "MINIO_PORT": str(self.minio_port),
             "REGISTRY_PORT": str(self.registry_port),
             "PROMETHEUS_PORT": str(self.prometheus_port),
+            "GATEWAY_PORT": str(self.gateway_port),
             "SCHEMA_REGISTRY_URL": "http://registry:8080/apis/ccompat/v7",
             "CLAMD_ADDRESS": "clamd:3310",
             "MODELS_FROM": "./demo/weights",

@@ -94,7 +94,7 @@ def test_documented_commands_work(cluster: Cluster, tmp_path: Path) -> None:
         for block in re.findall(r"^```sh\n(.*?)^```", PAGE.read_text(), re.MULTILINE | re.DOTALL)
         if (commands := [line for line in block.splitlines() if line.startswith("kubectl ") and " wait " not in line])
     ]
-    assert [len(commands) for commands in blocks] == [3, 1, 3]
+    assert [len(commands) for commands in blocks] == [3, 1, 2, 3]
     _run(cluster, [command for commands in blocks for command in commands], tmp_path)
     referred = one("production", "TriggerAuthentication")["spec"]["secretTargetRef"]
     for name in ("spleeter-consumer-kafka", "spleeter-consumer-ca"):

@@ -12,6 +12,7 @@ from tests.deployed.stack import ComposeStack
 pytestmark = pytest.mark.deploy
 CONSUMER, TOOLS = "spleeter-consumer:latest", "spleeter-consumer-tools:latest"
 _SEPARATE = ("tensorflow", "spleeter_kernels", "imageio_ffmpeg")
+_SERVE = ("fastapi", "obstore", "jwt", "multipart")
 _ALONE = ("run", "--rm", "--network", "none", "--read-only", "--cap-drop", "ALL", "--tmpfs", "/tmp")
 
 
@@ -43,6 +44,14 @@ def test_only_the_consumer_has_what_separates(engine: Engine) -> None:
     look = f"import importlib.util as u; print(*(bool(u.find_spec(name)) for name in {_SEPARATE}))"
     assert engine.docker(*_ALONE, "--entrypoint", "python", CONSUMER, "-c", look).split() == ["True"] * 3
     assert engine.docker(*_ALONE, "--entrypoint", "python", TOOLS, "-c", look).split() == ["False"] * 3
+
+
+def test_tools_have_the_gateway(engine: Engine) -> None:
+    """What serves by HTTP is in them, and without a setting it ends with the line that says which."""
+    look = f"import importlib.util as u; print(*(bool(u.find_spec(name)) for name in {_SERVE}))"
+    assert engine.docker(*_ALONE, "--entrypoint", "python", TOOLS, "-c", look).split() == ["True"] * len(_SERVE)
+    with pytest.raises(SystemExit, match="KAFKA_BOOTSTRAP_SERVERS must be set"):
+        engine.docker(*_ALONE, TOOLS, "api")
 
 
 def test_its_kernels_are_compiled(engine: Engine) -> None:

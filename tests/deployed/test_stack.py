@@ -60,6 +60,23 @@ def test_request_becomes_stems_and_an_event(platform: Platform, song: str) -> No
     assert_separated(platform, song)
 
 
+def test_request_by_http_becomes_stems(stack: ComposeStack, platform: Platform, song: str) -> None:
+    """Sent to the gateway's published port with the developer's key, and known there until it is done."""
+    key = {"X-API-KEY": "development-key-known-to-everybody"}
+    with httpx2.Client(base_url=f"http://127.0.0.1:{stack.gateway_port}", headers=key, timeout=60) as http:
+        asked = {"source": {"bucket": platform.source_bucket, "key": song}}
+        answer = http.post("/v1/separations", json=asked)
+        assert answer.status_code == httpx2.codes.ACCEPTED, answer.text
+        place = answer.headers["Location"]
+
+        def state() -> str:
+            return str(http.get(place).raise_for_status().json()["state"])
+
+        wait_for(lambda: state() == "succeeded")
+        unknown = http.get(place, headers={"X-API-KEY": "nobody-s-key-at-all"})
+    assert unknown.status_code == httpx2.codes.UNAUTHORIZED
+
+
 def test_scanner_is_asked(platform: Platform) -> None:
     """EICAR's test file, which the stack's scanner knows, is never decoded."""
     platform.minio.put_object(platform.source_bucket, "eicar.wav", io.BytesIO(EICAR), len(EICAR))
@@ -150,7 +167,7 @@ def test_consumer_that_is_cut_off_is_replaced_by_the_others(stack: ComposeStack,
 
 def test_ours_stop_by_themselves(stack: ComposeStack) -> None:
     """Told to stop, each ends in good order, before it would be killed; started again, it is healthy."""
-    for service, count in (("consumer", CONSUMERS), ("lag", 1)):
+    for service, count in (("consumer", CONSUMERS), ("lag", 1), ("gateway", 1)):
         stack.compose("stop", service)
         assert [stack.inspect(name)["State"]["ExitCode"] for name in stack.containers(service)] == [0] * count
         stack.compose("start", service)

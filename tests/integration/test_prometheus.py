@@ -26,6 +26,7 @@ from devstack.prometheus import prometheus
 from devstack.service import Running, Service, free_port
 from harness.alerts import in_fast_motion, shipped
 from harness.clips import write_clip
+from harness.gateway import KEY, start_gateway
 from harness.platform import Platform, ReplicaProcess, make_platform, wait_for
 from tests.conftest import Kafka, MinioServer
 
@@ -42,6 +43,7 @@ class Watched:
     scanning: Running
     replica: ReplicaProcess
     prometheus: str
+    targets: Path
     clip: str
 
     def ask(self, query: str) -> dict[str, float]:
@@ -83,7 +85,7 @@ def watched(
     running = prometheus(folder / "prometheus", port, targets, interval_s=1, rules=rules).start()
     replica.wait_ready()
     clip = platform.upload(write_clip(folder / "song.wav", seconds=1.0, seed=1))
-    watched = Watched(platform, scanner, scanning, replica, f"http://127.0.0.1:{port}", clip)
+    watched = Watched(platform, scanner, scanning, replica, f"http://127.0.0.1:{port}", targets, clip)
     yield watched
     running.stop()
     watched.scanning.stop()
@@ -200,6 +202,54 @@ def test_a_scanner_that_is_away_raises_its_alert(watched: Watched) -> None:
     watched.until_firing("SeparationScanFailures")
     watched.scanning = watched.scanner.start()
     watched.until_silent()
+
+
+def test_a_gateway_s_faults_raise_their_alerts(watched: Watched) -> None:
+    """While its store is not as it should be, and while it is down; not before, and not once it is mended."""
+    platform, bucket = watched.platform, "answers-of-the-gateway"
+    platform.minio.make_bucket(bucket)
+    environment = {"OUTPUT_BUCKET": bucket, "HTTP_PORT": str(free_port()), "RATE_LIMIT_REQUESTS_PER_S": "1000"}
+    process = start_gateway(platform, environment)
+    process.port = int(environment["HTTP_PORT"])
+    process.wait_ready()
+    replicas = json.loads(watched.targets.read_text())
+    own = {"targets": [f"127.0.0.1:{process.port}"], "labels": {"job": "spleeter-consumer-gateway"}}
+    written = watched.targets.with_suffix(".new")
+    written.write_text(json.dumps([*replicas, own]))
+    written.rename(watched.targets)
+
+    def ask() -> None:
+        page = f"http://127.0.0.1:{process.port}/v1/separations/nobody-s"
+        assert httpx2.get(page, headers={"X-API-KEY": KEY}, timeout=30).status_code in (404, 503)
+        time.sleep(0.1)
+
+    def is_answering() -> bool:
+        ask()
+        return watched.ask('sum(rate(separation_http_requests_total{status="404"}[10s]))').get("", 0) > 0
+
+    def is_silent() -> bool:
+        ask()
+        return watched.firing() == set()
+
+    wait_for(is_answering)
+    assert watched.firing() == set()
+    platform.minio.remove_bucket(bucket)
+    watched.until_firing("SeparationGatewayErrors", meanwhile=ask)
+    platform.minio.make_bucket(bucket)
+    wait_for(is_silent)
+
+    process.process.terminate()
+    assert process.process.wait(60) == 0
+    watched.until_firing("SeparationGatewayDown")
+    again = start_gateway(platform, environment)
+    again.port = process.port
+    again.wait_ready()
+    watched.until_silent()
+    written.write_text(json.dumps(replicas))
+    written.rename(watched.targets)
+    again.process.terminate()
+    assert again.process.wait(60) == 0
+    wait_for(lambda: watched.ask('up{job="spleeter-consumer-gateway"}') == {})
 
 
 def test_without_a_broker_the_lag_is_unknown_and_not_old(kafka: Kafka, watched: Watched) -> None:

@@ -8,12 +8,12 @@ from typing import Any
 
 import pytest
 import yaml
-from prometheus_client import generate_latest
+from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.openmetrics.exposition import generate_latest as generate_openmetrics
 from prometheus_client.openmetrics.parser import text_string_to_metric_families as parse_openmetrics
 
 from consumer.observability.metric_table import METRICS
-from harness.exported import exported_names, full_metrics
+from harness.exported import exported_names, full_metrics, gateway_metrics
 from tests.monitoring.conftest import Promtool
 
 ROOT = Path(__file__).parents[2]
@@ -21,6 +21,7 @@ ALERTS, ALERTS_TEST = ROOT / "deploy/prometheus/alerts.yml", ROOT / "deploy/prom
 DASHBOARD, RUNBOOK = ROOT / "deploy/grafana/dashboard.json", ROOT / "docs/runbook.md"
 PAGE = ROOT / "docs/observability.md"
 RUNBOOKS = "https://docs.example.com/spleeter-consumer/runbook/"  # to be set by who serves the pages
+GATEWAY_ROW = "How do callers of the gateway fare?"
 PROMISED = {
     "jobs_total", "stage_seconds_bucket", "audio_seconds_total", "in_flight", "retries_total", "dead_letters_total",
     "lag_messages", "lag_seconds", "backlog_work_seconds", "desired_replicas", "realtime_factor", "rebalances_total",
@@ -42,11 +43,12 @@ def queries() -> list[str]:
     return [query.replace("$__rate_interval", "1m") for query in found]
 
 
-def test_metrics_page_is_clean(promtool: Promtool) -> None:
+@pytest.mark.parametrize("registry", [full_metrics().registry, gateway_metrics().registry], ids=["replica", "gateway"])
+def test_metrics_page_is_clean(promtool: Promtool, registry: CollectorRegistry) -> None:
     """promtool has nothing to say against the page, and OpenMetrics' parser reads the other one."""
-    ran = promtool("check", "metrics", feed=generate_latest(full_metrics().registry).decode())
+    ran = promtool("check", "metrics", feed=generate_latest(registry).decode())
     assert (ran.stdout, ran.stderr) == ("", "")
-    assert list(parse_openmetrics(generate_openmetrics(full_metrics().registry).decode()))  # type: ignore[no-untyped-call]
+    assert list(parse_openmetrics(generate_openmetrics(registry).decode()))  # type: ignore[no-untyped-call]
 
 
 def test_every_metric_of_the_contract_is_exported() -> None:
@@ -150,7 +152,7 @@ def test_dashboard_prefers_what_replicas_measured(promtool: Promtool, tmp_path: 
         promtool("test", "rules", str(tmp_path / "test.yml"))
 
 
-def test_dashboard_answers_its_four_questions() -> None:
-    """Is anyone waiting, why, which replica, which errors: a row each."""
+def test_dashboard_answers_its_questions() -> None:
+    """Is anyone waiting, why, which replica, which errors, how do the gateway's callers fare: a row each."""
     rows = [panel["title"] for panel in json.loads(DASHBOARD.read_text())["panels"] if panel["type"] == "row"]
-    assert rows == ["Is anyone waiting?", "Why?", "Which replica?", "Which errors?"]
+    assert rows == ["Is anyone waiting?", "Why?", "Which replica?", "Which errors?", GATEWAY_ROW]

@@ -9,18 +9,23 @@ import pytest
 from consumer.observability import metric_table
 from consumer.observability.metric_table import BEGIN, END, METRICS, PAGE, Kind, MetricSpec, documented, render
 from consumer.observability.metrics import Metrics
-from harness.exported import full_metrics
+from harness.exported import full_metrics, gateway_metrics
 
 ROOT = Path(__file__).parents[3]
-# Everything that may tell time series apart. An id, a key or a stranger's word would be without bounds.
-LABELS = {"outcome", "code", "stage", "model", "topic", "partition", "process", "version", "runtime"}
+# Everything that may tell time series apart. An id, a key or a stranger's word would be without bounds. The last three
+# are the gateway's: methods that it knows, templates of its routes, HTTP's numbers.
+LABELS = {
+    "outcome", "code", "stage", "model", "topic", "partition", "process", "version", "runtime",
+    "method", "route", "status",
+}  # fmt: skip
 SAMPLES = {Kind.HISTOGRAM: ("_bucket", "_sum", "_count", "_created"), Kind.COUNTER: ("_total", "_created")}
 
 
 def test_a_scrape_shows_the_table_and_nothing_else() -> None:
-    """Every metric of a replica has its row, and every row its metric: same name, type, labels and meaning."""
-    families = {family.name: family for family in full_metrics().registry.collect()}
-    assert len(families) == len(METRICS)
+    """Every metric of a replica and of a gateway has its row, and every row its metric: name, type, labels, meaning."""
+    found = [family for metrics in (full_metrics(), gateway_metrics()) for family in metrics.registry.collect()]
+    families = {family.name: family for family in found}
+    assert len(families) == len(found) == len(METRICS)
     for spec in METRICS:
         family = families[spec.family]
         assert (family.type, family.documentation) == (spec.kind, spec.meaning)
