@@ -25,6 +25,11 @@ class Announcement:
     is_fresh: bool = False
     careful_until: int = 0
 
+    @property
+    def told(self) -> str:
+        """The metadata that was found."""
+        return self.found.offset_metadata if self.found else ""
+
 
 def announcement_of(
     place: TopicPartition,
@@ -45,13 +50,13 @@ def announcement_of(
         offset, fresh = found.offset if found else source.beginning(place), True
     else:
         offset, fresh = found.offset, False
-    end = source.end(place) if deaths or starts else offset
+    begin, end = (source.beginning(place), source.end(place)) if deaths or starts else (offset, offset)
     until = careful_until(offset, end, deaths=deaths, has_starts=bool(starts))
     return Announcement(
         partition=place,
         found=found,
         offset=offset,
-        deaths=deaths if until else 0,  # where nothing lies nobody dies of it
+        deaths=deaths if until and begin <= offset else 0,  # where nothing lies any more nobody dies of it
         is_fresh=fresh,
         careful_until=until,
     )

@@ -105,7 +105,7 @@ class Assignment:
         if not self.is_open or self.membership is None:
             return None
         if self.watermark is None:
-            return self._announcement() if self.is_announced else None
+            return self._announcement(now_s) if self.is_announced else None
         ready = self.watermark.publishable(max_outcomes)
         position = Position(offset=ready.offset, offset_metadata=self._offset_metadata(ready.offset))
         if position == (self.committed or Position(offset=0)) or self._can_wait(position, now_s):
@@ -121,11 +121,11 @@ class Assignment:
         )
         return PendingCommit(assignment=self, commit=commit, completed=ready.outcomes)
 
-    def _announcement(self) -> PendingCommit | None:
+    def _announcement(self, now_s: float) -> PendingCommit | None:
         """Before anything is read: that it will be, beside the offset where that begins."""
         at = self.reading.at
         position = Position(offset=at, offset_metadata=self._offset_metadata(at, is_fresh=self.is_fresh))
-        if position == self.committed:
+        if position == self.committed or self._can_wait(position, now_s):
             return None
         commit = Commit(partition=self.partition, position=position, membership=self.membership)
         return PendingCommit(assignment=self, commit=commit, completed=())

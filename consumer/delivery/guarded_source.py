@@ -6,10 +6,9 @@ partition at a time, and then record by record, with no batch unpacked but that 
 the record that was being read, and after `MAX_DEATHS` that record is given up.
 """
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence, Set
 from contextlib import suppress
-from dataclasses import dataclass, replace
-from enum import Enum, auto
+from dataclasses import replace
 
 import structlog
 
@@ -17,50 +16,19 @@ from consumer.core.errors import BrokerUnavailable
 from consumer.core.log_events import LogEvent
 from consumer.core.model import Record, TopicPartition
 from consumer.core.ports import EndOfPartition, Position, RebalanceListener, Source
-from consumer.delivery.announcement import Announcement, announcement_of
+from consumer.delivery.announcement import announcement_of
 from consumer.delivery.assignments import Assignments
+from consumer.delivery.guarded_partition import READ_BY_CLIENT, GuardedPartition, Phase
 from consumer.delivery.reading import MAX_DEATHS
 from consumer.delivery.reading_counter import ReadingCounter
 from consumer.delivery.start_counts import is_fresh
 from consumer.delivery.wrapped_source import WrappedSource
 
-_FORGET_WITHIN_S = 1.0  # what a replica fetches at first is fetched by then
+_SETTLE_S = 1.0  # what a client fetches at first is fetched, and tried out, by then
 _TURN_S = 30.0  # for which others wait for a partition of which nothing comes
 _SILENCE_S = 120.0  # after which what does not come is no batch that is still being unpacked
 _REST_S = 1.0  # until what could not be asked or read is tried again
 _LOOK_S, _IDLE_LOOK_S = 0.01, 0.05
-
-
-class Phase(Enum):
-    """NEW: its position is to be learnt. WAITING: for its turn. ANNOUNCED: a commit is to say that it is read.
-    PROBED, READ: its first event is awaited, of a suspect and of any other. CAREFUL: a suspect's next record is.
-    FREE: it is read by the client as usual.
-    """
-
-    NEW = auto()
-    WAITING = auto()
-    ANNOUNCED = auto()
-    PROBED = auto()
-    READ = auto()
-    CAREFUL = auto()
-    FREE = auto()
-
-
-@dataclass(slots=True)
-class _Guarded:
-    """must_seek: the client's own position in it is not where it is to be read from. since_s: when its phase began.
-    rests_until: nothing is asked of it before. Both are on the monotonic clock.
-    """
-
-    phase: Phase = Phase.NEW
-    announcement: Announcement | None = None
-    must_seek: bool = False
-    since_s: float = 0.0
-    rests_until: float = float("-inf")
-
-    @property
-    def is_suspect(self) -> bool:
-        return self.announcement is not None and self.announcement.careful_until > 0
 
 
 class GuardedSource(WrappedSource):
@@ -77,7 +45,7 @@ class GuardedSource(WrappedSource):
         super().__init__(source)
         self._assignments, self._counter, self._try_out = assignments, counter, try_out
         self._clock = assignments.clock
-        self._guarded: dict[TopicPartition, _Guarded] = {}
+        self._guarded: dict[TopicPartition, GuardedPartition] = {}
         self._held_back: set[TopicPartition] = set()  # by the poll loop's pauses
         self._ours: dict[TopicPartition, tuple[Position, int]] = {}  # announced last, with the deaths before
         self._log = structlog.get_logger()
@@ -87,33 +55,26 @@ class GuardedSource(WrappedSource):
         self._source.subscribe(topics, self)
 
     def poll(self, timeout_s: float) -> Record | EndOfPartition | None:
-        if not self._counter.is_stopped:
+        phases = {guarded.phase for guarded in self._guarded.values()}
+        if phases != {Phase.FREE} and not self._counter.is_stopped:
             self._go_on()
             if event := self._careful_event():
                 return event
-        event = self._source.poll(min(timeout_s, self._look_s()))
-        if event is not None:
-            place = event.topic_partition
-            guarded = self._guarded.get(place)
-            if guarded is not None and guarded.phase is Phase.READ:
-                self._survive(place, event, within_s=_FORGET_WITHIN_S)
-                self._enter(guarded, Phase.FREE)
+        event = self._source.poll(min(timeout_s, _look_s(phases)))
+        if event is not None and (guarded := self._guarded.get(event.topic_partition)):
+            self._survive(event, guarded)
         return event
-
-    def _look_s(self) -> float:
-        phases = {guarded.phase for guarded in self._guarded.values()}
-        if phases & {Phase.NEW, Phase.WAITING, Phase.ANNOUNCED, Phase.PROBED}:
-            return _LOOK_S
-        return _IDLE_LOOK_S if Phase.CAREFUL in phases else float("inf")
 
     # --- from its assignment to its first event ---
 
     def _go_on(self) -> None:
         now = self._clock.monotonic()
         self._look_up({place: guarded for place, guarded in self._in(Phase.NEW) if guarded.rests_until <= now})
-        for place, guarded in self._in(Phase.ANNOUNCED):
-            if position := self._counter.announced(place):
-                self._begin(place, guarded, position)
+        self._begin()
+        for place, guarded in self._in(Phase.SETTLING):
+            if now - guarded.since_s >= _SETTLE_S:
+                self._counter.come_through(place, guarded.first_offset, within_s=0.0)
+                self._enter(guarded, Phase.FREE)
         for place, guarded in [*self._in(Phase.PROBED), *self._in(Phase.READ)]:
             if now - guarded.since_s >= _SILENCE_S:
                 self._counter.take_back(place)
@@ -122,17 +83,18 @@ class GuardedSource(WrappedSource):
         if not waiting or any(now - guarded.since_s < _TURN_S for phase in begun for _, guarded in self._in(phase)):
             return
         suspects = [(place, guarded) for place, guarded in waiting if guarded.is_suspect]
-        # The one that waits longest comes first: of those that can't be read at all none is in the others' way.
-        suspects.sort(key=lambda each: each[1].since_s)
+        # Over reading comes before over starts: what is at work is charged if its replica dies of anything else. Of the
+        # others the one that waits longest: of those that can't be read at all none is in the others' way.
+        suspects.sort(key=lambda each: (each[1].deaths == 0, each[1].since_s))
         self._announce(suspects[:1] or waiting)
 
-    def _in(self, phase: Phase) -> list[tuple[TopicPartition, _Guarded]]:
+    def _in(self, phase: Phase) -> list[tuple[TopicPartition, GuardedPartition]]:
         return [(place, guarded) for place, guarded in self._guarded.items() if guarded.phase is phase]
 
-    def _enter(self, guarded: _Guarded, phase: Phase) -> None:
+    def _enter(self, guarded: GuardedPartition, phase: Phase) -> None:
         guarded.phase, guarded.since_s = phase, self._clock.monotonic()
 
-    def _look_up(self, new: Mapping[TopicPartition, _Guarded]) -> None:
+    def _look_up(self, new: Mapping[TopicPartition, GuardedPartition]) -> None:
         """Learn where the group stands, and what died there."""
         if not new:
             return
@@ -151,14 +113,14 @@ class GuardedSource(WrappedSource):
             else:
                 self._enter(guarded, Phase.WAITING)
 
-    def _rest(self, guarded: Mapping[TopicPartition, _Guarded], away: BrokerUnavailable) -> None:
+    def _rest(self, guarded: Mapping[TopicPartition, GuardedPartition], away: BrokerUnavailable) -> None:
         """These begin anew a little later; others don't wait for them."""
         self._log.warning(LogEvent.POSITION_UNKNOWN, partition=next(iter(guarded)), reason=str(away))
         for each in guarded.values():
             each.rests_until = self._clock.monotonic() + _REST_S
             self._enter(each, Phase.NEW)
 
-    def _announce(self, chosen: Iterable[tuple[TopicPartition, _Guarded]]) -> None:
+    def _announce(self, chosen: Iterable[tuple[TopicPartition, GuardedPartition]]) -> None:
         """One commit for all of these."""
         membership = self._source.membership()
         for place, guarded in chosen:
@@ -173,16 +135,24 @@ class GuardedSource(WrappedSource):
                 told = {"deaths": announcement.deaths, "careful_until": announcement.careful_until}
                 self._log.warning(LogEvent.READ_CAREFULLY, partition=place, offset=announcement.offset, **told)
 
-    def _begin(self, place: TopicPartition, guarded: _Guarded, position: Position) -> None:
-        assert guarded.announcement
-        self._ours[place] = position, guarded.announcement.deaths
-        if guarded.is_suspect:
-            self._enter(guarded, Phase.PROBED)
-        elif self._release(place, guarded):
-            self._enter(guarded, Phase.READ)
+    def _begin(self) -> None:
+        """Read what is announced by now."""
+        released: list[TopicPartition] = []
+        for place, guarded in self._in(Phase.ANNOUNCED):
+            position = self._counter.announced(place)
+            if position is None:
+                continue
+            self._ours[place] = position, guarded.deaths
+            if guarded.is_suspect:
+                self._enter(guarded, Phase.PROBED)
+            elif self._has_sought(place, guarded):
+                self._enter(guarded, Phase.READ)
+                released.append(place)
+        if released := [place for place in released if place not in self._held_back]:
+            self._source.resume(released)  # all at once: see KafkaSource
 
-    def _release(self, place: TopicPartition, guarded: _Guarded) -> bool:
-        """Have the client read it. False: not yet."""
+    def _has_sought(self, place: TopicPartition, guarded: GuardedPartition) -> bool:
+        """Whether the client's own position is where the partition is to be read from."""
         if guarded.must_seek:
             assert guarded.announcement
             try:
@@ -190,16 +160,16 @@ class GuardedSource(WrappedSource):
             except BrokerUnavailable:
                 return False
             guarded.must_seek = False
-        if place not in self._held_back:
-            self._source.resume([place])
         return True
 
-    def _survive(self, place: TopicPartition, event: Record | EndOfPartition, *, within_s: float) -> None:
-        """Nothing that comes of reading this event kills us: it was read, and is decoded here once."""
+    def _survive(self, event: Record | EndOfPartition, guarded: GuardedPartition) -> None:
+        """Nothing that comes of this event kills us later: it was read, and is decoded here, where that is counted."""
         if isinstance(event, Record):
             with suppress(Exception):  # its walk will meet it too, and knows what it means
                 self._try_out(event)
-        self._counter.come_through(place, event.offset, within_s=within_s)
+        if guarded.phase is Phase.READ:
+            guarded.first_offset = event.offset
+            self._enter(guarded, Phase.SETTLING)
 
     # --- suspects ---
 
@@ -230,16 +200,17 @@ class GuardedSource(WrappedSource):
         return None
 
     def _read_carefully(
-        self, place: TopicPartition, guarded: _Guarded, event: Record | EndOfPartition
+        self, place: TopicPartition, guarded: GuardedPartition, event: Record | EndOfPartition
     ) -> Record | EndOfPartition | None:
-        self._survive(place, event, within_s=0.0)
+        self._survive(event, guarded)
+        self._counter.come_through(place, event.offset, within_s=0.0)
         guarded.must_seek = True
         self._enter(guarded, Phase.CAREFUL)
         if isinstance(event, EndOfPartition):
             self._trust(guarded)
         return event
 
-    def _trust(self, guarded: _Guarded) -> None:
+    def _trust(self, guarded: GuardedPartition) -> None:
         """What was suspected is read by now: the rest is read as usual, once its turn comes."""
         assert guarded.announcement
         guarded.announcement = replace(guarded.announcement, deaths=0, is_fresh=False, careful_until=0)
@@ -258,14 +229,14 @@ class GuardedSource(WrappedSource):
             self._source.resume(read)
 
     def _read_by_client(self, partitions: Sequence[TopicPartition]) -> list[TopicPartition]:
-        return [p for p in partitions if p in self._guarded and self._guarded[p].phase in (Phase.READ, Phase.FREE)]
+        return [p for p in partitions if p in self._guarded and self._guarded[p].phase in READ_BY_CLIENT]
 
     def rewind(self, partition: TopicPartition, offset: int | None) -> bool:
         """See ports.Source. Of one that is not read by the client yet the position is learnt anew."""
         guarded = self._guarded.get(partition)
         if guarded is None:
             return False
-        if guarded.phase in (Phase.READ, Phase.FREE):
+        if guarded.phase in READ_BY_CLIENT:
             return self._source.rewind(partition, offset)
         guarded.must_seek = True
         self._enter(guarded, Phase.NEW)
@@ -281,7 +252,7 @@ class GuardedSource(WrappedSource):
     def assigned(self, partitions: Sequence[TopicPartition]) -> None:
         if partitions:
             self._source.pause(partitions)
-        self._guarded.update({place: _Guarded() for place in partitions})
+        self._guarded.update({place: GuardedPartition() for place in partitions})
         self._listener.assigned(partitions)
 
     def revoked(self, partitions: Sequence[TopicPartition]) -> None:
@@ -295,3 +266,10 @@ class GuardedSource(WrappedSource):
     def _drop(self, partitions: Sequence[TopicPartition]) -> None:
         for place in partitions:
             self._guarded.pop(place, None)
+
+
+def _look_s(phases: Set[Phase]) -> float:
+    """For how long the client may wait for an event before the guard looks again."""
+    if phases & {Phase.NEW, Phase.WAITING, Phase.ANNOUNCED, Phase.PROBED}:
+        return _LOOK_S
+    return _IDLE_LOOK_S if phases & {Phase.CAREFUL, Phase.SETTLING} else float("inf")

@@ -10,6 +10,8 @@ from consumer.delivery.assignments import Assignments
 from consumer.delivery.reading import Reading
 from consumer.delivery.start_counts import StartCounts, parse_reading
 
+TELL_WITHIN_S = 2.0
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NextRead:
@@ -33,15 +35,17 @@ class ReadingCounter:
             if assignment is None or self.is_stopped:
                 return
             if assignment.watermark is None:
-                found = announcement.found
-                assignment.committed = found
-                assignment.starts = StartCounts(found.offset_metadata if found else "")
+                assignment.committed = announcement.found
+                assignment.starts = StartCounts(announcement.told)
                 assignment.is_announced, assignment.is_fresh = True, announcement.is_fresh
             assignment.membership = membership
             assignment.reading = Reading(
                 at=announcement.offset, deaths=announcement.deaths, careful_until=announcement.careful_until
             )
             assignment.reading.begin()
+            # That the offset is a statement by now is told together with what ends this.
+            counts_more = assignment.reading.count > parse_reading(announcement.told)
+            assignment.forgets_at = self._assignments.clock.monotonic() + TELL_WITHIN_S if counts_more else 0.0
             self._changed.notify_all()
 
     def announced(self, partition: TopicPartition) -> Position | None:

@@ -39,7 +39,8 @@ class CarefulReader:
         """The first record from `offset` on, the partition's end, or why there is neither; None: not yet."""
         if self._consumer is None or self._place != (partition, offset):
             self.close()
-            self._consumer = connect_reader(self._settings, "careful", properties=_PROPERTIES)
+            group_id = self._settings.group_id  # whose name it may use; it is no member
+            self._consumer = connect_reader(self._settings, "careful", group_id=group_id, properties=_PROPERTIES)
             self._consumer.assign([KafkaPartition(*partition, offset)])
             self._place = partition, offset
         message = self._consumer.poll(timeout_s)

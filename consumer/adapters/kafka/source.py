@@ -32,6 +32,7 @@ from consumer.core.ports import EndOfPartition, Membership, Position, RebalanceL
 from consumer.settings import KafkaSettings
 
 _REQUEST_S = 5.0
+_WAKE_S = 0.2
 _METADATA_MAGIC = b"CGMDv2:"  # librdkafka's serialized group metadata; the generation or epoch follows
 # A static member that was killed is remembered for the session's length; until then nobody may take its place.
 _INSTANCE_WAIT_S = 60.0
@@ -69,6 +70,7 @@ class KafkaSource:
         self._topic_ids = TopicIds(settings)
         self._unreadable = UnreadableBatches()
         self._topics: Sequence[str] = ()
+        self._paused: set[TopicPartition] = set()
         self._listener: RebalanceListener | None = None
         self._membership: Membership = None
         self._blocked_since: float | None = None
@@ -197,9 +199,17 @@ class KafkaSource:
 
     def pause(self, partitions: Sequence[TopicPartition]) -> None:
         self._consumer.pause([KafkaPartition(*p) for p in partitions])
+        self._paused.update(partitions)
 
     def resume(self, partitions: Sequence[TopicPartition]) -> None:
+        all_were_paused = {_topic_partition(p) for p in self._consumer.assignment()} <= self._paused
         self._consumer.resume([KafkaPartition(*p) for p in partitions])
+        self._paused.difference_update(partitions)
+        if not all_were_paused:
+            return
+        # Asleep as it is then, the client would see that within a second. A question wakes it.
+        with suppress(KafkaException):
+            self._consumer.offsets_for_times([KafkaPartition(*p, 0) for p in partitions], timeout=_WAKE_S)
 
     def rewind(self, partition: TopicPartition, offset: int | None) -> bool:
         if partition not in [_topic_partition(p) for p in self._consumer.assignment()]:

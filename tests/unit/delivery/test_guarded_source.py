@@ -33,6 +33,10 @@ class NotingSource(FakeSource):
         self.unreadable: set[TopicPartition] = set()
         self.leaderless: set[TopicPartition] = set()
         self.unseekable = False
+        self.begins: dict[TopicPartition, int] = {}
+
+    def beginning(self, partition: TopicPartition) -> int:
+        return self.begins.get(partition, super().beginning(partition))
 
     def end(self, partition: TopicPartition) -> int:
         if partition in self.leaderless:
@@ -156,8 +160,10 @@ def test_what_came_through_is_forgotten_with_an_outcome_or_a_second_later() -> N
     [commit] = harness.commit()
     assert (commit.partition, commit.position, len(commit.messages)) == (T0, Position(offset=1), 1)
     harness.clock.advance(0.9)
+    harness.steps(1)
     assert harness.commit() == []
     harness.clock.advance(0.1)
+    harness.steps(1)
     assert {commit.partition for commit in harness.commit()} == {T1, T2}
     assert [harness.committed(place) for place in ALL] == [(1, ""), (0, ""), (0, "")]
 
@@ -253,9 +259,20 @@ def test_where_nothing_lies_nobody_died_of_it() -> None:
     harness.turns(4)
     assert harness.source.read == []
     harness.clock.advance(1.0)
-    harness.commit()
+    harness.turns(1)
     assert harness.committed(T0) == (0, "")
     assert harness.broker.published == []
+
+
+def test_what_was_deleted_is_not_given_up() -> None:
+    """Where the log begins behind it nothing is left of what killed, and no dead letter names it."""
+    harness = Harness(p0='{"reading": 3}', p1="", p2="")
+    harness.send(T0, 3)
+    harness.source.begins[T0] = 2
+    harness.join()
+    harness.turns(4)
+    assert harness.source.read == [(T0, 0)]
+    assert harness.work().reader_deaths == 0
 
 
 def test_a_death_over_starts_makes_a_suspect_too() -> None:
