@@ -43,6 +43,8 @@ NOT_RUN = {
     "cp deploy/compose/example.env": "as docker, which follows it",
     "sed -i": "changes a file of the repository; tests/monitoring/test_deploy.py runs it on a copy",
     "kubectl": "needs a cluster; tests/deployed/test_admission.py runs these lines with `make test-deploy`",
+    "export SPLEETER_API_KEY": "tests/integration/gateway/test_tour.py sets another one",
+    "spleeter-consumer api": "goes on until it is ended; run by tests/integration/gateway",
     "kafka-topics.sh": "comes with Kafka, at another place on each machine",
     "kafka-configs.sh": "as kafka-topics.sh; tests/integration/test_broker_settings.py sets the same",
     "curl": "HOST is the reader's; tests/integration asks the same pages",
