@@ -24,6 +24,7 @@ from consumer.settings.store import (
 )
 from consumer.settings.telemetry import LogSettings, MetricsSettings, TracingSettings
 from consumer.settings.topics import SchemaSettings, TopicSettings
+from consumer.settings.uploads import UploadSettings
 from consumer.settings.variables import Group
 
 GROUPS: tuple[type[Group], ...] = (
@@ -42,6 +43,7 @@ GROUPS: tuple[type[Group], ...] = (
     ClientSettings,
     AccessSettings,
     GatewaySettings,
+    UploadSettings,
 )
 
 __all__ = [
@@ -65,6 +67,7 @@ __all__ = [
     "StoreKeys",
     "TopicSettings",
     "TracingSettings",
+    "UploadSettings",
     "credential_sources",
     "environment_without_secrets",
     "retry_topics",

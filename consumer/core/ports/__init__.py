@@ -12,7 +12,7 @@ from consumer.core.ports.messaging import (
     Source,
     Traffic,
 )
-from consumer.core.ports.storage import CreateOnlyProbe, ModelSource, ObjectStore
+from consumer.core.ports.storage import CreateOnlyProbe, ModelSource, ObjectStore, PartStore
 from consumer.core.ports.work import Check, Codec, OnProgress, Scanner, Separator, SeparatorProcess, SeparatorStatus
 
 __all__ = [
@@ -28,6 +28,7 @@ __all__ = [
     "ObjectStore",
     "OnProgress",
     "Outbox",
+    "PartStore",
     "Position",
     "RebalanceListener",
     "Scanner",
