@@ -96,6 +96,7 @@ class LogEvent(StrEnum):
     HTTP_FAILED = "http.failed", "a page could not be made, with the traceback"
     HTTP_ANSWERED = "http.answered", "a request to the gateway, with route, status, seconds and who asked"
     HTTP_UNAVAILABLE = "http.unavailable", "a request failed for something that the gateway needs; with the reason"
+    UPLOAD_LEFT = "upload.left", "what came of a file could not be removed from the store again; with the reason"
     GATEWAY_STARTED = "gateway.started", "it answers from now on; its index is still to be read"
     GATEWAY_CAUGHT_UP = "gateway.caught_up", "the index is read; with its jobs and the seconds that it took"
     GATEWAY_STOPPED = "gateway.stopped", "it has ended in good order"

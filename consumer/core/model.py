@@ -100,6 +100,15 @@ class ObjectFacts:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class StoredPart:
+    """A part of an object that is being uploaded, as the store has it. number: from 1."""
+
+    number: int
+    etag: str
+    size_bytes: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class LocalTrack:
     """The source object, whole, in a scratch folder of its own that the stems will lie in too."""
 

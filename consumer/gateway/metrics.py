@@ -28,6 +28,12 @@ class GatewayMetrics:
             registry=self.registry,
         )
 
+        self._uploaded = Counter(table.HTTP_UPLOADED.family, table.HTTP_UPLOADED.meaning, registry=self.registry)
+
+    def uploaded(self, size_bytes: int) -> None:
+        """So much of a file was received."""
+        self._uploaded.inc(size_bytes)
+
     def answered(self, method: str, route: str, status: int, seconds: float) -> None:
         """A request was answered; `route` is a template, "" where there is no such route."""
         known = method if method in _METHODS else "other"

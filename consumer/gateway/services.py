@@ -10,6 +10,7 @@ from consumer.gateway.index.job_index import JobIndex
 from consumer.gateway.requests import SourceRules
 from consumer.gateway.sending import Submission
 from consumer.gateway.stems.content import StemStore
+from consumer.gateway.uploads.asking import Asking
 from consumer.settings import JobSettings
 
 
@@ -20,6 +21,7 @@ class Services:
     index: JobIndex
     finder: Finder
     submission: Submission
+    asking: Asking
     sources: SourceRules
     stems: StemStore
     jobs: JobSettings

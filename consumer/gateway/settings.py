@@ -12,6 +12,7 @@ from consumer.settings import (
     SchemaSettings,
     ServiceSettings,
     TopicSettings,
+    UploadSettings,
 )
 
 
@@ -27,6 +28,7 @@ class Settings:
     service: ServiceSettings
     access: AccessSettings
     gateway: GatewaySettings
+    uploads: UploadSettings
 
     @classmethod
     def load(cls) -> Self:

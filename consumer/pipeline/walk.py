@@ -99,7 +99,9 @@ class Walk:
         reusable = self._through(run, Stage.REUSE, lambda: reuse.find(track, weights_sha256))
         if reusable is None:
             return None
-        return self._through(run, Stage.COPY, lambda: store.copy(track, reusable, run.timings_s))
+        copied = self._through(run, Stage.COPY, lambda: store.copy(track, reusable, run.timings_s))
+        run.afterwards.append(lambda: reuse.note_content(track))
+        return copied
 
     def _result(self, run: JobRun, stored: StoredStems) -> Done:
         run.stage = Stage.PUBLISH

@@ -10,7 +10,7 @@ from harness.platform import PATIENCE_S, Platform
 
 # In the order of the document each operation gets so many calls of each kind: enough for each rule of its schema.
 CALLS = "15"
-# An object that was deleted is a job that is cancelled, and is still there; a source that fits the schema need not exist.
+# What was deleted is a job that is cancelled, and is still there; a source that fits the schema need not exist.
 NOT_OURS = "use_after_free,ensure_resource_availability,positive_data_acceptance"
 
 
