@@ -39,7 +39,7 @@ def make_app(services: Services, authenticator: Authenticator, limiter: RateLimi
         api.include_router(router)
     add_handlers(api)
     api.openapi = lambda: _document(api)  # type: ignore[method-assign]
-    return RequestScope(AccessControl(api, authenticator, limiter), report)
+    return RequestScope(AccessControl(api, authenticator, limiter, services.trail), report)
 
 
 def _document(api: FastAPI) -> dict[str, object]:

@@ -20,6 +20,9 @@ class GatewayMetrics:
             table.HTTP_REQUESTS.labels,
             registry=self.registry,
         )
+        self._audit_lost = Counter(
+            table.AUDIT_EVENTS_LOST.family, table.AUDIT_EVENTS_LOST.meaning, registry=self.registry
+        )
         self._seconds = Histogram(
             table.HTTP_SECONDS.family,
             table.HTTP_SECONDS.meaning,
@@ -39,6 +42,10 @@ class GatewayMetrics:
         known = method if method in _METHODS else "other"
         self._requests.labels(known, route or _NO_ROUTE, str(status)).inc()
         self._seconds.labels(route or _NO_ROUTE).observe(seconds)
+
+    def audit_lost(self, count: int) -> None:
+        """So many audit events were given up."""
+        self._audit_lost.inc(count)
 
     def watch(self, *, connections: Callable[[], int], jobs: Callable[[], int], lag: Callable[[], float]) -> None:
         """Ask these whenever the metrics are read."""

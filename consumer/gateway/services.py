@@ -10,6 +10,7 @@ from consumer.gateway.index.job_index import JobIndex
 from consumer.gateway.requests import SourceRules
 from consumer.gateway.sending import Submission
 from consumer.gateway.stems.content import StemStore
+from consumer.gateway.trail import Trail
 from consumer.gateway.uploads.asking import Asking
 from consumer.settings import JobSettings
 
@@ -24,6 +25,7 @@ class Services:
     asking: Asking
     sources: SourceRules
     stems: StemStore
+    trail: Trail
     jobs: JobSettings
 
 

@@ -5,6 +5,7 @@ from typing import Self, get_type_hints
 
 from consumer.settings import (
     AccessSettings,
+    AuditSettings,
     ClientSettings,
     GatewaySettings,
     JobSettings,
@@ -28,6 +29,7 @@ class Settings:
     service: ServiceSettings
     access: AccessSettings
     gateway: GatewaySettings
+    audit: AuditSettings
     uploads: UploadSettings
 
     @classmethod

@@ -12,11 +12,13 @@ from pathlib import Path
 import structlog
 
 from consumer.adapters.factories import make_codec, make_part_store, make_store
+from consumer.adapters.kafka.audit import KafkaAuditLog
+from consumer.app.audit import make_audit_log
 from consumer.app.signals import handled
 from consumer.client.decoding import EventDecoder
 from consumer.client.reader import Begin, TopicReader
 from consumer.client.sender import Sender
-from consumer.core.errors import BrokerUnavailable, Fatal, SettingsError, Transient
+from consumer.core.errors import AuditUnavailable, BrokerUnavailable, Fatal, SettingsError, Transient
 from consumer.core.log_events import LogEvent
 from consumer.core.ports import Check, ObjectStore, RangedReads
 from consumer.gateway.access.authenticator import make_authenticator
@@ -38,6 +40,7 @@ from consumer.gateway.server import GatewayServer
 from consumer.gateway.services import Services
 from consumer.gateway.settings import Settings
 from consumer.gateway.stems.content import StemStore
+from consumer.gateway.trail import Trail
 from consumer.gateway.uploads.asking import Asking
 from consumer.gateway.uploads.contents import ContentPlace, Contents
 from consumer.gateway.uploads.limits import UploadLimits
@@ -74,8 +77,17 @@ async def _run(settings: Settings) -> None:
         uploads = make_uploads(settings, store, metrics)
         if uploads:
             stack.push_async_callback(uploads.close)
-        services = make_services(settings, index, store, Publisher(sender, codec, settings.topics), uploads)
-        health = make_health(follower, _dependencies(settings, store, ends), keys=authenticator.why_not_ready)
+        audit = make_audit_log(
+            settings.kafka, settings.topics, settings.schema, settings.audit, on_lost=metrics.audit_lost
+        )
+        stack.callback(audit.close)
+        trail = Trail(audit, settings.service.instance_id)
+        publisher = Publisher(sender, codec, settings.topics)
+        services = make_services(settings, index, store, publisher, uploads, trail)
+        dependencies: dict[str, Check] = {
+            **_dependencies(settings, store, ends), "audit": partial(_check_audit, audit)
+        }  # fmt: skip
+        health = make_health(follower, dependencies, keys=authenticator.why_not_ready)
         limiter = RateLimiter(
             RatePolicy(requests_per_s=settings.access.rate_limit_requests_per_s, burst=settings.access.rate_limit_burst)
         )
@@ -146,7 +158,12 @@ def make_follower(settings: Settings, table: JobTable, progress: ProgressBook, i
 
 
 def make_services(
-    settings: Settings, index: JobIndex, store: ObjectStore, publisher: Publisher, uploads: Uploads | None
+    settings: Settings,
+    index: JobIndex,
+    store: ObjectStore,
+    publisher: Publisher,
+    uploads: Uploads | None,
+    trail: Trail,
 ) -> Services:
     """What the routes use. uploads: what takes files; None where the store takes none. Raises SettingsError."""
     job = settings.job
@@ -171,6 +188,7 @@ def make_services(
         asking=Asking(sources, submission, contents, uploading),
         sources=sources,
         stems=StemStore(store, store),
+        trail=trail,
         jobs=job,
     )
 
@@ -204,6 +222,14 @@ def _dependencies(settings: Settings, store: ObjectStore, ends: TopicEnds) -> Ma
             raise Transient(str(error)) from error
 
     return {"kafka": kafka, "object_store": lambda: store.check(settings.job.output_bucket)}
+
+
+def _check_audit(audit: KafkaAuditLog) -> None:
+    """Raises Transient where events have to be written and can't be."""
+    try:
+        audit.check()
+    except AuditUnavailable as error:
+        raise Transient(str(error)) from error
 
 
 def _index_lag(index: JobIndex, ends: TopicEnds) -> float:

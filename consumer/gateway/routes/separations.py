@@ -7,6 +7,7 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Depends, Header, Path, Query, Request
 from starlette.responses import JSONResponse, Response
 
+from consumer.core.audit_actions import AuditAction
 from consumer.gateway.access.principal import Principal, Scope
 from consumer.gateway.bodies import Separation, SeparationPage, State
 from consumer.gateway.finding import Found
@@ -62,8 +63,9 @@ async def ask(
 
     Its file may come with it, as the second part of a form.
     """
-    accepted = await used.asking.ask(request, who, idempotency_key)
-    request_id = accepted.found.job.request_id
+    with used.trail.of(AuditAction.SEPARATION_REQUESTED, who) as subject:
+        accepted = await used.asking.ask(request, who, idempotency_key)
+        request_id = subject.request_id = accepted.found.job.request_id
     headers = {"Location": f"/v1/separations/{request_id}"}
     if accepted.position is None:
         headers["Idempotent-Replayed"] = "true"
@@ -154,14 +156,15 @@ async def look_at(
 )
 async def cancel(id: Id, used: Used, who: Who) -> Response:
     """Asks that it be stopped, or not begun."""
-    found = await used.finder.look_up(id, who.tenant)
-    if found is None:
-        raise not_found()
-    if found.state in (JobState.SUCCEEDED, JobState.FAILED):
-        raise Problem(HTTPStatus.CONFLICT, "HAS_ENDED", f"it has {found.state.value} already")
-    if found.state is JobState.CANCELLED:
-        return JSONResponse(used.finder.document(found))
-    await used.submission.cancel(id)
+    with used.trail.of(AuditAction.CANCEL_REQUESTED, who, id):
+        found = await used.finder.look_up(id, who.tenant)
+        if found is None:
+            raise not_found()
+        if found.state in (JobState.SUCCEEDED, JobState.FAILED):
+            raise Problem(HTTPStatus.CONFLICT, "HAS_ENDED", f"it has {found.state.value} already")
+        if found.state is JobState.CANCELLED:
+            return JSONResponse(used.finder.document(found))
+        await used.submission.cancel(id)
     return JSONResponse(used.finder.document(found), HTTPStatus.ACCEPTED, {"Retry-After": str(_POLL_AGAIN_S)})
 
 
