@@ -163,6 +163,10 @@ class Platform:
         """The records of the requests topic that are there now."""
         return self._read({self.topic("REQUESTS"): None})
 
+    def read_topic(self, topic: str) -> list[Message]:
+        """The committed records of a topic that are there now."""
+        return self._read({topic: None})
+
     def read_outcomes(self) -> list[SeparationResult | DeadLetter]:
         """All outcomes that are there now."""
         kinds = self._outcome_kinds()

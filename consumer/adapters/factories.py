@@ -6,7 +6,7 @@ from consumer.adapters.avro.codec import AvroCodec
 from consumer.adapters.registry import ConfluentRegistry
 from consumer.core.errors import ConsumerError, SettingsError
 from consumer.core.events import SCHEMA_FILES
-from consumer.core.ports import ObjectStore
+from consumer.core.ports import ObjectStore, PartStore
 from consumer.settings import ObjectStoreSettings, SchemaSettings, TopicSettings
 
 # The events that come of a replica.
@@ -57,6 +57,17 @@ def make_store() -> ObjectStore:
     if not isinstance(store, ObjectStore):
         raise _no_store(f"what {name} returned is no object store")
     return store
+
+
+def make_part_store(store: ObjectStore) -> PartStore | None:
+    """What takes files in parts for the store that OBJECT_STORE names; None: it has none. Raises SettingsError."""
+    if isinstance(store, PartStore):
+        return store
+    if ObjectStoreSettings.load().object_store != ObjectStoreSettings.model_fields["object_store"].default:
+        return None
+    from consumer.adapters.s3.parts import make_minio_parts
+
+    return make_minio_parts()
 
 
 def _no_store(reason: str) -> SettingsError:

@@ -7,20 +7,20 @@ import structlog
 
 from consumer.adapters.avro.codec import AvroCodec
 from consumer.adapters.clamav import ClamavScanner
-from consumer.adapters.factories import make_codec, make_registry, make_store
+from consumer.adapters.factories import make_registry, make_store
 from consumer.adapters.kafka.control_feed import KafkaControlFeed
 from consumer.adapters.kafka.inspection import inspect
-from consumer.adapters.kafka.lag import KafkaLagReader
 from consumer.adapters.kafka.outbox import KafkaNotices, KafkaOutbox
 from consumer.adapters.kafka.outcome_history import OutcomeHistory
 from consumer.adapters.kafka.source import KafkaSource
 from consumer.adapters.model_sources import model_sources
 from consumer.app.adapters import Adapters
+from consumer.app.lag_child import LagChild
+from consumer.app.lag_process import LagTask, make_reader
 from consumer.core.log_events import LogEvent
 from consumer.core.tracing import Tracer
 from consumer.core.version import VERSION
 from consumer.delivery.cancel_registry import MAX_REMEMBERED, REMEMBERED_FOR
-from consumer.observability.lag import RequestEstimator
 from consumer.observability.process_usage import usage_of
 from consumer.observability.tracing import NoTracer
 from consumer.separator.client import SeparatorClient
@@ -58,7 +58,7 @@ def make_adapters(settings: Settings, *, separator_command: Sequence[str] = SEPA
             kafka, topics.control, max_age_s=REMEMBERED_FOR.total_seconds(), max_records=MAX_REMEMBERED
         ),
         store=store,
-        lag_reader=make_lag(kafka, topics, settings.retry_topics, settings.schema),
+        lag_reader=make_lag(kafka, topics, settings.retry_topics, settings.schema, instance_id=service.instance_id),
         separators=make_separators(settings, separator_command),
         model_sources=model_sources(settings.separator.model_sources, store),
         tracer=make_tracer(settings),
@@ -77,10 +77,16 @@ def make_scanner(scanner: ScannerSettings, job: JobSettings) -> ClamavScanner | 
 
 
 def make_lag(
-    kafka: KafkaSettings, topics: TopicSettings, retry_topics: Sequence[str], schema: SchemaSettings
-) -> KafkaLagReader:
-    """With a codec of its own: it decodes in another thread."""
-    return KafkaLagReader(kafka, [topics.requests, *retry_topics], RequestEstimator(make_codec(schema, topics)))
+    kafka: KafkaSettings,
+    topics: TopicSettings,
+    retry_topics: Sequence[str],
+    schema: SchemaSettings,
+    *,
+    instance_id: str | None = None,
+) -> LagChild:
+    """Records are read by a process of its own. instance_id: under which that logs; None: it does not."""
+    task = LagTask(kafka=kafka, topics=topics, retry_topics=retry_topics, schema=schema, instance_id=instance_id)
+    return LagChild(task, make_reader(task))
 
 
 def make_tracer(settings: Settings) -> Tracer:

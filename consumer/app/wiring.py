@@ -18,6 +18,7 @@ from consumer.delivery.cancel_registry import CancelRegistry
 from consumer.delivery.control_follower import ControlFollower
 from consumer.delivery.delivery import Delivery, DeliveryPolicy, make_delivery
 from consumer.delivery.poll_loop import Subscription
+from consumer.observability.lag import RequestEstimator
 from consumer.observability.metrics import Metrics
 from consumer.pipeline.audit import AuditOutcomes
 from consumer.pipeline.commit_observer import CommitObserver
@@ -102,10 +103,12 @@ def make_replica(settings: Settings, adapters: Adapters, policies: Policies | No
 
 
 def _make_delivery(settings: Settings, adapters: Adapters, policies: Policies, metrics: Metrics) -> Delivery:
+    estimate = RequestEstimator(adapters.codec)  # which does not ask an absent registry at each record
     subscription = Subscription(
         topics=[settings.topics.requests],
         retry_topics=settings.retry_topics,
         max_retry_delay_s=max(settings.service.retry_delays, default=0.0),
+        try_out=lambda record: estimate(record.value),
     )
     return make_delivery(
         adapters.source,

@@ -36,7 +36,10 @@ def lag(
     topics = TopicSettings.load()
     retries = retry_topics(topics, ServiceSettings.load())
     reader = make_lag(KafkaSettings.load(), topics, retries, SchemaSettings.load())
-    typer.echo(report(reader.read(timeout_s=timeout_s), now_s=time.time(), as_json=as_json))
+    backlog = reader.read(timeout_s=timeout_s)
+    if reader.trouble:
+        typer.echo(f"lag: {reader.trouble}", err=True)
+    typer.echo(report(backlog, now_s=time.time(), as_json=as_json))
 
 
 def _serve() -> None:
@@ -56,7 +59,8 @@ def _serve() -> None:
 
     log, topics, service = LogSettings.load(), TopicSettings.load(), ServiceSettings.load()
     logs.configure(log.level, log.format, instance_id=service.instance_id, version=VERSION)
-    reader = make_lag(KafkaSettings.load(), topics, retry_topics(topics, service), SchemaSettings.load())
+    retries, schema = retry_topics(topics, service), SchemaSettings.load()
+    reader = make_lag(KafkaSettings.load(), topics, retries, schema, instance_id=service.instance_id)
     separators = SeparatorSettings.load().separator_processes
     with told_to_stop() as stopped:
         exporter = LagExporter(reader, service, requests_topic=topics.requests, separators=separators)

@@ -40,6 +40,10 @@ class LogEvent(StrEnum):
         "partition.unreadable",
         "a batch can't be read, so nothing behind it is; with its place, the reason and the section to follow",
     )
+    READ_CAREFULLY = (
+        "partition.read_carefully",
+        "replicas died while they read or worked on a partition; it is read record by record up to an offset",
+    )
     STAGE_FAILED = "separation.failed", "a stage of a record failed; with the stage and the kind of error"
     UNEXPECTED = "separation.unexpected", "an error that nobody foresaw, with its traceback"
     PUBLISHED = "separation.published", "a result is committed"
@@ -68,6 +72,7 @@ class LogEvent(StrEnum):
     AUDIT_LOST = "audit.lost", "the audit topic does not take events; work goes on without them, and they are counted"
     AUDIT_TAKEN_AGAIN = "audit.taken_again", "the audit topic takes events again"
     LAG_UNKNOWN = "lag.unknown", "the group's lag can't be read; its series vanish"
+    LAG_READER_DIED = "lag.reader_died", "the process that reads records for the lag died; it is counted by offsets"
     LAG_BROKEN = "lag.broken", "an error in reading the lag, with its traceback; tried again"
     CONTROL_CANCELLED = "control.cancelled", "a cancellation was heard"
     CONTROL_IGNORED = "control.ignored", "a record of the control topic is no cancellation"
@@ -91,6 +96,7 @@ class LogEvent(StrEnum):
     HTTP_FAILED = "http.failed", "a page could not be made, with the traceback"
     HTTP_ANSWERED = "http.answered", "a request to the gateway, with route, status, seconds and who asked"
     HTTP_UNAVAILABLE = "http.unavailable", "a request failed for something that the gateway needs; with the reason"
+    UPLOAD_LEFT = "upload.left", "what came of a file could not be removed from the store again; with the reason"
     GATEWAY_STARTED = "gateway.started", "it answers from now on; its index is still to be read"
     GATEWAY_CAUGHT_UP = "gateway.caught_up", "the index is read; with its jobs and the seconds that it took"
     GATEWAY_STOPPED = "gateway.stopped", "it has ended in good order"

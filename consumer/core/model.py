@@ -41,7 +41,10 @@ OUR_HEADER_PREFIX = "x-separation-"  # of the headers that are ours; all others 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Record:
-    """One record as Kafka gave it."""
+    """One record as Kafka gave it.
+
+    reader_deaths: so many replicas died while they read it. It is given up then, and nothing but its place is known.
+    """
 
     topic: str
     partition: int
@@ -50,6 +53,7 @@ class Record:
     value: bytes | None = None
     headers: Headers = ()
     timestamp: datetime | None = None
+    reader_deaths: int = 0
 
     @property
     def topic_partition(self) -> TopicPartition:
@@ -93,6 +97,15 @@ class ObjectFacts:
     size_bytes: int
     version_id: str | None = None
     metadata: Mapping[str, str] = field(default_factory=dict)  # user metadata, names in lower case
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StoredPart:
+    """A part of an object that is being uploaded, as the store has it. number: from 1."""
+
+    number: int
+    etag: str
+    size_bytes: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -11,8 +11,9 @@ from consumer.core.cancellation import Cancellation
 from consumer.core.model import Audited, DeadLettered, Done, Message, Outcome, Record, Retry, TopicPartition
 from consumer.core.ports import Commit, Membership, Position
 from consumer.core.tracing import JobSpan
+from consumer.delivery.reading import Reading
 from consumer.delivery.retry_headers import RetryState
-from consumer.delivery.start_counts import StartCounts
+from consumer.delivery.start_counts import StartCounts, parse_reading
 from consumer.delivery.watermark import Watermark
 
 
@@ -67,6 +68,8 @@ class Assignment:
     committed: where the group stands; None: it has committed nothing yet.
     membership: as of the latest thing that happened in this partition; None: nothing has happened yet.
     watermark: None until it is known where reading begins.
+    reading: deaths over reading it. is_announced: these are to be committed although nothing was read yet; is_fresh:
+    beside an offset that says nothing, since none was committed.
     forgets_at: until then (on the monotonic clock) a commit that only forgets starts waits for an outcome to go with.
     """
 
@@ -78,6 +81,9 @@ class Assignment:
     queued: deque[QueuedRecord] = field(default_factory=deque)
     at_work: dict[int, Attempt] = field(default_factory=dict)  # by offset
     starts: StartCounts = field(default_factory=StartCounts)
+    reading: Reading = field(default_factory=Reading)
+    is_announced: bool = False
+    is_fresh: bool = False
     forgets_at: float = 0.0
 
     def begin(self, committed: Position | None, recalled: int | None = None) -> None:
@@ -85,7 +91,7 @@ class Assignment:
 
         Where there is none it begins at `recalled`, and at the log's beginning where that is None too.
         """
-        self.committed = committed
+        self.committed = committed or self.committed  # an offset that says nothing is there, and to be replaced
         self.watermark = Watermark(committed.offset if committed else recalled)
         self.starts = StartCounts(committed.offset_metadata if committed else "")
 
@@ -96,10 +102,12 @@ class Assignment:
 
     def pending_commit(self, *, max_outcomes: int, now_s: float) -> PendingCommit | None:
         """What is to be published and committed now; None for nothing."""
-        if not self.is_open or self.watermark is None or self.membership is None:
+        if not self.is_open or self.membership is None:
             return None
+        if self.watermark is None:
+            return self._announcement(now_s) if self.is_announced else None
         ready = self.watermark.publishable(max_outcomes)
-        position = Position(offset=ready.offset, offset_metadata=self.starts.offset_metadata(ready.offset))
+        position = Position(offset=ready.offset, offset_metadata=self._offset_metadata(ready.offset))
         if position == (self.committed or Position(offset=0)) or self._can_wait(position, now_s):
             return None
         commit = Commit(
@@ -113,17 +121,32 @@ class Assignment:
         )
         return PendingCommit(assignment=self, commit=commit, completed=ready.outcomes)
 
+    def _announcement(self, now_s: float) -> PendingCommit | None:
+        """Before anything is read: that it will be, beside the offset where that begins."""
+        at = self.reading.at
+        position = Position(offset=at, offset_metadata=self._offset_metadata(at, is_fresh=self.is_fresh))
+        if position == self.committed or self._can_wait(position, now_s):
+            return None
+        commit = Commit(partition=self.partition, position=position, membership=self.membership)
+        return PendingCommit(assignment=self, commit=commit, completed=())
+
+    def _offset_metadata(self, offset: int, *, is_fresh: bool = False) -> str:
+        return self.starts.offset_metadata(offset, reading=self.reading.count_beside(offset), is_fresh=is_fresh)
+
     def _can_wait(self, position: Position, now_s: float) -> bool:
         """Whether that would only forget starts, for which there is time."""
         if self.committed is None or position.offset != self.committed.offset or now_s >= self.forgets_at:
             return False
-        return self.starts.only_forgets(self.committed.offset_metadata)
+        committed = self.committed.offset_metadata
+        forgets_reading = self.reading.count_beside(position.offset) <= parse_reading(committed)
+        return forgets_reading and self.starts.only_forgets(committed)
 
     def confirm(self, position: Position) -> None:
         """Everything before this position is published and committed."""
-        assert self.watermark
-        self.watermark.published(position.offset)
+        if self.watermark:
+            self.watermark.published(position.offset)
         self.committed = position
+        self.reading.move_to(position.offset)
         self.starts.forget_before(position.offset)
 
 

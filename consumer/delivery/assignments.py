@@ -83,6 +83,9 @@ class Assignments:
             assignments = [self.held[p] for p in partitions if p in self.held]
             for assignment in assignments:
                 assignment.queued.clear()
+                assignment.reading.take_back()
+                assignment.forgets_at = 0.0
+            self.changed.notify_all()
             self.wait(lambda: all(self.is_quiet(assignment) for assignment in assignments), grace_s)
             at_work = [attempt for assignment in assignments for attempt in assignment.at_work.values()]
         _cancel(at_work, reason)

@@ -9,7 +9,9 @@ from consumer.delivery.assignments import MAX_PENDING_OUTCOMES, Assignments
 from consumer.delivery.commit_queue import CommitQueue
 from consumer.delivery.committer import RETRY_S, Committer
 from consumer.delivery.dispatcher import MAX_UNCOMMITTED, Dispatcher
+from consumer.delivery.guarded_source import GuardedSource
 from consumer.delivery.poll_loop import PollLoop, PollPolicy, Subscription
+from consumer.delivery.reading_counter import ReadingCounter
 from consumer.delivery.start_counter import StartCounter
 
 
@@ -34,6 +36,7 @@ class Delivery:
     dispatcher: Dispatcher
     commit_queue: CommitQueue
     start_counter: StartCounter
+    reading_counter: ReadingCounter
     poll_loop: PollLoop
     committer: Committer
 
@@ -50,12 +53,20 @@ def make_delivery(
     """on_committed: told of each commit of outcomes, once. assignments: instead of new ones by the policy."""
     assignments = assignments or Assignments(max_pending_outcomes=policy.max_pending_outcomes)
     dispatcher = Dispatcher(assignments, source.membership, max_uncommitted=policy.max_uncommitted)
-    commit_queue, start_counter = CommitQueue(assignments), StartCounter(assignments)
+    commit_queue = CommitQueue(assignments)
+    start_counter, reading_counter = StartCounter(assignments), ReadingCounter(assignments)
+    guarded = GuardedSource(source, assignments, reading_counter, subscription.try_out)
+
+    def on_stop() -> None:
+        start_counter.stop()
+        reading_counter.stop()
+
     return Delivery(
         assignments=assignments,
         dispatcher=dispatcher,
         commit_queue=commit_queue,
         start_counter=start_counter,
-        poll_loop=PollLoop(source, assignments, dispatcher, subscription, policy.poll, start_counter.stop),
+        reading_counter=reading_counter,
+        poll_loop=PollLoop(guarded, assignments, dispatcher, subscription, policy.poll, on_stop),
         committer=Committer(commit_queue, outbox, source, on_committed, retry_s=policy.commit_retry_s),
     )

@@ -23,11 +23,13 @@ class Subscription:
     """What is read: requests, and the topics of their retries.
 
     max_retry_delay_s: no retry is due later than so long after it was written, whatever its header says.
+    try_out: reads a record as those who work on it will, to see whether this process survives that; see GuardedSource.
     """
 
     topics: Sequence[str]
     retry_topics: Collection[str]
     max_retry_delay_s: float
+    try_out: Callable[[Record], object] = lambda record: None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,7 +1,7 @@
 """How often separators began each record of one partition without coming to an end of it.
 
 The counts are committed as the metadata of the partition's offset, so they survive the replica that a record kills, and
-whoever owns the partition next knows them.
+whoever owns the partition next knows them. So do deaths while reading (see `reading`), which lie beside them.
 """
 
 import json
@@ -30,9 +30,10 @@ class StartCounts:
         """Records before this offset are finished for good."""
         self._counts = {at: count for at, count in self._counts.items() if at >= offset}
 
-    def offset_metadata(self, offset: int) -> str:
-        """What is committed beside `offset`: the counts from there on; empty where there is nothing to tell."""
-        return format_offset_metadata({at: count for at, count in self._counts.items() if at >= offset})
+    def offset_metadata(self, offset: int, *, reading: int = 0, is_fresh: bool = False) -> str:
+        """What is committed beside `offset`: the counts from there on, and what is handed in; empty for nothing."""
+        counts = {at: count for at, count in self._counts.items() if at >= offset}
+        return format_offset_metadata(counts, reading=reading, is_fresh=is_fresh)
 
     def only_forgets(self, committed: str) -> bool:
         """Whether committing these counts in place of those would only let starts be forgotten."""
@@ -40,10 +41,15 @@ class StartCounts:
         return all(count <= known.get(offset, 0) for offset, count in self._counts.items())
 
 
-def format_offset_metadata(counts: Mapping[int, int]) -> str:
-    """As JSON, {"starts": {"<offset>": count}}; the empty string where every count is 0."""
+def format_offset_metadata(counts: Mapping[int, int], *, reading: int = 0, is_fresh: bool = False) -> str:
+    """As JSON, {"starts": {"<offset>": count}, "reading": count, "fresh": true}, each left out where it says nothing.
+
+    Nothing at all is the empty string. is_fresh: the offset says nothing, since none had been committed.
+    """
     starts = {str(offset): count for offset, count in sorted(counts.items()) if count > 0}
-    return json.dumps({"starts": starts}) if starts else ""
+    told: dict[str, object] = {"starts": starts, "reading": reading, "fresh": is_fresh}
+    told = {name: value for name, value in told.items() if value}
+    return json.dumps(told) if told else ""
 
 
 def parse_offset_metadata(text: str) -> dict[int, int]:
@@ -52,3 +58,22 @@ def parse_offset_metadata(text: str) -> dict[int, int]:
         return {int(offset): int(count) for offset, count in json.loads(text)["starts"].items()}
     except (ValueError, KeyError, TypeError, AttributeError, OverflowError, RecursionError):
         return {}
+
+
+def parse_reading(text: str) -> int:
+    """How many replicas in a row died while they read from there; metadata that is not ours says nothing."""
+    count = _field(text, "reading")
+    return count if isinstance(count, int) and not isinstance(count, bool) and count > 0 else 0
+
+
+def is_fresh(text: str) -> bool:
+    """Whether that offset was only committed to count what reads from it."""
+    return _field(text, "fresh") is True
+
+
+def _field(text: str, name: str) -> object:
+    try:
+        told = json.loads(text)
+    except (ValueError, RecursionError):
+        return None
+    return told.get(name) if isinstance(told, dict) else None

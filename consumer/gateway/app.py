@@ -13,14 +13,15 @@ from consumer.gateway.bodies import ProblemBody, SeparationBody
 from consumer.gateway.middleware import App, Report, RequestScope
 from consumer.gateway.problems import MEDIA_TYPE, add_handlers
 from consumer.gateway.rate_limit import RateLimiter
-from consumer.gateway.routes import catalog, separations, stems
+from consumer.gateway.routes import catalog, separations, stems, uploads
 from consumer.gateway.services import Services
+from consumer.gateway.uploads.bodies import FileForm, UploadBody
 
 _SECURITY = {
     "key": {"type": "apiKey", "in": "header", "name": "X-API-KEY"},
     "token": {"type": "http", "scheme": "bearer", "bearerFormat": "JWT"},
 }
-_PROBLEMS = ("400", "401", "403", "404", "405", "408", "409", "413", "415", "422", "429", "503")
+_PROBLEMS = ("400", "401", "403", "404", "405", "408", "409", "410", "411", "413", "415", "422", "429", "501", "503")
 
 
 def make_app(services: Services, authenticator: Authenticator, limiter: RateLimiter, *, report: Report) -> App:
@@ -34,11 +35,11 @@ def make_app(services: Services, authenticator: Authenticator, limiter: RateLimi
         openapi_url="/openapi.json",
     )
     api.state.services = services
-    for router in (separations.router, stems.router, catalog.router):
+    for router in (separations.router, stems.router, uploads.router, catalog.router):
         api.include_router(router)
     add_handlers(api)
     api.openapi = lambda: _document(api)  # type: ignore[method-assign]
-    return RequestScope(AccessControl(api, authenticator, limiter), report)
+    return RequestScope(AccessControl(api, authenticator, limiter, services.trail), report)
 
 
 def _document(api: FastAPI) -> dict[str, object]:
@@ -51,7 +52,7 @@ def _document(api: FastAPI) -> dict[str, object]:
     schemas = document.setdefault("components", {}).setdefault("schemas", {})
     document["components"]["securitySchemes"] = _SECURITY
     document["security"] = [{name: []} for name in _SECURITY]
-    for model in (SeparationBody, ProblemBody):
+    for model in (SeparationBody, FileForm, UploadBody, ProblemBody):
         described = model.model_json_schema(ref_template="#/components/schemas/{model}")
         schemas |= described.pop("$defs", {}) | {model.__name__: described}
     for name in ("HTTPValidationError", "ValidationError"):

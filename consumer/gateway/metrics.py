@@ -20,6 +20,9 @@ class GatewayMetrics:
             table.HTTP_REQUESTS.labels,
             registry=self.registry,
         )
+        self._audit_lost = Counter(
+            table.AUDIT_EVENTS_LOST.family, table.AUDIT_EVENTS_LOST.meaning, registry=self.registry
+        )
         self._seconds = Histogram(
             table.HTTP_SECONDS.family,
             table.HTTP_SECONDS.meaning,
@@ -28,11 +31,21 @@ class GatewayMetrics:
             registry=self.registry,
         )
 
+        self._uploaded = Counter(table.HTTP_UPLOADED.family, table.HTTP_UPLOADED.meaning, registry=self.registry)
+
+    def uploaded(self, size_bytes: int) -> None:
+        """So much of a file was received."""
+        self._uploaded.inc(size_bytes)
+
     def answered(self, method: str, route: str, status: int, seconds: float) -> None:
         """A request was answered; `route` is a template, "" where there is no such route."""
         known = method if method in _METHODS else "other"
         self._requests.labels(known, route or _NO_ROUTE, str(status)).inc()
         self._seconds.labels(route or _NO_ROUTE).observe(seconds)
+
+    def audit_lost(self, count: int) -> None:
+        """So many audit events were given up."""
+        self._audit_lost.inc(count)
 
     def watch(self, *, connections: Callable[[], int], jobs: Callable[[], int], lag: Callable[[], float]) -> None:
         """Ask these whenever the metrics are read."""

@@ -12,7 +12,15 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import JSONResponse
 
-from consumer.core.errors import BrokerUnavailable, Code, ConsumerError, Rejected, StoreBusy, Transient
+from consumer.core.errors import (
+    AuditUnavailable,
+    BrokerUnavailable,
+    Code,
+    ConsumerError,
+    Rejected,
+    StoreBusy,
+    Transient,
+)
 from consumer.core.log_events import LogEvent
 from consumer.gateway.access.principal import Forbidden, Unauthenticated
 
@@ -97,6 +105,8 @@ def problem_of(error: Exception) -> Problem:
             return Problem(_STATUS.get(error.code, HTTPStatus.UNPROCESSABLE_ENTITY), error.code, error.message)
         case StoreBusy() if error.retry_after_s:
             return service_unavailable("object storage has too many requests", retry_after_s=error.retry_after_s)
+        case AuditUnavailable():
+            return service_unavailable("the audit trail takes nothing: nothing is done without it")
         case BrokerUnavailable():
             return service_unavailable("Kafka does not answer: nothing was accepted")
         case Transient():

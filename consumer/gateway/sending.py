@@ -79,7 +79,7 @@ class Submission:
         async with self._alone.held(request.request_id):  # elsewhere records under one id meet in the consumer
             if found := await self.known(request):
                 return Accepted(found=found, position=None)
-            self._check_in_flight(request.tenant)
+            self.check_in_flight(request.tenant)
             partition, offset = await self._publisher.request(request)
             meaning = asked(request, partition=partition.partition, offset=offset, at_ms=_ms(request))
             # The next with the same key finds it in the index, not in the way.
@@ -92,7 +92,8 @@ class Submission:
         """Returns once the brokers have that wish. Raises as `Publisher`."""
         await self._publisher.cancel(request_id)
 
-    def _check_in_flight(self, tenant: str | None) -> None:
+    def check_in_flight(self, tenant: str | None) -> None:
+        """Whether one more would be taken. Raises Problem, 429."""
         if self._index.table.count_open(tenant) >= self._most_in_flight:
             raise Problem(
                 HTTPStatus.TOO_MANY_REQUESTS, "TOO_MANY_JOBS",

@@ -10,6 +10,8 @@ from consumer.gateway.index.job_index import JobIndex
 from consumer.gateway.requests import SourceRules
 from consumer.gateway.sending import Submission
 from consumer.gateway.stems.content import StemStore
+from consumer.gateway.trail import Trail
+from consumer.gateway.uploads.asking import Asking
 from consumer.settings import JobSettings
 
 
@@ -20,8 +22,10 @@ class Services:
     index: JobIndex
     finder: Finder
     submission: Submission
+    asking: Asking
     sources: SourceRules
     stems: StemStore
+    trail: Trail
     jobs: JobSettings
 
 

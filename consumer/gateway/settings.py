@@ -5,6 +5,7 @@ from typing import Self, get_type_hints
 
 from consumer.settings import (
     AccessSettings,
+    AuditSettings,
     ClientSettings,
     GatewaySettings,
     JobSettings,
@@ -12,6 +13,7 @@ from consumer.settings import (
     SchemaSettings,
     ServiceSettings,
     TopicSettings,
+    UploadSettings,
 )
 
 
@@ -27,6 +29,8 @@ class Settings:
     service: ServiceSettings
     access: AccessSettings
     gateway: GatewaySettings
+    audit: AuditSettings
+    uploads: UploadSettings
 
     @classmethod
     def load(cls) -> Self:

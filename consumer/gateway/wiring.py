@@ -11,12 +11,14 @@ from pathlib import Path
 
 import structlog
 
-from consumer.adapters.factories import make_codec, make_store
+from consumer.adapters.factories import make_codec, make_part_store, make_store
+from consumer.adapters.kafka.audit import KafkaAuditLog
+from consumer.app.audit import make_audit_log
 from consumer.app.signals import handled
 from consumer.client.decoding import EventDecoder
 from consumer.client.reader import Begin, TopicReader
 from consumer.client.sender import Sender
-from consumer.core.errors import BrokerUnavailable, Fatal, SettingsError, Transient
+from consumer.core.errors import AuditUnavailable, BrokerUnavailable, Fatal, SettingsError, Transient
 from consumer.core.log_events import LogEvent
 from consumer.core.ports import Check, ObjectStore, RangedReads
 from consumer.gateway.access.authenticator import make_authenticator
@@ -38,6 +40,13 @@ from consumer.gateway.server import GatewayServer
 from consumer.gateway.services import Services
 from consumer.gateway.settings import Settings
 from consumer.gateway.stems.content import StemStore
+from consumer.gateway.trail import Trail
+from consumer.gateway.uploads.asking import Asking
+from consumer.gateway.uploads.contents import ContentPlace, Contents
+from consumer.gateway.uploads.limits import UploadLimits
+from consumer.gateway.uploads.receiving import Pace
+from consumer.gateway.uploads.slots import Slots
+from consumer.gateway.uploads.uploads import Uploads
 from consumer.observability.site import Site
 from consumer.pipeline.stages.validate import Validate
 
@@ -64,9 +73,21 @@ async def _run(settings: Settings) -> None:
         stack.callback(sender.close, REQUEST_S)
         index = JobIndex(table, progress, ends)
         follower = make_follower(settings, table, progress, index)
-        services = make_services(settings, index, store, Publisher(sender, codec, settings.topics))
         metrics = GatewayMetrics()
-        health = make_health(follower, _dependencies(settings, store, ends), keys=authenticator.why_not_ready)
+        uploads = make_uploads(settings, store, metrics)
+        if uploads:
+            stack.push_async_callback(uploads.close)
+        audit = make_audit_log(
+            settings.kafka, settings.topics, settings.schema, settings.audit, on_lost=metrics.audit_lost
+        )
+        stack.callback(audit.close)
+        trail = Trail(audit, settings.service.instance_id)
+        publisher = Publisher(sender, codec, settings.topics)
+        services = make_services(settings, index, store, publisher, uploads, trail)
+        dependencies: dict[str, Check] = {
+            **_dependencies(settings, store, ends), "audit": partial(_check_audit, audit)
+        }  # fmt: skip
+        health = make_health(follower, dependencies, keys=authenticator.why_not_ready)
         limiter = RateLimiter(
             RatePolicy(requests_per_s=settings.access.rate_limit_requests_per_s, burst=settings.access.rate_limit_burst)
         )
@@ -136,27 +157,61 @@ def make_follower(settings: Settings, table: JobTable, progress: ProgressBook, i
     )
 
 
-def make_services(settings: Settings, index: JobIndex, store: ObjectStore, publisher: Publisher) -> Services:
-    """What the routes use. Raises SettingsError."""
+def make_services(
+    settings: Settings,
+    index: JobIndex,
+    store: ObjectStore,
+    publisher: Publisher,
+    uploads: Uploads | None,
+    trail: Trail,
+) -> Services:
+    """What the routes use. uploads: what takes files; None where the store takes none. Raises SettingsError."""
     job = settings.job
     if not isinstance(store, RangedReads):
         raise SettingsError("OBJECT_STORE: can't read parts of objects (read_range)", variables=("OBJECT_STORE",))
     finder = Finder(index, store, output_bucket=job.output_bucket, output_prefix=job.output_prefix)
-    upload_bucket = settings.client.upload_bucket or job.allowed_source_buckets[0]
     validate = Validate(
         source_buckets=job.allowed_source_buckets,
         output_bucket=job.output_bucket,
         output_prefix=job.output_prefix,
         further_output_buckets=job.allowed_output_buckets,
     )
+    submission = Submission(validate, finder, index, publisher, most_in_flight=settings.access.max_jobs_in_flight)
+    sources = SourceRules(source_buckets=job.allowed_source_buckets, upload_bucket=upload_bucket(settings))
+    place = ContentPlace(bucket=job.output_bucket, prefix=job.output_prefix, source_buckets=job.allowed_source_buckets)
+    contents = Contents(store, place, submission)
+    uploading = uploads.take(submission, finder, contents) if uploads else None
     return Services(
         index=index,
         finder=finder,
-        submission=Submission(validate, finder, index, publisher, most_in_flight=settings.access.max_jobs_in_flight),
-        sources=SourceRules(source_buckets=job.allowed_source_buckets, upload_bucket=upload_bucket),
+        submission=submission,
+        asking=Asking(sources, submission, contents, uploading),
+        sources=sources,
         stems=StemStore(store, store),
+        trail=trail,
         jobs=job,
     )
+
+
+def make_uploads(settings: Settings, store: ObjectStore, metrics: GatewayMetrics) -> Uploads | None:
+    """What takes files, None where the store can't take them part by part. Raises SettingsError."""
+    parts = make_part_store(store)
+    if parts is None:
+        return None
+    uploads, job = settings.uploads, settings.job
+    limits = UploadLimits(
+        max_object_bytes=int(job.max_object_bytes),
+        formats=job.allowed_formats,
+        pace=Pace(idle_s=uploads.upload_idle_s, least_bytes_per_s=int(uploads.upload_min_bytes_per_s)),
+        slots=Slots(uploads.http_max_uploads),
+        received=metrics.uploaded,
+    )
+    return Uploads(store, parts, upload_bucket(settings), limits, expires_s=uploads.upload_expires_s)
+
+
+def upload_bucket(settings: Settings) -> str:
+    """Where files are put that come by HTTP."""
+    return settings.client.upload_bucket or settings.job.allowed_source_buckets[0]
 
 
 def _dependencies(settings: Settings, store: ObjectStore, ends: TopicEnds) -> Mapping[str, Check]:
@@ -167,6 +222,14 @@ def _dependencies(settings: Settings, store: ObjectStore, ends: TopicEnds) -> Ma
             raise Transient(str(error)) from error
 
     return {"kafka": kafka, "object_store": lambda: store.check(settings.job.output_bucket)}
+
+
+def _check_audit(audit: KafkaAuditLog) -> None:
+    """Raises Transient where events have to be written and can't be."""
+    try:
+        audit.check()
+    except AuditUnavailable as error:
+        raise Transient(str(error)) from error
 
 
 def _index_lag(index: JobIndex, ends: TopicEnds) -> float:

@@ -222,6 +222,12 @@ HTTP_OPEN = MetricSpec(
     unit="connections",
     meaning="Clients that are connected to the gateway",
 )
+HTTP_UPLOADED = MetricSpec(
+    name="separation_http_upload_bytes_total",
+    kind=Kind.COUNTER,
+    unit="bytes",
+    meaning="What the gateway received of files, also of those that it refused in the end",
+)
 INDEX_JOBS = MetricSpec(
     name="separation_index_jobs",
     kind=Kind.GAUGE,
@@ -262,6 +268,7 @@ METRICS: tuple[MetricSpec, ...] = (
     HTTP_REQUESTS,
     HTTP_SECONDS,
     HTTP_OPEN,
+    HTTP_UPLOADED,
     INDEX_JOBS,
     INDEX_LAG,
     BUILD,

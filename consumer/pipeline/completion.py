@@ -62,7 +62,7 @@ class Completion:
             stage=run.stage,
             request_id=run.request_id,
             content=run.content,
-            starts=self._crash_guard.starts(run.attempt),
+            starts=max(self._crash_guard.starts(run.attempt), run.attempt.record.reader_deaths),
         )
         try:
             return self._runner.encode(run, lambda: self._audit.of_failure(run, self._failure_policy.on(failure)))

@@ -11,11 +11,22 @@ from contextlib import contextmanager
 from typing import Protocol
 
 from consumer.core.errors import Cancelled, Code, Rejected, WorkerCrashed
+from consumer.core.model import Record
 from consumer.delivery.assignment import Attempt
 from consumer.pipeline.fair_lock import FairLock
 
 MAX_STARTS = 3  # of a record that kills its separator, or its whole replica
 FORGET_WITHIN_S = 0.3  # small stems are stored by then, and a transaction is saved
+
+
+def check_was_read(record: Record) -> None:
+    """Raises Rejected(WORKER_CRASHED) if the record was given up before anybody could read it."""
+    if record.reader_deaths:
+        raise Rejected(
+            Code.WORKER_CRASHED,
+            f"{record.reader_deaths} replicas died while they read it: it is too large once it is unpacked, or can't be"
+            " decoded; read it at its topic and offset with care",
+        )
 
 
 class DurableCounter(Protocol):

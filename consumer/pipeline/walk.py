@@ -12,6 +12,7 @@ from consumer.core.model import Done, LocalTrack, Stage, Stems, StoredStems
 from consumer.core.ports import Codec, Separator
 from consumer.delivery.cancel_registry import CancelRegistry
 from consumer.pipeline.audit import AuditOutcomes
+from consumer.pipeline.crash_guard import check_was_read
 from consumer.pipeline.job_run import JobRun
 from consumer.pipeline.model_store import ModelStore
 from consumer.pipeline.separation import SeparateTrack
@@ -54,6 +55,7 @@ class Walk:
     def to_track(self, run: JobRun) -> LocalTrack | Done:
         """From the record to its object on disk; or to its result, where that is there already."""
         stages, cancellation = self._stages, run.attempt.cancellation
+        check_was_read(run.attempt.record)
         request = self._through(run, Stage.DECODE, lambda: stages.codec.decode_request(run.attempt.record.value))
         self._identify(run, request)
         run.content = (request.source.bucket, request.source.key)
@@ -97,7 +99,9 @@ class Walk:
         reusable = self._through(run, Stage.REUSE, lambda: reuse.find(track, weights_sha256))
         if reusable is None:
             return None
-        return self._through(run, Stage.COPY, lambda: store.copy(track, reusable, run.timings_s))
+        copied = self._through(run, Stage.COPY, lambda: store.copy(track, reusable, run.timings_s))
+        run.afterwards.append(lambda: reuse.note_content(track))
+        return copied
 
     def _result(self, run: JobRun, stored: StoredStems) -> Done:
         run.stage = Stage.PUBLISH

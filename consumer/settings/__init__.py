@@ -26,6 +26,7 @@ from consumer.settings.store import (
 )
 from consumer.settings.telemetry import LogSettings, MetricsSettings, TracingSettings
 from consumer.settings.topics import SchemaSettings, TopicSettings
+from consumer.settings.uploads import UploadSettings
 from consumer.settings.variables import Group
 
 GROUPS: tuple[type[Group], ...] = (
@@ -46,6 +47,7 @@ GROUPS: tuple[type[Group], ...] = (
     ClientSettings,
     AccessSettings,
     GatewaySettings,
+    UploadSettings,
 )
 
 __all__ = [
@@ -71,6 +73,7 @@ __all__ = [
     "StoreKeys",
     "TopicSettings",
     "TracingSettings",
+    "UploadSettings",
     "credential_sources",
     "environment_without_secrets",
     "retention_days",

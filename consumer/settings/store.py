@@ -84,6 +84,11 @@ class MinioSettings(Group):
         default=None, description="certificates of the authorities that TLS trusts, as PEM; unset: the system's"
     )
     region: str | None = Field(default=None, description="its region; unset: as the store says")
+    public_endpoint: str | None = Field(
+        default=None,
+        description="where clients reach object storage, for the links that the gateway signs: host:port, or with a "
+        "scheme if `MINIO_SECURE` is not true of it; unset: they don't, and files go through the gateway",
+    )
 
     @model_validator(mode="before")
     @classmethod
@@ -105,6 +110,17 @@ class MinioSettings(Group):
         check_endpoint(value)
         return value
 
+    @field_validator("public_endpoint")
+    @classmethod
+    def _names_a_host(cls, value: str | None) -> str | None:
+        if value:
+            host = re.sub(r"\Ahttps?://", "", value)
+            try:
+                check_endpoint(host)
+            except ValueError:
+                raise ValueError("must be host:port, or http:// or https:// and that, without a path") from None
+        return value
+
     @field_validator("region")
     @classmethod
     def _is_a_name(cls, value: str | None) -> str | None:
@@ -121,6 +137,13 @@ class MinioSettings(Group):
             except OSError as error:  # ssl's own errors are some of them
                 raise ValueError(f"can't be read as certificates ({error.strerror or error})") from None
         return value
+
+    @property
+    def public_url(self) -> str | None:
+        """Where clients reach it, as scheme://host:port; None: not at all."""
+        if not self.public_endpoint or "://" in self.public_endpoint:
+            return self.public_endpoint
+        return f"{'https' if self.secure else 'http'}://{self.public_endpoint}"
 
     def keys(self) -> "StoreKeys | None":
         """The keys as they are set; None where they come from a CredentialSource. Raises SettingsError."""

@@ -257,8 +257,17 @@ class MemorySource:
         with self.broker.changed:
             return {place: self.broker.committed.get(place) for place in partitions}
 
+    def read_one(self, partition: TopicPartition, offset: int, timeout_s: float) -> Record | EndOfPartition | None:
+        del timeout_s  # nothing takes time
+        records = self.broker.log[partition]
+        end = EndOfPartition(topic_partition=partition, offset=len(records))
+        return records[offset] if offset < len(records) else end
+
     def recalled(self, first: Record) -> int | None:
         return self.broker.done.get(first.topic_partition)
+
+    def beginning(self, partition: TopicPartition) -> int:
+        return min((record.offset for record in self.broker.log[partition]), default=0)
 
     def end(self, partition: TopicPartition) -> int:
         return len(self.broker.log[partition])
@@ -288,8 +297,7 @@ class MemoryOutbox:
     """See ports.Outbox."""
 
     def __init__(self, broker: MemoryBroker) -> None:
-        self.broker = broker
-        self.calls, self.waits_for = 0, ""
+        self.broker, self.calls, self.waits_for = broker, 0, ""
 
     def open(self, timeout_s: float) -> None:
         pass

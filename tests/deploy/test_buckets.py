@@ -116,7 +116,8 @@ def test_gateway_s_key_is_enough(gateway_store: MinioStore, tmp_path: Path) -> N
         assert gateway_store.read(bucket, "song") == b"la la"
         assert gateway_store.stat(bucket, "missing") is None
     (tmp_path / "large").write_bytes(bytes((16 << 20) + 1))
-    for name, content in {"small": b"la", "large": tmp_path / "large"}.items():
+    contents: dict[str, bytes | Path] = {"small": b"la", "large": tmp_path / "large"}
+    for name, content in contents.items():
         assert gateway_store.create(SOURCE, f"uploads/{name}", content, media_type="audio/wav", metadata={})
 
 

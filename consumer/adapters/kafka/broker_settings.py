@@ -12,6 +12,7 @@ from consumer.adapters.kafka.config import TRANSACTION_TIMEOUT_MS
 # letter or a retry holds a whole record, and headers or fields beside it.
 REQUEST_MAX_BYTES = 1_048_588
 ROOMY_MAX_BYTES = 2 << 20
+AUDIT_MAX_BYTES = 64 << 10  # far more than any audit event has
 # librdkafka unpacks a batch into memory whole, however large it becomes, and every replica reads each twice. A topic
 # that keeps nothing packed has the broker unpack it first, and refuse it where it is above max.message.bytes.
 NOT_PACKED = {"compression.type": "uncompressed"}
@@ -48,6 +49,7 @@ class BrokerSituation:
     dead_letters: Sequence[TopicSituation]
     control: Sequence[TopicSituation]
     broker: Mapping[str, str]
+    audit: Sequence[TopicSituation] = ()
 
     def findings(self) -> list[str]:
         """What is wrong, a line each; none where all is well."""
@@ -82,15 +84,18 @@ class BrokerSituation:
         for topic in (*self.retries, *self.dead_letters):
             if topic.number("max.message.bytes", ROOMY_MAX_BYTES) < largest:
                 yield topic.must_be("max.message.bytes", ROOMY_MAX_BYTES, "less than a request may have")
+        for topic in self.audit:
+            if topic.number("max.message.bytes", AUDIT_MAX_BYTES) < AUDIT_MAX_BYTES:
+                yield topic.must_be("max.message.bytes", AUDIT_MAX_BYTES, "less than an audit event may have")
 
     def _cleanup(self) -> Iterator[str]:
-        for topic in (*self._work, *self._outcomes):
+        for topic in (*self._work, *self._outcomes, *self.audit):
             if "compact" in topic.settings.get("cleanup.policy", "delete"):
                 why = "which takes no record without a key, and drops the earlier of two with the same"
                 yield topic.must_be("cleanup.policy", "delete", why)
 
     def _replication(self) -> Iterator[str]:
-        for topic in (*self.retries, *self._outcomes):
+        for topic in (*self.retries, *self._outcomes, *self.audit):
             if topic.number("min.insync.replicas", 1) > topic.replicas:
                 why = f"and it has {topic.replicas} replicas, so brokers before Kafka 4.1 take no outcome"
                 yield topic.must_be("min.insync.replicas", topic.replicas, why)

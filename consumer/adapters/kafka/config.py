@@ -133,6 +133,11 @@ def consumer_config(settings: KafkaSettings, group_instance_id: str | None) -> d
     return config | settings.properties | ours
 
 
+def hands_over_one_by_one(config: Mapping[str, Any]) -> bool:
+    """Whether a member of this configuration is assigned what is new to it, and not all that it has each time."""
+    return config["group.protocol"] == "consumer" or "cooperative" in str(config["partition.assignment.strategy"])
+
+
 def connect_reader(
     settings: KafkaSettings, role: str, *, group_id: str = NO_GROUP, properties: Mapping[str, Any] | None = None
 ) -> Consumer:

@@ -12,7 +12,7 @@ from confluent_kafka import TopicPartition as KafkaPartition
 from consumer.adapters.avro.codec import AvroCodec
 from consumer.adapters.kafka.config import NO_GROUPS_ERROR, connect, connect_reader, producer_config
 from consumer.adapters.kafka.connection_errors import ConnectionErrors
-from consumer.adapters.kafka.source import record_of
+from consumer.adapters.kafka.records import record_of
 from consumer.core.errors import Rejected
 from consumer.core.events import DeadLetter
 from consumer.core.model import Message

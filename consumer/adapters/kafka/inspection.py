@@ -27,7 +27,7 @@ def inspect(
     for name in ours:
         if name not in found:
             cluster.check_right(name)
-    settings = cluster.topic_settings([name for name in chain(ours, _INTERNAL) if name in found])
+    settings = cluster.topic_settings([name for name in chain(ours, (topics.audit,), _INTERNAL) if name in found])
     view = ClusterView(
         topics={name: found[name].replicas for name in _INTERNAL if name in found},
         kept=(*waiting, topics.dead_letter),
@@ -49,6 +49,7 @@ def inspect(
         dead_letters=situations(topics.dead_letter),
         control=situations(topics.control),
         broker=of_brokers,
+        audit=situations(topics.audit),
     )
     of_deployment = misfits(view, group_protocol=kafka.group_protocol, retry_delays_s=retry_delays_s)
     return [*of_deployment, *situation.findings()]

@@ -76,6 +76,7 @@ class KafkaLagReader:
         self._reading: set[TopicPartition] = set()
         self._unreadable: dict[TopicPartition, float] = {}  # since when, in seconds since the epoch
         self._stable: dict[TopicPartition, tuple[int, float]] = {}  # a last stable offset, and since when it is that
+        self._floors: dict[TopicPartition, tuple[int, float]] = {}
         self._known: list[TopicPartition] = []
         self._known_at = float("-inf")
         self._backlog: Backlog | None = None
@@ -114,6 +115,29 @@ class KafkaLagReader:
             return self._errors.patiently(self, self._read, timeout_s + _PATIENCE_S)
         except KafkaException as error:
             raise self._errors.away(error) from error
+
+    def read_offsets(self) -> Backlog:
+        """The same by offsets alone, without a look at any record. Raises BrokerUnavailable."""
+        try:
+            return self._errors.patiently(self, self._read_offsets, _PATIENCE_S)
+        except KafkaException as error:
+            raise self._errors.away(error) from error
+
+    def _read_offsets(self, request_s: float) -> Backlog:
+        offsets = self._offsets(self._partitions(request_s), request_s)
+        lags = [
+            UnfinishedLog(found.floor).lag(partition, found.end, stands_since_s=self._since_s(partition, found.floor))
+            for partition, found in sorted(offsets.items())
+        ]
+        return Backlog(lags=lags, taken_at=time.monotonic())
+
+    def _since_s(self, partition: TopicPartition, floor: int) -> float:
+        """Since when the same record is the first unfinished one, as far as we have seen."""
+        known, since_s = self._floors.get(partition, (-1, 0.0))
+        if known != floor:
+            since_s = time.time()
+            self._floors[partition] = floor, since_s
+        return since_s
 
     def poll(self, timeout: float) -> None:
         """Hear what connections failed with: see connection_errors.Client."""

@@ -17,8 +17,8 @@ from confluent_kafka import TopicPartition as KafkaPartition
 
 from consumer.adapters.kafka.config import connect_reader
 from consumer.adapters.kafka.place_header import Place, place_of, read_place
+from consumer.adapters.kafka.records import record_of
 from consumer.adapters.kafka.retrying import reason_of
-from consumer.adapters.kafka.source import record_of
 from consumer.core.errors import BrokerUnavailable
 from consumer.core.log_events import LogEvent
 from consumer.core.model import Record, TopicPartition

@@ -7,33 +7,32 @@ import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
-from datetime import UTC, datetime
-from operator import methodcaller
 
 import structlog
 from confluent_kafka import (
     OFFSET_BEGINNING,
     OFFSET_INVALID,
-    TIMESTAMP_NOT_AVAILABLE,
     Consumer,
     KafkaError,
     KafkaException,
 )
-from confluent_kafka import Message as KafkaMessage
 from confluent_kafka import TopicPartition as KafkaPartition
 
-from consumer.adapters.kafka.config import connect, connect_reader, consumer_config
+from consumer.adapters.kafka.careful_reader import CarefulReader
+from consumer.adapters.kafka.config import connect, connect_reader, consumer_config, hands_over_one_by_one
 from consumer.adapters.kafka.connection_errors import ConnectionErrors
+from consumer.adapters.kafka.records import record_of
 from consumer.adapters.kafka.retrying import access_refused
 from consumer.adapters.kafka.topic_ids import TopicIds
 from consumer.adapters.kafka.unreadable import RUNBOOK, UnreadableBatches, is_of_a_batch
 from consumer.core.errors import BrokerUnavailable, Fatal
 from consumer.core.log_events import LogEvent
-from consumer.core.model import Headers, Record, TopicPartition
+from consumer.core.model import Record, TopicPartition
 from consumer.core.ports import EndOfPartition, Membership, Position, RebalanceListener, Traffic
 from consumer.settings import KafkaSettings
 
 _REQUEST_S = 5.0
+_WAKE_S = 0.2
 _METADATA_MAGIC = b"CGMDv2:"  # librdkafka's serialized group metadata; the generation or epoch follows
 # A static member that was killed is remembered for the session's length; until then nobody may take its place.
 _INSTANCE_WAIT_S = 60.0
@@ -42,9 +41,6 @@ _FATAL_ACCESS = frozenset(
 )
 # Brokers before 4.0, and later ones where it is turned off: the request by which a member of such a group lives.
 _NO_PROTOCOL = re.compile(r"ConsumerGroupHeartbeat\b.*not supported|not supported\b.*ConsumerGroupHeartbeat")
-# For a name that is not UTF-8 the client returns a list with a hole in it and leaves an error behind. A call in plain
-# bytecode may miss that once it is specialised, and touch the hole; a call from C always looks.
-_ask_for_headers = methodcaller("headers")
 
 
 class KafkaSource:
@@ -70,9 +66,11 @@ class KafkaSource:
         self._consumer = connect(Consumer, self._config, "consumer")
         # Asked for what is committed, from any thread: a member that is being polled keeps others waiting for long.
         self._commit_reader = connect_reader(settings, "commit_reader", group_id=settings.group_id)
+        self._careful_reader = CarefulReader(settings)
         self._topic_ids = TopicIds(settings)
         self._unreadable = UnreadableBatches()
         self._topics: Sequence[str] = ()
+        self._paused: set[TopicPartition] = set()
         self._listener: RebalanceListener | None = None
         self._membership: Membership = None
         self._blocked_since: float | None = None
@@ -86,10 +84,15 @@ class KafkaSource:
             list(topics), on_assign=self._on_assign, on_revoke=self._on_revoke, on_lost=self._on_lost
         )
 
-    # None of these assigns anything: the client then does so itself, as the group's protocol wants it.
+    # What is revoked or lost the client takes away itself, as the group's protocol wants it. What is assigned is
+    # assigned here, since it can only be paused then.
 
-    def _on_assign(self, _: Consumer, partitions: list[KafkaPartition]) -> None:
+    def _on_assign(self, consumer: Consumer, partitions: list[KafkaPartition]) -> None:
         assert self._listener
+        if hands_over_one_by_one(self._config):
+            consumer.incremental_assign(partitions)
+        else:
+            consumer.assign(partitions)
         self._blocked_since, self._error = None, ""
         self._unreadable.forget(map(_topic_partition, partitions))
         self._listener.assigned([_topic_partition(p) for p in partitions])
@@ -138,11 +141,23 @@ class KafkaSource:
             self._error = ""
             passes = self._unreadable.lets_pass(partition)
             return EndOfPartition(topic_partition=partition, offset=message.offset() or 0) if passes else None
-        if is_of_a_batch(error, offset := message.offset()):
+        self._tell(partition, message.offset(), error)
+        return None
+
+    def read_one(self, partition: TopicPartition, offset: int, timeout_s: float) -> Record | EndOfPartition | None:
+        found = self._careful_reader.read(partition, offset, timeout_s)
+        if isinstance(found, KafkaError):
+            self._tell(partition, offset, found)
+            raise BrokerUnavailable(found.str())
+        if found is not None:
+            self._unreadable.forget([partition])
+        return found
+
+    def _tell(self, partition: TopicPartition, offset: int | None, error: KafkaError) -> None:
+        if is_of_a_batch(error, offset):
             self._tell_unreadable(partition, offset or 0, error)
         else:
             self._complain(error)
-        return None
 
     def _try_unreadable(self) -> None:
         for partition, offset in self._unreadable.due():
@@ -184,15 +199,26 @@ class KafkaSource:
 
     def pause(self, partitions: Sequence[TopicPartition]) -> None:
         self._consumer.pause([KafkaPartition(*p) for p in partitions])
+        self._paused.update(partitions)
 
     def resume(self, partitions: Sequence[TopicPartition]) -> None:
+        all_were_paused = {_topic_partition(p) for p in self._consumer.assignment()} <= self._paused
         self._consumer.resume([KafkaPartition(*p) for p in partitions])
+        self._paused.difference_update(partitions)
+        if not all_were_paused:
+            return
+        # Asleep as it is then, the client would see that within a second. A question wakes it.
+        with suppress(KafkaException):
+            self._consumer.offsets_for_times([KafkaPartition(*p, 0) for p in partitions], timeout=_WAKE_S)
 
     def rewind(self, partition: TopicPartition, offset: int | None) -> bool:
         if partition not in [_topic_partition(p) for p in self._consumer.assignment()]:
             return False
         self._unreadable.forget([partition])
-        self._consumer.seek(KafkaPartition(*partition, OFFSET_BEGINNING if offset is None else offset))
+        try:
+            self._consumer.seek(KafkaPartition(*partition, OFFSET_BEGINNING if offset is None else offset))
+        except KafkaException as error:
+            raise BrokerUnavailable(self._errors.explain(error)) from error
         return True
 
     def committed(self, partitions: Sequence[TopicPartition]) -> Mapping[TopicPartition, Position | None]:
@@ -208,14 +234,20 @@ class KafkaSource:
     def recalled(self, first: Record) -> int | None:
         return self._recall(first)
 
+    def beginning(self, partition: TopicPartition) -> int:
+        return self._span(partition)[0]
+
     def end(self, partition: TopicPartition) -> int:
+        return self._span(partition)[1]
+
+    def _span(self, partition: TopicPartition) -> tuple[int, int]:
         try:
             found = self._consumer.get_watermark_offsets(KafkaPartition(*partition), timeout=_REQUEST_S)
         except KafkaException as error:
             raise BrokerUnavailable(self._errors.explain(error)) from error
         if found is None:
             raise BrokerUnavailable("timed out")
-        return int(found[1])
+        return int(found[0]), int(found[1])
 
     def log_id(self, topic: str) -> str:
         return self._topic_ids.now(topic)
@@ -237,6 +269,7 @@ class KafkaSource:
 
     def close(self) -> None:
         # Known to hang (confluent-kafka-python #1667): it must not keep the process from ending.
+        self._careful_reader.close()
         for client in (self._consumer, self._commit_reader):
             closing = threading.Thread(target=client.close, daemon=True)
             closing.start()
@@ -251,41 +284,3 @@ def _position(found: KafkaPartition) -> Position | None:
 
 def _topic_partition(partition: KafkaPartition) -> TopicPartition:
     return TopicPartition(partition.topic, partition.partition)
-
-
-def record_of(message: KafkaMessage) -> Record:
-    """The client's message, which is no error, as a Record, whatever bytes a stranger wrote into it."""
-    return Record(
-        topic=message.topic() or "",
-        partition=message.partition() or 0,
-        offset=message.offset() or 0,
-        key=_bytes(message.key()),
-        value=_bytes(message.value()),
-        headers=_headers(message),
-        timestamp=_timestamp(message),
-    )
-
-
-def _timestamp(message: KafkaMessage) -> datetime | None:
-    """None where there is none, and where it is no moment of the years 1 to 9999: producers set what they like."""
-    kind, millis = message.timestamp()
-    if kind == TIMESTAMP_NOT_AVAILABLE:
-        return None
-    try:
-        return datetime.fromtimestamp(millis / 1000, UTC)
-    except (ValueError, OverflowError, OSError):
-        return None
-
-
-def _headers(message: KafkaMessage) -> Headers:
-    """None of them where the client can't read them, as it is with a name that is not UTF-8."""
-    try:
-        return tuple((name, _bytes(value)) for name, value in _ask_for_headers(message) or ())
-    except (SystemError, UnicodeError) as error:
-        place = {"topic": message.topic(), "partition": message.partition(), "offset": message.offset()}
-        structlog.get_logger().warning(LogEvent.HEADERS_UNREADABLE, **place, reason=type(error).__name__)
-        return ()
-
-
-def _bytes(value: str | bytes | None) -> bytes | None:
-    return value.encode() if isinstance(value, str) else value

@@ -3,10 +3,12 @@
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import urllib3
 from minio import Minio
 from minio.credentials.providers import Provider
+from minio.datatypes import ListPartsResult, Part
 
 from consumer.adapters.s3.answers import Refused
 from consumer.adapters.s3.connection import CreateOnlyPool, StorePool
@@ -60,27 +62,55 @@ class RegionalMinio(Minio):
                 raise
         return super()._url_open(method, told, *args, **request)
 
+    # S3's calls for one part of an object, which minio-py keeps for itself.
+
+    def begin_upload(self, bucket: str, key: str) -> str:
+        """CreateMultipartUpload; returns its id."""
+        return self._create_multipart_upload(bucket, key, {"Content-Type": "application/octet-stream"})
+
+    def put_part(self, bucket: str, key: str, upload_id: str, number: int, data: bytes) -> str:
+        """UploadPart; returns its etag."""
+        return self._upload_part(bucket, key, data, None, upload_id, number)
+
+    def list_parts(self, bucket: str, key: str, upload_id: str, after: str | None) -> ListPartsResult:
+        """ListParts, those behind a number."""
+        return self._list_parts(bucket, key, upload_id, part_number_marker=after)
+
+    def complete_upload(self, bucket: str, key: str, upload_id: str, parts: list[Part]) -> str | None:
+        """CompleteMultipartUpload; returns the object's etag."""
+        return self._complete_multipart_upload(bucket, key, upload_id, parts).etag
+
+    def abort_upload(self, bucket: str, key: str, upload_id: str) -> None:
+        """AbortMultipartUpload."""
+        self._abort_multipart_upload(bucket, key, upload_id)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StoreAccess:
     """How a store is reached, beside its address.
 
     credentials: in place of an access key and a secret key. region: of all its buckets; None: as the store says.
-    ca_file: the authorities that TLS trusts; None: the system's.
+    ca_file: the authorities that TLS trusts; None: the system's. public_url: where clients reach it, as
+    scheme://host:port; None: not at all.
     """
 
     credentials: Provider | None = None
     region: str | None = None
     ca_file: Path | None = None
+    public_url: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Clients:
-    """Three ways to ask one store. creating: what it makes appear must not be there yet. probing: quick to give up."""
+    """Three ways to ask one store. creating: what it makes appear must not be there yet. probing: quick to give up.
 
-    plain: Minio
+    signing: signs addresses for clients, and asks nobody; None where clients don't reach the store.
+    """
+
+    plain: RegionalMinio
     creating: Minio
     probing: Minio
+    signing: Minio | None = None
 
 
 def make_clients(endpoint: str, credentials: Provider, access: StoreAccess, *, secure: bool) -> Clients:
@@ -94,10 +124,16 @@ def make_clients(endpoint: str, credentials: Provider, access: StoreAccess, *, s
     }
     quick = {**options, "timeout": urllib3.Timeout(connect=_CHECK_S, read=_CHECK_S)}
 
-    def client(pool: urllib3.PoolManager) -> Minio:
+    def client(pool: urllib3.PoolManager) -> RegionalMinio:
         return RegionalMinio(endpoint, credentials, regions, secure=secure, pool=pool)
 
+    public = urlsplit(access.public_url) if access.public_url else None
     return Clients(
+        signing=None
+        if public is None
+        else RegionalMinio(
+            public.netloc, credentials, regions, secure=public.scheme == "https", pool=StorePool(**options)
+        ),
         plain=client(StorePool(**options)),
         creating=client(CreateOnlyPool(**options)),
         probing=client(StorePool(**quick)),

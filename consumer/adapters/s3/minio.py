@@ -2,19 +2,19 @@
 
 import hashlib
 import io
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
 from functools import partial
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
-import urllib3
 from minio import Minio
 from minio.commonconfig import ComposeSource
-from minio.error import MinioException
 
-from consumer.adapters.network_errors import reason_of
-from consumer.adapters.s3.answers import CREDENTIALS, Answer, Denied, Refused, Unmet, error_of
+from consumer.adapters.s3.answers import CREDENTIALS, Answer, Denied, Refused, Unmet
+from consumer.adapters.s3.asking import ask as _ask
+from consumer.adapters.s3.asking import check_key as _check_key
+from consumer.adapters.s3.asking import etag_of as _etag
 from consumer.adapters.s3.client import StoreAccess, make_clients
 from consumer.adapters.s3.conditions import probe_create_only
 from consumer.adapters.s3.credentials import FoundKeys, SetKeys, fixed_keys
@@ -27,7 +27,6 @@ _PART_BYTES = 16 << 20  # objects up to this size are one request
 _CHUNK_BYTES = 1 << 20
 _CONTRADICTION = "object storage answered HEAD with an error and GET without one"
 COPIED_PART_BYTES = 256 << 20  # the server copies so much well within its time, READ_S of client
-T = TypeVar("T")
 
 
 class MinioStore:
@@ -263,31 +262,23 @@ class MinioStore:
 def make_minio_store() -> MinioStore:
     """The store that MINIO_* describe; what OBJECT_STORE names by default. Raises SettingsError."""
     settings = MinioSettings.load()
+    return MinioStore(settings.endpoint, secure=settings.secure, access=access_of(settings))
+
+
+def access_of(settings: MinioSettings) -> StoreAccess:
+    """How the store is reached that MINIO_* describe. Raises SettingsError."""
     keys = settings.keys()
-    access = StoreAccess(
+    return StoreAccess(
         credentials=SetKeys(keys) if keys else FoundKeys(credential_sources()),
         region=settings.region,
         ca_file=settings.ca_file,
+        public_url=settings.public_url,
     )
-    return MinioStore(settings.endpoint, secure=settings.secure, access=access)
 
 
 def _read_piece(response: Any, most_bytes: int) -> bytes:
     piece: bytes = response.read(most_bytes, decode_content=False)
     return piece
-
-
-def _check_key(key: str) -> None:
-    """Raises Rejected for a key that minio-py would not send; what else it finds fault with is no message's."""
-    if not key or {".", ".."} & set(key.split("/")):
-        raise Rejected(Code.REQUEST_INVALID, f"no object can have the key {key[:80]!r}")
-
-
-def _etag(value: str | None) -> str:
-    """Without its quotes. Raises StoreUnavailable where there is none: then no object store has answered."""
-    if not value:
-        raise StoreUnavailable("object storage gave no proper answer (no etag)")
-    return value.strip('"')
 
 
 def _write(chunks: Iterable[bytes], size_bytes: int, path: Path, cancel: Cancellation) -> str:
@@ -304,21 +295,3 @@ def _write(chunks: Iterable[bytes], size_bytes: int, path: Path, cancel: Cancell
     if written != size_bytes:
         raise StoreUnavailable(f"the connection ended after {written} of {size_bytes} bytes")
     return digest.hexdigest()
-
-
-def _ask(bucket: str, request: Callable[[], T]) -> T | None:
-    """The answer, or None for "there is no such thing"; the vendor's errors become those of core.errors."""
-    try:
-        return request()
-    except Refused as refused:
-        first = refused.__context__
-        # That what was begun could not be tidied up is not the answer.
-        answer = first if refused.method == "DELETE" and isinstance(first, Refused) else refused
-        if error := error_of(answer, bucket):
-            raise error from refused
-        return None
-    except (urllib3.exceptions.HTTPError, OSError) as error:
-        told = f"MINIO_ENDPOINT, MINIO_SECURE: object storage can't be reached ({reason_of(error)})"
-        raise StoreUnavailable(told) from error
-    except (MinioException, ValueError, SyntaxError, AttributeError) as error:  # of what can't be read
-        raise StoreUnavailable(f"object storage gave no proper answer ({type(error).__name__})") from error

@@ -40,7 +40,10 @@ class RebalanceListener(Protocol):
     """What a source calls, from inside `poll` or `close`, when partitions come and go."""
 
     def assigned(self, partitions: Sequence[TopicPartition]) -> None:
-        """These are ours from now on, to be read from their committed positions."""
+        """These are ours from now on, to be read from their committed positions.
+
+        What is paused before this returns is not read before it is resumed.
+        """
         ...
 
     def revoked(self, partitions: Sequence[TopicPartition]) -> None:
@@ -66,7 +69,10 @@ class Source(Protocol):
     def resume(self, partitions: Sequence[TopicPartition]) -> None: ...
 
     def rewind(self, partition: TopicPartition, offset: int | None) -> bool:
-        """Read the partition again from `offset`, None meaning its beginning. False if it is not assigned."""
+        """Read the partition again from `offset`, None meaning its beginning. False if it is not assigned.
+
+        Raises BrokerUnavailable where that can't be done yet.
+        """
         ...
 
     def committed(self, partitions: Sequence[TopicPartition]) -> Mapping[TopicPartition, Position | None]:
@@ -76,12 +82,24 @@ class Source(Protocol):
         """
         ...
 
+    def read_one(self, partition: TopicPartition, offset: int, timeout_s: float) -> Record | EndOfPartition | None:
+        """The first record from `offset` on, or the partition's end, with no batch unpacked but that record's own.
+
+        Apart from `poll`, and whether the partition is paused or not. None where there is none within timeout_s: call
+        again with the same place, or with another one. Raises BrokerUnavailable where it can't be read.
+        """
+        ...
+
     def recalled(self, first: Record) -> int | None:
         """Where the group stood in a partition of which nothing is committed, as its outcomes tell it; None: nowhere.
 
         `first` is the first record of the partition that is read. Raises BrokerUnavailable, also where that is not
         known yet; it does not wait for it long.
         """
+        ...
+
+    def beginning(self, partition: TopicPartition) -> int:
+        """Where the partition's log begins now. Raises BrokerUnavailable."""
         ...
 
     def end(self, partition: TopicPartition) -> int:

@@ -1,11 +1,11 @@
 """What is stored elsewhere: objects, and the archives that models come in."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Protocol, runtime_checkable
 
 from consumer.core.cancellation import Cancellation
-from consumer.core.model import ObjectFacts
+from consumer.core.model import ObjectFacts, StoredPart
 
 
 @runtime_checkable
@@ -74,6 +74,46 @@ class CreateOnlyProbe(Protocol):
 
         Raises StoreMisconfigured where it does, StoreUnavailable.
         """
+        ...
+
+
+@runtime_checkable
+class PartStore(Protocol):
+    """Object storage that takes an object part by part. Until it is completed nobody sees anything of it.
+
+    Parts but the last have 5 MiB at least, and there are 10,000 at most. Every method may raise StoreUnavailable.
+    """
+
+    def begin(self, bucket: str, key: str) -> str:
+        """The upload's id."""
+        ...
+
+    def put_part(self, bucket: str, key: str, upload_id: str, number: int, data: bytes) -> StoredPart | None:
+        """Store a part, from 1, in place of what was there under its number; None where there is no such upload."""
+        ...
+
+    def list_parts(self, bucket: str, key: str, upload_id: str) -> Sequence[StoredPart] | None:
+        """What has come, by number; None where there is no such upload, or no longer."""
+        ...
+
+    def complete(self, bucket: str, key: str, upload_id: str, parts: Sequence[StoredPart]) -> str | None:
+        """Make the object of these parts; returns its etag, None where there is no such upload, or no longer."""
+        ...
+
+    def abort(self, bucket: str, key: str, upload_id: str) -> None:
+        """Forget an upload with its parts; nothing where there is none."""
+        ...
+
+    def remove(self, bucket: str, key: str) -> None:
+        """Remove an object; nothing where there is none."""
+        ...
+
+    def read_chunks(self, bucket: str, key: str, *, etag: str, first_bytes: int | None = None) -> Iterator[bytes]:
+        """An object's bytes, or the first of them; nothing where there is none with that etag."""
+        ...
+
+    def part_url(self, bucket: str, key: str, upload_id: str, number: int, *, expires_s: int) -> str | None:
+        """An address that a part can be PUT to by whoever has it; None where the store can't be reached by clients."""
         ...
 
 

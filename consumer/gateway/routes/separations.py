@@ -7,17 +7,15 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Depends, Header, Path, Query, Request
 from starlette.responses import JSONResponse, Response
 
+from consumer.core.audit_actions import AuditAction
 from consumer.gateway.access.principal import Principal, Scope
-from consumer.gateway.bodies import ObjectSource, Separation, SeparationBody, SeparationPage, State
+from consumer.gateway.bodies import Separation, SeparationPage, State
 from consumer.gateway.finding import Found
 from consumer.gateway.index.entry import JobState
 from consumer.gateway.index.job_index import IndexBehind
 from consumer.gateway.index.positions import parse_place
-from consumer.gateway.json_bodies import read_json
 from consumer.gateway.problems import Problem, not_found, service_unavailable
-from consumer.gateway.requests import build_request
 from consumer.gateway.routes.scopes import needs
-from consumer.gateway.sending import new_request_id, request_id_of
 from consumer.gateway.services import Services, principal_of, services_of
 from consumer.gateway.views import cursor_of, etag_of, job_document, parse_cursor
 
@@ -48,18 +46,26 @@ Who = Annotated[Principal, Depends(principal_of)]
     openapi_extra={
         "requestBody": {
             "required": True,
-            "content": {"application/json": {"schema": {"$ref": "#/components/schemas/SeparationBody"}}},
+            "content": {
+                "application/json": {"schema": {"$ref": "#/components/schemas/SeparationBody"}},
+                "multipart/form-data": {
+                    "schema": {"$ref": "#/components/schemas/FileForm"},
+                    "encoding": {"request": {"contentType": "application/json"}},
+                },
+            },
         }
     },
 )  # fmt: skip
 async def ask(
     request: Request, used: Used, who: Who, idempotency_key: IdempotencyKey = None, prefer: Prefer = None
 ) -> Response:
-    """Answers once the brokers have the request, or with what is known of it already."""
-    body = await read_json(request, SeparationBody)
-    request_id = request_id_of(who.tenant, idempotency_key) if idempotency_key else new_request_id()
-    source = used.sources.object(_object(body))
-    accepted = await used.submission.submit(build_request(body, source, request_id=request_id, principal=who))
+    """Answers once the brokers have the request, or with what is known of it already.
+
+    Its file may come with it, as the second part of a form.
+    """
+    with used.trail.of(AuditAction.SEPARATION_REQUESTED, who) as subject:
+        accepted = await used.asking.ask(request, who, idempotency_key)
+        request_id = subject.request_id = accepted.found.job.request_id
     headers = {"Location": f"/v1/separations/{request_id}"}
     if accepted.position is None:
         headers["Idempotent-Replayed"] = "true"
@@ -78,12 +84,6 @@ def _answer(used: Services, found: Found, headers: dict[str, str]) -> Response:
     if not found.has_ended:
         headers["Retry-After"] = str(_POLL_AGAIN_S)
     return JSONResponse(used.finder.document(found), HTTPStatus.OK if is_there else HTTPStatus.ACCEPTED, headers)
-
-
-def _object(body: SeparationBody) -> ObjectSource:
-    if isinstance(body.source, ObjectSource):
-        return body.source
-    raise Problem(HTTPStatus.NOT_FOUND, "NOT_FOUND", "there is no such upload or content")
 
 
 @router.get(
@@ -156,14 +156,15 @@ async def look_at(
 )
 async def cancel(id: Id, used: Used, who: Who) -> Response:
     """Asks that it be stopped, or not begun."""
-    found = await used.finder.look_up(id, who.tenant)
-    if found is None:
-        raise not_found()
-    if found.state in (JobState.SUCCEEDED, JobState.FAILED):
-        raise Problem(HTTPStatus.CONFLICT, "HAS_ENDED", f"it has {found.state.value} already")
-    if found.state is JobState.CANCELLED:
-        return JSONResponse(used.finder.document(found))
-    await used.submission.cancel(id)
+    with used.trail.of(AuditAction.CANCEL_REQUESTED, who, id):
+        found = await used.finder.look_up(id, who.tenant)
+        if found is None:
+            raise not_found()
+        if found.state in (JobState.SUCCEEDED, JobState.FAILED):
+            raise Problem(HTTPStatus.CONFLICT, "HAS_ENDED", f"it has {found.state.value} already")
+        if found.state is JobState.CANCELLED:
+            return JSONResponse(used.finder.document(found))
+        await used.submission.cancel(id)
     return JSONResponse(used.finder.document(found), HTTPStatus.ACCEPTED, {"Retry-After": str(_POLL_AGAIN_S)})
 
 

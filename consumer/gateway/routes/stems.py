@@ -2,6 +2,7 @@
 
 import base64
 from collections.abc import Mapping
+from dataclasses import replace
 from http import HTTPStatus
 from typing import Annotated, Any
 
@@ -9,6 +10,7 @@ from fastapi import APIRouter, Depends, Header, Path
 from pydantic import BaseModel
 from starlette.responses import JSONResponse, Response, StreamingResponse
 
+from consumer.core.audit_actions import AuditAction, AuditOutcome
 from consumer.core.catalog import FORMATS
 from consumer.gateway.access.principal import Principal, Scope
 from consumer.gateway.finding import Found
@@ -19,6 +21,7 @@ from consumer.gateway.stems.archive import archive, archive_etag, file_name
 from consumer.gateway.stems.content import stems_of
 from consumer.gateway.stems.ranges import Span, span_of
 from consumer.gateway.stems.segments import Segment
+from consumer.gateway.trail import Act
 
 router = APIRouter(prefix="/v1/separations/{id}", tags=["stems"], dependencies=[needs(Scope.READ)])
 
@@ -117,6 +120,8 @@ async def _found(used: Services, id: str, who: Principal) -> Found:
     found = await used.finder.look_up(id, who.tenant)
     if found is None:
         raise not_found()
+    given = Act(action=AuditAction.LINK_ISSUED, outcome=AuditOutcome.SUCCESS, actor=who.id, tenant=who.tenant)
+    used.trail.tell_once(replace(given, request_id=id))
     return found
 
 

@@ -11,8 +11,9 @@ from dataclasses import dataclass
 
 import msgspec
 
+from consumer.core.content_index import SeparatedContent, content_key
 from consumer.core.errors import Rejected
-from consumer.core.events import Stem
+from consumer.core.events import SourceObject, Stem
 from consumer.core.manifest import carried_stem, parse_manifest
 from consumer.core.model import Job, LocalTrack, ObjectFacts, ReusableResult, StoredStems
 from consumer.core.ports import ObjectStore
@@ -48,6 +49,15 @@ class Reuse:
         key = self._key(track, stored.manifest.weights_sha256)
         data = msgspec.json.encode(entry)
         self.store.replace(self.bucket, key, data, media_type="application/json", metadata={})
+        self.note_content(track)
+
+    def note_content(self, track: LocalTrack) -> None:
+        """Let this content be asked for without its file. Raises StoreUnavailable, Rejected; either does no harm."""
+        request, facts = track.job.request, track.source
+        read = SourceObject(bucket=facts.bucket, key=facts.key, version_id=facts.version_id, etag=facts.etag)
+        content = SeparatedContent(request_id=request.request_id, asked=request.source, read=read)
+        key = content_key(self.prefix, request.tenant, track.sha256)
+        self.store.replace(self.bucket, key, content.to_json(), media_type="application/json", metadata={})
 
     def _find(self, track: LocalTrack, weights_sha256: str) -> ReusableResult | None:
         entry = _parse_entry(self.store.read(self.bucket, self._key(track, weights_sha256)))

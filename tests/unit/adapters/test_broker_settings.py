@@ -14,6 +14,7 @@ TOPICS: Mapping[str, Mapping[str, str]] = {
     "results": {"compression.type": "producer", "max.message.bytes": "1048588"},
     "dead-letter": {"compression.type": "producer", "max.message.bytes": "2097152"},
     "control": {"compression.type": "uncompressed", "max.message.bytes": "1048588"},
+    "audit": {"compression.type": "producer", "max.message.bytes": "1048588"},
 }
 DEFAULTS = {"cleanup.policy": "delete", "min.insync.replicas": "1", "retention.ms": WEEK_MS}
 BROKER = {"offsets.retention.minutes": "10080", "transaction.max.timeout.ms": "900000"}
@@ -32,6 +33,7 @@ def found(topic: str = "", broker: Mapping[str, str] = BROKER, replicas: int = 3
         results=[situation("results")],
         dead_letters=[situation("dead-letter")],
         control=[situation("control")],
+        audit=[situation("audit")],
         broker=broker,
     ).findings()
 
@@ -50,6 +52,9 @@ def test_as_they_are_created_nothing_is_wrong() -> None:
 @pytest.mark.parametrize(
     ("topic", "setting", "value", "mend"),
     [
+        ("audit", "cleanup_policy", "compact", "set cleanup.policy=delete"),
+        ("audit", "max_message_bytes", "1000", "set max.message.bytes=65536"),
+        ("audit", "min_insync_replicas", "4", "set min.insync.replicas=3"),
         ("requests", "compression_type", "producer", "set compression.type=uncompressed"),
         ("retry", "compression_type", "zstd", "set compression.type=uncompressed"),
         ("control", "compression_type", "gzip", "set compression.type=uncompressed"),

@@ -9,7 +9,8 @@ import pytest
 from confluent_kafka import TIMESTAMP_CREATE_TIME, TIMESTAMP_NOT_AVAILABLE
 from structlog.testing import capture_logs
 
-from consumer.adapters.kafka.source import KafkaSource, record_of
+from consumer.adapters.kafka.records import record_of
+from consumer.adapters.kafka.source import KafkaSource
 from consumer.core.model import Record
 from consumer.settings import KafkaSettings
 

@@ -69,7 +69,7 @@ def test_the_command_prints_what_it_reads(monkeypatch: pytest.MonkeyPatch, argum
         asked.append(timeout_s)
         return nothing_waits
 
-    monkeypatch.setattr(parts, "make_lag", lambda *_: SimpleNamespace(read=read))
+    monkeypatch.setattr(parts, "make_lag", lambda *_: SimpleNamespace(read=read, trouble=""))
     ran = CliRunner().invoke(app, ["lag", "--timeout-s", "7", *arguments])
     assert ran.exit_code == 0, ran.output
     assert ran.stdout == report(nothing_waits, now_s=0.0, as_json=bool(arguments)) + "\n"

@@ -75,7 +75,7 @@ def test_unzip_reads_it(tmp_path: Path) -> None:
     segments, pinned = made_of(contents)
     path = tmp_path / "stems.zip"
     path.write_bytes(b"".join(read(Shelf(contents), segments, pinned, 0, sum(each.size_bytes for each in segments))))
-    tested = subprocess.run(["unzip", "-t", path], capture_output=True, text=True, check=False)
+    tested = subprocess.run(["unzip", "-t", path], capture_output=True, text=True, timeout=60, check=False)
     assert tested.returncode == 0, tested.stdout
 
 

@@ -1,0 +1,44 @@
+"""Asking the store: its errors become those of core.errors."""
+
+from collections.abc import Callable
+from typing import TypeVar
+
+import urllib3
+from minio.error import MinioException
+
+from consumer.adapters.network_errors import reason_of
+from consumer.adapters.s3.answers import Refused, error_of
+from consumer.core.errors import Code, Rejected, StoreUnavailable
+
+T = TypeVar("T")
+
+
+def check_key(key: str) -> None:
+    """Raises Rejected for a key that minio-py would not send; what else it finds fault with is no message's."""
+    if not key or {".", ".."} & set(key.split("/")):
+        raise Rejected(Code.REQUEST_INVALID, f"no object can have the key {key[:80]!r}")
+
+
+def etag_of(value: str | None) -> str:
+    """Without its quotes. Raises StoreUnavailable where there is none: then no object store has answered."""
+    if not value:
+        raise StoreUnavailable("object storage gave no proper answer (no etag)")
+    return value.strip('"')
+
+
+def ask(bucket: str, request: Callable[[], T]) -> T | None:
+    """The answer, or None for "there is no such thing"; the vendor's errors become those of core.errors."""
+    try:
+        return request()
+    except Refused as refused:
+        first = refused.__context__
+        # That what was begun could not be tidied up is not the answer.
+        answer = first if refused.method == "DELETE" and isinstance(first, Refused) else refused
+        if error := error_of(answer, bucket):
+            raise error from refused
+        return None
+    except (urllib3.exceptions.HTTPError, OSError) as error:
+        told = f"MINIO_ENDPOINT, MINIO_SECURE: object storage can't be reached ({reason_of(error)})"
+        raise StoreUnavailable(told) from error
+    except (MinioException, ValueError, SyntaxError, AttributeError) as error:  # of what can't be read
+        raise StoreUnavailable(f"object storage gave no proper answer ({type(error).__name__})") from error

@@ -1,0 +1,46 @@
+"""Which content a tenant has had separated, and where its file lies: so that it need not be sent once more.
+
+One small object for each tenant and content beside the stems, written after a result. It is a hint: what it names is
+looked at before it is believed.
+"""
+
+import hashlib
+import json
+from dataclasses import dataclass
+
+import msgspec
+
+from consumer.core.events import SourceObject
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SeparatedContent:
+    """The latest request for one content of one tenant.
+
+    asked: its source as the request named it. read: the same object with the etag, and the version, that were read.
+    """
+
+    request_id: str
+    asked: SourceObject
+    read: SourceObject
+
+    def to_json(self) -> bytes:
+        """As it is stored."""
+        return msgspec.json.encode(self)
+
+
+def content_key(prefix: str, tenant: str | None, sha256: str) -> str:
+    """Where it lies. The tenant is part of it: nobody learns what others have had separated.
+
+    prefix: OUTPUT_PREFIX. sha256: of the file, lower-case hex.
+    """
+    digest = hashlib.sha256(json.dumps({"tenant": tenant, "content": sha256}, sort_keys=True).encode()).hexdigest()
+    return f"{prefix}.content/{digest}.json"
+
+
+def parse_separated_content(data: bytes | None) -> SeparatedContent | None:
+    """None where that is none of ours, or nothing."""
+    try:
+        return msgspec.json.decode(data, type=SeparatedContent) if data else None
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+        return None

@@ -1,0 +1,62 @@
+"""What is to be committed before a partition is read, from what is committed of it."""
+
+from dataclasses import dataclass
+
+from consumer.core.model import TopicPartition
+from consumer.core.ports import Position, Source
+from consumer.delivery.assignments import Assignments
+from consumer.delivery.reading import careful_until
+from consumer.delivery.start_counts import is_fresh, parse_offset_metadata, parse_reading
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Announcement:
+    """That a partition will be read.
+
+    found: what is committed of it. offset: where it will be read from. deaths: of replicas in a row that were about to
+    read from there. is_fresh: the offset is no statement about what is done, and is not to be taken for one.
+    careful_until: as in Reading.
+    """
+
+    partition: TopicPartition
+    found: Position | None
+    offset: int
+    deaths: int = 0
+    is_fresh: bool = False
+    careful_until: int = 0
+
+    @property
+    def told(self) -> str:
+        """The metadata that was found."""
+        return self.found.offset_metadata if self.found else ""
+
+
+def announcement_of(
+    place: TopicPartition,
+    found: Position | None,
+    source: Source,
+    assignments: Assignments,
+    *,
+    ours: tuple[Position, int] | None,
+) -> Announcement:
+    """ours: what this replica announced last, and the deaths before. Raises BrokerUnavailable."""
+    told = found.offset_metadata if found else ""
+    deaths, starts = parse_reading(told), parse_offset_metadata(told)
+    if ours and ours[0] == found:
+        deaths = ours[1]  # the last that was about to read it is this replica, and it lives
+    if not assignments.needs_position(place):
+        offset, fresh = assignments.position(place), False
+    elif found is None or is_fresh(told):
+        offset, fresh = found.offset if found else source.beginning(place), True
+    else:
+        offset, fresh = found.offset, False
+    begin, end = (source.beginning(place), source.end(place)) if deaths or starts else (offset, offset)
+    until = careful_until(offset, end, deaths=deaths, has_starts=bool(starts))
+    return Announcement(
+        partition=place,
+        found=found,
+        offset=offset,
+        deaths=deaths if until and begin <= offset else 0,  # where nothing lies any more nobody dies of it
+        is_fresh=fresh,
+        careful_until=until,
+    )
