@@ -51,7 +51,12 @@ def gateway_policy(sources: list[str], output: str) -> dict[str, object]:
             },
             {
                 "Effect": "Allow",
-                "Action": ["s3:PutObject", "s3:DeleteObject", "s3:AbortMultipartUpload"],
+                "Action": [
+                    "s3:PutObject",
+                    "s3:DeleteObject",
+                    "s3:AbortMultipartUpload",
+                    "s3:ListMultipartUploadParts",
+                ],
                 "Resource": [f"arn:aws:s3:::{sources[0]}/*"],
             },
         ],

@@ -122,6 +122,25 @@ def test_gateway_s_key_is_enough(gateway_store: MinioStore, tmp_path: Path) -> N
 
 
 @pytest.mark.usefixtures("admin")
+def test_gateway_s_key_is_enough_for_parts(minio: MinioServer) -> None:
+    """An upload is begun, its parts are put and listed, and it is completed or given up."""
+    client = Minio(minio.endpoint, GATEWAY_KEY, GATEWAY_SECRET, secure=False)
+    for name in ("whole", "given-up"):
+        place = (SOURCE, f"uploads/{name}")
+        upload = client._create_multipart_upload(*place, {})
+        client._upload_part(*place, b"la la", None, upload, 1)
+        listed = client._list_parts(*place, upload).parts
+        assert [part.part_number for part in listed] == [1]
+        if name == "whole":
+            client._complete_multipart_upload(*place, upload, listed)
+        else:
+            client._abort_multipart_upload(*place, upload)
+    assert client.stat_object(SOURCE, "uploads/whole").size == len(b"la la")
+    client.remove_object(SOURCE, "uploads/whole")
+    client._http.clear()
+
+
+@pytest.mark.usefixtures("admin")
 def test_gateway_s_key_is_for_nothing_else(minio: MinioServer) -> None:
     """It writes and removes no stems, writes no other sources, and sees neither models nor what is foreign."""
     client = Minio(minio.endpoint, GATEWAY_KEY, GATEWAY_SECRET, secure=False)

@@ -108,11 +108,13 @@ def test_the_gateway_serves_the_consumers_group() -> None:
     """The same brokers, topics, registry and buckets; keys of its own for the store, and one for its callers."""
     consumer, gateway = services()["consumer"]["environment"], services()["gateway"]["environment"]
     assert services()["gateway"]["command"] == ["api"]
-    own = {"MINIO_ACCESS_KEY", "MINIO_SECRET_KEY", "SPLEETER_API_KEY", "INDEX_DIR"}
+    own = {"MINIO_ACCESS_KEY", "MINIO_SECRET_KEY", "MINIO_PUBLIC_ENDPOINT", "SPLEETER_API_KEY", "INDEX_DIR"}
     assert {name: consumer.get(name) for name in gateway.keys() - own} == {
         name: value for name, value in gateway.items() if name not in own
     }
     assert gateway["MINIO_ACCESS_KEY"] != consumer["MINIO_ACCESS_KEY"]
+    [published] = services()["minio"]["ports"]
+    assert gateway["MINIO_PUBLIC_ENDPOINT"] == f"{published['host_ip']}:{published['published']}"
     assert gateway["INDEX_DIR"] in [volume["target"] for volume in services()["gateway"]["volumes"]]
 
 
