@@ -1,6 +1,8 @@
 """`python -m demo`: a song through the whole service, and how well it came apart."""
 
+import json
 import os
+import shlex
 import shutil
 import subprocess
 import sys
@@ -22,6 +24,7 @@ from consumer.core.errors import ModelSourceUnavailable, Rejected
 from consumer.core.events import SeparationResult
 from consumer.pipeline.model_store import ModelStore
 from consumer.settings import SeparatorSettings, TopicSettings
+from demo.gateway import DemoGateway, gateway
 from demo.servers import broker, object_store
 from demo.songs import Song, make_song
 from demo.songs.score import si_sdr
@@ -45,11 +48,14 @@ def main() -> None:
     with broker(*_topics()) as bootstrap_servers, object_store(_SONGS, _STEMS) as (endpoint, bucket_client):
         bucket_client.fput_object(_SONGS, "song.wav", str(_OUT / "song.wav"))
         os.environ["KAFKA_BOOTSTRAP_SERVERS"] = bootstrap_servers
-        with _consumer(endpoint, model_path, console):
-            result, seconds = _separate()
-        for stem in result.stems:
-            bucket_client.fget_object(stem.bucket, stem.key, str(_OUT / Path(stem.key).name))
-    _report(song, result, seconds, about_weights)
+        with tempfile.TemporaryDirectory() as scratch:
+            environment = _environment(endpoint, model_path, scratch)
+            with _consumer(environment, console), gateway(environment, _OUT / "gateway.log") as door:
+                result, seconds = _separate()
+                for stem in result.stems:
+                    bucket_client.fget_object(stem.bucket, stem.key, str(_OUT / Path(stem.key).name))
+                _report(song, result, seconds, about_weights)
+                _show(door)
 
 
 def _topics() -> list[str]:
@@ -73,24 +79,29 @@ def _model_path(console: Console) -> tuple[Path, str]:
         return own, "the small demonstration weights of this repository (Spleeter's own can't be fetched here)"
 
 
+def _environment(endpoint: str, model_path: Path, scratch: str) -> dict[str, str]:
+    """What consumer and gateway are told of each other's world."""
+    return {
+        **os.environ,
+        "MINIO_ENDPOINT": endpoint,
+        "MINIO_ACCESS_KEY": "demo",
+        "MINIO_SECRET_KEY": "demo-secret",
+        "MINIO_SECURE": "false",
+        "ALLOWED_SOURCE_BUCKETS": _SONGS,
+        "OUTPUT_BUCKET": _STEMS,
+        "MODEL_PATH": str(model_path),
+        "MODEL_SOURCES": "none",
+        "SCRATCH_DIR": scratch,
+        "INDEX_DIR": scratch,
+        "HTTP_PORT": "0",
+        "RETRY_DELAYS": "1s",
+    }
+
+
 @contextmanager
-def _consumer(endpoint: str, model_path: Path, console: Console) -> Iterator[None]:
+def _consumer(environment: Mapping[str, str], console: Console) -> Iterator[None]:
     """A real `spleeter-consumer run`, ready; its log goes to demo-out."""
-    with tempfile.TemporaryDirectory() as scratch, (_OUT / "consumer.log").open("wb") as log:
-        environment = {
-            **os.environ,
-            "MINIO_ENDPOINT": endpoint,
-            "MINIO_ACCESS_KEY": "demo",
-            "MINIO_SECRET_KEY": "demo-secret",
-            "MINIO_SECURE": "false",
-            "ALLOWED_SOURCE_BUCKETS": _SONGS,
-            "OUTPUT_BUCKET": _STEMS,
-            "MODEL_PATH": str(model_path),
-            "MODEL_SOURCES": "none",
-            "SCRATCH_DIR": scratch,
-            "HTTP_PORT": "0",
-            "RETRY_DELAYS": "1s",
-        }
+    with (_OUT / "consumer.log").open("wb") as log:
         process = subprocess.Popen(
             [str(Path(sys.executable).with_name("spleeter-consumer")), "run"],
             env=environment, stdin=subprocess.DEVNULL, stdout=log, stderr=log,
@@ -143,6 +154,22 @@ def _report(song: Song, result: SeparationResult, seconds: float, about_weights:
         f" ({_timings(result.timings_s)}), with {about_weights}."
     )
     console.print(f"Listen to {_OUT}/song.wav and to the stems beside it; the consumer's log is {_OUT}/consumer.log.")
+
+
+def _show(door: DemoGateway) -> None:
+    """The same over HTTP: tried here, and by whoever sits before the terminal."""
+    line = door.curl(_SONGS, "song.wav")
+    console = Console(soft_wrap=True, highlight=False)
+    console.print(f"\nThe same over HTTP: the address is {door.url}, the key {door.key}.", markup=False)
+    console.print(line, markup=False)
+    tried = subprocess.run(shlex.split(line), capture_output=True, text=True, timeout=_JOB_S, check=False)
+    told = json.loads(tried.stdout) if tried.returncode == 0 else {"state": tried.stderr.strip()}
+    console.print(f"That was tried just now: state {told.get('state')!r}, id {told.get('id')!r}.", markup=False)
+    if told.get("state") != "succeeded":
+        raise SystemExit(f"the gateway did not answer as it should; see {_OUT}/gateway.log")
+    if sys.stdin.isatty():
+        console.print("It answers until you press Enter.")
+        sys.stdin.readline()
 
 
 def _timings(timings_s: Mapping[str, float]) -> str:

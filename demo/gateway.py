@@ -1,0 +1,64 @@
+"""The HTTP gateway beside the demonstration's consumer, and a line to try it with."""
+
+import secrets
+import subprocess
+import sys
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import httpx2
+
+from devstack.service import free_port
+
+_START_S = 60.0
+_WAIT_S = 60
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DemoGateway:
+    """A gateway that answers. key: for X-API-KEY."""
+
+    url: str
+    key: str
+
+    def curl(self, bucket: str, object_key: str) -> str:
+        """A line for a shell that asks for the stems of an object, and waits for them."""
+        body = f'{{"source": {{"bucket": "{bucket}", "key": "{object_key}"}}}}'
+        headers = f"-H 'X-API-KEY: {self.key}' -H 'Content-Type: application/json' -H 'Prefer: wait={_WAIT_S}'"
+        return f"curl -sS {self.url}/v1/separations {headers} -d '{body}'"
+
+
+@contextmanager
+def gateway(environment: Mapping[str, str], log_path: Path) -> Iterator[DemoGateway]:
+    """A gateway, ready, with a key that is made here; its log goes to `log_path`."""
+    port, key = free_port(), f"demo-{secrets.token_hex(12)}"
+    with log_path.open("wb") as log:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "demo.api", "api"],
+            env={**environment, "HTTP_PORT": str(port), "SPLEETER_API_KEY": key, "INSTANCE_ID": "demo-gateway"},
+            stdin=subprocess.DEVNULL, stdout=log, stderr=log,
+        )  # fmt: skip
+        try:
+            _await_ready(process, port, log_path)
+            yield DemoGateway(url=f"http://127.0.0.1:{port}", key=key)
+        finally:
+            process.terminate()
+            process.wait(60)
+
+
+def _await_ready(process: "subprocess.Popen[bytes]", port: int, log_path: Path) -> None:
+    deadline = time.monotonic() + _START_S
+    while not _is_ready(port):
+        if process.poll() is not None or time.monotonic() > deadline:
+            raise SystemExit(f"the gateway did not start:\n{log_path.read_text()[-2000:]}")
+        time.sleep(0.1)
+
+
+def _is_ready(port: int) -> bool:
+    try:
+        return httpx2.get(f"http://127.0.0.1:{port}/ready", timeout=2).is_success
+    except httpx2.HTTPError:
+        return False
