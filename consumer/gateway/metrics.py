@@ -34,9 +34,21 @@ class GatewayMetrics:
         self._requests.labels(known, route or _NO_ROUTE, str(status)).inc()
         self._seconds.labels(route or _NO_ROUTE).observe(seconds)
 
-    def watch(self, *, connections: Callable[[], int], jobs: Callable[[], int], lag: Callable[[], float]) -> None:
+    def watch(
+        self,
+        *,
+        connections: Callable[[], int],
+        streams: Callable[[], int],
+        jobs: Callable[[], int],
+        lag: Callable[[], float],
+    ) -> None:
         """Ask these whenever the metrics are read."""
-        asked = ((table.HTTP_OPEN, connections), (table.INDEX_JOBS, jobs), (table.INDEX_LAG, lag))
+        asked = (
+            (table.HTTP_OPEN, connections),
+            (table.HTTP_STREAMS, streams),
+            (table.INDEX_JOBS, jobs),
+            (table.INDEX_LAG, lag),
+        )
         for spec, ask in asked:
             Gauge(spec.family, spec.meaning, registry=self.registry).set_function(ask)
 

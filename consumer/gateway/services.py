@@ -6,6 +6,7 @@ from fastapi import Request
 
 from consumer.core.ports import ObjectStore
 from consumer.gateway.access.principal import Principal
+from consumer.gateway.events.streams import EventStreams
 from consumer.gateway.finding import Finder
 from consumer.gateway.index.job_index import JobIndex
 from consumer.gateway.requests import SourceRules
@@ -20,6 +21,7 @@ class Services:
     index: JobIndex
     finder: Finder
     submission: Submission
+    streams: EventStreams
     sources: SourceRules
     store: ObjectStore
     jobs: JobSettings

@@ -216,6 +216,12 @@ HTTP_OPEN = MetricSpec(
     unit="connections",
     meaning="Clients that are connected to the gateway",
 )
+HTTP_STREAMS = MetricSpec(
+    name="separation_http_open_streams",
+    kind=Kind.GAUGE,
+    unit="streams",
+    meaning="Streams of events that the gateway has open",
+)
 INDEX_JOBS = MetricSpec(
     name="separation_index_jobs",
     kind=Kind.GAUGE,
@@ -255,6 +261,7 @@ METRICS: tuple[MetricSpec, ...] = (
     HTTP_REQUESTS,
     HTTP_SECONDS,
     HTTP_OPEN,
+    HTTP_STREAMS,
     INDEX_JOBS,
     INDEX_LAG,
     BUILD,
