@@ -21,7 +21,8 @@ def test_an_id_names_offsets_by_topic_and_partition() -> None:
     "text",
     [
         "", ".", LOG, f"{LOG}.", f"{LOG}.1", f"{LOG}.1;2;3", f"{LOG}.-1;0", f"{LOG}.01;0", f"{LOG}.1;x", f"{LOG}.1;2\n",
-        f"{LOG}.1;{'9' * 19}", f"{LOG}.١;0", f"{LOG.upper()}x.1;0", f" {LOG}.1;0", "0" * 8 + ".1;0", f"{LOG}.{'1,' * 20000}1;0",
+        f"{LOG}.1;{'9' * 19}", f"{LOG}.١;0", f"{LOG.upper()}x.1;0", f" {LOG}.1;0", "0" * 8 + ".1;0",
+        f"{LOG}.{'1,' * 20000}1;0",
     ],
 )  # fmt: skip
 def test_what_we_did_not_give_is_none(text: str) -> None:
