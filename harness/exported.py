@@ -42,7 +42,7 @@ def full_metrics() -> Metrics:
 def gateway_metrics() -> GatewayMetrics:
     metrics = GatewayMetrics()
     metrics.answered("GET", "/v1/models", 200, 0.01)
-    metrics.watch(connections=lambda: 1, jobs=lambda: 1, lag=lambda: 1.0)
+    metrics.watch(streams=lambda: 0, connections=lambda: 1, jobs=lambda: 1, lag=lambda: 1.0)
     return metrics
 
 

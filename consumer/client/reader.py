@@ -51,6 +51,7 @@ class TopicReader:
         properties = {"error_cb": self._errors, "auto.offset.reset": "earliest", "enable.partition.eof": True}
         self._consumer = connect_reader(kafka, "watch", properties=properties)
         self._ends: dict[TopicPartition, int] = {}
+        self._begins: dict[TopicPartition, int] = {}
         self._held: set[TopicPartition] = set()
         self._seen_ends: dict[TopicPartition, int] = {}
         self._failure: ConsumerError | None = None
@@ -107,10 +108,17 @@ class TopicReader:
         wanted = {place: end for place, end in self._ends.items() if end > 0 and place not in self._held}
         return all(begun.get(place, -1) >= end for place, end in wanted.items())
 
-    def hold_all_but(self, topic: str) -> None:
-        """Read nothing of the other topics' partitions that there are, until `release`."""
-        self._held = {place for place in self._ends if place.topic != topic}
-        self._consumer.pause([KafkaPartition(*place) for place in self._held])
+    @property
+    def begins(self) -> Mapping[TopicPartition, int]:
+        """Of each partition the offset of the first record that it held when this was made."""
+        return self._begins
+
+    def hold_all_but(self, *topics: str) -> None:
+        """Read nothing of the other topics' partitions that there are, until `release`, or this, called again."""
+        held = {place for place in self._ends if place.topic not in topics}
+        self._consumer.pause([KafkaPartition(*place) for place in held - self._held])
+        self._consumer.resume([KafkaPartition(*place) for place in self._held - held])
+        self._held = held
 
     def release(self) -> None:
         """Read everything."""
@@ -144,7 +152,8 @@ class TopicReader:
 
     def _ends_of(self, topic: str, timeout_s: float) -> dict[TopicPartition, int]:
         """Asked for now, not when fetching begins."""
-        return {
-            place: int(self._consumer.get_watermark_offsets(KafkaPartition(*place), timeout=timeout_s)[1])
-            for place in self._partitions_of(topic, timeout_s)
-        }
+        ends = {}
+        for place in self._partitions_of(topic, timeout_s):
+            begin, end = self._consumer.get_watermark_offsets(KafkaPartition(*place), timeout=timeout_s)
+            self._begins[place], ends[place] = int(begin), int(end)
+        return ends

@@ -47,9 +47,21 @@ class GatewayMetrics:
         """So many audit events were given up."""
         self._audit_lost.inc(count)
 
-    def watch(self, *, connections: Callable[[], int], jobs: Callable[[], int], lag: Callable[[], float]) -> None:
+    def watch(
+        self,
+        *,
+        connections: Callable[[], int],
+        streams: Callable[[], int],
+        jobs: Callable[[], int],
+        lag: Callable[[], float],
+    ) -> None:
         """Ask these whenever the metrics are read."""
-        asked = ((table.HTTP_OPEN, connections), (table.INDEX_JOBS, jobs), (table.INDEX_LAG, lag))
+        asked = (
+            (table.HTTP_OPEN, connections),
+            (table.HTTP_STREAMS, streams),
+            (table.INDEX_JOBS, jobs),
+            (table.INDEX_LAG, lag),
+        )
         for spec, ask in asked:
             Gauge(spec.family, spec.meaning, registry=self.registry).set_function(ask)
 

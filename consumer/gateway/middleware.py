@@ -9,6 +9,7 @@ import structlog
 
 from consumer.core.log_events import LogEvent
 from consumer.gateway.problems import problem_of, problem_response
+from consumer.observability.connections import ClientGone
 
 Scope = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
@@ -51,6 +52,8 @@ class RequestScope:
 
         try:
             await self._app(scope, receive, send_more)
+        except ClientGone:
+            raise
         except Exception as error:  # whatever a route did not foresee
             structlog.get_logger().error(LogEvent.HTTP_FAILED, http_request_id=request_id, exc_info=error)
             if status:

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from fastapi import Request
 
 from consumer.gateway.access.principal import Principal
+from consumer.gateway.events.streams import EventStreams
 from consumer.gateway.finding import Finder
 from consumer.gateway.index.job_index import JobIndex
 from consumer.gateway.requests import SourceRules
@@ -23,6 +24,7 @@ class Services:
     finder: Finder
     submission: Submission
     asking: Asking
+    streams: EventStreams
     sources: SourceRules
     stems: StemStore
     trail: Trail

@@ -38,6 +38,18 @@ def job_document(entry: JobEntry, progress: SeparationProgress | None = None) ->
     return document
 
 
+def progress_document(progress: SeparationProgress) -> Document:
+    """How far a job is, and no more of it."""
+    return {
+        "id": progress.request_id,
+        "state": JobState.RUNNING.value,
+        "done": False,
+        "stage": progress.stage,
+        "progress": _share(progress),
+        "attempt": progress.attempt,
+    }
+
+
 def manifest_document(manifest: Manifest) -> Document:
     """A job of which only its stems are left: the topics have dropped it."""
     told = msgspec.to_builtins(manifest)

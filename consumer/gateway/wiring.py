@@ -11,46 +11,33 @@ from pathlib import Path
 
 import structlog
 
-from consumer.adapters.factories import make_codec, make_part_store, make_store
+from consumer.adapters.factories import make_codec, make_store
 from consumer.adapters.kafka.audit import KafkaAuditLog
 from consumer.app.audit import make_audit_log
 from consumer.app.signals import handled
-from consumer.client.decoding import EventDecoder
-from consumer.client.reader import Begin, TopicReader
 from consumer.client.sender import Sender
-from consumer.core.errors import AuditUnavailable, BrokerUnavailable, Fatal, SettingsError, Transient
+from consumer.core.errors import AuditUnavailable, BrokerUnavailable, Fatal, Transient
 from consumer.core.log_events import LogEvent
-from consumer.core.ports import Check, ObjectStore, RangedReads
+from consumer.core.ports import Check, ObjectStore
 from consumer.gateway.access.authenticator import make_authenticator
 from consumer.gateway.app import make_app
-from consumer.gateway.finding import Finder
+from consumer.gateway.events.resume import Log
+from consumer.gateway.events.streams import EventStreams
 from consumer.gateway.index.ends import TopicEnds
 from consumer.gateway.index.follower import IndexFollower
-from consumer.gateway.index.interpret import Interpreter, kinds_of
+from consumer.gateway.index.interpret import kinds_of
 from consumer.gateway.index.job_index import JobIndex
 from consumer.gateway.index.table import JobTable
-from consumer.gateway.index.writer import IndexWriter, ProgressBook
+from consumer.gateway.index.writer import ProgressBook
 from consumer.gateway.metrics import GatewayMetrics
+from consumer.gateway.parts import REQUEST_S, event_ids, make_follower, make_services, make_uploads
 from consumer.gateway.probes import make_health
 from consumer.gateway.publishing import Publisher
 from consumer.gateway.rate_limit import RateLimiter, RatePolicy
-from consumer.gateway.requests import SourceRules
-from consumer.gateway.sending import Submission
 from consumer.gateway.server import GatewayServer
-from consumer.gateway.services import Services
 from consumer.gateway.settings import Settings
-from consumer.gateway.stems.content import StemStore
 from consumer.gateway.trail import Trail
-from consumer.gateway.uploads.asking import Asking
-from consumer.gateway.uploads.contents import ContentPlace, Contents
-from consumer.gateway.uploads.limits import UploadLimits
-from consumer.gateway.uploads.receiving import Pace
-from consumer.gateway.uploads.slots import Slots
-from consumer.gateway.uploads.uploads import Uploads
 from consumer.observability.site import Site
-from consumer.pipeline.stages.validate import Validate
-
-REQUEST_S = 10.0  # within which brokers answer
 
 
 def run_gateway(settings: Settings) -> None:
@@ -72,7 +59,10 @@ async def _run(settings: Settings) -> None:
         sender = Sender(settings.kafka, request_s=REQUEST_S)
         stack.callback(sender.close, REQUEST_S)
         index = JobIndex(table, progress, ends)
-        follower = make_follower(settings, table, progress, index)
+        follower = make_follower(settings, table, progress, index, ends)
+        all_ends = TopicEnds(settings.kafka, *kinds_of(settings.topics))
+        stack.callback(all_ends.close)
+        log = Log(ids=event_ids(settings), begins=lambda: follower.begins, ends=all_ends)
         metrics = GatewayMetrics()
         uploads = make_uploads(settings, store, metrics)
         if uploads:
@@ -83,7 +73,7 @@ async def _run(settings: Settings) -> None:
         stack.callback(audit.close)
         trail = Trail(audit, settings.service.instance_id)
         publisher = Publisher(sender, codec, settings.topics)
-        services = make_services(settings, index, store, publisher, uploads, trail)
+        services = make_services(settings, index, store, publisher, log, uploads, trail)
         dependencies: dict[str, Check] = {
             **_dependencies(settings, store, ends), "audit": partial(_check_audit, audit)
         }  # fmt: skip
@@ -101,16 +91,19 @@ async def _run(settings: Settings) -> None:
             stop_s=settings.service.shutdown_grace_s,
         )
         metrics.watch(
-            connections=lambda: server.connections, jobs=lambda: follower.jobs, lag=partial(_index_lag, index, ends)
+            connections=lambda: server.connections,
+            streams=lambda: len(services.streams),
+            jobs=lambda: follower.jobs,
+            lag=partial(_index_lag, index, ends),
         )
         follower.start()
         stack.callback(follower.stop)
         await authenticator.start()
         stack.push_async_callback(authenticator.close)
-        await _serve(server, follower)
+        await _serve(server, follower, services.streams)
 
 
-async def _serve(server: GatewayServer, follower: IndexFollower) -> None:
+async def _serve(server: GatewayServer, follower: IndexFollower, streams: EventStreams) -> None:
     log, begun = structlog.get_logger(), time.monotonic()
     loop = asyncio.get_running_loop()
     stopping = asyncio.Event()
@@ -124,6 +117,7 @@ async def _serve(server: GatewayServer, follower: IndexFollower) -> None:
         watching = asyncio.create_task(_watch(follower, begun))
         told = asyncio.create_task(stopping.wait())
         await asyncio.wait((serving, watching, told), return_when=asyncio.FIRST_COMPLETED)
+        streams.close()
         server.stop()
         await serving
         for task in (watching, told):
@@ -141,77 +135,6 @@ async def _watch(follower: IndexFollower, begun: float) -> None:
             is_told = True
             structlog.get_logger().info(LogEvent.GATEWAY_CAUGHT_UP, seconds=round(time.monotonic() - begun, 3))
         await asyncio.sleep(0.1)
-
-
-def make_follower(settings: Settings, table: JobTable, progress: ProgressBook, index: JobIndex) -> IndexFollower:
-    """With a codec of its own: it decodes in another thread. Raises BrokerUnavailable."""
-    codec, kinds = make_codec(settings.schema, settings.topics), kinds_of(settings.topics)
-    reader = TopicReader(settings.kafka, list(kinds), begin=Begin.BEGINNING, request_s=REQUEST_S)
-    return IndexFollower(
-        reader,
-        Interpreter(codec, EventDecoder(codec, kinds)),
-        table,
-        IndexWriter(table, progress),
-        requests_topic=settings.topics.requests,
-        on_batch=index.note,
-    )
-
-
-def make_services(
-    settings: Settings,
-    index: JobIndex,
-    store: ObjectStore,
-    publisher: Publisher,
-    uploads: Uploads | None,
-    trail: Trail,
-) -> Services:
-    """What the routes use. uploads: what takes files; None where the store takes none. Raises SettingsError."""
-    job = settings.job
-    if not isinstance(store, RangedReads):
-        raise SettingsError("OBJECT_STORE: can't read parts of objects (read_range)", variables=("OBJECT_STORE",))
-    finder = Finder(index, store, output_bucket=job.output_bucket, output_prefix=job.output_prefix)
-    validate = Validate(
-        source_buckets=job.allowed_source_buckets,
-        output_bucket=job.output_bucket,
-        output_prefix=job.output_prefix,
-        further_output_buckets=job.allowed_output_buckets,
-    )
-    submission = Submission(validate, finder, index, publisher, most_in_flight=settings.access.max_jobs_in_flight)
-    sources = SourceRules(source_buckets=job.allowed_source_buckets, upload_bucket=upload_bucket(settings))
-    place = ContentPlace(bucket=job.output_bucket, prefix=job.output_prefix, source_buckets=job.allowed_source_buckets)
-    contents = Contents(store, place, submission)
-    uploading = uploads.take(submission, finder, contents) if uploads else None
-    return Services(
-        index=index,
-        finder=finder,
-        submission=submission,
-        asking=Asking(sources, submission, contents, uploading),
-        sources=sources,
-        stems=StemStore(store, store),
-        trail=trail,
-        jobs=job,
-    )
-
-
-def make_uploads(settings: Settings, store: ObjectStore, metrics: GatewayMetrics) -> Uploads | None:
-    """What takes files, None where the store can't take them part by part. Raises SettingsError."""
-    parts = make_part_store(store)
-    if parts is None:
-        return None
-    uploads, job = settings.uploads, settings.job
-    limits = UploadLimits(
-        max_object_bytes=int(job.max_object_bytes),
-        formats=job.allowed_formats,
-        pace=Pace(idle_s=uploads.upload_idle_s, least_bytes_per_s=int(uploads.upload_min_bytes_per_s)),
-        slots=Slots(uploads.http_max_uploads),
-        received=metrics.uploaded,
-    )
-    return Uploads(store, parts, upload_bucket(settings), limits, expires_s=uploads.upload_expires_s)
-
-
-def upload_bucket(settings: Settings) -> str:
-    """Where files are put that come by HTTP."""
-    return settings.client.upload_bucket or settings.job.allowed_source_buckets[0]
 
 
 def _dependencies(settings: Settings, store: ObjectStore, ends: TopicEnds) -> Mapping[str, Check]:

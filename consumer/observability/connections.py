@@ -35,6 +35,10 @@ class ClientLimits:
     stop_s: float = 1.0
 
 
+class ClientGone(Exception):
+    """A client does not take its answer: nothing of ours went wrong, and there is nobody to tell."""
+
+
 LIMITS = ClientLimits()
 _CLOSE_S = 1.0  # for a connection that is dropped to close in order, where the client still reads
 
@@ -137,7 +141,8 @@ class LimitedConnection(H11Protocol):
         try:
             await self._application(scope, receive, send)
         except Exception as error:  # noqa: BLE001 - it is in the log, and the client sees that there is none
-            structlog.get_logger().error(LogEvent.HTTP_FAILED, exc_info=error)
+            if not isinstance(error, ClientGone):
+                structlog.get_logger().error(LogEvent.HTTP_FAILED, exc_info=error)
             self._answering = None
             self.drop()
             while (await receive())["type"] != "http.disconnect":

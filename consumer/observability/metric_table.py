@@ -228,6 +228,12 @@ HTTP_UPLOADED = MetricSpec(
     unit="bytes",
     meaning="What the gateway received of files, also of those that it refused in the end",
 )
+HTTP_STREAMS = MetricSpec(
+    name="separation_http_open_streams",
+    kind=Kind.GAUGE,
+    unit="streams",
+    meaning="Streams of events that the gateway has open",
+)
 INDEX_JOBS = MetricSpec(
     name="separation_index_jobs",
     kind=Kind.GAUGE,
@@ -269,6 +275,7 @@ METRICS: tuple[MetricSpec, ...] = (
     HTTP_SECONDS,
     HTTP_OPEN,
     HTTP_UPLOADED,
+    HTTP_STREAMS,
     INDEX_JOBS,
     INDEX_LAG,
     BUILD,

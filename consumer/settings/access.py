@@ -49,6 +49,9 @@ class AccessSettings(Group):
     max_jobs_in_flight: int = Field(
         default=1000, ge=1, description="jobs without an outcome, of each tenant, or key where there is none"
     )
+    max_streams: int = Field(
+        default=400, ge=1, le=100_000, description="streams of events at once, of each key or token's subject"
+    )
 
     @field_validator("jwt_issuer", "jwt_audience", "jwt_tenant_claim")
     @classmethod

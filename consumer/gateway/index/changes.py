@@ -23,7 +23,11 @@ class Change:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Batch:
-    """Records that were read together, in their order. positions: how far the index has read now."""
+    """Records that were read together, in their order.
+
+    positions: how far the index has read now. last_event: the number of the last event that it holds.
+    """
 
     changes: Sequence[Change]
     positions: Positions
+    last_event: int = 0

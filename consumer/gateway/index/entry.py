@@ -121,6 +121,9 @@ class JobEntry:
             return self
         if self.state in (JobState.FAILED, JobState.CANCELLED) and self._is_behind(asked):
             return replace(self._with_request(asked), state=JobState.QUEUED, outcome=None, changed_ms=asked.at_ms)
+        if not self.state.has_ended and asked.partition == self.partition and asked.offset > self.offset:
+            # It has an outcome of its own to come: what the one before failed at is not the end.
+            return replace(self, offset=asked.offset)
         return self
 
     def ended(self, ended: Ended) -> "JobEntry":

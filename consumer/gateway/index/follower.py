@@ -1,7 +1,7 @@
-"""Reads the topics into the index, in a thread of its own: first all requests that there are, then everything."""
+"""Reads the topics into the index, in a thread of its own: first the requests, then what came of them."""
 
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 import structlog
 from confluent_kafka import Message
@@ -11,8 +11,10 @@ from consumer.core.errors import RegistryUnavailable
 from consumer.core.events import SeparationProgress
 from consumer.core.log_events import LogEvent
 from consumer.core.model import TopicPartition
+from consumer.gateway.index.causal_order import CausalOrder, ReadRecord
 from consumer.gateway.index.changes import Batch, Change
 from consumer.gateway.index.interpret import Interpreter, Meaning
+from consumer.gateway.index.positions import Positions
 from consumer.gateway.index.table import JobTable
 from consumer.gateway.index.writer import IndexWriter
 
@@ -24,8 +26,8 @@ _REGISTRY_RETRY_S = 1.0
 class IndexFollower:
     """Begins to read when `start` is called. `on_batch` is called in its thread after each batch, and must not raise.
 
-    trouble: why it does not read, "" where it does; is_broken: it never will again. requests_topic is read to its end
-    before anything else, so that the first request under an id is known before what came of the others.
+    trouble: why it does not read, "" where it does; is_broken: it never will again. order's topics are read to their
+    ends one after the other, so that a job's records come in the order of its life; then all together.
     """
 
     def __init__(
@@ -35,16 +37,22 @@ class IndexFollower:
         table: JobTable,
         writer: IndexWriter,
         *,
-        requests_topic: str,
+        order: CausalOrder,
         on_batch: Callable[[Batch], None],
     ) -> None:
         self._reader, self._interpreter, self._table, self._writer = reader, interpreter, table, writer
-        self._requests_topic, self._on_batch = requests_topic, on_batch
+        self._order, self._on_batch = order, on_batch
+        self._topics_begun = 0
         self._is_stopping = threading.Event()
         self._thread = threading.Thread(target=self._run, name="gateway-index", daemon=True)
         self.trouble = ""
         self.is_broken = False
         self.has_caught_up = False
+
+    @property
+    def begins(self) -> Positions:
+        """Where reading began, as far as the topics held it then."""
+        return self._reader.begins
 
     @property
     def jobs(self) -> int:
@@ -53,7 +61,7 @@ class IndexFollower:
 
     def start(self) -> None:
         """Begin to read."""
-        self._reader.hold_all_but(self._requests_topic)
+        self._begin_next_topic()
         self._thread.start()
 
     def stop(self) -> None:
@@ -72,23 +80,40 @@ class IndexFollower:
 
     def _read(self) -> None:
         messages = self._reader.consume_soon(_AT_A_TIME, _POLL_S)
-        changes = [change for message in messages for change in self._apply(message)]
+        read = [self._record(message) for message in messages]
+        if self._is_stopping.is_set():
+            return  # what was read may lack what it means
+        changes = [change for record in self._order.add(read) for change in self._apply(record)]
         self._table.commit()
-        self._on_batch(Batch(changes=changes, positions=self._reader.positions()))
-        if self._reader.is_at_first_end():
+        positions = self._reader.positions()
+        self._on_batch(
+            Batch(changes=changes, positions=self._order.positions(positions), last_event=self._table.events.last)
+        )
+        self._order.look_for_orphans(positions)
+        if self._reader.is_at_first_end() and not self._order:
             if self._reader.is_holding:
-                self._reader.release()
+                self._begin_next_topic()
             else:
                 self.has_caught_up = True
 
-    def _apply(self, message: Message) -> Sequence[Change]:
+    def _begin_next_topic(self) -> None:
+        """And all that there are, once those that others depend on have been read."""
+        self._topics_begun += 1
+        begun = self._order.topics[: self._topics_begun]
+        if len(begun) == self._topics_begun:
+            self._reader.hold_all_but(*begun)
+        else:
+            self._reader.release()
+
+    def _record(self, message: Message) -> ReadRecord:
         place = TopicPartition(message.topic() or "", message.partition() or 0), message.offset() or 0
-        changes = []
-        for meaning in self._meanings(message):
-            if (entry := self._writer.apply(meaning)) is not None:
+        return ReadRecord(place=place, meanings=self._meanings(message))
+
+    def _apply(self, record: ReadRecord) -> Iterator[Change]:
+        for meaning in record.meanings:
+            if (entry := self._writer.apply_record(meaning, record.place)) is not None:
                 progress = meaning if isinstance(meaning, SeparationProgress) else None
-                changes.append(Change(place=place, entry=entry, progress=progress))
-        return changes
+                yield Change(place=record.place, entry=entry, progress=progress)
 
     def _meanings(self, message: Message) -> Sequence[Meaning]:
         while not self._is_stopping.is_set():

@@ -19,11 +19,20 @@ class IndexBehind(Exception):
 
 
 class JobIndex:
-    """Belongs to one event loop, but for `note`. `ends` asks the brokers where the topic of requests ends now."""
+    """Belongs to one event loop, but for `note`. `ends` asks the brokers where the topic of requests ends now.
 
-    def __init__(self, table: JobTable, progress: ProgressBook, ends: Callable[[], Positions]) -> None:
+    positions: how far it has read. last_event: the number of the last event before these. events_a_mark: after how many
+    it remembers how far it was, so that streams need not look through all of them.
+    """
+
+    def __init__(
+        self, table: JobTable, progress: ProgressBook, ends: Callable[[], Positions], *, events_a_mark: int = 5000
+    ) -> None:
         self.table, self.progress, self._ends = table, progress, ends
         self.positions: Positions = {}
+        self.last_event = 0
+        self._events_a_mark = events_a_mark
+        self._marks: list[tuple[int, Positions]] = [(0, {})]
         self._loop = asyncio.get_running_loop()
         self._moved: asyncio.Future[None] = self._loop.create_future()
         self._asking: asyncio.Task[Positions] | None = None
@@ -48,8 +57,23 @@ class JobIndex:
         """A tenant's job, whichever replica accepted it, if that was before this was called. Raises IndexBehind."""
         if entry := self.find(request_id, tenant):
             return entry
-        await self.pass_by(await self._ends_now())
+        await self.catch_up()
         return self.find(request_id, tenant)
+
+    async def catch_up(self) -> None:
+        """Return once it has read what was accepted before this was called. Raises IndexBehind, BrokerUnavailable."""
+        await self.pass_by(await self._ends_now())
+
+    async def moved(self) -> None:
+        """Return once it has read more."""
+        await asyncio.shield(self._moved)
+
+    def last_event_before(self, positions: Positions) -> int:
+        """The number of an event up to which all lie before these positions; often not the last such one."""
+        for number, read in reversed(self._marks):
+            if all(positions.get(place, 0) >= offset for place, offset in read.items()):
+                return number
+        return 0
 
     async def pass_by(self, wanted: Mapping[TopicPartition, int], *, within_s: float = CATCH_UP_S) -> None:
         """Return once everything before these offsets was read. Raises IndexBehind."""
@@ -79,7 +103,9 @@ class JobIndex:
 
     def _note(self, batch: Batch) -> None:
         if batch.positions != self.positions or batch.changes:
-            self.positions = batch.positions
+            self.positions, self.last_event = batch.positions, max(self.last_event, batch.last_event)
+            if self.last_event >= self._marks[-1][0] + self._events_a_mark:
+                self._marks.append((self.last_event, batch.positions))
             moved, self._moved = self._moved, self._loop.create_future()
             moved.set_result(None)
         if batch.changes:

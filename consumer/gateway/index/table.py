@@ -9,6 +9,7 @@ from dataclasses import astuple, fields
 from pathlib import Path
 
 from consumer.gateway.index.entry import JobEntry, JobState
+from consumer.gateway.index.event_table import EventTable
 
 _COLUMNS = tuple(field.name for field in fields(JobEntry))
 _NAMES = ", ".join(_COLUMNS)
@@ -29,7 +30,7 @@ _IS_SHOWN = "request IS NOT NULL"
 class JobTable:
     """In `folder`, which is the caller's to remove. The methods up to `commit` belong to one thread, the others to one.
 
-    Holds some 40 MB of memory, however many rows there are.
+    Holds some 40 MB of memory, however many rows there are. events: what happened to the jobs, in the same batches.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -37,11 +38,17 @@ class JobTable:
         self._writer = _connect(path)
         self._writer.executescript(_SCHEMA)
         self._reader = _connect(path)
+        self.events = EventTable(self._writer, self._reader)
         self._reader.execute("PRAGMA query_only = ON")
 
     def get_own(self, request_id: str) -> JobEntry | None:
         """A row as it will be once the batch is committed; the writer's."""
         return _one(self._writer, request_id)
+
+    def is_known_own(self, request_id: str) -> bool:
+        """Whether the request under that id was read; the writer's."""
+        entry = self.get_own(request_id)
+        return entry is not None and entry.request is not None
 
     def put(self, entry: JobEntry) -> None:
         """Replace a row. Seen by others after `commit`."""

@@ -3,8 +3,11 @@
 from collections import OrderedDict
 from dataclasses import replace
 
+import msgspec
+
 from consumer.core.events import SeparationProgress
 from consumer.gateway.index.entry import Asked, Ended, JobEntry, JobState
+from consumer.gateway.index.event_table import EventKind, Place
 from consumer.gateway.index.interpret import Meaning
 from consumer.gateway.index.table import JobTable
 
@@ -36,15 +39,39 @@ class ProgressBook:
 
 
 class IndexWriter:
-    """Used by one thread. What is applied is seen by others once the table is committed. jobs: how many it has made."""
+    """Used by one thread. What is applied is seen by others once the table is committed. jobs: how many it has made.
 
-    def __init__(self, table: JobTable, progress: ProgressBook) -> None:
-        self._table, self._progress = table, progress
+    requests_topic: of whose records alone a job is accepted; a dead letter tells the request too.
+    """
+
+    def __init__(self, table: JobTable, progress: ProgressBook, *, requests_topic: str = "") -> None:
+        self._table, self._progress, self._requests_topic = table, progress, requests_topic
         self.jobs = 0
+
+    def apply_record(self, meaning: Meaning, place: Place) -> JobEntry | None:
+        """As `apply`, and note what happened to the job at this place."""
+        before = self._table.get_own(meaning.request_id)
+        after = self._apply(before, meaning)
+        if after is not None and after.request is not None and (kind := self._kind(before, after, meaning, place)):
+            self._table.events.add(place, kind, after, _told(after, meaning))
+        return after
 
     def apply(self, meaning: Meaning) -> JobEntry | None:
         """The job since then; None where nothing changed, or nothing is known of it but this."""
-        before = self._table.get_own(meaning.request_id)
+        return self._apply(self._table.get_own(meaning.request_id), meaning)
+
+    def _kind(self, before: JobEntry | None, after: JobEntry, meaning: Meaning, place: Place) -> EventKind | None:
+        """One record is one event at most, and the same one on each replica."""
+        match meaning:
+            case SeparationProgress():
+                return EventKind.PROGRESS
+            case Asked():
+                is_begun = before is not None and before.request is not None and not before.state.has_ended
+                return EventKind.ACCEPTED if place[0].topic == self._requests_topic and not is_begun else None
+            case Ended():  # the same end, told again, is none
+                return None if before is not None and before.state is after.state else EventKind(after.state.value)
+
+    def _apply(self, before: JobEntry | None, meaning: Meaning) -> JobEntry | None:
         match meaning:
             case SeparationProgress():
                 return self._apply_progress(before, meaning)
@@ -73,3 +100,14 @@ class IndexWriter:
             self._table.put(after)
             return after
         return before
+
+
+def _told(entry: JobEntry, meaning: Meaning) -> bytes | None:
+    """A success stays in its entry for ever; what else is told may be replaced there."""
+    match meaning:
+        case SeparationProgress():
+            return msgspec.json.encode(meaning)
+        case Ended() if entry.state is not JobState.SUCCEEDED:
+            return entry.outcome
+        case _:
+            return None

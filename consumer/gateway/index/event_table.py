@@ -1,0 +1,98 @@
+"""What happened to jobs, in the order in which this replica has read it: the rows that streams of events are read from.
+
+Each row has the place of its record in Kafka, by which another replica goes on.
+"""
+
+import sqlite3
+from dataclasses import dataclass
+from enum import StrEnum
+
+from consumer.core.model import TopicPartition
+from consumer.gateway.index.entry import JobEntry
+
+Place = tuple[TopicPartition, int]
+"""A record's partition and offset."""
+
+_SCHEMA = """
+CREATE TABLE events (
+    number INTEGER PRIMARY KEY, tenant TEXT, request_id TEXT NOT NULL, kind TEXT NOT NULL,
+    topic INTEGER NOT NULL, partition INTEGER NOT NULL, offset INTEGER NOT NULL,
+    at_ms INTEGER NOT NULL, told BLOB
+);
+CREATE INDEX events_by_tenant ON events (tenant);
+"""
+_ADD = "INSERT INTO events VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)"
+_COLUMNS = "number, request_id, kind, topic, partition, offset, at_ms, told"
+_IN_RANGE = f"SELECT {_COLUMNS} FROM events WHERE tenant IS ? AND number > ? AND number <= ?"  # noqa: S608 - our own
+_OF_ALL = f"{_IN_RANGE} ORDER BY number LIMIT ?"
+_OF_ONE = f"{_IN_RANGE} AND request_id = ? ORDER BY number LIMIT ?"
+
+
+class EventKind(StrEnum):
+    """What happened to a job; each name is that of an event in a stream."""
+
+    ACCEPTED = "accepted"
+    PROGRESS = "progress"
+    SUCCEEDED = "succeeded"
+    FAILED = "failed"
+    CANCELLED = "cancelled"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class JobEvent:
+    """One record that happened to a job. number: its place in this replica's order, from 1.
+
+    at_ms: when the job changed by that, in milliseconds since 1970. told: what the record said that the job's entry
+    may not tell later, as JSON; None where the entry does.
+    """
+
+    number: int
+    request_id: str
+    kind: EventKind
+    place: Place
+    at_ms: int
+    told: bytes | None = None
+
+
+class EventTable:
+    """Rows in the file of the jobs', by the same two connections: `writer` and `last` are one thread's, the rest one's.
+
+    last: the number of the last row that was added.
+    """
+
+    def __init__(self, writer: sqlite3.Connection, reader: sqlite3.Connection) -> None:
+        self._writer, self._reader = writer, reader
+        self._writer.executescript(_SCHEMA)
+        self._topics: list[str] = []  # each row names its topic by a number; it only grows
+        self.last = 0
+
+    def add(self, place: Place, kind: EventKind, entry: JobEntry, told: bytes | None = None) -> None:
+        """Add a row; `entry` is the job since then. Seen by others once the batch is committed."""
+        (topic, partition), offset = place
+        if topic not in self._topics:
+            self._topics.append(topic)
+        self.last += 1
+        where = self._topics.index(topic), partition, offset
+        row = (self.last, entry.tenant, entry.request_id, kind.value, *where, entry.changed_ms, told)
+        self._writer.execute(_ADD, row)
+
+    def page(
+        self, tenant: str | None, *, after: int, up_to: int, request_id: str | None = None, limit: int = 1
+    ) -> list[JobEvent]:
+        """A tenant's rows with after < number <= up_to, of one job or of all, the first `limit` of them."""
+        values: list[object] = [tenant, after, up_to]
+        if request_id is not None:
+            values.append(request_id)
+        asked = _OF_ALL if request_id is None else _OF_ONE
+        rows = self._reader.execute(asked, (*values, limit))
+        return [
+            JobEvent(
+                number=number,
+                request_id=own_id,
+                kind=EventKind(kind),
+                place=(TopicPartition(self._topics[topic], partition), offset),
+                at_ms=at_ms,
+                told=told,
+            )
+            for number, own_id, kind, topic, partition, offset, at_ms, told in rows
+        ]

@@ -1,0 +1,132 @@
+"""The parts of a gateway, each made of its settings."""
+
+from contextlib import suppress
+
+from consumer.adapters.factories import make_codec, make_part_store
+from consumer.adapters.kafka.topic_ids import TopicIds
+from consumer.client.decoding import EventDecoder
+from consumer.client.reader import Begin, TopicReader
+from consumer.core.errors import BrokerUnavailable, SettingsError
+from consumer.core.ports import ObjectStore, RangedReads
+from consumer.gateway.events.resume import Log
+from consumer.gateway.events.room import StreamRoom
+from consumer.gateway.events.streams import EventStreams
+from consumer.gateway.events.vector import EventIds
+from consumer.gateway.finding import Finder
+from consumer.gateway.index.causal_order import CausalOrder
+from consumer.gateway.index.ends import TopicEnds
+from consumer.gateway.index.follower import IndexFollower
+from consumer.gateway.index.interpret import Interpreter, kinds_of
+from consumer.gateway.index.job_index import JobIndex
+from consumer.gateway.index.table import JobTable
+from consumer.gateway.index.writer import IndexWriter, ProgressBook
+from consumer.gateway.metrics import GatewayMetrics
+from consumer.gateway.publishing import Publisher
+from consumer.gateway.requests import SourceRules
+from consumer.gateway.sending import Submission
+from consumer.gateway.services import Services
+from consumer.gateway.settings import Settings
+from consumer.gateway.stems.content import StemStore
+from consumer.gateway.trail import Trail
+from consumer.gateway.uploads.asking import Asking
+from consumer.gateway.uploads.contents import ContentPlace, Contents
+from consumer.gateway.uploads.limits import UploadLimits
+from consumer.gateway.uploads.receiving import Pace
+from consumer.gateway.uploads.slots import Slots
+from consumer.gateway.uploads.uploads import Uploads
+from consumer.pipeline.stages.validate import Validate
+
+REQUEST_S = 10.0  # within which brokers answer
+_ASK_IDS = 3  # times
+
+
+def make_follower(
+    settings: Settings, table: JobTable, progress: ProgressBook, index: JobIndex, ends: TopicEnds
+) -> IndexFollower:
+    """With a codec of its own: it decodes in another thread. Raises BrokerUnavailable."""
+    codec, kinds = make_codec(settings.schema, settings.topics), kinds_of(settings.topics)
+    reader = TopicReader(settings.kafka, list(kinds), begin=Begin.BEGINNING, request_s=REQUEST_S)
+    return IndexFollower(
+        reader,
+        Interpreter(codec, EventDecoder(codec, kinds)),
+        table,
+        IndexWriter(table, progress, requests_topic=settings.topics.requests),
+        order=CausalOrder((settings.topics.requests, settings.topics.progress), table.is_known_own, ends),
+        on_batch=index.note,
+    )
+
+
+def make_services(
+    settings: Settings,
+    index: JobIndex,
+    store: ObjectStore,
+    publisher: Publisher,
+    log: Log,
+    uploads: Uploads | None,
+    trail: Trail,
+) -> Services:
+    """What the routes use. uploads: what takes files; None where the store takes none. Raises SettingsError."""
+    job = settings.job
+    if not isinstance(store, RangedReads):
+        raise SettingsError("OBJECT_STORE: can't read parts of objects (read_range)", variables=("OBJECT_STORE",))
+    finder = Finder(index, store, output_bucket=job.output_bucket, output_prefix=job.output_prefix)
+    validate = Validate(
+        source_buckets=job.allowed_source_buckets,
+        output_bucket=job.output_bucket,
+        output_prefix=job.output_prefix,
+        further_output_buckets=job.allowed_output_buckets,
+    )
+    submission = Submission(validate, finder, index, publisher, most_in_flight=settings.access.max_jobs_in_flight)
+    sources = SourceRules(source_buckets=job.allowed_source_buckets, upload_bucket=upload_bucket(settings))
+    place = ContentPlace(bucket=job.output_bucket, prefix=job.output_prefix, source_buckets=job.allowed_source_buckets)
+    contents = Contents(store, place, submission)
+    uploading = uploads.take(submission, finder, contents) if uploads else None
+    room = StreamRoom(most=settings.gateway.http_max_streams, most_of_one=settings.access.max_streams)
+    return Services(
+        index=index,
+        finder=finder,
+        submission=submission,
+        streams=EventStreams(index, finder, log, room),
+        asking=Asking(sources, submission, contents, uploading),
+        sources=sources,
+        stems=StemStore(store, store),
+        trail=trail,
+        jobs=job,
+    )
+
+
+def make_uploads(settings: Settings, store: ObjectStore, metrics: GatewayMetrics) -> Uploads | None:
+    """What takes files, None where the store can't take them part by part. Raises SettingsError."""
+    parts = make_part_store(store)
+    if parts is None:
+        return None
+    uploads, job = settings.uploads, settings.job
+    limits = UploadLimits(
+        max_object_bytes=int(job.max_object_bytes),
+        formats=job.allowed_formats,
+        pace=Pace(idle_s=uploads.upload_idle_s, least_bytes_per_s=int(uploads.upload_min_bytes_per_s)),
+        slots=Slots(uploads.http_max_uploads),
+        received=metrics.uploaded,
+    )
+    return Uploads(store, parts, upload_bucket(settings), limits, expires_s=uploads.upload_expires_s)
+
+
+def upload_bucket(settings: Settings) -> str:
+    """Where files are put that come by HTTP."""
+    return settings.client.upload_bucket or settings.job.allowed_source_buckets[0]
+
+
+def event_ids(settings: Settings) -> EventIds:
+    """By which a place in the log is named to clients."""
+    topics = settings.topics
+    ids = TopicIds(settings.kafka)
+    return EventIds({
+        name: _topic_id(ids, name) for name in (topics.requests, topics.progress, topics.results, topics.dead_letter)
+    })  # fmt: skip
+
+
+def _topic_id(ids: TopicIds, topic: str) -> str:
+    for _ in range(_ASK_IDS):
+        with suppress(BrokerUnavailable):
+            return ids.now(topic)
+    return ""  # some brokers have no such ids, and those that are away are found out by whoever reads
