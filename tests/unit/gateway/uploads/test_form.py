@@ -19,7 +19,7 @@ BOUNDARY = "b0undary"
 def encoded(*parts: tuple[str, bytes, str | None]) -> bytes:
     """By another library than the one that reads it."""
     fields = [(name, (f"{name}.bin", data, kind) if kind else data) for name, data, kind in parts]
-    body, _ = encode_multipart_formdata(fields, BOUNDARY)  # type: ignore[arg-type]
+    body, _ = encode_multipart_formdata(fields, BOUNDARY)
     return body
 
 
