@@ -78,15 +78,15 @@ async def put_part(id: Id, number: Number, request: Request, used: Used, who: Wh
     up = used.asking.uploading()
     size = await up.threads.run(lambda: up.sessions.part_size(who.tenant, id, number))
     body = Body(request, up.limits.pace, up.limits.received)
-    body.check_length(size)
-    with up.limits.slots.one():
-        try:
+    try:
+        body.check_length(size, _too_large(size))
+        with up.limits.slots.one():
             data = await _exactly(body, size)
-        except Problem as problem:
-            if problem.status != HTTPStatus.REQUEST_TIMEOUT:
-                await body.drain()
-            raise
-        await up.threads.run(lambda: up.sessions.put_part(who.tenant, id, number, data))
+            await up.threads.run(lambda: up.sessions.put_part(who.tenant, id, number, data))
+    except Problem as problem:
+        if problem.status != HTTPStatus.REQUEST_TIMEOUT:
+            await body.drain()
+        raise
     return Response(status_code=HTTPStatus.NO_CONTENT)
 
 
@@ -95,10 +95,14 @@ async def _exactly(body: Body, size: int) -> bytes:
     async for chunk in body.chunks():
         found += chunk
         if len(found) > size:
-            raise Problem(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, "BODY_TOO_LARGE", f"this part has {size} bytes")
+            raise _too_large(size)
     if len(found) < size:
         raise Problem(HTTPStatus.BAD_REQUEST, "BODY_INVALID", f"this part has {size} bytes, and fewer came")
     return bytes(found)
+
+
+def _too_large(size: int) -> Problem:
+    return Problem(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, "BODY_TOO_LARGE", f"this part has {size} bytes")
 
 
 @router.post("/{id}/complete", summary="Complete an upload", response_model=CompletedUpload)

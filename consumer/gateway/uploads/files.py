@@ -39,14 +39,15 @@ class FileSeparations:
     async def ask(self, request: Request, who: Principal, idempotency_key: str | None) -> Accepted:
         """Read the form, put the file into the store, send the request. Raises as `Submission.submit`."""
         body = Body(request, self._limits.pace, self._limits.received)
-        body.check_length(self._limits.max_object_bytes + MAX_JSON_BYTES + OVERHEAD_BYTES)
-        async with aclosing(Form(body.chunks(), boundary_of(request.headers["content-type"]))) as form:
-            try:
+        most_bytes = self._limits.max_object_bytes
+        try:
+            body.check_length(most_bytes + MAX_JSON_BYTES + OVERHEAD_BYTES, too_large(most_bytes))
+            async with aclosing(Form(body.chunks(), boundary_of(request.headers["content-type"]))) as form:
                 return await self._read(form, who, idempotency_key)
-            except (Problem, ConsumerError) as error:
-                if getattr(error, "status", None) != HTTPStatus.REQUEST_TIMEOUT:
-                    await body.drain()
-                raise
+        except (Problem, ConsumerError) as error:
+            if getattr(error, "status", None) != HTTPStatus.REQUEST_TIMEOUT:
+                await body.drain()
+            raise
 
     async def _read(self, form: Form, who: Principal, idempotency_key: str | None) -> Accepted:
         await form.next_part("request", "application/json")

@@ -34,8 +34,8 @@ class Body:
     ) -> None:
         self._request, self._pace, self._received, self._clock = request, pace, received, clock
 
-    def check_length(self, most_bytes: int) -> None:
-        """What the headers say of the body's length. Raises Problem: 411 where they say nothing, 413."""
+    def check_length(self, most_bytes: int, too_much: Problem) -> None:
+        """What the headers say of the body's length. Raises Problem: 411 where they say nothing, too_much."""
         headers = self._request.headers
         told = headers.get("content-length")
         if told is None and "transfer-encoding" not in headers:
@@ -43,7 +43,7 @@ class Body:
                 HTTPStatus.LENGTH_REQUIRED, "LENGTH_REQUIRED", "the body has no length and comes in no chunks"
             )
         if told is not None and int(told) > most_bytes:  # the server has read it as a number already
-            raise too_large(most_bytes)
+            raise too_much
 
     async def chunks(self) -> AsyncIterator[bytes]:
         """None is empty. Raises Problem: 400 where the body is cut, 408."""
@@ -84,5 +84,5 @@ class Body:
 
 
 def too_large(most_bytes: int) -> Problem:
-    """Of a file, or of a body that can't be one."""
+    """Of a file."""
     return Problem(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, "OBJECT_TOO_LARGE", f"a file has at most {most_bytes} bytes")

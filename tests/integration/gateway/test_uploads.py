@@ -220,3 +220,36 @@ def test_large_files_by_links_and_through_the_gateway(platform: Platform, shelf:
             ):
                 assert (answer.status_code, answer.json()["code"]) == (404, "NOT_FOUND")
     assert shelf.keys() == set()
+
+
+def test_a_gateway_that_is_stopped_in_the_middle(platform: Platform, shelf: Shelf) -> None:
+    """Its senders are cut, and nothing of their files is left."""
+    before = shelf.under_way()
+    audio = b"fLaC" + os.urandom(12 << 20)
+    with gateway(platform, SHUTDOWN_GRACE_S="1s") as door:
+        connection = http.client.HTTPConnection("127.0.0.1", door.process.port, timeout=60)
+        headers = {
+            "X-API-KEY": KEY,
+            "Content-Type": f"multipart/form-data; boundary={BOUNDARY}",
+            "Content-Length": str(20 << 20),
+        }
+        connection.request("POST", "/v1/separations", opened() + audio, headers)
+        wait_for(lambda: shelf.under_way() - before)
+    connection.close()
+    assert shelf.keys() == set()
+    assert shelf.under_way() - before == set()
+
+
+def test_the_description_tells_of_files(door: Gateway) -> None:
+    """Both parts of the form, and every way of an upload."""
+    document = door.http.get("/openapi.json").json()
+    content = document["paths"]["/v1/separations"]["post"]["requestBody"]["content"]
+    form_schema = document["components"]["schemas"][content["multipart/form-data"]["schema"]["$ref"].split("/")[-1]]
+    assert list(form_schema["properties"]) == form_schema["required"] == ["request", "file"]
+    methods = {path: set(found) for path, found in document["paths"].items() if path.startswith("/v1/uploads")}
+    assert methods == {
+        "/v1/uploads": {"post"},
+        "/v1/uploads/{id}": {"delete"},
+        "/v1/uploads/{id}/parts/{number}": {"put"},
+        "/v1/uploads/{id}/complete": {"post"},
+    }

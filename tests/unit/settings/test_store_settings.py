@@ -133,3 +133,35 @@ def test_nobody_is_asked_who_was_not_named(environment: pytest.MonkeyPatch, valu
     with pytest.raises(SettingsError, match=r"^MINIO_ACCESS_KEY must be set; MINIO_SECRET_KEY must be set$") as caught:
         keys()
     assert caught.value.variables == ("MINIO_ACCESS_KEY", "MINIO_SECRET_KEY")
+
+
+@pytest.mark.parametrize(
+    ("endpoint", "secure", "url"),
+    [
+        (None, "true", None),
+        ("files.example:9000", "true", "https://files.example:9000"),
+        ("files.example", "false", "http://files.example"),
+        ("https://files.example", "false", "https://files.example"),
+        ("http://[::1]:9000", "true", "http://[::1]:9000"),
+    ],
+)
+def test_where_clients_reach_the_store(
+    environment: pytest.MonkeyPatch, endpoint: str | None, secure: str, url: str | None
+) -> None:
+    """With the store's own scheme, unless it names one; nowhere where it is not set."""
+    environment.setenv("MINIO_SECURE", secure)
+    if endpoint:
+        environment.setenv("MINIO_PUBLIC_ENDPOINT", endpoint)
+    assert MinioSettings.load().public_url == url
+
+
+@pytest.mark.parametrize(
+    "endpoint",
+    ["https://files.example/path", "ftp://files.example", "https://", "user:hunter2@files.example", "a b", "host:0"],
+)
+def test_what_is_no_place_to_reach_it(environment: pytest.MonkeyPatch, endpoint: str) -> None:
+    """The line names the variable, and repeats nothing of it."""
+    environment.setenv("MINIO_PUBLIC_ENDPOINT", endpoint)
+    with pytest.raises(SettingsError, match="MINIO_PUBLIC_ENDPOINT: must be host:port") as caught:
+        MinioSettings.load()
+    assert "hunter2" not in str(caught.value)

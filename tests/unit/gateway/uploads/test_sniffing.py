@@ -12,6 +12,8 @@ from consumer.core.catalog import SOURCE_FORMATS
 from consumer.gateway.problems import Problem
 from consumer.gateway.uploads.sniffing import HEAD_BYTES, check_type, container_of
 from harness.clips import write_clip
+from harness.corpus.catalogue import catalogue
+from harness.corpus.specimen import Truth
 
 
 @pytest.mark.parametrize("extension", ["wav", "flac", "mp3", "ogg", "m4a", "opus", "aiff", "mka", "au", "wma", "caf"])
@@ -73,3 +75,11 @@ def test_an_empty_file() -> None:
 def test_what_can_not_be_told_is_the_replicas_to_judge() -> None:
     """An mp3 behind padding, as some recorders write it."""
     check_type(b"\0" * 5000 + b"\xff\xfb\x90\x64", SOURCE_FORMATS)
+
+
+@pytest.mark.parametrize("name", [name for name, file in catalogue().items() if isinstance(file.holds, Truth)][::12])
+def test_no_sound_is_refused(name: str, tmp_path: Path) -> None:
+    """Whatever a replica can separate comes in, damaged and oddly written files too."""
+    path = tmp_path / Path(name).name
+    catalogue()[name].make(path)
+    check_type(path.read_bytes()[:HEAD_BYTES], SOURCE_FORMATS)

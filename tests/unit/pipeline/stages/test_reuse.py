@@ -9,7 +9,9 @@ from typing import Any
 
 import pytest
 
+from consumer.core.content_index import SeparatedContent, content_key, parse_separated_content
 from consumer.core.errors import Code, Rejected
+from consumer.core.events import SourceObject
 from consumer.core.model import Job, LocalTrack, ObjectFacts, Stems, StoredStems
 from consumer.pipeline.stages.recall import Recall
 from consumer.pipeline.stages.reuse import Reuse
@@ -209,3 +211,30 @@ def test_stems_that_may_not_be_read_any_more_are_made_anew(shelf: Shelf, tmp_pat
 
     shelf.objects.read = refuse  # type: ignore[method-assign]
     assert shelf.reuse.find(track(tmp_path, another_job()), WEIGHTS) is None
+
+
+def test_the_content_is_noted_for_its_tenant_alone(shelf: Shelf, tmp_path: Path) -> None:
+    """Where its file lies, and for which request it was read; the latest counts, also where stems were only copied."""
+
+    def noted(tenant: str | None) -> SeparatedContent | None:
+        return parse_separated_content(shelf.objects.read("out", content_key("stems/", tenant, "5" * 64)))
+
+    first = noted(None)
+    assert first
+    assert first.request_id == shelf.first_track.job.request.request_id
+    assert first.asked == shelf.first_track.job.request.source
+    assert first.read == SourceObject(bucket="in", key="a.mp3", etag="e1")
+    assert noted("t") is None
+    shelf.reuse.note_content(track(tmp_path, another_job(tenant="t")))
+    shelf.reuse.note_content(track(tmp_path, another_job()))
+    for tenant in (None, "t"):
+        later = noted(tenant)
+        assert later
+        assert later.request_id == "r2"
+        assert later.read == SourceObject(bucket="in", key="copy-of-a.mp3", etag="e2", version_id="v2")
+
+
+@pytest.mark.parametrize("data", [None, b"", b"{}", b"\xff", b"[" * 5000, b'{"request_id": 1}'])
+def test_what_is_no_note_of_a_content(data: bytes | None) -> None:
+    """Is taken for none."""
+    assert parse_separated_content(data) is None
