@@ -1,5 +1,6 @@
 """What happens to jobs, as it happens."""
 
+from http import HTTPStatus
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Header, Path
@@ -31,6 +32,7 @@ Who = Annotated[Principal, Depends(principal_of)]
 @router.get(
     "/separations/{id}/events",
     summary="Follow a separation",
+    status_code=HTTPStatus.OK,
     response_class=EventStreamResponse,
     responses=_RESPONSES,
 )
@@ -39,7 +41,13 @@ async def follow_one(id: Id, used: Used, who: Who, last_event_id: LastEventId = 
     return EventStreamResponse(used.streams.open(who, id, last_event_id))
 
 
-@router.get("/events", summary="Follow all separations", response_class=EventStreamResponse, responses=_RESPONSES)
+@router.get(
+    "/events",
+    summary="Follow all separations",
+    status_code=HTTPStatus.OK,
+    response_class=EventStreamResponse,
+    responses=_RESPONSES,
+)
 async def follow_all(used: Used, who: Who, last_event_id: LastEventId = None) -> Response:
     """Server-sent events of all the tenant's separations, from now on."""
     return EventStreamResponse(used.streams.open(who, None, last_event_id))
