@@ -11,6 +11,7 @@ import shutil
 import signal
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -204,55 +205,52 @@ def test_a_scanner_that_is_away_raises_its_alert(watched: Watched) -> None:
     watched.until_silent()
 
 
-def test_a_gateway_s_faults_raise_their_alerts(watched: Watched) -> None:
-    """While its store is not as it should be, and while it is down; not before, and not once it is mended."""
-    platform, bucket = watched.platform, "answers-of-the-gateway"
-    platform.minio.make_bucket(bucket)
-    environment = {"OUTPUT_BUCKET": bucket, "HTTP_PORT": str(free_port()), "RATE_LIMIT_REQUESTS_PER_S": "1000"}
-    process = start_gateway(platform, environment)
-    process.port = int(environment["HTTP_PORT"])
-    process.wait_ready()
+def test_a_gateway_s_faults_raise_their_alerts(kafka: Kafka, watched: Watched) -> None:
+    """While it can't send what it is asked to, and while it is down; not before, and not once that is over."""
+    platform, port = watched.platform, free_port()
+    own = {"targets": [f"127.0.0.1:{port}"], "labels": {"job": "spleeter-consumer-gateway"}}
     replicas = json.loads(watched.targets.read_text())
-    own = {"targets": [f"127.0.0.1:{process.port}"], "labels": {"job": "spleeter-consumer-gateway"}}
-    written = watched.targets.with_suffix(".new")
-    written.write_text(json.dumps([*replicas, own]))
-    written.rename(watched.targets)
+    process = start_gateway(platform, {"HTTP_PORT": str(port)})
+    process.port = port
+    process.wait_ready()
+    scrape(watched, [*replicas, own])
 
-    def ask() -> None:
-        page = f"http://127.0.0.1:{process.port}/v1/separations/nobody-s"
-        assert httpx2.get(page, headers={"X-API-KEY": KEY}, timeout=30).status_code in (404, 503)
-        time.sleep(0.1)
-
-    def is_answering() -> bool:
-        ask()
-        return watched.ask('sum(rate(separation_http_requests_total{status="404"}[10s]))').get("", 0) > 0
+    def send(_: int = 0) -> int:
+        asked = {"source": {"bucket": platform.source_bucket, "key": watched.clip}}
+        page = f"http://127.0.0.1:{port}/v1/separations"
+        return httpx2.post(page, json=asked, headers={"X-API-KEY": KEY}, timeout=60).status_code
 
     def firing() -> set[str]:
         return {name for name in watched.firing() if "Gateway" in name}
 
-    def is_silent() -> bool:
-        ask()
-        return firing() == set()
-
-    wait_for(is_answering)
+    assert send() == httpx2.codes.ACCEPTED
+    wait_for(lambda: watched.ask('sum(separation_http_requests_total{status="202"})') == {"": 1.0})
     assert firing() == set()
-    platform.minio.remove_bucket(bucket)
-    watched.until_firing("SeparationGatewayErrors", meanwhile=ask)
-    platform.minio.make_bucket(bucket)
-    wait_for(is_silent)
+    kafka.running.process.send_signal(signal.SIGSTOP)
+    try:
+        with ThreadPoolExecutor(6) as callers:
+            watched.until_firing("SeparationGatewayErrors", meanwhile=lambda: list(callers.map(send, range(6))))
+    finally:
+        kafka.running.process.send_signal(signal.SIGCONT)
+    wait_for(lambda: firing() == set())
 
-    process.process.terminate()
-    assert process.process.wait(60) == 0
+    process.process.kill()
     watched.until_firing("SeparationGatewayDown")
-    again = start_gateway(platform, environment)
-    again.port = process.port
+    again = start_gateway(platform, {"HTTP_PORT": str(port)})
+    again.port = port
     again.wait_ready()
     wait_for(lambda: firing() == set())
-    written.write_text(json.dumps(replicas))
-    written.rename(watched.targets)
+    scrape(watched, replicas)
     again.process.terminate()
     assert again.process.wait(60) == 0
     wait_for(lambda: watched.ask('up{job="spleeter-consumer-gateway"}') == {})
+
+
+def scrape(watched: Watched, targets: list[dict[str, Any]]) -> None:
+    """These and no others, from now on."""
+    written = watched.targets.with_suffix(".new")
+    written.write_text(json.dumps(targets))
+    written.rename(watched.targets)
 
 
 def test_without_a_broker_the_lag_is_unknown_and_not_old(kafka: Kafka, watched: Watched) -> None:
