@@ -55,7 +55,7 @@ class JobEvent:
 
 
 class EventTable:
-    """Rows in the file of the jobs', by the same two connections: `writer` and `last` are one thread's, the rest one's.
+    """Rows in the file of the jobs', by the same two connections: what adds and writes is one thread's, the rest one's.
 
     last: the number of the last row that was added.
     """
@@ -64,17 +64,23 @@ class EventTable:
         self._writer, self._reader = writer, reader
         self._writer.executescript(_SCHEMA)
         self._topics: list[str] = []  # each row names its topic by a number; it only grows
+        self._added: list[tuple[object, ...]] = []
         self.last = 0
 
     def add(self, place: Place, kind: EventKind, entry: JobEntry, told: bytes | None = None) -> None:
-        """Add a row; `entry` is the job since then. Seen by others once the batch is committed."""
+        """Add a row to this batch; `entry` is the job since then."""
         (topic, partition), offset = place
         if topic not in self._topics:
             self._topics.append(topic)
         self.last += 1
         where = self._topics.index(topic), partition, offset
         row = (self.last, entry.tenant, entry.request_id, kind.value, *where, entry.changed_ms, told)
-        self._writer.execute(_ADD, row)
+        self._added.append(row)
+
+    def write(self) -> None:
+        """Hand the rows of this batch to the database, all at once. Seen by others once the batch is committed."""
+        self._writer.executemany(_ADD, self._added)
+        self._added.clear()
 
     def page(
         self, tenant: str | None, *, after: int, up_to: int, request_id: str | None = None, limit: int = 1

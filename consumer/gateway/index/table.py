@@ -60,6 +60,7 @@ class JobTable:
 
     def commit(self) -> None:
         """End a batch."""
+        self.events.write()
         self._writer.commit()
 
     def get(self, request_id: str) -> JobEntry | None:

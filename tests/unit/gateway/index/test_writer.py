@@ -38,7 +38,7 @@ class Index:
     @property
     def state(self) -> JobState | None:
         found = self.table.get("a")
-        return found and found.state
+        return None if found is None else found.state
 
 
 @pytest.fixture
