@@ -94,6 +94,14 @@ class TopicReader:
         first = self.consume(1, timeout_s)
         return [*first, *self.consume(count - 1, 0.0)] if first else first
 
+    def unread(self) -> int:
+        """How many offsets lie behind what was read, as far as the brokers have told: nobody is asked."""
+        read = self.positions()
+        known = {
+            place: self._consumer.get_watermark_offsets(KafkaPartition(*place), cached=True) for place in self._ends
+        }
+        return sum(max(0, ends[1] - read.get(place, 0)) for place, ends in known.items() if ends)
+
     def positions(self) -> dict[TopicPartition, int]:
         """Of each partition that was read so far the offset of what comes next."""
         now = self._consumer.position([KafkaPartition(*place) for place in self._ends])

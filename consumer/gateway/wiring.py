@@ -94,7 +94,7 @@ async def _run(settings: Settings) -> None:
             connections=lambda: server.connections,
             streams=lambda: len(services.streams),
             jobs=lambda: follower.jobs,
-            lag=partial(_index_lag, index, ends),
+            lag=lambda: follower.unread,
         )
         follower.start()
         stack.callback(follower.stop)
@@ -153,10 +153,3 @@ def _check_audit(audit: KafkaAuditLog) -> None:
         audit.check()
     except AuditUnavailable as error:
         raise Transient(str(error)) from error
-
-
-def _index_lag(index: JobIndex, ends: TopicEnds) -> float:
-    try:
-        return float(sum(max(0, end - index.positions.get(place, 0)) for place, end in ends().items()))
-    except BrokerUnavailable:
-        return float("nan")

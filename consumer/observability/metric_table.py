@@ -244,7 +244,7 @@ INDEX_LAG = MetricSpec(
     name="separation_index_lag_messages",
     kind=Kind.GAUGE,
     unit="records",
-    meaning="Requests that the gateway's index has not read yet; NaN: no broker says",
+    meaning="Records that the gateway's index has not read yet, as far as the brokers have told it",
 )
 
 METRICS: tuple[MetricSpec, ...] = (

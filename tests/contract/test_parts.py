@@ -136,7 +136,7 @@ def test_whoever_goes_away_in_the_middle_leaves_nothing(shelf: Shelf) -> None:
                         await file.write(bytes(1 << 20))
                     if finishes:
                         await file.finish()
-                    await asyncio.Event().wait()
+                    await asyncio.sleep(3600)
                 except asyncio.CancelledError:
                     await file.abort()
                     raise

@@ -20,6 +20,7 @@ import httpx2
 import psutil
 import pytest
 from confluent_kafka import Producer
+from confluent_kafka.admin import AdminClient
 
 from consumer.core.events import OutputOptions
 from devstack.clamd import clamd
@@ -202,6 +203,18 @@ def test_a_scanner_that_is_away_raises_its_alert(watched: Watched) -> None:
     watched.request()
     watched.until_firing("SeparationScanFailures")
     watched.scanning = watched.scanner.start()
+    watched.until_silent()
+
+
+def test_audit_events_that_are_lost_raise_an_alert(kafka: Kafka, watched: Watched) -> None:
+    """While their topic is missing the work goes on, and what is lost is told of; once it is there, not."""
+    admin = AdminClient({"bootstrap.servers": kafka.bootstrap_servers})
+    for deleted in admin.delete_topics([watched.platform.topic("AUDIT")]).values():
+        deleted.result(30)
+    watched.request()
+    watched.platform.outcomes(1)
+    watched.until_firing("SeparationAuditEventsLost")
+    assert watched.platform.run("topics", "create").returncode == 0
     watched.until_silent()
 
 

@@ -28,6 +28,7 @@ class IndexFollower:
 
     trouble: why it does not read, "" where it does; is_broken: it never will again. order's topics are read to their
     ends one after the other, so that a job's records come in the order of its life; then all together.
+    unread: records that it has not read yet, as far as the brokers have told.
     """
 
     def __init__(
@@ -48,6 +49,7 @@ class IndexFollower:
         self.trouble = ""
         self.is_broken = False
         self.has_caught_up = False
+        self.unread = 0
 
     @property
     def begins(self) -> Positions:
@@ -86,6 +88,7 @@ class IndexFollower:
         changes = [change for record in self._order.add(read) for change in self._apply(record)]
         self._table.commit()
         positions = self._reader.positions()
+        self.unread = self._reader.unread()
         self._on_batch(
             Batch(changes=changes, positions=self._order.positions(positions), last_event=self._table.events.last)
         )

@@ -17,7 +17,7 @@ def answer(response: EventStreamResponse, sent: Sent, takes: int = 100) -> None:
 
     async def send(message: MutableMapping[str, Any]) -> None:
         if len(sent) >= takes:
-            await asyncio.Event().wait()
+            await asyncio.sleep(3600)
         sent.append(message)
 
     async def receive() -> MutableMapping[str, Any]:

@@ -46,7 +46,8 @@ def test_who_does_not_read_is_let_go_without_a_word() -> None:
             client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
             client.sendall(b"GET /v1/events HTTP/1.1\r\nHost: x\r\n\r\n")
             async with asyncio.timeout(PATIENCE_S):
-                await is_closed.wait()
+                while not is_closed.is_set():
+                    await asyncio.sleep(0.01)
                 while server.connections:
                     await asyncio.sleep(0.01)
         server.stop()
