@@ -36,13 +36,13 @@ class Row:
         return f"| {self.what} | {self.figure} | {self.goal} |"
 
 
-def main() -> None:
+def main(names: Sequence[str] = ()) -> None:
     system.provide({"ffprobe": "ffmpeg"})  # the naive consumer's Separator needs it
     with tempfile.TemporaryDirectory() as folder:
         arena = Arena(Path(folder))
         arena.start()
         try:
-            print_table(arena, sys.argv[1:] if __name__ == "__main__" else ())
+            print_table(arena, names)
         finally:
             arena.stop()
 
@@ -255,4 +255,4 @@ def _say(line: str) -> None:
 
 
 if __name__ == "__main__":
-    main()
+    main(sys.argv[1:])

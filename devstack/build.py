@@ -175,8 +175,13 @@ def _lock(path: Path) -> Iterator[None]:
         yield
 
 
+def go_command() -> list[str]:
+    """What runs Go, whether or not the machine has one."""
+    return [system.uv(), "tool", "run", "--from", GO, "go"]
+
+
 def _go(*arguments: str, cwd: Path | None = None, **environment: str) -> str:
-    return _run([system.uv(), "tool", "run", "--from", GO, "go", *arguments], cwd=cwd, **environment)
+    return _run([*go_command(), *arguments], cwd=cwd, **environment)
 
 
 def _run(command: list[str], *, cwd: Path | None = None, **environment: str) -> str:
