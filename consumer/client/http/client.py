@@ -155,11 +155,11 @@ class HttpClient:
         )
         try:
             answer = self._connection.ask(call)
+            view = parse(answer.body, JobView)
         except GatewayUnavailable as trouble:
             trouble.idempotency_key = key
             raise
-        position = answer.headers.get("Separation-Position")
-        return HttpJob(self._connection, parse(answer.body, JobView), position=position)
+        return HttpJob(self._connection, view, position=answer.headers.get("Separation-Position"))
 
     def _all_jobs(self, state: str | None) -> Iterator[HttpJob]:
         cursor: str | None = None

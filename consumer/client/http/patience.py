@@ -16,7 +16,8 @@ class Patience:
     """Waits first_wait_s before the second try, then twice as long each time up to longest_wait_s, and at least what
     the gateway asks for; of each wait a share between a half and all of it, by `jitter`, which gives 0 to 1.
 
-    within_s: no try begins later than this after the first one.
+    within_s: no try begins later than this after the first one has failed, however long that took: a large file is
+    sent anew, too.
     """
 
     first_wait_s: float = 0.5
@@ -42,14 +43,15 @@ class Tries:
 
     def begin_anew(self) -> None:
         """Forget what has failed: something was achieved meanwhile."""
-        self._failed = 0
-        ends_at = self._clock.monotonic() + self._patience.within_s
-        self._until = ends_at if self._given_until is None else self._given_until
+        self._failed, self._until = 0, self._given_until
 
     def failed(self, trouble: GatewayUnavailable) -> None:
         """Wait for the next try. Raises `trouble` where another try is of no use, or would be too late."""
         self._failed += 1
+        now = self._clock.monotonic()
+        if self._until is None:
+            self._until = now + self._patience.within_s
         wait_s = self._patience.wait_s(self._failed, trouble.retry_after_s)
-        if not trouble.may_pass or self._clock.monotonic() + wait_s > self._until:
+        if not trouble.may_pass or now + wait_s > self._until:
             raise trouble
         self._pause(wait_s)

@@ -5,6 +5,7 @@ import subprocess
 import sys
 import threading
 import uuid
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
 from pathlib import Path
@@ -19,7 +20,7 @@ from consumer.core.events import SourceObject
 from devstack.service import free_port
 from harness.fakes import NOON
 from tests.unit.client.http.conftest import KEY, Time
-from tests.unit.client.http.door import HANG_UP, Door, Reply
+from tests.unit.client.http.door import HANG_UP, Door, Reply, Seen
 from tests.unit.client.http.jobs import ID, PLACE, QUEUED
 
 ACCEPTED = Reply.of(QUEUED, 202, Location=PLACE, Retry_After="2", Separation_Position="requests:1:7")
@@ -102,6 +103,19 @@ def test_patience_ends(door: Door, client: HttpClient, time: Time, answer: Reply
     assert caught.value.status == (answer.status or None)
     assert 45 < sum(time.paused) <= 60
     assert len(door.seen) == len(time.paused) + 1 < 12
+
+
+def test_patience_counts_from_the_first_failure(door: Door, client: HttpClient, time: Time) -> None:
+    """A try that took long, as of a large file, is made once more; then its time is up."""
+
+    def slow(_: object) -> Reply:
+        time.advance(500)
+        return HANG_UP
+
+    door.answer(slow)
+    with pytest.raises(GatewayUnavailable):
+        client.separate("music/a.mp3")
+    assert len(door.seen) == 2
 
 
 def test_a_wait_that_is_too_long_is_not_waited(door: Door, client: HttpClient, time: Time) -> None:
@@ -295,6 +309,43 @@ def test_a_closed_client_asks_nothing(door: Door, client: HttpClient) -> None:
         with pytest.raises(ClientClosed):
             ask()
     assert len(door.seen) == 1
+
+
+def test_one_client_serves_many_threads(door: Door, client: HttpClient) -> None:
+    """Each of their requests is a job of its own, and each gets its own answer."""
+    together = threading.Barrier(20, timeout=60)
+
+    def told_by_key(seen: Seen) -> Reply:
+        together.wait()  # all are under way at once
+        return Reply.of(QUEUED | {"id": seen.headers["idempotency-key"]}, 202)
+
+    door.answer(told_by_key)
+    with ThreadPoolExecutor(20) as threads:
+        jobs = list(threads.map(lambda number: client.separate(f"music/{number}.mp3"), range(20)))
+    assert len({job.request_id for job in jobs}) == 20
+    asked = {json.loads(seen.body)["source"]["key"]: seen.headers["idempotency-key"] for seen in door.seen}
+    assert [asked[f"{number}.mp3"] for number in range(20)] == [job.request_id for job in jobs]
+
+
+def test_a_poll_under_way_while_it_is_closed(door: Door) -> None:
+    """Its answer is read, and whoever waits on is told; the connections end with the last of them."""
+    asked, closed = threading.Event(), threading.Event()
+
+    def poll(_: object) -> Reply:
+        asked.set()
+        assert closed.wait(30)
+        return Reply.of(QUEUED)
+
+    door.answer(Reply.of(QUEUED), poll)
+    client = HttpClient(door.url, api_key(KEY))
+    job = client.job(ID)
+    with ThreadPoolExecutor(1) as threads:
+        waiting = threads.submit(job.result, 600)
+        assert asked.wait(30)
+        client.close()
+        closed.set()
+        assert isinstance(waiting.exception(30), ClientClosed)
+    assert len(door.seen) == 2
 
 
 def test_who_waits_while_it_is_closed_is_told(door: Door) -> None:
