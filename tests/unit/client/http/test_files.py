@@ -1,6 +1,8 @@
 """Files on their way to the gateway and back."""
 
 import os
+import socket
+import threading
 from collections.abc import Callable, Iterator
 from email.message import Message
 from email.parser import BytesParser
@@ -10,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from consumer.client import AccessDenied, GatewayUnavailable, RequestRefused
-from consumer.client.http import HttpClient, HttpJob
+from consumer.client.http import HttpClient, HttpJob, api_key
 from consumer.core.errors import Rejected
 from tests.unit.client.http.conftest import KEY, Time
 from tests.unit.client.http.door import HANG_UP, Door, Reply, Seen, open_door
@@ -77,6 +79,33 @@ def test_a_file_that_is_refused(door: Door, client: HttpClient, song: Path, time
     with pytest.raises(RequestRefused) as caught:
         client.separate(song)
     assert (caught.value.code, len(door.seen), time.paused) == ("OBJECT_TOO_LARGE", 1, [])
+
+
+def test_a_refusal_in_the_middle_of_a_file_is_read(tmp_path: Path, time: Time) -> None:
+    """A gateway that answers and hangs up while the file comes has said why, and is not sent it again."""
+    song, problem = tmp_path / "song.wav", Reply.problem(413, "OBJECT_TOO_LARGE")
+    with song.open("wb") as file:
+        file.truncate(64 << 20)  # more than sockets hold
+    told = [f"{name}: {value}" for name, value in problem.headers.items()]
+    head = "\r\n".join(["HTTP/1.1 413 -", f"Content-Length: {len(problem.body)}", *told, "", ""])
+    with socket.create_server(("127.0.0.1", 0)) as server:
+
+        def refuse() -> None:
+            connection, _ = server.accept()
+            with connection:
+                connection.recv(1000)
+                connection.sendall(head.encode() + problem.body)
+
+        thread = threading.Thread(target=refuse)
+        thread.start()
+        url = f"http://127.0.0.1:{server.getsockname()[1]}"
+        with (
+            HttpClient(url, api_key(KEY), clock=time, pause=time.pause) as client,
+            pytest.raises(RequestRefused) as caught,
+        ):
+            client.separate(song)
+        thread.join(30)
+    assert (caught.value.code, time.paused) == ("OBJECT_TOO_LARGE", [])
 
 
 # --- stems ---
