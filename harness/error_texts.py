@@ -27,7 +27,7 @@ _TEXT_AT: Mapping[str, int] = {
     "Problem": 2,
     "service_unavailable": 0,
     "WrongVariable": 1,
-    **dict.fromkeys(("WaitTimeout", "ClientClosed"), 0),
+    **dict.fromkeys(("WaitTimeout", "ClientClosed", "AccessDenied", "GatewayUnavailable"), 0),
     **dict.fromkeys(("BadParameter", "Unnameable", "Unmet", "Denied", "broker_away", "away", "_no_store", "cls"), 0),
 }
 _ONLY_INSIDE = frozenset({"WorkerCrashed", "Cancelled", "OwnershipLost", "ProducerFenced"})  # nobody outside reads them

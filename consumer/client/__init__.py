@@ -1,11 +1,27 @@
-"""For platform code: requests go in, outcomes come out. Needs neither networks nor, but for files, object storage."""
+"""For platform code: requests go in, outcomes come out. Needs neither networks nor, but for files, object storage.
 
-from consumer.client.aio import AsyncClient, AsyncJob
-from consumer.client.client import Client
-from consumer.client.errors import AccessDenied, ClientBroken, ClientClosed, SeparationFailed, WaitTimeout
-from consumer.client.job import Job
-from consumer.client.log import EventLog, Received
-from consumer.client.watch import Watch
+Each name is imported when it is first used: whoever comes by HTTP loads nothing of Kafka's.
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from consumer.client.aio import AsyncClient, AsyncJob
+    from consumer.client.client import Client
+    from consumer.client.errors import (
+        AccessDenied,
+        ClientBroken,
+        ClientClosed,
+        GatewayUnavailable,
+        RequestRefused,
+        SeparationFailed,
+        WaitTimeout,
+    )
+    from consumer.client.http import HttpClient, HttpJob
+    from consumer.client.job import Job
+    from consumer.client.log import EventLog, Received
+    from consumer.client.watch import Watch
 
 __all__ = [
     "AccessDenied",
@@ -15,9 +31,39 @@ __all__ = [
     "ClientBroken",
     "ClientClosed",
     "EventLog",
+    "GatewayUnavailable",
+    "HttpClient",
+    "HttpJob",
     "Job",
     "Received",
+    "RequestRefused",
     "SeparationFailed",
     "WaitTimeout",
     "Watch",
 ]
+
+_MODULES = {
+    "aio": ("AsyncClient", "AsyncJob"),
+    "client": ("Client",),
+    "errors": (
+        "AccessDenied", "ClientBroken", "ClientClosed", "GatewayUnavailable", "RequestRefused", "SeparationFailed",
+        "WaitTimeout",
+    ),
+    "http": ("HttpClient", "HttpJob"),
+    "job": ("Job",),
+    "log": ("EventLog", "Received"),
+    "watch": ("Watch",),
+}  # fmt: skip
+
+
+if not TYPE_CHECKING:  # so that a name that is not there is found without running
+
+    def __getattr__(name: str) -> object:
+        for module, names in _MODULES.items():
+            if name in names:
+                return getattr(import_module(f"{__name__}.{module}"), name)
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return __all__

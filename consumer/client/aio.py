@@ -13,7 +13,8 @@ from typing import Any, Concatenate, ParamSpec, Self, TypeVar
 
 from consumer.client.client import Client
 from consumer.client.errors import SeparationFailed, WaitTimeout
-from consumer.client.job import RESULT_S, Job
+from consumer.client.job import Job
+from consumer.client.limits import RESULT_S
 from consumer.client.log import EventLog, Received
 from consumer.core.events import DeadLetter, Event, SeparationProgress, SeparationResult
 

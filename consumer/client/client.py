@@ -22,8 +22,9 @@ from consumer.client.job import Job
 from consumer.client.log import EventLog
 from consumer.client.outcomes import Outcome, OutcomeReader
 from consumer.client.sender import Headers, Sender
+from consumer.client.sources import object_of
 from consumer.client.watch import Watch
-from consumer.core.errors import Code, Rejected, SettingsError
+from consumer.core.errors import SettingsError
 from consumer.core.events import (
     DeadLetter,
     Event,
@@ -110,7 +111,7 @@ class Client:
         """
         asked = SeparationRequest(
             request_id=request_id or str(uuid.uuid4()),
-            source=_object_of(source),
+            source=object_of(source),
             model=model,
             output=OutputOptions(format=format, bitrate=bitrate),
             start_s=start_s,
@@ -256,18 +257,6 @@ def _kinds_of(topics: TopicSettings) -> dict[str, type[Event]]:
     return {
         topics.results: SeparationResult, topics.dead_letter: DeadLetter, topics.progress: SeparationProgress,
     }  # fmt: skip
-
-
-def _object_of(source: str | Path | SourceObject) -> SourceObject:
-    """The object that is named; of a local file the place that it will have is not known yet."""
-    if isinstance(source, SourceObject):
-        return source
-    if isinstance(source, Path):
-        return SourceObject(bucket="-", key="-")
-    bucket, _, key = source.partition("/")
-    if not bucket or not key:
-        raise Rejected(Code.REQUEST_INVALID, "source must be BUCKET/KEY, a SourceObject, or a Path of a local file")
-    return SourceObject(bucket=bucket, key=key)
 
 
 def _ended_at(outcome: Outcome) -> datetime:

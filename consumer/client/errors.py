@@ -1,6 +1,9 @@
 """What a job can end with for whoever waits for it. What Kafka itself can't do is BrokerUnavailable, as everywhere."""
 
-from consumer.core.errors import Code, ConsumerError
+from collections.abc import Mapping
+from typing import cast
+
+from consumer.core.errors import Code, ConsumerError, Rejected
 from consumer.core.events import DeadLetter
 
 
@@ -31,7 +34,7 @@ class WaitTimeout(ConsumerError, TimeoutError):
 
 
 class AccessDenied(ConsumerError):
-    """Kafka knows who we are and says no: the message names the topic or the group."""
+    """Kafka, or the gateway, says no to who we are: the message names the topic, the group, or what the key lacks."""
 
 
 class ClientBroken(ConsumerError):
@@ -43,3 +46,31 @@ class ClientBroken(ConsumerError):
 
 class ClientClosed(ConsumerError):
     """The client, or its job, was used after it was closed, or waited for while it was."""
+
+
+class RequestRefused(Rejected):
+    """The gateway refuses what was asked for, whoever asks and however often.
+
+    code: a dead letter's where a replica would say the same, else the gateway's own, such as IDEMPOTENCY_KEY_REUSED.
+    status: HTTP's. fields: what is wrong with each field that can't be used, by its JSON pointer.
+    """
+
+    def __init__(self, code: str, message: str, *, status: int, fields: Mapping[str, str] | None = None) -> None:
+        super().__init__(cast(Code, code), message)  # a word that Code lacks compares and prints as any other
+        self.status, self.fields = status, dict(fields or {})
+
+
+class GatewayUnavailable(ConsumerError):
+    """The gateway did not do what was asked of it, or not as it should; what was asked for may have been done.
+
+    may_pass: whether the same may well succeed later; it was then tried again before this was raised. status: HTTP's,
+    None where no answer came. retry_after_s: how long the gateway asks us to wait, if it does. idempotency_key: of the
+    request that was not answered; sent again with it, it is the same job in any case.
+    """
+
+    def __init__(
+        self, message: str, *, may_pass: bool, status: int | None = None, retry_after_s: float | None = None
+    ) -> None:
+        super().__init__(message)
+        self.may_pass, self.status, self.retry_after_s = may_pass, status, retry_after_s
+        self.idempotency_key: str | None = None

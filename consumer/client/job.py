@@ -8,13 +8,12 @@ from typing import TypeVar
 
 from consumer.client.errors import SeparationFailed, WaitTimeout
 from consumer.client.files import Files
+from consumer.client.limits import RESULT_S
 from consumer.client.outcomes import Outcome, PendingJob
 from consumer.client.promise import Promise
 from consumer.client.sender import Position
 from consumer.core.errors import ConsumerError
 from consumer.core.events import DeadLetter, SeparationProgress, SeparationResult
-
-RESULT_S = 600.0  # a wait that nobody bounds ends nevertheless
 
 T = TypeVar("T")
 

@@ -95,6 +95,14 @@ class TimeToGo(BaseModel):
     high: float
 
 
+class Segments(BaseModel):
+    """Segments of 11.9 s of the audio, and when that was so."""
+
+    done: int
+    total: Annotated[int | None, Field(description="null: the file does not say its length")] = None
+    at: str
+
+
 class Separation(BaseModel):
     """A job. `done` says whether it has ended; then exactly one of `result` and `error` is there."""
 
@@ -103,6 +111,7 @@ class Separation(BaseModel):
     done: bool
     stage: str | None = None
     progress: Annotated[float | None, Field(description="share that is done, 0 to 1", ge=0, le=1)] = None
+    segments: Segments | None = None
     eta: TimeToGo | None = None
     queue: Queue | None = None
     attempt: int = 1

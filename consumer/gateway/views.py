@@ -27,6 +27,7 @@ def job_document(entry: JobEntry, progress: SeparationProgress | None = None) ->
         "done": has_ended,
         "stage": None if has_ended or progress is None else progress.stage,
         "progress": 1.0 if entry.state is JobState.SUCCEEDED else _share(progress),
+        "segments": None if has_ended else _segments(progress),
         "attempt": _attempt(outcome, progress),
         "metadata": asked.pop("metadata", {}),
         "request": asked or None,
@@ -100,6 +101,13 @@ def _share(progress: SeparationProgress | None) -> float | None:
     if progress is None or not progress.segments_total:
         return None
     return round(min(1.0, progress.segments_done / progress.segments_total), 3)
+
+
+def _segments(progress: SeparationProgress | None) -> Document | None:
+    if progress is None:
+        return None
+    at_ms = round(progress.at.timestamp() * 1000)
+    return {"done": progress.segments_done, "total": progress.segments_total, "at": _time(at_ms)}
 
 
 def _time(at_ms: int) -> str:

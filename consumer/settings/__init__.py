@@ -9,6 +9,7 @@ from consumer.settings.audit import AuditSettings
 from consumer.settings.client import ClientSettings
 from consumer.settings.environment import environment_without_secrets
 from consumer.settings.gateway import GatewaySettings
+from consumer.settings.http_client import HttpClientSettings
 from consumer.settings.job import JobSettings
 from consumer.settings.kafka import KafkaSettings
 from consumer.settings.kafka_properties import variable_of
@@ -45,6 +46,7 @@ GROUPS: tuple[type[Group], ...] = (
     MetricsSettings,
     TracingSettings,
     ClientSettings,
+    HttpClientSettings,
     AccessSettings,
     GatewaySettings,
     UploadSettings,
@@ -58,6 +60,7 @@ __all__ = [
     "CredentialSource",
     "GatewaySettings",
     "Group",
+    "HttpClientSettings",
     "JobSettings",
     "KafkaSettings",
     "LogSettings",

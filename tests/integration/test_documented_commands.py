@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -17,6 +18,7 @@ from consumer.core.errors import Code
 from consumer.core.events import DeadLetter, SeparationRequest, SourceObject
 from devstack.service import free_port
 from harness.clips import write_clip
+from harness.gateway import KEY, gateway
 from harness.pages import DOCS, README, ROOT, blocks, commands, name_of
 from harness.platform import PATIENCE_S, Platform, make_platform
 from tests.conftest import Kafka, MinioServer
@@ -145,10 +147,25 @@ def test_client_code_works_as_it_stands(worked: Platform, tmp_path: Path, page: 
     }, done.stdout + done.stderr
 
 
-def run_python(code: str, platform: Platform, folder: Path) -> "subprocess.CompletedProcess[str]":
+def test_client_code_over_http_works_as_it_stands(worked: Platform, tmp_path: Path) -> None:
+    """The same with a gateway's address and a key, and nothing of Kafka or the store in the environment."""
+    [code] = blocks(DOCS / "http.md", "python")
+    assert '"music/song.mp3"' in code
+    with gateway(worked) as running:
+        own = {"SPLEETER_API_URL": running.url, "SPLEETER_API_KEY": KEY}
+        done = run_python(code.replace('"music/', f'"{worked.source_bucket}/'), worked, tmp_path, own)
+    assert done.returncode == 0, done.stderr
+    names = {f"{stem}.flac" for stem in ("vocals", "drums", "bass", "other")}
+    assert {path.name for path in (tmp_path / "stems").iterdir()} == names, done.stdout + done.stderr
+    assert re.search(r"^[\w-]{43} 20\d\d-", done.stdout, re.MULTILINE), done.stdout
+
+
+def run_python(
+    code: str, platform: Platform, folder: Path, environment: Mapping[str, str] | None = None
+) -> "subprocess.CompletedProcess[str]":
     return subprocess.run(
-        [sys.executable, "-c", code], env=dict(platform.environment), cwd=folder, stdin=subprocess.DEVNULL,
-        capture_output=True, text=True, timeout=PATIENCE_S, check=False,
+        [sys.executable, "-c", code], env=dict(environment or platform.environment), cwd=folder,
+        stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=PATIENCE_S, check=False,
     )  # fmt: skip
 
 

@@ -21,6 +21,7 @@ from consumer.client import AsyncClient, Client
 from consumer.core.events import SeparationRequest, SourceObject
 request = SeparationRequest(request_id="x", source=SourceObject(bucket="b", key="k"))
 assert AvroCodec().decode_request(AvroCodec().encode(request)) == request
+from consumer.client.http import HttpClient
 import consumer.app.wiring  # what `run` wires begins without the extras
 assert not any(importlib.util.find_spec(name) for name in ("tensorflow", "spleeter", "numpy", "opentelemetry"))
 """
@@ -33,7 +34,7 @@ from concurrent.futures import Future
 from pathlib import Path
 from typing import assert_type
 
-from consumer.client import AsyncClient, AsyncJob, Client, Job, SeparationFailed, WaitTimeout
+from consumer.client import AsyncClient, AsyncJob, Client, HttpClient, HttpJob, Job, SeparationFailed, WaitTimeout
 from consumer.core.events import DeadLetter, SeparationProgress, SeparationResult, Stem
 
 
@@ -59,6 +60,17 @@ def positions() -> Mapping[int, int]:
             assert_type(received.event, SeparationResult)
             found = received.positions
     return found
+
+
+def by_http(path: Path) -> None:
+    with HttpClient.from_env() as client:
+        job = client.separate(path, model="4stems", metadata={"album": "17"})
+        assert_type(job, HttpJob)
+        assert_type(job.progress(), SeparationProgress | None)
+        assert_type(job.download("stems"), dict[str, Path])
+        assert_type(job.result(timeout_s=600), SeparationResult)
+        for other in client.jobs(state="failed"):
+            assert_type(other, HttpJob)
 
 
 async def in_asyncio() -> str:

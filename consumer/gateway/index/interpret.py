@@ -129,6 +129,7 @@ def result_document(result: SeparationResult) -> Mapping[str, object]:
         "attempt": result.attempt,
         "deduplicated": result.deduplicated,
         "warnings": result.warnings,
+        "tenant": result.tenant,
         "completed_at": result.completed_at,
     }
 
