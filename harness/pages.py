@@ -34,7 +34,9 @@ from consumer.settings.kafka_properties import RULES, Free
 
 ROOT = Path(__file__).parents[1]
 README, DOCS = ROOT / "README.md", ROOT / "docs"
-_OF_THE_MACHINE = {"INSTANCE_ID": "the host's name", "SCRATCH_DIR": "the system's"}
+_OF_THE_MACHINE = {
+    "INSTANCE_ID": "the host's name", "SCRATCH_DIR": "the system's", "INDEX_DIR": "the system's for temporary files",
+}  # fmt: skip
 
 
 def pages() -> list[Path]:

@@ -316,7 +316,7 @@ def test_one_client_serves_many_threads(door: Door, client: HttpClient) -> None:
     together = threading.Barrier(20, timeout=60)
 
     def told_by_key(seen: Seen) -> Reply:
-        together.wait()  # all are under way at once
+        together.wait(60)  # all are under way at once
         return Reply.of(QUEUED | {"id": seen.headers["idempotency-key"]}, 202)
 
     door.answer(told_by_key)
