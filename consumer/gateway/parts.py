@@ -3,10 +3,13 @@
 from contextlib import suppress
 
 from consumer.adapters.factories import make_codec, make_part_store
+from consumer.adapters.kafka.dead_letters import KafkaDeadLetters
 from consumer.adapters.kafka.topic_ids import TopicIds
+from consumer.app.vendors import make_lag
 from consumer.client.decoding import EventDecoder
 from consumer.client.reader import Begin, TopicReader
 from consumer.core.errors import BrokerUnavailable, SettingsError
+from consumer.core.lag import Backlog
 from consumer.core.ports import ObjectStore, RangedReads
 from consumer.gateway.events.resume import Log
 from consumer.gateway.events.room import StreamRoom
@@ -21,6 +24,7 @@ from consumer.gateway.index.job_index import JobIndex
 from consumer.gateway.index.table import JobTable
 from consumer.gateway.index.writer import IndexWriter, ProgressBook
 from consumer.gateway.metrics import GatewayMetrics
+from consumer.gateway.operating import Operating
 from consumer.gateway.publishing import Publisher
 from consumer.gateway.requests import SourceRules
 from consumer.gateway.sending import Submission
@@ -35,6 +39,7 @@ from consumer.gateway.uploads.receiving import Pace
 from consumer.gateway.uploads.slots import Slots
 from consumer.gateway.uploads.uploads import Uploads
 from consumer.pipeline.stages.validate import Validate
+from consumer.settings import retry_topics
 
 REQUEST_S = 10.0  # within which brokers answer
 _ASK_IDS = 3  # times
@@ -90,9 +95,22 @@ def make_services(
         asking=Asking(sources, submission, contents, uploading),
         sources=sources,
         stems=StemStore(store, store),
+        operating=make_operating(settings),
         trail=trail,
         jobs=job,
     )
+
+
+def make_operating(settings: Settings) -> Operating:
+    """What operators ask; nothing is connected yet."""
+    kafka, topics = settings.kafka, settings.topics
+    retries = retry_topics(topics, settings.service)
+    letters = KafkaDeadLetters(kafka, topics.dead_letter, make_codec(settings.schema, topics))
+
+    def read_lag() -> Backlog:
+        return make_lag(kafka, topics, retries, settings.schema).read(timeout_s=REQUEST_S)
+
+    return Operating(read_lag, letters, (topics.requests, *retries))
 
 
 def make_uploads(settings: Settings, store: ObjectStore, metrics: GatewayMetrics) -> Uploads | None:

@@ -8,6 +8,7 @@ from consumer.gateway.access.principal import Principal
 from consumer.gateway.events.streams import EventStreams
 from consumer.gateway.finding import Finder
 from consumer.gateway.index.job_index import JobIndex
+from consumer.gateway.operating import Operating
 from consumer.gateway.requests import SourceRules
 from consumer.gateway.sending import Submission
 from consumer.gateway.stems.content import StemStore
@@ -27,6 +28,7 @@ class Services:
     streams: EventStreams
     sources: SourceRules
     stems: StemStore
+    operating: Operating
     trail: Trail
     jobs: JobSettings
 

@@ -1,6 +1,6 @@
 """The dead-letter topic, as an operator reads it, and the way back for the records in it."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from datetime import datetime
@@ -14,11 +14,12 @@ from consumer.adapters.kafka.config import NO_GROUPS_ERROR, connect, connect_rea
 from consumer.adapters.kafka.connection_errors import ConnectionErrors
 from consumer.adapters.kafka.records import record_of
 from consumer.core.errors import Rejected
-from consumer.core.events import DeadLetter
+from consumer.core.events import EPOCH, DeadLetter
 from consumer.core.model import Message
 from consumer.settings import KafkaSettings
 
 _SILENCE_S = 30.0
+_LOOKED_AT = 5000
 _DELIVERY_S = 60.0
 
 
@@ -53,8 +54,31 @@ class KafkaDeadLetters:
         self._producer: Producer | None = None
         self._errors = ConnectionErrors()  # of the producer
 
+    def latest(self, count: int, code: str | None = None) -> list[DeadLetterEntry]:
+        """The latest, the latest first; where `code` is given, those with it of the last thousands."""
+        looked_at = count if code is None else _LOOKED_AT
+        entries = [
+            entry
+            for entry in self._read_spans(lambda begin, end: (max(begin, end - 2 * looked_at), end))  # beside markers
+            if code is None or (entry.dead_letter is not None and entry.dead_letter.code == code)
+        ]
+        return sorted(entries, key=lambda entry: entry.at or EPOCH, reverse=True)[:count]
+
+    def read_one(self, partition: int, offset: int) -> DeadLetterEntry | None:
+        """The one that lies there, None where none does."""
+        found = self._read_spans(
+            lambda begin, end: (offset, offset + 1) if begin <= offset < end else (end, end), only=partition
+        )
+        return next((entry for entry in found if entry.offset == offset), None)
+
     def read(self) -> Iterator[DeadLetterEntry]:
         """All that are there now, partition by partition in their order; committed ones only. No group is joined."""
+        return self._read_spans(lambda begin, end: (begin, end))
+
+    def _read_spans(
+        self, span_of: Callable[[int, int], tuple[int, int]], only: int | None = None
+    ) -> Iterator[DeadLetterEntry]:
+        """Of each partition, or of one alone, the offsets that `span_of` says, given where it begins and ends."""
         errors = ConnectionErrors()
         properties = {"enable.partition.eof": True, "error_cb": errors}
         consumer = connect_reader(self._settings, "dead_letters", properties=properties)
@@ -65,9 +89,10 @@ class KafkaDeadLetters:
                 spans = [
                     errors.patiently(consumer, partial(self._span, consumer, number), self._request_s)
                     for number in numbers
+                    if only in (None, number)
                 ]
                 for partition, begin, end in spans:
-                    yield from self._read(consumer, partition, begin, end)
+                    yield from self._read(consumer, partition, *span_of(begin, end))
             except KafkaException as error:
                 raise errors.away(error, topic=self._topic) from error
 
