@@ -5,6 +5,7 @@ memory is bounded. On standard input it gets its task; it ends when that is clos
 argument it writes reports, JSON, one a line.
 """
 
+import logging
 import os
 import pickle
 import resource
@@ -90,6 +91,8 @@ def main() -> None:
     if task.instance_id is not None:
         log = LogSettings.load()
         logs.configure(log.level, log.format, instance_id=task.instance_id, version=VERSION)
+    else:  # without a handler Python prints what librdkafka complains of
+        logging.getLogger("librdkafka").addHandler(logging.NullHandler())
 
     def tell(report: LagReport) -> None:
         reports.write(msgspec.json.encode(report) + b"\n")

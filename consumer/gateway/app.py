@@ -1,8 +1,8 @@
 """The ASGI application: routes, and what lies around them."""
 
-from collections.abc import Mapping
 from http import HTTPStatus
 from importlib.metadata import version
+from typing import Any
 
 from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
@@ -10,6 +10,7 @@ from fastapi.openapi.utils import get_openapi
 from consumer.gateway.access.authenticator import Authenticator
 from consumer.gateway.access_control import AccessControl
 from consumer.gateway.bodies import ProblemBody, SeparationBody
+from consumer.gateway.events.response import MEDIA_TYPE as EVENT_STREAM
 from consumer.gateway.middleware import App, Report, RequestScope
 from consumer.gateway.problems import MEDIA_TYPE, add_handlers
 from consumer.gateway.rate_limit import RateLimiter
@@ -60,7 +61,10 @@ def _document(api: FastAPI) -> dict[str, object]:
     problem = {"content": {MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/ProblemBody"}}}}
     for path in document["paths"].values():
         for operation in path.values():
-            answers: dict[str, Mapping[str, object]] = operation["responses"]
+            answers: dict[str, dict[str, Any]] = operation["responses"]
+            for answer in answers.values():
+                if stream := answer.get("content", {}).get(EVENT_STREAM):
+                    stream["schema"] = {}  # an event is no text, and OpenAPI 3.1 has no word for a stream of them
             answers |= {status: {"description": _words(status), **problem} for status in _PROBLEMS}
     api.openapi_schema = document
     return document

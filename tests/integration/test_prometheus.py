@@ -64,7 +64,8 @@ class Watched:
         wait_for(lambda: self.firing() == set())
 
     def separators(self) -> list[psutil.Process]:
-        return psutil.Process(self.replica.process.pid).children()
+        children = psutil.Process(self.replica.process.pid).children()
+        return [child for child in children if "consumer.separator.process" in child.cmdline()]
 
     def request(self, **fields: Any) -> None:
         self.platform.request(self.clip, duration_s=0.5, **fields)

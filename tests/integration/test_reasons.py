@@ -179,7 +179,9 @@ def test_the_rights_that_are_listed_are_enough(platform: Platform, doors: Doors,
 def grant(bootstrap_servers: str, platform: Platform) -> None:
     """Give bob what docs/security.md lists."""
     environment = platform.environment
-    names = {f"TOPIC_{kind}": [platform.topic(kind)] for kind in ("RESULTS", "DEAD_LETTER", "PROGRESS", "CONTROL")}
+    names = {
+        f"TOPIC_{kind}": [platform.topic(kind)] for kind in ("RESULTS", "DEAD_LETTER", "PROGRESS", "CONTROL", "AUDIT")
+    }
     names["TOPIC_REQUESTS"] = [platform.topic("REQUESTS")]
     names["<requests>.retry-n"] = [f"{platform.topic('REQUESTS')}.retry-{number}" for number in (1, 2)]
     names["KAFKA_GROUP_ID"] = [environment["KAFKA_GROUP_ID"]]

@@ -29,11 +29,11 @@ def test_the_same_content_is_separated_once(platform: Platform, tmp_path: Path) 
     assert copied.source.key == copy
     assert len(replica.said("separation.separate")) == 1
     for stem in copied.stems:
-        assert stem.key.startswith(f"stems/{second.request_id}/")
+        assert stem.key.startswith(f"stems/a/{second.request_id}/")
         original = next(other for other in made.stems if other.name == stem.name)
         assert body(platform, stem.key) == body(platform, original.key)
         assert platform.minio.stat_object(stem.bucket, stem.key).content_type == "audio/flac"
-    assert platform.objects(f"stems/{second.request_id}/manifest.json")
+    assert platform.objects(f"stems/a/{second.request_id}/manifest.json")
 
     strangers = platform.request(copy, output_format="flac", tenant="b")
     assert not results(platform, 3)[strangers.request_id].deduplicated
