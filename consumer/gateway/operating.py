@@ -16,6 +16,7 @@ from consumer.core.model import Message
 from consumer.delivery.replay import replayed
 from consumer.gateway.problems import Problem
 
+_FRESH_S = 2.0  # of a lag that was read, for all who ask meanwhile
 _PLACE = re.compile(r"(\d{1,9}):(\d{1,18})")
 
 
@@ -43,11 +44,16 @@ class Operating:
     ) -> None:
         self._read_lag, self._letters, self._topics, self._clock = read_lag, letters, topics, clock
         self._one_lag, self._one_letter = asyncio.Lock(), asyncio.Lock()
+        self._backlog: Backlog | None = None
+        self._read_at = 0.0
 
     async def lag(self) -> list[dict[str, Any]]:
         """Each partition's unfinished records, how long the oldest waits, and what a sender's transaction holds."""
         async with self._one_lag:
-            backlog = await asyncio.to_thread(self._read_lag)
+            if self._backlog is None or self._clock.monotonic() - self._read_at > _FRESH_S:
+                self._backlog = await asyncio.to_thread(self._read_lag)
+                self._read_at = self._clock.monotonic()
+            backlog = self._backlog
         now_s = self._clock.now().timestamp()
         return [
             {
