@@ -43,7 +43,7 @@ def test_everyone_comes_back_to_it(
                 freeze(running)
                 place = f"/v1/separations/{platform.request(key).request_id}"
                 # By their ids: a producer that sends again what a frozen broker has taken may send it twice.
-                    wait_for(lambda count=number: len({each.request_id for each in platform.read_outcomes()}) == count)
+                wait_for(lambda count=number: len({each.request_id for each in platform.read_outcomes()}) == count)
                 wait_for(lambda page=place: is_known(door, page))
                 wait_for(lambda: set(exporter.gauges("lag_messages").values()) == {0.0})
                 for each in (replica, exporter, door.process):
