@@ -12,7 +12,7 @@ from tests.deployed.stack import ComposeStack
 pytestmark = pytest.mark.deploy
 CONSUMER, TOOLS = "spleeter-consumer:latest", "spleeter-consumer-tools:latest"
 _SEPARATE = ("tensorflow", "spleeter_kernels", "imageio_ffmpeg")
-_SERVE = ("fastapi", "obstore", "jwt", "multipart")
+_SERVE = ("fastapi", "jwt", "multipart")
 _ALONE = ("run", "--rm", "--network", "none", "--read-only", "--cap-drop", "ALL", "--tmpfs", "/tmp")
 
 
