@@ -28,6 +28,7 @@ from demo.gateway import DemoGateway, gateway
 from demo.servers import broker, object_store
 from demo.songs import Song, make_song
 from demo.songs.score import si_sdr
+from devstack import system
 
 _SEED, _DURATION_S = 2026, 30.0  # a song that nothing was trained on: training's seeds lie elsewhere
 _MODEL = "2stems"
@@ -158,6 +159,7 @@ def _report(song: Song, result: SeparationResult, seconds: float, about_weights:
 
 def _show(door: DemoGateway) -> None:
     """The same over HTTP: tried here, and by whoever sits before the terminal."""
+    system.provide({"curl": "curl"})
     line = door.curl(_SONGS, "song.wav")
     console = Console(soft_wrap=True, highlight=False)
     console.print(f"\nThe same over HTTP: the address is {door.url}, the key {door.key}.", markup=False)

@@ -4,6 +4,7 @@ import json
 import subprocess
 from pathlib import Path
 
+from devstack import system
 from harness.clips import write_clip
 from harness.gateway import KEY, Gateway
 from harness.pages import DOCS, commands
@@ -23,6 +24,7 @@ def curl(line: str, **environment: str) -> dict[str, object]:
 
 def test_the_tour(platform: Platform, door: Gateway, tmp_path: Path) -> None:
     """Asking waits for the stems, and looking finds them; the same line again is the same separation."""
+    system.provide({"curl": "curl"})
     platform.upload(write_clip(tmp_path / "song.wav", seconds=2, seed=3), "song.mp3")
     platform.start_replica()
     ask, look = (line for line in commands(DOCS / "http.md") if line.startswith("curl") and "/v1/separations" in line)

@@ -15,6 +15,7 @@ from consumer.core.events import Stem
 from consumer.core.model import ObjectFacts
 from consumer.gateway.stems.archive import archive, archive_etag
 from consumer.gateway.stems.segments import Segment, read
+from devstack import system
 
 AT = datetime(2026, 11, 29, 12, 30, 46, tzinfo=UTC)
 CONTENTS = st.dictionaries(st.sampled_from(["vocals", "drums", "bass", "piano", "other"]), st.binary(max_size=200))
@@ -71,6 +72,7 @@ def test_each_part_is_that_part_of_the_whole(contents: dict[str, bytes], data: s
 
 def test_unzip_reads_it(tmp_path: Path) -> None:
     """A second program agrees."""
+    system.provide({"unzip": "unzip"})
     contents = {"vocals": b"v" * 1000, "accompaniment": b"a" * 3000}
     segments, pinned = made_of(contents)
     path = tmp_path / "stems.zip"
