@@ -13,10 +13,11 @@ def sha256_of(path: Path) -> str:
         return hashlib.file_digest(stream, "sha256").hexdigest()
 
 
-def crc32_of(path: Path) -> int:
-    """The CRC-32 of a file's bytes, as zip files have it. Raises OSError where it can't be read."""
-    found = 0
+def checksums_of(path: Path) -> tuple[str, int]:
+    """A file's sha256, lower-case hex, and its CRC-32, as zip files have it, by reading it once. Raises OSError."""
+    sha256, crc32 = hashlib.sha256(), 0
     with path.open("rb") as stream:
         while piece := stream.read(_PIECE_BYTES):
-            found = zlib.crc32(piece, found)
-    return found
+            sha256.update(piece)
+            crc32 = zlib.crc32(piece, crc32)
+    return sha256.hexdigest(), crc32

@@ -10,7 +10,6 @@ from fastapi.openapi.utils import get_openapi
 from consumer.gateway.access.authenticator import Authenticator
 from consumer.gateway.access_control import AccessControl
 from consumer.gateway.bodies import ProblemBody, SeparationBody
-from consumer.gateway.events.response import MEDIA_TYPE as EVENT_STREAM
 from consumer.gateway.middleware import App, Report, RequestScope
 from consumer.gateway.problems import MEDIA_TYPE, add_handlers
 from consumer.gateway.rate_limit import RateLimiter
@@ -62,9 +61,6 @@ def _document(api: FastAPI) -> dict[str, object]:
     for path in document["paths"].values():
         for operation in path.values():
             answers: dict[str, dict[str, Any]] = operation["responses"]
-            for answer in answers.values():
-                if stream := answer.get("content", {}).get(EVENT_STREAM):
-                    stream["schema"] = {}  # an event is no text, and OpenAPI 3.1 has no word for a stream of them
             answers |= {status: {"description": _words(status), **problem} for status in _PROBLEMS}
     api.openapi_schema = document
     return document

@@ -20,10 +20,6 @@ class Found:
 
     job: JobEntry | Manifest
 
-    @classmethod
-    def of(cls, job: JobEntry | Manifest) -> "Found":
-        return cls(job)
-
     @property
     def has_ended(self) -> bool:
         """Whether nothing more is expected of it."""

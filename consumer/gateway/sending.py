@@ -86,7 +86,7 @@ class Submission:
             with suppress(IndexBehind):
                 await self._index.pass_by({partition: offset + 1})
             entry = self._index.find(request.request_id, request.tenant) or JobEntry.of_request(meaning)
-            return Accepted(found=Found.of(entry), position=place_text(partition, offset))
+            return Accepted(found=Found(entry), position=place_text(partition, offset))
 
     async def cancel(self, request_id: str) -> None:
         """Returns once the brokers have that wish. Raises as `Publisher`."""

@@ -75,6 +75,12 @@ def etag_of(document: Mapping[str, Any]) -> str:
     return f'"{hashlib.sha256(json.dumps(document, sort_keys=True).encode()).hexdigest()[:32]}"'
 
 
+def is_known(if_none_match: str | None, etag: str) -> bool:
+    """Whether `If-None-Match` names this validator, strongly or weakly, or any."""
+    given = {each.strip().removeprefix("W/") for each in (if_none_match or "").split(",")}
+    return "*" in given or etag in given
+
+
 def cursor_of(entry: JobEntry) -> str:
     """What stands for a place in a tenant's jobs, on any replica."""
     return base64.urlsafe_b64encode(f"{entry.accepted_ms}:{entry.request_id}".encode()).decode().rstrip("=")

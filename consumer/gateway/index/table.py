@@ -67,10 +67,6 @@ class JobTable:
         """A row, None where there is none."""
         return _one(self._reader, request_id)
 
-    def get_many(self, request_ids: Sequence[str]) -> list[JobEntry]:
-        """Those of these rows that there are."""
-        return [entry for entry in map(self.get, request_ids) if entry is not None]
-
     def page(
         self, tenant: str | None, *, state: JobState | None, before: tuple[int, str] | None, limit: int
     ) -> list[JobEntry]:
@@ -90,11 +86,6 @@ class JobTable:
         """How many of a tenant's jobs have not ended."""
         asked = f"SELECT count(*) FROM jobs WHERE tenant IS ? AND state IN ('queued', 'running') AND {_IS_SHOWN}"  # noqa: S608
         found: tuple[int] = self._reader.execute(asked, (tenant,)).fetchone()
-        return found[0]
-
-    def count(self) -> int:
-        """How many rows there are."""
-        found: tuple[int] = self._reader.execute("SELECT count(*) FROM jobs").fetchone()
         return found[0]
 
     def close(self) -> None:

@@ -49,16 +49,15 @@ class IndexWriter:
         self.jobs = 0
 
     def apply_record(self, meaning: Meaning, place: Place) -> JobEntry | None:
-        """As `apply`, and note what happened to the job at this place."""
+        """The job since then, with what happened to it noted at this place.
+
+        None where nothing changed, or nothing is known of it but this.
+        """
         before = self._table.get_own(meaning.request_id)
         after = self._apply(before, meaning)
         if after is not None and after.request is not None and (kind := self._kind(before, after, meaning, place)):
             self._table.events.add(place, kind, after, _told(after, meaning))
         return after
-
-    def apply(self, meaning: Meaning) -> JobEntry | None:
-        """The job since then; None where nothing changed, or nothing is known of it but this."""
-        return self._apply(self._table.get_own(meaning.request_id), meaning)
 
     def _kind(self, before: JobEntry | None, after: JobEntry, meaning: Meaning, place: Place) -> EventKind | None:
         """One record is one event at most, and the same one on each replica."""
@@ -90,9 +89,7 @@ class IndexWriter:
     def _apply_progress(self, before: JobEntry | None, progress: SeparationProgress) -> JobEntry | None:
         if before is None or before.state.has_ended:
             return None
-        if (
-            progress.at.timestamp() * 1000 < before.accepted_ms - 60_000
-        ):  # clocks differ; of an earlier try all the same
+        if progress.at.timestamp() * 1000 < before.accepted_ms - _CLOCKS_DIFFER_MS:  # of an earlier try
             return None
         self._progress.note(progress)
         if before.state is JobState.QUEUED:

@@ -3,21 +3,18 @@
 from http import HTTPStatus
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Depends, Path, Query
+from fastapi import APIRouter, Path, Query
 from pydantic import BaseModel
 from starlette.responses import JSONResponse, Response
 
 from consumer.core.audit_actions import AuditAction
 from consumer.core.errors import Code
 from consumer.core.events import REQUEST_ID
-from consumer.gateway.access.principal import Principal, Scope
+from consumer.gateway.access.principal import Scope
+from consumer.gateway.routes.parameters import Used, Who
 from consumer.gateway.routes.scopes import needs
-from consumer.gateway.services import Services, principal_of, services_of
 
 router = APIRouter(prefix="/v1/operator", tags=["operator"], dependencies=[needs(Scope.OPERATE)])
-
-Used = Annotated[Services, Depends(services_of)]
-Who = Annotated[Principal, Depends(principal_of)]
 
 
 class PartitionLagBody(BaseModel):

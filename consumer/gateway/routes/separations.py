@@ -4,20 +4,21 @@ import re
 from http import HTTPStatus
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Depends, Header, Path, Query, Request
+from fastapi import APIRouter, Header, Query, Request
 from starlette.responses import JSONResponse, Response
 
 from consumer.core.audit_actions import AuditAction
-from consumer.gateway.access.principal import Principal, Scope
+from consumer.gateway.access.principal import Scope
 from consumer.gateway.bodies import Separation, SeparationPage, State
 from consumer.gateway.finding import Found
 from consumer.gateway.index.entry import JobState
 from consumer.gateway.index.job_index import IndexBehind
 from consumer.gateway.index.positions import parse_place
 from consumer.gateway.problems import Problem, not_found, service_unavailable
+from consumer.gateway.routes.parameters import SeparationId, Used, Who
 from consumer.gateway.routes.scopes import needs
-from consumer.gateway.services import Services, principal_of, services_of
-from consumer.gateway.views import cursor_of, etag_of, job_document, parse_cursor
+from consumer.gateway.services import Services
+from consumer.gateway.views import cursor_of, etag_of, is_known, job_document, parse_cursor
 
 router = APIRouter(prefix="/v1/separations", tags=["separations"])
 
@@ -26,14 +27,11 @@ _LONGEST_WAIT_S = 60
 _POLL_AGAIN_S = 2
 _MOST_IDS = 100
 
-Id = Annotated[str, Path(pattern=r"^[A-Za-z0-9_-]{1,64}$", description="the separation's id")]
 IdempotencyKey = Annotated[
     str | None, Header(min_length=1, max_length=255, description="the same again is the same separation, for ever")
 ]
 Prefer = Annotated[str | None, Header(max_length=255, description="`wait=n`: wait up to n seconds, at most 60")]
 Reached = Annotated[str | None, Header(alias="Separation-Position", max_length=300, description="as POST answered it")]
-Used = Annotated[Services, Depends(services_of)]
-Who = Annotated[Principal, Depends(principal_of)]
 
 
 @router.post(
@@ -120,7 +118,7 @@ async def look_at_many(
     responses={304: {"description": "It is as `If-None-Match` says"}},
 )
 async def look_at(
-    id: Id,
+    id: SeparationId,
     used: Used,
     who: Who,
     if_none_match: Annotated[str | None, Header(max_length=2000)] = None,
@@ -141,7 +139,7 @@ async def look_at(
     headers |= {"ETag": etag_of(document), "Cache-Control": "private, no-cache"}
     if not found.has_ended:
         headers["Retry-After"] = str(_POLL_AGAIN_S)
-    if if_none_match is not None and _matches(if_none_match, headers["ETag"]):
+    if is_known(if_none_match, headers["ETag"]):
         return Response(status_code=HTTPStatus.NOT_MODIFIED, headers=headers)
     return JSONResponse(document, headers=headers)
 
@@ -154,7 +152,7 @@ async def look_at(
     response_model=Separation,
     responses={200: {"model": Separation, "description": "It is cancelled already"}},
 )
-async def cancel(id: Id, used: Used, who: Who) -> Response:
+async def cancel(id: SeparationId, used: Used, who: Who) -> Response:
     """Asks that it be stopped, or not begun."""
     with used.trail.of(AuditAction.CANCEL_REQUESTED, who, id):
         found = await used.finder.look_up(id, who.tenant)
@@ -198,8 +196,3 @@ def _cursor(text: str | None) -> tuple[int, str] | None:
 def _wait_s(prefer: str | None) -> int:
     found = _PREFER_WAIT.search(prefer or "")
     return min(_LONGEST_WAIT_S, int(found.group(1))) if found else 0
-
-
-def _matches(if_none_match: str, etag: str) -> bool:
-    given = {each.strip().removeprefix("W/") for each in if_none_match.split(",")}
-    return "*" in given or etag in given

@@ -6,7 +6,7 @@ from dataclasses import replace
 from http import HTTPStatus
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Depends, Header, Path
+from fastapi import APIRouter, Header, Path
 from pydantic import BaseModel
 from starlette.responses import JSONResponse, Response, StreamingResponse
 
@@ -15,22 +15,21 @@ from consumer.core.catalog import FORMATS
 from consumer.gateway.access.principal import Principal, Scope
 from consumer.gateway.finding import Found
 from consumer.gateway.problems import Problem, not_found
+from consumer.gateway.routes.parameters import SeparationId, Used, Who
 from consumer.gateway.routes.scopes import needs
-from consumer.gateway.services import Services, principal_of, services_of
+from consumer.gateway.services import Services
 from consumer.gateway.stems.archive import archive, archive_etag, file_name
 from consumer.gateway.stems.content import stems_of
 from consumer.gateway.stems.ranges import Span, span_of
 from consumer.gateway.stems.segments import Segment
 from consumer.gateway.trail import Act
+from consumer.gateway.views import is_known
 
 router = APIRouter(prefix="/v1/separations/{id}", tags=["stems"], dependencies=[needs(Scope.READ)])
 
 _FOR_EVER = "private, max-age=31536000, immutable"
 _MEDIA_TYPES = {f".{each.extension}": each.media_type for each in FORMATS.values()}
 
-Id = Annotated[str, Path(pattern=r"^[A-Za-z0-9_-]{1,64}$", description="the separation's id")]
-Used = Annotated[Services, Depends(services_of)]
-Who = Annotated[Principal, Depends(principal_of)]
 Range = Annotated[str | None, Header(max_length=200, description="one span of bytes")]
 IfRange = Annotated[str | None, Header(max_length=200)]
 IfNoneMatch = Annotated[str | None, Header(max_length=2000)]
@@ -59,7 +58,7 @@ class Waveform(BaseModel):
     responses=_answers("audio/*"),
 )
 async def get_stem(
-    id: Id,
+    id: SeparationId,
     name: Annotated[str, Path(max_length=32)],
     used: Used,
     who: Who,
@@ -73,7 +72,7 @@ async def get_stem(
     etag = f'"{stem.sha256}"'
     digest = base64.b64encode(bytes.fromhex(stem.sha256)).decode()
     headers = {"Repr-Digest": f"sha-256=:{digest}:", **_headers(file_name(stem), etag)}
-    if _is_known(if_none_match, etag):
+    if is_known(if_none_match, etag):
         return Response(status_code=HTTPStatus.NOT_MODIFIED, headers=headers)
     span = span_of(stem.size_bytes, range_=range, if_range=if_range, etag=etag)
     chunks = used.stems.chunks([Segment(content=stem)], pinned, span.start, span.length)
@@ -88,13 +87,18 @@ async def get_stem(
     responses=_answers("application/zip"),
 )
 async def get_archive(
-    id: Id, used: Used, who: Who, range: Range = None, if_range: IfRange = None, if_none_match: IfNoneMatch = None
+    id: SeparationId,
+    used: Used,
+    who: Who,
+    range: Range = None,
+    if_range: IfRange = None,
+    if_none_match: IfNoneMatch = None,
 ) -> Response:
     """Stored, not compressed; its length is known before it begins."""
     made = stems_of(await _found(used, id, who))
     etag = archive_etag(made.stems, made.completed_at)
     headers = _headers(f"{id}.zip", etag)
-    if _is_known(if_none_match, etag):
+    if is_known(if_none_match, etag):
         return Response(status_code=HTTPStatus.NOT_MODIFIED, headers=headers)
     pinned = await used.stems.pin(made.stems)
     segments = archive(made.stems, await used.stems.crc32s(made.stems, pinned), made.completed_at)
@@ -105,7 +109,7 @@ async def get_archive(
 
 
 @router.get("/waveform", summary="Get what is needed to draw the stems", response_model=Waveform)
-async def get_waveform(id: Id, used: Used, who: Who) -> Response:
+async def get_waveform(id: SeparationId, used: Used, who: Who) -> Response:
     """From the manifest."""
     made = stems_of(await _found(used, id, who))
     manifest = await used.finder.manifest_beside(made.stems[0])
@@ -141,8 +145,3 @@ def _streamed(response: StreamingResponse, span: Span, headers: Mapping[str, str
         response.status_code = HTTPStatus.PARTIAL_CONTENT
         response.headers["Content-Range"] = span.content_range
     return response
-
-
-def _is_known(if_none_match: str | None, etag: str) -> bool:
-    given = {each.strip().removeprefix("W/") for each in (if_none_match or "").split(",")}
-    return "*" in given or etag in given

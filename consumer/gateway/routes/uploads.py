@@ -3,14 +3,14 @@
 from http import HTTPStatus
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, Path, Request
+from fastapi import APIRouter, Path, Request
 from starlette.responses import Response
 
-from consumer.gateway.access.principal import Principal, Scope
+from consumer.gateway.access.principal import Scope
 from consumer.gateway.json_bodies import read_json
 from consumer.gateway.problems import Problem
+from consumer.gateway.routes.parameters import Used, Who
 from consumer.gateway.routes.scopes import needs
-from consumer.gateway.services import Services, principal_of, services_of
 from consumer.gateway.uploads.asking import Uploading
 from consumer.gateway.uploads.bodies import CompletedUpload, Upload, UploadBody, UploadPart
 from consumer.gateway.uploads.receiving import Body
@@ -20,8 +20,6 @@ router = APIRouter(prefix="/v1/uploads", tags=["uploads"], dependencies=[needs(S
 
 Id = Annotated[str, Path(pattern=r"^[A-Za-z0-9_-]{1,64}$", description="the upload's id")]
 Number = Annotated[int, Path(ge=1, le=10_000, description="the part's number, from 1")]
-Used = Annotated[Services, Depends(services_of)]
-Who = Annotated[Principal, Depends(principal_of)]
 
 
 @router.post(

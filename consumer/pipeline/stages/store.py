@@ -15,7 +15,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
 from consumer.core.catalog import FORMATS
-from consumer.core.digest import crc32_of, sha256_of
+from consumer.core.digest import checksums_of
 from consumer.core.errors import Rejected, StoreUnavailable, request_id_used_before
 from consumer.core.events import SourceUsed, Stem
 from consumer.core.manifest import Manifest, carried_stem, parse_manifest, stem_to_carry
@@ -119,17 +119,18 @@ class Store:
 
     def _store_stem(self, job: Job, file: StemFile, attempt: str) -> Stem:
         output = FORMATS[job.format]
+        sha256, crc32 = checksums_of(file.path)
         ours = Stem(
             name=file.name,
             bucket=job.output_bucket,
             key=f"{job.output_prefix}{file.name}.{output.extension}",
             size_bytes=file.path.stat().st_size,
-            sha256=sha256_of(file.path),
+            sha256=sha256,
             duration_s=file.duration_s,
             peak=file.peak,
             loudness_lufs=file.loudness_lufs,
             clipped_samples=file.clipped_samples,
-            crc32=crc32_of(file.path),
+            crc32=crc32,
         )
         metadata = _metadata(job, ours, attempt)
         where = (ours.bucket, ours.key, file.path)
