@@ -10,7 +10,8 @@ from consumer.adapters.clamav import ClamavScanner
 from consumer.adapters.factories import make_registry, make_store
 from consumer.adapters.kafka.control_feed import KafkaControlFeed
 from consumer.adapters.kafka.inspection import inspect
-from consumer.adapters.kafka.outbox import KafkaNotices, KafkaOutbox
+from consumer.adapters.kafka.notices import KafkaNotices
+from consumer.adapters.kafka.outbox import KafkaOutbox
 from consumer.adapters.kafka.outcome_history import OutcomeHistory
 from consumer.adapters.kafka.source import KafkaSource
 from consumer.adapters.model_sources import model_sources

@@ -19,7 +19,7 @@ from consumer.core.model import TopicPartition
 from consumer.settings import KafkaSettings
 
 _POLL_S = 0.1
-_LOOK_S = 4.0  # within which brokers answer, and know a topic that was just created
+_LOOK_S = 4.0  # within which brokers know a topic that was just created
 
 Headers = Sequence[tuple[str, bytes | None]]
 Position = tuple[TopicPartition, int]
@@ -102,7 +102,7 @@ class Sender:
                 return
             ask = partial(look_for, self._producer, topic)
             try:
-                self._errors.patiently(self._producer, ask, min(_LOOK_S, self._request_s))
+                self._errors.patiently(self._producer, ask, self._request_s, missing_s=_LOOK_S)
             except KafkaException as error:
                 raise self._failure(topic, error.args[0]) from error
             self._found.add(topic)

@@ -122,6 +122,8 @@ def test_each_command_says_why(platform: Platform, doors: Doors, what: str) -> N
     settings = {"KAFKA_BOOTSTRAP_SERVERS": getattr(doors, door or "plain"), **given}
     if "KAFKA_SSL_CA_LOCATION" in settings:
         settings["KAFKA_SSL_CA_LOCATION"] = str(doors.another_authority)
+    made = platform.run("topics", "create", KAFKA_BOOTSTRAP_SERVERS=doors.plain)  # what is missing is no reason then
+    assert made.returncode == 0, made.stderr
     with ThreadPoolExecutor(len(COMMANDS)) as threads:
         runs = list(threads.map(lambda command: platform.run(*command, **settings), COMMANDS))
     for command, done in zip(COMMANDS, runs, strict=True):

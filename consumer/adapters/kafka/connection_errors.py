@@ -4,6 +4,7 @@ What is asked of them only times out; that a password is wrong, or a name unknow
 whoever asks waits in slices, and looks in between whether there is anything to wait for.
 """
 
+import math
 import re
 import time
 from collections.abc import Callable, Collection
@@ -12,7 +13,7 @@ from typing import Any, Protocol, TypeVar
 
 from confluent_kafka import KafkaError, KafkaException, Producer
 
-from consumer.adapters.kafka.retrying import RETRY_EVERY_S, broker_away, is_transient, reason_of
+from consumer.adapters.kafka.retrying import MISSING, RETRY_EVERY_S, broker_away, is_transient, reason_of
 from consumer.core.errors import BrokerUnavailable
 
 LOOK_S = 3.0  # whoever can be connected to is by then
@@ -85,11 +86,14 @@ class ConnectionErrors:
         """
         return broker_away(error, self.explain(error), topic=topic)
 
-    def patiently(self, client: Client, ask: Callable[[float], T], timeout_s: float) -> T:
+    def patiently(
+        self, client: Client, ask: Callable[[float], T], timeout_s: float, *, missing_s: float = math.inf
+    ) -> T:
         """The answer to a question that takes its own timeout in seconds; at first it is asked in short slices.
 
         Raises KafkaException with what does not pass. What passes is waited for as long as `timeout_s` seconds, but no
-        longer than LOOK_S where no connection comes about, and not at all where a broker has refused it for good.
+        longer than LOOK_S where no connection comes about, and not at all where a broker has refused it for good. For a
+        topic of which brokers say that it is missing they are asked again for `missing_s`.
         """
         began = self._clock()
         while True:
@@ -100,8 +104,10 @@ class ConnectionErrors:
             except KafkaException as error:
                 client.poll(0.0)
                 waited_s = self._clock() - began
-                is_answer = error.args[0].code() > 0  # of a broker, which was reached
-                if not is_transient(error) or waited_s >= timeout_s or (not is_answer and self._is_vain(waited_s)):
+                code = error.args[0].code()
+                is_answer = code > 0  # of a broker, which was reached
+                patience_s = min(timeout_s, missing_s) if code in MISSING else timeout_s
+                if not is_transient(error) or waited_s >= patience_s or (not is_answer and self._is_vain(waited_s)):
                     raise
                 client.poll(min(RETRY_EVERY_S, timeout_s - waited_s))
 

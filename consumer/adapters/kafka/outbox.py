@@ -1,4 +1,4 @@
-"""The transactional producer that publishes, and a plain one for notices, by confluent-kafka."""
+"""The transactional producer that publishes outcomes, by confluent-kafka."""
 
 import time
 from collections import deque
@@ -10,7 +10,7 @@ import structlog
 from confluent_kafka import KafkaError, KafkaException, Producer
 from confluent_kafka import TopicPartition as KafkaPartition
 
-from consumer.adapters.kafka.config import connect, producer_config, transactional_config
+from consumer.adapters.kafka.config import TRANSACTION_TIMEOUT_MS, connect, transactional_config
 from consumer.adapters.kafka.connection_errors import ConnectionErrors
 from consumer.adapters.kafka.place_header import place_header, place_of
 from consumer.adapters.kafka.producer_errors import BROKEN, CURES, REPLACED, Cure, cure_of, is_of_its_topic
@@ -33,24 +33,34 @@ _QUEUE_S = 0.1
 _LOOK_S = 2.0
 # Two processes with one INSTANCE_ID fence each other at every transaction; a timed-out transaction does it once.
 _DUEL_FENCES, _DUEL_S = 6, 60.0
+# A producer whose only broker was fenced for a moment may never find its coordinator again, whichever recovery strategy
+# it has (librdkafka 2.16). By then the broker has ended the transaction itself, so a new one has nothing to lose.
+STUCK_S = 2 * TRANSACTION_TIMEOUT_MS / 1000
 
 
 class KafkaOutbox:
     """See ports.Outbox. `open` first: it fences whoever used this transactional id before.
 
-    `make_producer` is called for the first producer, and for each that takes the place of one that is dead.
+    `make_producer` is called for the first producer, and for each that takes the place of one that is dead, or that got
+    no answer for `stuck_s`.
     """
 
     def __init__(
-        self, settings: KafkaSettings, *, instance_id: str, make_producer: Callable[[], Producer] | None = None
+        self,
+        settings: KafkaSettings,
+        *,
+        instance_id: str,
+        make_producer: Callable[[], Producer] | None = None,
+        stuck_s: float = STUCK_S,
     ) -> None:
         config = transactional_config(settings, f"{settings.group_id}-{instance_id}")
         self._errors = ConnectionErrors()
         config["error_cb"] = self._errors
         self._make_producer = make_producer or partial(connect, Producer, config, "producer")
-        self._instance_id, self._group_id = instance_id, settings.group_id
+        self._instance_id, self._group_id, self._stuck_s = instance_id, settings.group_id, stuck_s
         self._producer: Producer | None = None
         self._opening: Producer | None = None  # a producer that still waits for its coordinator
+        self._opening_since = 0.0
         self.calls, self.waits_for = 0, ""
         self._fenced: deque[float] = deque(maxlen=_DUEL_FENCES)
         self._log = structlog.get_logger()
@@ -62,7 +72,9 @@ class KafkaOutbox:
         """
         if self._producer is not None:
             return
-        opening = self._opening = self._opening or self._make_producer()
+        if self._opening is None:
+            self._opening, self._opening_since = self._make_producer(), time.monotonic()
+        opening = self._opening
         self.calls += 1
         try:
             opening.init_transactions(timeout_s)
@@ -70,7 +82,7 @@ class KafkaOutbox:
             cause = _cause(error)
             if cure_of(cause) is Cure.STOP:
                 raise Fatal(access_refused(cause.str(), cause.code())) from error
-            if not cause.retriable():
+            if not cause.retriable() or self._is_stuck_since(self._opening_since):
                 self._opening = None
             opening.poll(0)  # hands out what the connections failed with
             raise BrokerUnavailable(self._errors.explain(error)) from error
@@ -153,7 +165,11 @@ class KafkaOutbox:
         self._insist(lambda: producer.send_offsets_to_transaction([offset], commit.membership, _REQUEST_S))
 
     def _insist(self, call: Callable[[], None]) -> None:
-        """Repeat a call that may be repeated. Until its fate is known, neither going on nor giving up is safe."""
+        """Repeat a call that may be repeated: going on is not safe before its fate is known, nor is an abort.
+
+        What still may be repeated after `stuck_s` is raised, for a new producer to settle.
+        """
+        since = time.monotonic()
         try:
             while True:
                 self.calls += 1
@@ -161,17 +177,20 @@ class KafkaOutbox:
                     return call()
                 except KafkaException as error:
                     cause = _cause(error)
-                    if not cause.retriable() or cause.fatal() or cause.txn_requires_abort():
+                    if not _may_be_repeated(cause) or self._is_stuck_since(since):
                         raise
                     self.waits_for = self._errors.explain(error)
                     self._log.warning(LogEvent.PRODUCER_WAITS, reason=self.waits_for)
         finally:
             self.waits_for = ""
 
+    def _is_stuck_since(self, since_s: float) -> bool:
+        return time.monotonic() - since_s >= self._stuck_s
+
     def _give_up(self, producer: Producer, cause: KafkaError) -> ConsumerError:
         """Abort, or replace a producer that is dead; returns what to raise."""
         cure = cure_of(cause)
-        if cure is Cure.NEW_PRODUCER:
+        if cure is Cure.NEW_PRODUCER or _may_be_repeated(cause):
             return self._replace(cause)
         try:
             self._insist(lambda: producer.abort_transaction(_REQUEST_S))
@@ -244,24 +263,6 @@ class _Deliveries:
         return "; ".join(f"topic {topic}: {reason}" for topic, reason in sorted(reasons.items()))
 
 
-class KafkaNotices:
-    """Best-effort messages outside transactions: never waits, drops what can't be sent."""
-
-    def __init__(self, settings: KafkaSettings) -> None:
-        config = producer_config(settings) | {"linger.ms": 20, "acks": "1", "message.timeout.ms": 5_000}
-        self._producer = connect(Producer, config, "notices")
-
-    def send(self, message: Message) -> None:
-        try:
-            self._producer.produce(message.topic, message.value, message.key)
-            self._producer.poll(0)
-        except (BufferError, KafkaException):
-            pass  # a notice that comes late is worth nothing
-
-    def close(self) -> None:
-        self._producer.flush(1.0)
-
-
 def _suspects(commits: Sequence[Commit], too_large: set[Message], cause: KafkaError) -> set[Message]:
     """Which messages to make smaller, where one was refused and nobody says which.
 
@@ -279,6 +280,10 @@ def _too_large(message: Message) -> str:
     sent = message.smaller or message
     size_bytes = len(sent.key or b"") + len(sent.value or b"") + sum(len(k) + len(v or b"") for k, v in sent.headers)
     return f"topic {sent.topic}: takes no message of {size_bytes} bytes: raise the topic's max.message.bytes"
+
+
+def _may_be_repeated(cause: KafkaError) -> bool:
+    return bool(cause.retriable() and not cause.fatal() and not cause.txn_requires_abort())
 
 
 def _cause(error: KafkaException) -> KafkaError:

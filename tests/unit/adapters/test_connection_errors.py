@@ -96,6 +96,21 @@ def test_an_answer_of_a_broker_is_waited_for_all_the_same() -> None:
     assert errors.patiently(client, ask, 60.0) == "ready"
 
 
+def test_a_missing_topic_is_waited_for_apart() -> None:
+    """Brokers that say nothing may yet answer; a topic that they don't know is misspelt, unless it is quite new."""
+    clock = ManualClock()
+    errors, began = ConnectionErrors(clock.monotonic), clock.monotonic()
+    answers = deque([KafkaError._TIMED_OUT] * 8 + [KafkaError.UNKNOWN_TOPIC_OR_PART] * 8)
+
+    def ask(_: float) -> str:
+        clock.advance(1.0)
+        raise KafkaException(KafkaError(answers.popleft()))
+
+    with pytest.raises(KafkaException, match="UNKNOWN_TOPIC_OR_PART"):
+        errors.patiently(Client(clock, errors), ask, 60.0, missing_s=4.0)
+    assert clock.monotonic() - began == pytest.approx(9.0, abs=0.01)
+
+
 HUNG_UP = "b:1: Disconnected: connection closed by peer (look at KAFKA_SECURITY_PROTOCOL)"
 
 

@@ -51,11 +51,12 @@ class FakeProducer:
 class Harness:
     """An outbox whose producers are these, one after the other."""
 
-    def __init__(self, *producers: FakeProducer) -> None:
+    def __init__(self, *producers: FakeProducer, stuck_s: float = 60.0) -> None:
         coming: Iterator[Any] = iter(producers)
+        settings = KafkaSettings(bootstrap_servers="127.0.0.1:1")
         self.outbox = KafkaOutbox(
-            KafkaSettings(bootstrap_servers="127.0.0.1:1"), instance_id="i", make_producer=lambda: next(coming)
-        )
+            settings, instance_id="i", make_producer=lambda: next(coming), stuck_s=stuck_s
+        )  # fmt: skip
 
     def publish(self, *messages: Message) -> None:
         commit = Commit(
@@ -101,6 +102,34 @@ def test_a_fence_is_told_of_once_a_new_producer_works() -> None:
         harness.publish(MESSAGE)
     # In between it hands out what its connections failed with.
     assert following.calls == ["init_transactions", "poll", "init_transactions", "poll", "init_transactions"]
+
+
+@pytest.mark.parametrize(
+    "call", ["send_offsets_to_transaction", "commit_transaction", "abort_transaction"]
+)  # fmt: skip
+def test_a_producer_that_gets_no_answer_is_replaced(call: str) -> None:
+    """It may have lost its coordinator for good; what became of its transaction is settled by the next one's start."""
+    stuck = FakeProducer().will(call, TIMED_OUT)
+    if call == "abort_transaction":
+        stuck.will("send_offsets_to_transaction", trouble(KafkaError.STALE_MEMBER_EPOCH, txn_requires_abort=True))
+    following = FakeProducer()
+    harness = Harness(stuck, following, stuck_s=0.0)
+    with pytest.raises(ProducerFenced, match="coordinator is away"):
+        harness.publish(MESSAGE)
+    assert stuck.calls[-1] == call
+    harness.publish(MESSAGE)
+    assert following.calls[0] == "init_transactions"
+    assert following.calls[-1] == "commit_transaction"
+
+
+def test_a_producer_that_does_not_start_is_replaced() -> None:
+    """As long as no broker is there each takes the place of the one before."""
+    stuck, following = FakeProducer().will("init_transactions", TIMED_OUT), FakeProducer()
+    harness = Harness(stuck, following, stuck_s=0.0)
+    with pytest.raises(BrokerUnavailable, match="coordinator is away"):
+        harness.outbox.open(0.1)
+    harness.publish(MESSAGE)
+    assert following.produced == [("results", b"v", b"k")]
 
 
 def test_a_full_queue_is_waited_for() -> None:
