@@ -141,11 +141,11 @@ class Harness:
         if self.threads[1].ident:
             self.threads[1].join(20)
 
-    def send_another(self, request_id: str) -> None:
+    def send_another(self, request_id: str, **fields: Any) -> None:
         """A request for a song of its own."""
         key = f"{request_id}.mp3"
         self.store.create("in", key, request_id.encode(), media_type="", metadata={})
-        self.send(request_id=request_id, source=SourceObject(bucket="in", key=key))
+        self.send(request_id=request_id, source=SourceObject(bucket="in", key=key), **fields)
 
     def send(self, **fields: Any) -> None:
         request = a_request(**fields)

@@ -39,6 +39,7 @@ from consumer.pipeline.stages.reuse import Reuse
 from consumer.pipeline.stages.scan import Scan
 from consumer.pipeline.stages.store import Store
 from consumer.pipeline.stages.validate import Validate
+from consumer.pipeline.trial import Trial
 from consumer.pipeline.walk import Stages, Walk
 from consumer.settings import Settings
 
@@ -80,7 +81,7 @@ def make_replica(settings: Settings, adapters: Adapters, policies: Policies | No
     progress = ProgressReporter(
         adapters.notices, adapters.codec, topic=settings.topics.progress, instance_id=settings.service.instance_id
     )
-    separate = SeparateTrack(runner, crash_guard, progress, metrics, max_job_s=settings.job.max_job_s)
+    separate = SeparateTrack(runner, crash_guard, progress, metrics, Trial(scratch), max_job_s=settings.job.max_job_s)
     failure_policy = FailurePolicy(stages.encode_outcome)
     pipeline = Pipeline(
         delivery.dispatcher,

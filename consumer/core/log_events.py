@@ -53,6 +53,10 @@ class LogEvent(StrEnum):
     STEP_RETRIED = "step.retried", "a stage is tried again in place"
     DEPENDENCY_AWAY = "dependency.away", "nobody can use a dependency; work waits, and no attempt is used up"
     DEPENDENCY_BACK = "dependency.back", "it answers again; with the seconds that it took"
+    TRIAL_PASSED = (
+        "separator.trial_passed",
+        "after ten unexpected failures a plain tone could be separated: the files failed",
+    )
     SEPARATOR_CRASHED = "separator.crashed", "a separator's process died over a record"
     SEPARATOR_NOT_READY = "separator.not_ready", "a separator could not load its models; it is started again"
     MODEL_FETCHED = "model.fetched", "a model's checkpoint was fetched"

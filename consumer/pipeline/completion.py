@@ -63,6 +63,7 @@ class Completion:
             request_id=run.request_id,
             content=run.content,
             starts=max(self._crash_guard.starts(run.attempt), run.attempt.record.reader_deaths),
+            trial=run.trial,
         )
         try:
             return self._runner.encode(run, lambda: self._audit.of_failure(run, self._failure_policy.on(failure)))

@@ -1,6 +1,7 @@
 """What an error means for the record that met it: a dead letter, a retry, nothing, or the end of this replica."""
 
 import threading
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import structlog
@@ -12,14 +13,15 @@ from consumer.delivery.assignment import Attempt
 from consumer.pipeline.stages.encode_outcome import EncodeOutcome
 
 # So many dead letters in a row that say more about this deployment than about their messages stop the consumer: each
-# about another content, or one file that is sent again and again would stop it.
+# about another content, or one file that is sent again and again would stop it. Where a separator failed at them, it is
+# tried first with a harmless sound, or whoever has so many files that kill one would stop it.
 MAX_UNEXPECTED_IN_A_ROW = 10
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Failure:
     """An error, and where it met which record. `starts` counts separators that died over it; `content` is what the
-    record is about, as in JobRun, and hashable.
+    record is about, as in JobRun, and hashable; `trial` as in JobRun.
     """
 
     error: BaseException
@@ -28,6 +30,7 @@ class Failure:
     request_id: str | None
     content: object
     starts: int = 0
+    trial: Callable[[], None] | None = None
 
 
 class FailurePolicy:
@@ -84,8 +87,23 @@ class FailurePolicy:
         with self._lock:
             self._unexpected_in_a_row.add(failure.content)
             count = len(self._unexpected_in_a_row)
-        if count > MAX_UNEXPECTED_IN_A_ROW:
-            raise Fatal(
-                f"{MAX_UNEXPECTED_IN_A_ROW} unexpected dead letters in a row, each about another content, the next"
-                f" would be {rejected.code}: {rejected.message}"
-            )
+        if count >= MAX_UNEXPECTED_IN_A_ROW and failure.trial:
+            self._try_harmless(failure.trial, rejected)
+        elif count > MAX_UNEXPECTED_IN_A_ROW:
+            raise _too_many(rejected)
+
+    def _try_harmless(self, trial: Callable[[], None], rejected: Rejected) -> None:
+        """Raises Fatal where a separator fails at what is harmless too."""
+        try:
+            trial()
+        except Exception as error:
+            raise _too_many(rejected, f", and the separator fails at a plain tone too: {error}") from error
+        self._log.warning(LogEvent.TRIAL_PASSED, code=str(rejected.code))
+        self.record_success()
+
+
+def _too_many(rejected: Rejected, tried: str = "") -> Fatal:
+    return Fatal(
+        f"{MAX_UNEXPECTED_IN_A_ROW} unexpected dead letters in a row, each about another content, the next"
+        f" would be {rejected.code}: {rejected.message}{tried}"
+    )

@@ -23,6 +23,8 @@ class JobRun:
     timings_s: seconds by stage, of those that were passed.
     scratch: what is to be removed from scratch space once the record has its outcome.
     afterwards: what is still to be done once the outcome is handed over, and may fail without harm.
+    trial: while it is being separated: has the same separator do the same for a sound that is known to be harmless, and
+    raises where that fails too.
     """
 
     attempt: Attempt
@@ -35,6 +37,7 @@ class JobRun:
     timings_s: dict[str, float] = field(default_factory=dict)
     scratch: ExitStack = field(default_factory=ExitStack)
     afterwards: list[Callable[[], None]] = field(default_factory=list)
+    trial: Callable[[], None] | None = None
 
     @classmethod
     def begin(cls, attempt: Attempt, span: JobSpan) -> "JobRun":

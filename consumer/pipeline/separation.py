@@ -16,6 +16,7 @@ from consumer.pipeline.job_run import JobRun
 from consumer.pipeline.progress import ProgressReporter
 from consumer.pipeline.stage_runner import StageRunner
 from consumer.pipeline.stages.validate import check_deadline, deadline_exceeded
+from consumer.pipeline.trial import Trial
 
 
 class SeparateTrack:
@@ -27,15 +28,17 @@ class SeparateTrack:
         crash_guard: CrashGuard,
         progress: ProgressReporter,
         metrics: Metrics,
+        trial: Trial,
         *,
         max_job_s: float,
     ) -> None:
         self._runner, self._crash_guard, self._progress, self._metrics = runner, crash_guard, progress, metrics
-        self._max_job_s = max_job_s
+        self._trial, self._max_job_s = trial, max_job_s
 
     def __call__(self, run: JobRun, track: LocalTrack, separator: Separator) -> Stems:
         """Raises what the separator raises, OwnershipLost, and Rejected(WORKER_CRASHED, DEADLINE_EXCEEDED)."""
         run.stage, cancellation = Stage.SEPARATE, run.attempt.cancellation
+        run.trial = lambda: self._trial(track.job, separator)
         while True:
             self._crash_guard.check(run.attempt)
             cancellation.stop_clock()  # until it begins; loading models and waiting are not the job's time
@@ -49,6 +52,7 @@ class SeparateTrack:
                 continue
             audio_s, work_s = separation.audio.duration_s, run.timings_s[Stage.SEPARATE]
             self._metrics.separated(track.job.request.model, audio_s=audio_s, work_s=work_s)
+            run.trial = None  # from now on the separator is another record's
             return Stems(track=track, separation=separation)
 
     def _start(self, run: JobRun, track: LocalTrack, separator: Separator) -> Separation:

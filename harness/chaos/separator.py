@@ -1,7 +1,7 @@
 """A separator for volume: `python -m harness.chaos.separator` takes milliseconds a track; its stems can be foretold.
 
 The protocol is the real one, and so is the process around it; only what separates is not. A source may begin with one
-of the words below, which make its separation go wrong, or wait.
+of the words below, which make its separation go wrong, or wait. With CHAOS_BROKEN every separation goes wrong.
 """
 
 import hashlib
@@ -47,6 +47,8 @@ def make_handler(configuration: Configure, send: Callable[[Reply], None]) -> Han
 
     def work(order: Separate, send: Callable[[Reply], None], stop: threading.Event) -> Reply:
         source = order.path.read_bytes()
+        if "CHAOS_BROKEN" in os.environ:
+            raise RuntimeError("nothing can be separated here")
         _follow(source, stop)
         for segment in range(SEGMENTS):
             time.sleep(segment_s)

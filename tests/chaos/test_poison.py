@@ -73,17 +73,36 @@ def test_a_record_that_kills_gets_three_starts(traffic: Traffic, poison: bytes) 
 def test_a_bad_deployment_stops_instead_of_emptying_the_topic(traffic: Traffic) -> None:
     """When nothing but unexpected errors comes of it, the replica ends in one line, and the records stay."""
     platform = traffic.platform
-    for number in range(2 * MAX_UNEXPECTED_IN_A_ROW):
-        traffic.add_source(f"poison-{number}.wav", FAILS + b"%d" % number)
-        traffic.send_request(partition=0, source=f"poison-{number}.wav")
-    traffic.flush()
-    replica = platform.start_replica()
+    send_different(traffic, b"a song\n")
+    replica = platform.start_replica(CHAOS_BROKEN="yes")
     wait_for(lambda: replica.process.poll() is not None)
     letters, results = outcomes_of(platform)
     assert (replica.process.returncode, results) == (1, [])
-    assert len(letters) <= MAX_UNEXPECTED_IN_A_ROW
+    last = replica.log.read_text().splitlines()[-1]
+    assert last.endswith("the separator fails at a plain tone too: RuntimeError: nothing can be separated here")
+    assert len(letters) < MAX_UNEXPECTED_IN_A_ROW
     assert {letter.code for letter in letters} <= {"SEPARATION_FAILED"}
     assert platform.lag() == 2 * MAX_UNEXPECTED_IN_A_ROW - len(letters)
+
+
+@pytest.mark.parametrize("poison", [FAILS, KILLS_SEPARATOR], ids=["failing", "killing"])
+def test_no_number_of_poisonous_files_stops_a_replica(traffic: Traffic, poison: bytes) -> None:
+    """Each of another content, from one sender: the separator shows with a plain tone that it is not to blame."""
+    platform, replica = traffic.platform, traffic.platform.start_replica()
+    send_different(traffic, poison)
+    wait_for(lambda: platform.lag() == 0)
+    letters, results = outcomes_of(platform)
+    assert (len(letters), results) == (2 * MAX_UNEXPECTED_IN_A_ROW, [])
+    assert len(replica.said("separator.trial_passed")) == 2
+    assert replica.process.poll() is None
+
+
+def send_different(traffic: Traffic, beginning: bytes) -> None:
+    """So many files, no two alike, that their failures would stop a replica twice."""
+    for number in range(2 * MAX_UNEXPECTED_IN_A_ROW):
+        traffic.add_source(f"poison-{number}.wav", beginning + b"%d" % number)
+        traffic.send_request(partition=0, source=f"poison-{number}.wav")
+    traffic.flush()
 
 
 def held(traffic: Traffic, *, due_in: timedelta | None = None, **environment: str) -> ReplicaProcess:

@@ -21,8 +21,10 @@ from consumer.pipeline.fair_lock import FairLock
 from consumer.pipeline.job_run import JobRun
 from consumer.pipeline.progress import ProgressReporter
 from consumer.pipeline.retry import Retrier
+from consumer.pipeline.scratch import Scratch
 from consumer.pipeline.separation import SeparateTrack
 from consumer.pipeline.stage_runner import StageRunner
+from consumer.pipeline.trial import Trial
 from harness.delivery import UNTRACED, admit, delivery_of, take
 from harness.fakes import FakeNotices, FakeSeparator, a_job, a_request
 from harness.platform import wait_for
@@ -52,7 +54,9 @@ class Harness:
         metrics = Metrics()
         progress = ProgressReporter(FakeNotices(), AvroCodec(), topic="progress", instance_id="i")
         runner = StageRunner(Retrier({}), metrics)
-        self.separate_track = SeparateTrack(runner, self.guard, progress, metrics, max_job_s=BUDGET_S)
+        self.separate_track = SeparateTrack(
+            runner, self.guard, progress, metrics, Trial(Scratch(folder)), max_job_s=BUDGET_S
+        )
 
     def attempt(self, offset: int = 0) -> Attempt:
         admit(self.delivery, T0, offset)

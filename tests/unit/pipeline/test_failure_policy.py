@@ -1,5 +1,5 @@
 import itertools
-from collections.abc import Iterator, MutableMapping
+from collections.abc import Callable, Iterator, MutableMapping
 from typing import Any
 
 import pytest
@@ -53,6 +53,7 @@ def on(
     attempt: int = 1,
     starts: int = 0,
     content: object = None,
+    trial: Callable[[], None] | None = None,
 ) -> Outcome | Abandoned:
     """What the policy makes of an error, of another content each time unless it is given."""
     at_work = an_attempt(attempt=attempt, history=("fetch: away",) * (attempt - 1))
@@ -63,6 +64,7 @@ def on(
         request_id="r1",
         content=content or next(ANOTHER),
         starts=starts,
+        trial=trial,
     )
     return failure_policy.on(failure)
 
@@ -129,6 +131,22 @@ def test_too_many_unexpected_errors_in_a_row_stop_the_consumer() -> None:
         assert isinstance(on(failure_policy, unexpected(number)), DeadLettered)
     with pytest.raises(Fatal, match="in a row"):
         on(failure_policy, unexpected(0))
+
+
+def test_a_separator_is_tried_before_it_is_blamed() -> None:
+    """With each tenth failure in a row; one that passes begins the row anew, one that fails is the end."""
+    failure_policy, tried = a_policy(), []
+    for number in range(3 * MAX_UNEXPECTED_IN_A_ROW):
+        assert isinstance(on(failure_policy, unexpected(number), trial=lambda: tried.append(1)), DeadLettered)
+    assert len(tried) == 3
+
+    def fails() -> None:
+        raise Rejected(Code.MODEL_UNAVAILABLE, "no weights")
+
+    for number in range(MAX_UNEXPECTED_IN_A_ROW - 1):
+        assert isinstance(on(failure_policy, unexpected(number), trial=fails), DeadLettered)
+    with pytest.raises(Fatal, match=r"in a row, .* plain tone too: no weights"):
+        on(failure_policy, unexpected(0), trial=fails)
 
 
 @pytest.mark.parametrize("code", sorted(UNEXPECTED))

@@ -2,6 +2,7 @@
 
 import shutil
 import threading
+import wave
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -15,7 +16,7 @@ from consumer.adapters.avro.codec import AvroCodec
 from consumer.core.cancellation import Cancellation
 from consumer.core.errors import Code, RegistryUnavailable, Rejected, StoreUnavailable, WorkerCrashed
 from consumer.core.events import DeadLetter, SeparationProgress, SeparationResult, SourceObject
-from consumer.core.model import Job
+from consumer.core.model import Job, Separation
 from consumer.core.ports import Position
 from consumer.delivery.start_counts import parse_offset_metadata
 from consumer.pipeline.crash_guard import MAX_STARTS
@@ -273,10 +274,34 @@ def test_unexpected_errors_stop_the_replica_before_they_empty_the_topic(make: Ca
     harness.broker.wait_for(lambda: harness.halted)
     harness.stop()
     assert "unexpected dead letters in a row" in str(harness.halted[0])
-    assert len(harness.separator.calls) == MAX_UNEXPECTED_IN_A_ROW + 1
+    assert len(harness.separator.calls) == MAX_UNEXPECTED_IN_A_ROW + 1  # the last of a plain tone
     assert {message.topic for message in harness.broker.published} <= {"letters"}
     assert len(harness.broker.published) <= MAX_UNEXPECTED_IN_A_ROW
     assert harness.broker.committed.get(REQUESTS, Position(offset=0)).offset == len(harness.broker.published)
+
+
+@pytest.mark.parametrize("error", [RuntimeError("bug"), WorkerCrashed("signal 11")])
+def test_no_number_of_files_that_fail_stops_the_replica(make: Callable[..., Harness], error: Exception) -> None:
+    """As long as a plain tone can be separated the files are to blame, however many there are."""
+    harness = make()
+    separate, tones = harness.separator.separate, []
+
+    def fails_at_files(job: Job, path: Path, **rest: Any) -> Separation:
+        if path.name != "tone.wav":
+            raise error
+        with wave.open(str(path)) as tone:
+            tones.append((tone.getnframes(), tone.getframerate(), job.request.start_s, job.request.duration_s))
+        return separate(job, path, **rest)
+
+    harness.separator.separate = fails_at_files  # type: ignore[method-assign]
+    for number in range(3 * MAX_UNEXPECTED_IN_A_ROW):
+        harness.send_another(f"r{number}", start_s=0.5, duration_s=0.1)
+    harness.start()
+    assert {message.topic for message in harness.outcomes()} == {"letters"}
+    assert len(harness.broker.published) == 3 * MAX_UNEXPECTED_IN_A_ROW
+    assert tones == [(44_100, 44_100, None, None)] * 3
+    assert harness.halted == []
+    wait_for(lambda: list(harness.scratch.iterdir()) == [])
 
 
 def test_one_song_that_always_fails_does_not_stop_the_replica(make: Callable[..., Harness]) -> None:

@@ -27,7 +27,6 @@ def broker(tmp_path: Path) -> Iterator[tuple[str, Running]]:
     running.stop()
 
 
-@pytest.mark.long  # and fails now and then: a replica that gets its partitions back may stand still
 def test_everyone_comes_back_to_it(
     broker: tuple[str, Running], minio: MinioServer, model_path: Path, tmp_path: Path
 ) -> None:
