@@ -10,13 +10,14 @@ import sys
 import time
 import uuid
 from collections.abc import Iterable, Mapping, Sequence
-from contextlib import closing
+from contextlib import closing, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 
 import httpx2
+import psutil
 from confluent_kafka import Consumer, KafkaError, KafkaException, Message, Producer, TopicPartition
 from minio import Minio
 from prometheus_client.parser import text_string_to_metric_families
@@ -64,6 +65,15 @@ class ReplicaProcess:
     def wait_ready(self) -> None:
         wait_for(lambda: self.is_ready() or self.process.poll() is not None)
         assert self.process.poll() is None, self.log.read_text()[-2000:]
+
+    def separators(self) -> list[psutil.Process]:
+        """Its children that separate; the one that reads the lag is none of them."""
+        found = []
+        for child in psutil.Process(self.process.pid).children():
+            with suppress(psutil.NoSuchProcess):
+                if any(word.endswith((".separator", ".separator.process")) for word in child.cmdline()):
+                    found.append(child)
+        return found
 
     def lines(self) -> list[dict[str, object]]:
         whole, _, _ = self.log.read_text().rpartition("\n")  # the last line may not be whole

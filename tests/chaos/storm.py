@@ -7,8 +7,6 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-import psutil
-
 from harness.chaos.oracle import Finding, Objects, whole_manifests
 from harness.chaos.traffic import Traffic
 from harness.platform import Platform, ReplicaProcess, wait_for
@@ -98,8 +96,8 @@ class Storm:
             self.stack.disturb(slot, service, toxic)
             return lambda: self.stack.calm(slot, service, toxic)
         if event.kind == "kill-separator":
-            for child in psutil.Process(replica.process.pid).children():
-                child.kill()
+            for separator in replica.separators():
+                separator.kill()
             return None
         if event.kind == "freeze":
             replica.process.send_signal(signal.SIGSTOP)

@@ -65,13 +65,13 @@ def learn(platform: Platform) -> Truth:
 def hold_still(*replicas: ReplicaProcess) -> None:
     """Stop their separators, also those that took the place of one that was killed for not answering."""
     for replica in replicas:
-        for separator in psutil.Process(replica.process.pid).children():
+        for separator in replica.separators():
             with contextlib.suppress(psutil.NoSuchProcess):
                 separator.suspend()
 
 
 def go_on(replica: ReplicaProcess) -> None:
-    for separator in psutil.Process(replica.process.pid).children():
+    for separator in replica.separators():
         separator.resume()
 
 

@@ -63,10 +63,6 @@ class Watched:
     def until_silent(self) -> None:
         wait_for(lambda: self.firing() == set())
 
-    def separators(self) -> list[psutil.Process]:
-        children = psutil.Process(self.replica.process.pid).children()
-        return [child for child in children if "consumer.separator.process" in child.cmdline()]
-
     def request(self, **fields: Any) -> None:
         self.platform.request(self.clip, duration_s=0.5, **fields)
 
@@ -148,8 +144,8 @@ def test_faults_of_requests_and_machine_raise_their_alerts(watched: Watched) -> 
     watched.until_firing(
         "SeparationDeadLetterRate", "SeparationRetriesPilingUp", "SeparationScratchSpaceLow", meanwhile=garbage
     )
-    wait_for(lambda: len(watched.separators()) == SEPARATORS)
-    for separator in watched.separators():
+    wait_for(lambda: len(watched.replica.separators()) == SEPARATORS)
+    for separator in watched.replica.separators():
         separator.kill()
     watched.until_firing("SeparationSeparatorRestarts")
 
@@ -162,7 +158,7 @@ def test_faults_of_requests_and_machine_raise_their_alerts(watched: Watched) -> 
 
 def test_requests_that_wait_raise_their_alerts(watched: Watched) -> None:
     """While every separator hangs and requests come in, lag and age grow and are told of; once they are done, not."""
-    separators = watched.separators()
+    separators = watched.replica.separators()
     for separator in separators:
         separator.suspend()
 
