@@ -4,7 +4,7 @@ export PATH := $(CURDIR)/.tools/bin:$(PATH)
 UV := $(shell command -v uv || echo $(CURDIR)/.tools/bin/uv)
 RUN := $(UV) run --no-sync
 
-.PHONY: help sync demo test coverage mutants chaos test-deploy lint docs bench bench-scaling stack-up stack-down
+.PHONY: help sync demo test coverage mutants chaos test-deploy lint docs bench bench-scaling endurance stack-up stack-down
 
 help: ## what can be made
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -25,7 +25,7 @@ demo: sync ## a song through the whole service, on an embedded broker and object
 	@$(RUN) python -m demo
 
 test: sync ## every test, on real Kafka and real MinIO
-	$(RUN) pytest -n 3 --dist loadfile
+	$(RUN) pytest -n 3 --dist loadfile --no-loadscope-reorder
 
 coverage: sync ## which lines and branches of the service the quick tests don't run
 	$(RUN) coverage erase
@@ -39,6 +39,9 @@ mutants: sync ## change the service one small way at a time: which changes do th
 # CHAOS_SEEDS=n: so many schedules; CHAOS_SEED=n: that one again.
 chaos: sync ## replicas, broker and object store killed, frozen and cut off, by schedules from seeds; takes an hour
 	$(RUN) pytest tests/chaos -m "long or not long"
+
+endurance: sync ## one separator for 500 jobs, and for a track of three hours: does its memory grow?
+	$(RUN) pytest tests/separator/test_endurance.py -m "long or not long"
 
 test-deploy: sync ## the shipped image, Compose file and manifests, in a real engine and on a real API server
 	$(RUN) pytest tests/deployed -m deploy

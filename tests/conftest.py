@@ -20,10 +20,13 @@ LIMITS_S = {
     "deployed": 1800,
 }  # fmt: skip
 LONG_LIMIT_S = 3600
+# What takes longest begins first, so that no worker is left alone with it in the end.
+FIRST = ("recipes", "integration", "chaos", "separator")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Every test has a limit: its own mark's, or else its folder's, or else the default."""
+    """Every test has a limit: its own mark's, or else its folder's, or else the default. Folders have their order."""
+    items.sort(key=lambda item: FIRST.index(folder) if (folder := folder_of(item)) in FIRST else len(FIRST))
     for item in items:
         limit_s = LONG_LIMIT_S if item.get_closest_marker("long") else LIMITS_S.get(folder_of(item))
         if limit_s and not item.get_closest_marker("timeout"):

@@ -15,7 +15,7 @@ from harness.audio import music
 from harness.files import decode_file, encode_file
 from tests.separator.jobs import Harness, job, make_harness
 
-JOBS, WARM_JOBS = 500, 50
+MANY_JOBS, FEWER_JOBS, WARM_JOBS = 500, 160, 40
 LONG_S = 60.0  # segments enough for all stages to be at work at once, which takes the most memory
 INPUTS = ("mp3", "flac", "wav", "m4a", "ogg", "opus")
 SECONDS = 0.6
@@ -33,9 +33,10 @@ def resident_bytes(running: Harness) -> int:
     return total
 
 
-def test_five_hundred_jobs(narrow_models: Path, tmp_path: Path) -> None:
-    """500 jobs of every format with failures among them: memory drifts by less than 2 %, each job's stems add up to
-    its own input and to no other, and no file or process is left over."""
+@pytest.mark.parametrize("jobs", [FEWER_JOBS, pytest.param(MANY_JOBS, marks=pytest.mark.long)])
+def test_many_jobs(narrow_models: Path, tmp_path: Path, jobs: int) -> None:
+    """Jobs of every format with failures among them: memory drifts by less than 2 %, each job's stems add up to its own
+    input and to no other, and no file or process is left over."""
     sources = [
         encode_file(tmp_path / "in" / f"{number}.{kind}", music(seconds=SECONDS, seed=100 + number))
         for number, kind in enumerate(INPUTS)
@@ -48,7 +49,7 @@ def test_five_hundred_jobs(narrow_models: Path, tmp_path: Path) -> None:
     try:
         for number in range(3):
             running.separate(encode_file(tmp_path / "warm" / f"{number}.flac", music(seconds=LONG_S)))
-        for number in range(JOBS):
+        for number in range(jobs):
             folder = tmp_path / "job"
             folder.mkdir()
             which = number % len(sources)
@@ -71,7 +72,7 @@ def test_five_hundred_jobs(narrow_models: Path, tmp_path: Path) -> None:
         assert psutil.Process(next(iter(running.pids))).children() == []
     finally:
         running.client.kill()
-    early, late = np.median(resident[:50]), np.median(resident[-50:])
+    early, late = np.median(resident[:WARM_JOBS]), np.median(resident[-WARM_JOBS:])
     assert abs(late - early) < 0.02 * early, (early, late)
 
 
@@ -85,10 +86,11 @@ def best_match(samples: NDArray[np.float32], truths: list[NDArray[np.float32]]) 
     return int(np.argmax(likeness))
 
 
-def test_three_hours_take_the_memory_of_three_minutes(narrow_models: Path, tmp_path: Path) -> None:
-    """The peak memory of a 3-hour track is within 50 MB of that of a 3-minute one, and no sample of it is missing."""
+@pytest.mark.parametrize("hours", [0.5, pytest.param(3.0, marks=pytest.mark.long)])
+def test_hours_take_the_memory_of_three_minutes(narrow_models: Path, tmp_path: Path, hours: float) -> None:
+    """A track's peak memory, however long it is, is within 50 MB of a 3-minute one's, and no sample is missing."""
     peaks = []
-    for seconds in (180, 3 * 3600):
+    for seconds in (180, round(3600 * hours)):
         track = tmp_path / "track.flac"
         encode_file(track, music(seconds=5.0), args=("-af", f"aloop=loop=-1:size=200000,atrim=duration={seconds}"))
         running = make_harness(narrow_models, max_audio_s=4 * 3600)
