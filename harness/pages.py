@@ -165,6 +165,11 @@ _REQUEST = SeparationRequest(
 )
 
 
+def example_request() -> SeparationRequest:
+    """A request as it might come."""
+    return _REQUEST
+
+
 def example_result() -> SeparationResult:
     """A result as it might come."""
     return SeparationResult(
