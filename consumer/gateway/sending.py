@@ -105,7 +105,7 @@ class Submission:
     def _is_same(found: Found, request: SeparationRequest) -> bool:
         match found.job:
             case JobEntry(payload=str(payload)):
-                return payload == payload_of(request)
+                return payload == payload_of(request, fingerprint_of(request))
             case JobEntry(fingerprint=fingerprint) | Manifest(fingerprint=fingerprint):
                 return fingerprint == fingerprint_of(request)
 

@@ -83,11 +83,12 @@ class Interpreter:
 
 def asked(request: SeparationRequest, *, partition: int, offset: int, at_ms: int) -> Asked:
     """A request that lies at that offset, or will."""
+    fingerprint = fingerprint_of(request)
     return Asked(
         request_id=request.request_id,
         tenant=request.tenant,
-        fingerprint=fingerprint_of(request),
-        payload=payload_of(request),
+        fingerprint=fingerprint,
+        payload=payload_of(request, fingerprint),
         document=msgspec.json.encode(request_document(request)),
         partition=partition,
         offset=offset,
@@ -95,10 +96,10 @@ def asked(request: SeparationRequest, *, partition: int, offset: int, at_ms: int
     )
 
 
-def payload_of(request: SeparationRequest) -> str:
+def payload_of(request: SeparationRequest, fingerprint: str) -> str:
     """Digest of all that a sender chooses: 32 characters of hex. Two requests with another one are not the same."""
     deadline = request.deadline.isoformat() if request.deadline else None
-    words = json.dumps([fingerprint_of(request), request.metadata, deadline], sort_keys=True)
+    words = json.dumps([fingerprint, request.metadata, deadline], sort_keys=True)
     return hashlib.sha256(words.encode()).hexdigest()[:32]
 
 

@@ -5,7 +5,8 @@ One writer and one reader: what is written in a batch is seen as a whole, and re
 
 import sqlite3
 from collections.abc import Iterable, Sequence
-from dataclasses import astuple, fields
+from dataclasses import fields
+from operator import attrgetter
 from pathlib import Path
 
 from consumer.gateway.index.entry import JobEntry, JobState
@@ -13,6 +14,7 @@ from consumer.gateway.index.event_table import EventTable
 
 _COLUMNS = tuple(field.name for field in fields(JobEntry))
 _NAMES = ", ".join(_COLUMNS)
+_values_of = attrgetter(*_COLUMNS)
 _CACHE_KIB = 32 * 1024
 _SCHEMA = """
 CREATE TABLE jobs (
@@ -52,7 +54,7 @@ class JobTable:
 
     def put(self, entry: JobEntry) -> None:
         """Replace a row. Seen by others after `commit`."""
-        self._writer.execute(_PUT, astuple(entry))
+        self._writer.execute(_PUT, _values_of(entry))
 
     def remove(self, request_id: str) -> None:
         """Take a row out. Seen by others after `commit`."""

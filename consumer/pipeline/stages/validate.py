@@ -4,12 +4,12 @@ import hashlib
 import json
 import unicodedata
 from collections.abc import Collection
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass, fields
 from datetime import UTC, datetime
 
 from consumer.core.catalog import FORMATS, HIGH_FREQUENCIES, MODELS, why_not_format
 from consumer.core.errors import Code, Rejected
-from consumer.core.events import REQUEST_ID, SeparationRequest
+from consumer.core.events import REQUEST_ID, OutputOptions, SeparationRequest, SourceObject
 from consumer.core.limits import HIGHEST_TRACK, LONGEST_SPAN_S, SHORTEST_SPAN_S
 from consumer.core.model import Job
 from consumer.core.output_place import output_folder
@@ -111,12 +111,17 @@ def _invalid(field: str, value: str, why: str) -> Rejected:
     return Rejected(Code.REQUEST_INVALID, f"{field} {why}, not {value[:80]!r}")
 
 
+def _fields_of(value: SourceObject | OutputOptions) -> dict[str, object]:
+    """As dataclasses.asdict, which takes five times as long: a gateway does this for each request of the whole log."""
+    return {field.name: getattr(value, field.name) for field in fields(value)}
+
+
 def fingerprint_of(request: SeparationRequest) -> str:
     """sha256 hex of what was asked for: the same for the same request sent again, whoever sends it and when."""
     asked: dict[str, object] = {
-        "source": asdict(request.source),
+        "source": _fields_of(request.source),
         "model": request.model,
-        "output": asdict(request.output),
+        "output": _fields_of(request.output),
         "span": [request.start_s, request.duration_s],
         "high_frequencies": request.high_frequencies,
     }
