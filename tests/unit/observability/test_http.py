@@ -1,3 +1,4 @@
+import asyncio
 import http.client
 import json
 import socket
@@ -15,7 +16,7 @@ from structlog.testing import capture_logs
 from consumer.core.errors import Fatal
 from consumer.observability.connections import LIMITS, ClientLimits
 from consumer.observability.health import Health
-from consumer.observability.http import ProbeServer
+from consumer.observability.http import ProbeServer, listen
 from consumer.observability.metrics import Metrics
 
 Reply = tuple[int, str, bytes]
@@ -207,6 +208,27 @@ def test_head_is_answered_as_get_is_without_the_body(site: Site) -> None:
         assert (response.status, response.read()) == (status, b"")
         assert abs(int(response.headers["Content-Length"]) - length) < 100
     connection.close()
+
+
+@pytest.mark.parametrize("host", ["::", "127.0.0.1"])
+def test_an_answer_is_sent_at_once(host: str) -> None:
+    """Small writes wait for nobody's acknowledgement of those before."""
+
+    async def delays() -> int:
+        accepted: asyncio.Future[int] = asyncio.get_running_loop().create_future()
+
+        def look(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            connection = writer.get_extra_info("socket")
+            accepted.set_result(connection.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY))
+            writer.close()
+
+        async with await asyncio.start_server(look, sock=listen(host, 0)) as server:
+            _, writer = await asyncio.open_connection("127.0.0.1", server.sockets[0].getsockname()[1])
+            found = await asyncio.wait_for(accepted, 20)
+            writer.close()
+            return found
+
+    assert asyncio.run(delays()) != 0
 
 
 @pytest.mark.parametrize("address", ["::1", "127.0.0.1"])
