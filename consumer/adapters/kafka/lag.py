@@ -7,23 +7,22 @@ for the poll loop, or makes it wait.
 
 import threading
 import time
-from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Collection
+from dataclasses import replace
 
 import structlog
 from confluent_kafka import (
     TIMESTAMP_NOT_AVAILABLE,
     Consumer,
-    IsolationLevel,
     KafkaError,
     KafkaException,
 )
 from confluent_kafka import Message as KafkaMessage
 from confluent_kafka import TopicPartition as KafkaPartition
-from confluent_kafka.admin import AdminClient, OffsetSpec  # type: ignore[attr-defined]
 
-from consumer.adapters.kafka.config import connect, connect_reader, producer_config
+from consumer.adapters.kafka.config import connect_reader
 from consumer.adapters.kafka.connection_errors import ConnectionErrors
+from consumer.adapters.kafka.group_offsets import GroupOffsets, Offsets
 from consumer.adapters.kafka.unreadable import is_of_a_batch
 from consumer.core.errors import BrokerUnavailable
 from consumer.core.lag import READ_AHEAD, Backlog, PartitionLag, PendingRecord, ReadAhead, UnfinishedLog
@@ -35,25 +34,10 @@ INTERVAL_S = 0.5
 FRESH_S = 10.0  # older figures are not reported: none is better than a wrong one
 _PATIENCE_S = 10.0  # with brokers that are slow to answer
 _CATCH_UP_S = 10.0
-_METADATA_S = 5.0
 _BATCH = 500
 
 # What a request's bytes say: its model, and its seconds of audio (None: it does not say; 0: it will be refused).
 RequestEstimator = Callable[[bytes | None], tuple[str, float | None]]
-
-
-@dataclass(frozen=True, slots=True)
-class _Offsets:
-    """One partition's: where it begins and ends, and from where on nothing is finished."""
-
-    begin: int
-    end: int
-    committed: int | None
-
-    @property
-    def floor(self) -> int:
-        """The first record that is not finished, of those that are still there."""
-        return max(self.begin, self.committed or 0)
 
 
 class KafkaLagReader:
@@ -67,18 +51,16 @@ class KafkaLagReader:
         *,
         read_ahead: ReadAhead = READ_AHEAD,
     ) -> None:
-        self._settings, self._topics, self._estimate = settings, frozenset(topics), estimate
+        self._settings, self._estimate = settings, estimate
         self._read_ahead = read_ahead
         self._errors = ConnectionErrors()  # of both clients
         self._consumer = self._connect()
-        self._admin = connect(AdminClient, producer_config(settings) | {"error_cb": self._errors}, "lag")
+        self._offsets = GroupOffsets(settings, topics, self._errors)
         self._logs: dict[TopicPartition, UnfinishedLog] = {}
         self._reading: set[TopicPartition] = set()
         self._unreadable: dict[TopicPartition, float] = {}  # since when, in seconds since the epoch
         self._stable: dict[TopicPartition, tuple[int, float]] = {}  # a last stable offset, and since when it is that
         self._floors: dict[TopicPartition, tuple[int, float]] = {}
-        self._known: list[TopicPartition] = []
-        self._known_at = float("-inf")
         self._backlog: Backlog | None = None
         self.trouble = ""
         self._stopped = threading.Event()
@@ -124,7 +106,7 @@ class KafkaLagReader:
             raise self._errors.away(error) from error
 
     def _read_offsets(self, request_s: float) -> Backlog:
-        offsets = self._offsets(self._partitions(request_s), request_s)
+        offsets = self._offsets.of(self._consumer, request_s)
         lags = [
             UnfinishedLog(found.floor).lag(partition, found.end, stands_since_s=self._since_s(partition, found.floor))
             for partition, found in sorted(offsets.items())
@@ -142,7 +124,7 @@ class KafkaLagReader:
     def poll(self, timeout: float) -> None:
         """Hear what connections failed with: see connection_errors.Client."""
         self._listen(0.0)
-        self._admin.poll(timeout)
+        self._offsets.poll(timeout)
 
     def _run(self) -> None:
         while not self._stopped.is_set():
@@ -170,7 +152,7 @@ class KafkaLagReader:
         self._unreadable.clear()
 
     def _read(self, request_s: float) -> Backlog:
-        offsets = self._offsets(self._partitions(request_s), request_s)
+        offsets = self._offsets.of(self._consumer, request_s)
         for gone in self._logs.keys() - offsets.keys():
             self._forget(gone)
         for partition, found in offsets.items():
@@ -183,7 +165,7 @@ class KafkaLagReader:
         lags = [self._lag(partition, found) for partition, found in sorted(offsets.items())]
         return Backlog(lags=lags, taken_at=time.monotonic())
 
-    def _lag(self, partition: TopicPartition, offsets: _Offsets) -> PartitionLag:
+    def _lag(self, partition: TopicPartition, offsets: Offsets) -> PartitionLag:
         since_s = self._unreadable.get(partition)
         lag = self._logs[partition].lag(partition, offsets.end, stands_since_s=since_s)
         high = self._high(partition)
@@ -203,49 +185,7 @@ class KafkaLagReader:
         except KafkaException:  # nothing was fetched of it yet
             return 0
 
-    def _partitions(self, request_s: float) -> list[TopicPartition]:
-        if time.monotonic() - self._known_at > _METADATA_S:
-            # By the client that asks for offsets: after an outage it learns the partitions' leaders by nothing else.
-            found = self._admin.list_topics(timeout=request_s).topics
-            names = sorted(self._topics & found.keys())
-            if not names:
-                self._look_for(min(self._topics), request_s)
-            self._known = [TopicPartition(name, number) for name in names for number in found[name].partitions]
-            self._known_at = time.monotonic()
-        return self._known
-
-    def _look_for(self, topic: str, request_s: float) -> None:
-        """Ask for a topic that is not listed: only then brokers say why. Raises BrokerUnavailable."""
-        if refusal := self._admin.list_topics(topic, timeout=request_s).topics[topic].error:
-            raise self._errors.away(KafkaException(refusal), topic=topic)
-
-    def _offsets(self, partitions: Collection[TopicPartition], request_s: float) -> dict[TopicPartition, _Offsets]:
-        if not partitions:
-            return {}
-        asked = [KafkaPartition(*p) for p in partitions]
-        first: OffsetSpec = OffsetSpec.earliest()
-        last: OffsetSpec = OffsetSpec.latest()
-        begins = self._admin.list_offsets(dict.fromkeys(asked, first), request_timeout=request_s)
-        ends = self._admin.list_offsets(
-            dict.fromkeys(asked, last), isolation_level=IsolationLevel.READ_COMMITTED, request_timeout=request_s
-        )
-        committed = self._committed(asked, request_s)
-        return {
-            p: _Offsets(begins[k].result().offset, ends[k].result().offset, committed.get(p))
-            for p, k in zip(partitions, asked, strict=True)
-        }
-
-    def _committed(self, partitions: Sequence[KafkaPartition], request_s: float) -> Mapping[TopicPartition, int]:
-        """Of all partitions of the group, whoever owns them.
-
-        By a consumer: the same question kills an AdminClient's process while the coordinator moves (librdkafka #5040).
-        """
-        found = self._consumer.committed(list(partitions), timeout=request_s)
-        if failed := next((p.error for p in found if p.error), None):
-            raise KafkaException(failed)
-        return {TopicPartition(p.topic, p.partition): p.offset for p in found if p.offset >= 0}
-
-    def _follow(self, partition: TopicPartition, offsets: _Offsets) -> None:
+    def _follow(self, partition: TopicPartition, offsets: Offsets) -> None:
         """Bring a partition's log to where the group stands, and have the rest read."""
         log = self._logs.get(partition)
         went_back = log is not None and (offsets.floor < log.start or offsets.end < log.read_to)
@@ -269,7 +209,7 @@ class KafkaLagReader:
             self._reading.discard(partition)
             self._consumer.incremental_unassign([KafkaPartition(*partition)])
 
-    def _has_read(self, partition: TopicPartition, offsets: _Offsets) -> bool:
+    def _has_read(self, partition: TopicPartition, offsets: Offsets) -> bool:
         log = self._logs[partition]
         return log.read_to >= offsets.end or partition not in self._reading or partition in self._unreadable
 
