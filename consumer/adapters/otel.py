@@ -3,6 +3,7 @@
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from http import HTTPStatus
 from importlib import import_module
 
 import structlog
@@ -26,10 +27,12 @@ from opentelemetry.util.types import AttributeValue
 from consumer.core.errors import Cancelled, Rejected, SettingsError
 from consumer.core.log_events import LogEvent
 from consumer.core.model import Abandoned, DeadLettered, Done, Outcome, Record, Retry
-from consumer.core.tracing import JobSpan, TraceContext, context_of
+from consumer.core.tracing import JobSpan, RequestSpan, TraceContext, context_of
 from consumer.settings import TracingSettings
 
 _FLUSH_MS = 2000
+# Whatever else a stranger calls a method does not get into a span's name.
+_METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "DELETE", "CONNECT", "OPTIONS", "TRACE", "PATCH"})
 _OTLP: Mapping[str, str] = {
     "http/protobuf": "opentelemetry.exporter.otlp.proto.http.trace_exporter",
     "grpc": "opentelemetry.exporter.otlp.proto.grpc.trace_exporter",
@@ -37,7 +40,7 @@ _OTLP: Mapping[str, str] = {
 
 
 class OtelTracer:
-    """See tracing.Tracer. Raises SettingsError where an OTEL_* variable can't be used."""
+    """See tracing.Tracer and RequestTracer. Raises SettingsError where an OTEL_* variable can't be used."""
 
     def __init__(self, settings: TracingSettings, *, group_id: str, instance_id: str, version: str) -> None:
         ours = {"service.name": "spleeter-consumer", "service.instance.id": instance_id, "service.version": version}
@@ -68,8 +71,36 @@ class OtelTracer:
         )
         return OtelJobSpan(self._recorder, span)
 
+    def request(self, method: str, came: TraceContext | None) -> RequestSpan:
+        known = method if method in _METHODS else "_OTHER"
+        span = self._recorder.start_span(
+            "HTTP" if known == "_OTHER" else known,
+            context=_following(came) if came else Context(),
+            kind=SpanKind.SERVER,
+            attributes={"http.request.method": known},
+        )
+        return OtelRequestSpan(span, known)
+
     def close(self) -> None:
         self._provider.force_flush(_FLUSH_MS)
+
+
+class OtelRequestSpan:
+    """See tracing.RequestSpan. Names are those of OpenTelemetry's conventions for HTTP."""
+
+    def __init__(self, span: Span, method: str) -> None:
+        self._span, self._method = span, method
+        self.context = _context_of(span)
+
+    def end(self, route: str, status: int) -> None:
+        if route:
+            self._span.update_name(f"{self._method} {route}")
+            self._span.set_attribute("http.route", route)
+        if status:
+            self._span.set_attribute("http.response.status_code", status)
+        if not status or status >= HTTPStatus.INTERNAL_SERVER_ERROR:
+            _fail(self._span, str(status or "no answer"))
+        self._span.end()
 
 
 class OtelJobSpan:
@@ -79,13 +110,7 @@ class OtelJobSpan:
         self._recorder, self._span = recorder, span
         self._inside = set_span_in_context(span, Context())
         self._ended_ns = 0
-        context = span.get_span_context()
-        self.context = TraceContext(
-            trace_id=f"{context.trace_id:032x}",
-            span_id=f"{context.span_id:016x}",
-            flags=context.trace_flags,
-            state=context.trace_state.to_header(),
-        )
+        self.context = _context_of(span)
 
     @contextmanager
     def stage(self, name: str) -> Iterator[None]:
@@ -149,6 +174,16 @@ def _otlp(protocol: str) -> SpanExporter:
     except ValueError as error:
         raise SettingsError(f"OTEL_EXPORTER_OTLP_*: {error}") from error
     return exporter
+
+
+def _context_of(span: Span) -> TraceContext:
+    context = span.get_span_context()
+    return TraceContext(
+        trace_id=f"{context.trace_id:032x}",
+        span_id=f"{context.span_id:016x}",
+        flags=context.trace_flags,
+        state=context.trace_state.to_header(),
+    )
 
 
 def _following(context: TraceContext) -> Context:

@@ -3,8 +3,6 @@
 import sys
 from collections.abc import Sequence
 
-import structlog
-
 from consumer.adapters.avro.codec import AvroCodec
 from consumer.adapters.clamav import ClamavScanner
 from consumer.adapters.factories import make_registry, make_store
@@ -18,12 +16,9 @@ from consumer.adapters.model_sources import model_sources
 from consumer.app.adapters import Adapters
 from consumer.app.lag_child import LagChild
 from consumer.app.lag_process import LagTask, make_reader
-from consumer.core.log_events import LogEvent
-from consumer.core.tracing import Tracer
-from consumer.core.version import VERSION
+from consumer.app.tracing import make_tracer
 from consumer.delivery.cancel_registry import MAX_REMEMBERED, REMEMBERED_FOR
 from consumer.observability.process_usage import usage_of
-from consumer.observability.tracing import NoTracer
 from consumer.separator.client import SeparatorClient
 from consumer.separator.models.conversion_cache import conversion_needed_by
 from consumer.separator.protocol import Configure
@@ -62,7 +57,7 @@ def make_adapters(settings: Settings, *, separator_command: Sequence[str] = SEPA
         lag_reader=make_lag(kafka, topics, settings.retry_topics, settings.schema, instance_id=service.instance_id),
         separators=make_separators(settings, separator_command),
         model_sources=model_sources(settings.separator.model_sources, store),
-        tracer=make_tracer(settings),
+        tracer=make_tracer(settings.tracing, group_id=kafka.group_id, instance_id=settings.service.instance_id),
         scanner=make_scanner(settings.scanner, settings.job),
         check_registry=registry.check if registry else None,
         prepare_model=conversion_needed_by(settings.separator.separator_runtime),
@@ -88,23 +83,6 @@ def make_lag(
     """Records are read by a process of its own. instance_id: under which that logs; None: it does not."""
     task = LagTask(kafka=kafka, topics=topics, retry_topics=retry_topics, schema=schema, instance_id=instance_id)
     return LagChild(task, make_reader(task))
-
-
-def make_tracer(settings: Settings) -> Tracer:
-    """One that records spans, where OTEL_* variables ask for that. Raises SettingsError."""
-    if not settings.tracing.exporters:
-        return NoTracer()
-    try:
-        from consumer.adapters.otel import OtelTracer
-    except ImportError:
-        structlog.get_logger().warning(LogEvent.TRACING_NOT_INSTALLED, needed="spleeter-consumer[otel]")
-        return NoTracer()
-    return OtelTracer(
-        settings.tracing,
-        group_id=settings.kafka.group_id,
-        instance_id=settings.service.instance_id,
-        version=VERSION,
-    )
 
 
 def make_separators(settings: Settings, command: Sequence[str] = SEPARATOR_COMMAND) -> list[SeparatorClient]:

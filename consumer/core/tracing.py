@@ -87,6 +87,25 @@ class JobSpan(Protocol):
         ...
 
 
+class RequestSpan(Protocol):
+    """One HTTP request's. `context` is what records that come of it hand on; None: there is no trace."""
+
+    @property
+    def context(self) -> TraceContext | None: ...
+
+    def end(self, route: str, status: int) -> None:
+        """It is answered; route: the path's template, "" where there is none."""
+        ...
+
+
+class RequestTracer(Protocol):
+    """Thread-safe."""
+
+    def request(self, method: str, came: TraceContext | None) -> RequestSpan:
+        """came: what the caller's headers say."""
+        ...
+
+
 class Tracer(Protocol):
     """Thread-safe."""
 
@@ -95,6 +114,16 @@ class Tracer(Protocol):
     def close(self) -> None:
         """Send what was recorded, if that takes no longer than a second or two."""
         ...
+
+
+@dataclass(frozen=True, slots=True)
+class UntracedRequest:
+    """An HTTP request of which nothing is recorded."""
+
+    context: TraceContext | None = None
+
+    def end(self, route: str, status: int) -> None:
+        pass
 
 
 @dataclass(frozen=True, slots=True)

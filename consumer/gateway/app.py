@@ -7,6 +7,7 @@ from typing import Any
 from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 
+from consumer.core.tracing import RequestTracer
 from consumer.gateway.access.authenticator import Authenticator
 from consumer.gateway.access_control import AccessControl
 from consumer.gateway.bodies import ProblemBody, SeparationBody
@@ -24,8 +25,15 @@ _SECURITY = {
 _PROBLEMS = ("400", "401", "403", "404", "405", "408", "409", "410", "411", "413", "415", "422", "429", "501", "503")
 
 
-def make_app(services: Services, authenticator: Authenticator, limiter: RateLimiter, *, report: Report) -> App:
-    """The whole of it. `report` is told of each answer; see `middleware`."""
+def make_app(
+    services: Services,
+    authenticator: Authenticator,
+    limiter: RateLimiter,
+    *,
+    report: Report,
+    tracer: RequestTracer,
+) -> App:
+    """The whole of it. `report` is told of each answer, `tracer` of each request; see `middleware`."""
     api = FastAPI(
         title="spleeter-consumer",
         version=version("spleeter-consumer"),
@@ -39,7 +47,7 @@ def make_app(services: Services, authenticator: Authenticator, limiter: RateLimi
         api.include_router(router)
     add_handlers(api)
     api.openapi = lambda: _document(api)  # type: ignore[method-assign]
-    return RequestScope(AccessControl(api, authenticator, limiter, services.trail), report)
+    return RequestScope(AccessControl(api, authenticator, limiter, services.trail), report, tracer)
 
 
 def _document(api: FastAPI) -> dict[str, object]:

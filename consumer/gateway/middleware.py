@@ -8,7 +8,9 @@ from typing import Any
 import structlog
 
 from consumer.core.log_events import LogEvent
+from consumer.core.tracing import RequestTracer
 from consumer.gateway.problems import problem_of, problem_response
+from consumer.gateway.tracing import context_in, traced
 from consumer.observability.connections import ClientGone
 
 Scope = MutableMapping[str, Any]
@@ -33,14 +35,15 @@ _HEADERS = (
 class RequestScope:
     """Outermost. report: told of each answer by method, route template, status and seconds."""
 
-    def __init__(self, app: App, report: Report) -> None:
-        self._app, self._report = app, report
+    def __init__(self, app: App, report: Report, tracer: RequestTracer) -> None:
+        self._app, self._report, self._tracer = app, report, tracer
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
         request_id, begun, status = str(uuid.uuid4()), time.monotonic(), 0
+        span = self._tracer.request(scope["method"], context_in(scope["headers"]))
         scope.setdefault("state", {})["request_id"] = request_id
 
         async def send_more(message: MutableMapping[str, Any]) -> None:
@@ -51,7 +54,8 @@ class RequestScope:
             await send(message)
 
         try:
-            await self._app(scope, receive, send_more)
+            with traced(span.context):
+                await self._app(scope, receive, send_more)
         except ClientGone:
             raise
         except Exception as error:  # whatever a route did not foresee
@@ -60,6 +64,7 @@ class RequestScope:
                 raise  # cut: what was begun can't be taken back
             await problem_response(problem_of(error), request_id)(scope, receive, send_more)
         finally:
+            span.end(template_of(scope), status)
             self._report(scope["method"], template_of(scope), status, time.monotonic() - begun)
 
 

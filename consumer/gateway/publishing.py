@@ -7,6 +7,7 @@ from consumer.client.sender import Sender
 from consumer.core.events import Event, SeparationControl, SeparationRequest
 from consumer.core.model import TopicPartition
 from consumer.core.ports import Codec
+from consumer.gateway.tracing import trace_headers
 from consumer.settings import TopicSettings
 
 
@@ -31,6 +32,6 @@ class Publisher:
     async def _send(self, topic: str, event: Event, key: str) -> tuple[TopicPartition, int]:
         value = self._codec.encode(event)
         # In a thread: it looks for the topic first, and waits where the queue is full.
-        sent = await asyncio.to_thread(self._sender.send, topic, value, key)
+        sent = await asyncio.to_thread(self._sender.send, topic, value, key, trace_headers())
         # Shielded: whoever asked may go away, but the record is on its way.
         return await asyncio.shield(asyncio.wrap_future(sent.future()))

@@ -13,6 +13,7 @@ from consumer.settings import (
     SchemaSettings,
     ServiceSettings,
     TopicSettings,
+    TracingSettings,
     UploadSettings,
 )
 
@@ -31,6 +32,7 @@ class Settings:
     gateway: GatewaySettings
     audit: AuditSettings
     uploads: UploadSettings
+    tracing: TracingSettings
 
     @classmethod
     def load(cls) -> Self:

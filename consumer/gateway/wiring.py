@@ -15,6 +15,7 @@ from consumer.adapters.factories import make_codec, make_store
 from consumer.adapters.kafka.audit import KafkaAuditLog
 from consumer.app.audit import make_audit_log
 from consumer.app.signals import handled
+from consumer.app.tracing import make_tracer
 from consumer.client.sender import Sender
 from consumer.core.errors import AuditUnavailable, BrokerUnavailable, Fatal, Transient
 from consumer.core.log_events import LogEvent
@@ -81,7 +82,11 @@ async def _run(settings: Settings) -> None:
         limiter = RateLimiter(
             RatePolicy(requests_per_s=settings.access.rate_limit_requests_per_s, burst=settings.access.rate_limit_burst)
         )
-        app = make_app(services, authenticator, limiter, report=metrics.answered)
+        tracer = make_tracer(
+            settings.tracing, group_id=settings.kafka.group_id, instance_id=settings.service.instance_id
+        )
+        stack.callback(tracer.close)
+        app = make_app(services, authenticator, limiter, report=metrics.answered, tracer=tracer)
         server = GatewayServer(
             app,
             Site(health, metrics.registry),

@@ -13,8 +13,10 @@ from consumer.core.tracing import (
     TRACEPARENT,
     TRACESTATE,
     JobSpan,
+    RequestSpan,
     TraceContext,
     Untraced,
+    UntracedRequest,
     context_of,
 )
 
@@ -43,10 +45,13 @@ def _with(message: Message, headers: Headers) -> Message:
 
 
 class NoTracer:
-    """See Tracer: records nothing."""
+    """See Tracer and RequestTracer: records nothing."""
 
     def job(self, record: Record, attempt: int) -> JobSpan:
         return Untraced(context_of(record, is_redelivery=attempt > 1))
+
+    def request(self, method: str, came: TraceContext | None) -> RequestSpan:  # noqa: ARG002 - nobody asks
+        return UntracedRequest(came)
 
     def close(self) -> None:
         pass

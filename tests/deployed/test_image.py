@@ -64,10 +64,8 @@ def test_its_kernels_are_compiled(engine: Engine) -> None:
 def test_traces_can_be_recorded(engine: Engine) -> None:
     """The consumer brings what OpenTelemetry's variables switch on, by either protocol."""
     look = (
-        "from types import SimpleNamespace as S; from consumer.app.vendors import make_tracer;"
-        "from consumer.settings import TracingSettings;"
-        "settings = S(tracing=TracingSettings.load(), kafka=S(group_id='g'), service=S(instance_id='i'));"
-        "print(type(make_tracer(settings)).__name__)"
+        "from consumer.app.tracing import make_tracer; from consumer.settings import TracingSettings;"
+        "print(type(make_tracer(TracingSettings.load(), group_id='g', instance_id='i')).__name__)"
     )
     for protocol in ("http/protobuf", "grpc"):
         variables = {"OTEL_EXPORTER_OTLP_ENDPOINT": "http://127.0.0.1:1", "OTEL_EXPORTER_OTLP_PROTOCOL": protocol}

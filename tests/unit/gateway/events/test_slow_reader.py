@@ -14,6 +14,7 @@ from consumer.gateway.middleware import Receive, RequestScope, Scope, Send
 from consumer.gateway.server import GatewayServer
 from consumer.observability.health import Health
 from consumer.observability.site import Site
+from consumer.observability.tracing import NoTracer
 
 PATIENCE_S = 60.0
 CHUNK = b"x" * 65536
@@ -40,7 +41,9 @@ def test_who_does_not_read_is_let_go_without_a_word() -> None:
 
     async def run() -> list[MutableMapping[str, Any]]:
         site = Site(Health(live={}, ready={}, started={}), CollectorRegistry())
-        server = GatewayServer(RequestScope(app, report), site, host="127.0.0.1", port=0, clients=4, stop_s=1.0)
+        server = GatewayServer(
+            RequestScope(app, report, NoTracer()), site, host="127.0.0.1", port=0, clients=4, stop_s=1.0
+        )
         serving = asyncio.create_task(server.serve())
         with capture_logs() as logs, closing(socket.create_connection(("127.0.0.1", server.port))) as client:
             client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
