@@ -43,8 +43,15 @@ def specimens() -> Iterator[Specimen]:
         "lyrics-behind": (b"", b"LYRICSBEGIN" + b"IND00002" + b"00" + b"000021" + b"LYRICS200"),
         "zeros-behind": (b"", bytes(5000)),
         "half-a-frame-behind": (b"", b"\xff\xfb\x90\x64" + bytes(100)),
+        "junk-around": (b"\xff\xfb no frame \xff\xfb\x90\x64" * 20, b"\0\xff\xfb\x90\x64 none either" * 30),
+        "id3-and-zeros-in-front": (b"ID3\3\0\0\0\0\0\x14" + bytes(20) + bytes(2000), b""),
+        "zeros-and-id3v1-behind": (b"", bytes(3000) + b"TAG" + b"A name".ljust(125, b"\0")),
+        "zeros-and-ape-tag-behind": (b"", bytes(3000) + b"APETAGEX\xd0\7\0\0" + (32).to_bytes(4, "little") + bytes(16)),
     }.items():
         yield _one(f"{name}.mp3", partial(_around, front, back), truth)
+    for signal in (Signal(rate_hz=22050), Signal(rate_hz=11025, channels=1), Signal(rate_hz=48000, channels=1)):
+        name = f"junk-around-{signal.rate_hz}-{signal.channels}.mp3"
+        yield _one(name, partial(_around, bytes(3000), bytes(5000), signal=signal), replace(truth, signal=signal))
     whole = Signal(frames=44100)
     yield Specimen(
         name="mpeg/joined.mp3",
@@ -74,8 +81,8 @@ def _bare(path: Path) -> None:
     encode(path, _SIGNAL, "-write_xing", "0", "-id3v2_version", "0", "-b:a", "192k")
 
 
-def _around(front: bytes, back: bytes, path: Path) -> None:
-    encode(path, _SIGNAL, "-b:a", "192k", "-id3v2_version", "0")
+def _around(front: bytes, back: bytes, path: Path, *, signal: Signal = _SIGNAL) -> None:
+    encode(path, signal, "-q:a", "0", "-id3v2_version", "0")
     path.write_bytes(front + path.read_bytes() + back)
 
 

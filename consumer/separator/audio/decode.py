@@ -13,6 +13,7 @@ from consumer.separator.audio.ffmpeg import FFmpeg, FFmpegProcess, Section
 from consumer.separator.audio.links import find_links
 from consumer.separator.audio.lying_header import without_lies
 from consumer.separator.audio.mixdown import stereo_filters
+from consumer.separator.audio.mpeg_frames import sound_of_mp3
 from consumer.separator.audio.playback import Playback
 from consumer.separator.audio.probe import Probe, probe
 from consumer.separator.audio.timed_samples import TimedSamples
@@ -109,6 +110,9 @@ class Decoder:
         self._max_s = max_s
         sections = find_links(path) or (ffmpeg.section,)
         found = probe(replace(ffmpeg, section=sections[0]), path, source.track)
+        if found.format == "mp3" and sections == (None,) and (section := sound_of_mp3(path)):
+            sections = (section,)
+            found = replace(probe(replace(ffmpeg, section=section), path, source.track), tags=found.tags)
         # What the headers say of the length of a chain is one link's.
         self.probe: Probe = found if len(sections) == 1 else replace(found, duration_s=None)
         self._source = _Source(ffmpeg=ffmpeg, path=path, rate_hz=rate_hz, sections=sections, found=found)

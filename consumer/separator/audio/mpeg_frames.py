@@ -1,0 +1,99 @@
+"""What is put around the frames of an mp3: ffmpeg then overlooks LAME's header, or plays the padding that it tells of.
+
+The header is looked for where ISO/IEC 11172-3 puts the side information of the first frame, which holds it in place of
+sound: the tag `Xing` or `Info`, and behind it, where its flags say so, how many frames and bytes there are.
+"""
+
+import re
+import struct
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import BinaryIO
+
+from consumer.separator.audio.ffmpeg import Section
+from consumer.separator.audio.trailing_tags import end_of_sound
+from consumer.separator.audio.wave_header import id3_size
+
+_LOOK_BYTES = 1 << 18  # in front and behind: more is no junk
+_MOST_TAGS = 8
+_HEAD_BYTES = 4
+_SYNC = re.compile(rb"\xff[\xe2\xe3\xf2\xf3\xfa\xfb]")  # layer III of MPEG 2.5, 2 and 1, with a checksum or without
+_RATES_HZ = (44100, 48000, 32000)
+_KBITS_1 = (0, 32, 40, 48, 56, 64, 80, 96, 112, 128, 160, 192, 224, 256, 320)
+_KBITS_2 = (0, 8, 16, 24, 32, 40, 48, 56, 64, 80, 96, 112, 128, 144, 160)
+_HAS_FRAMES, _HAS_BYTES = 1, 2
+
+
+@dataclass(frozen=True, slots=True)
+class _Frame:
+    """size: bytes of the whole frame. side_bytes: of the side information behind its head."""
+
+    size: int
+    side_bytes: int
+
+
+def sound_of_mp3(path: Path) -> Section | None:
+    """From LAME's header to the last frame that it tells of, where ffmpeg would look elsewhere; None where it is right.
+
+    What looks like further frames behind those is kept: another file may be joined to this one.
+    """
+    with path.open("rb") as file:
+        size = path.stat().st_size
+        begin = 0
+        for _ in range(_MOST_TAGS):
+            begin += id3_size(_at(file, begin, 10))
+        front = _at(file, begin, _LOOK_BYTES)
+        found = _lame_header(front)
+        if found is None:
+            return None
+        first, frame_bytes = begin + found[0], found[1]
+        end = first + frame_bytes if frame_bytes else size
+        tagged_end = end_of_sound(path)
+        is_padded = end < tagged_end <= end + _LOOK_BYTES and not any(_frames(_at(file, end, tagged_end - end)))
+    if not is_padded:
+        end = size
+    return Section(first=first if first > begin else 0, end=end) if first > begin or is_padded else None
+
+
+def _at(file: BinaryIO, position: int, count: int) -> bytes:
+    file.seek(position)
+    return file.read(count)
+
+
+def _lame_header(data: bytes) -> tuple[int, int] | None:
+    """Where the frame with the header begins, and how many bytes it tells of, 0 for none."""
+    for start, frame in _frames(data):
+        tag = start + _HEAD_BYTES + frame.side_bytes
+        if data[tag : tag + 4] not in (b"Xing", b"Info"):
+            return None  # the first frame is sound: there is no header
+        flags, *told = struct.unpack_from(">III", data[tag + 4 :].ljust(12, b"\0"))
+        return start, told[1] if flags & _HAS_FRAMES and flags & _HAS_BYTES else 0
+    return None
+
+
+def _frames(data: bytes) -> Iterator[tuple[int, _Frame]]:
+    """Where whole frames begin that another one follows, or the data's end."""
+    for match in _SYNC.finditer(data):
+        frame = _frame(data[match.start() : match.start() + _HEAD_BYTES])
+        if frame is None:
+            continue
+        following = match.start() + frame.size
+        if following == len(data) or (
+            _SYNC.match(data, following) and _frame(data[following : following + _HEAD_BYTES])
+        ):
+            yield match.start(), frame
+
+
+def _frame(head: bytes) -> _Frame | None:
+    """What a frame's head says, if it can be one."""
+    if len(head) < _HEAD_BYTES:
+        return None
+    version, rate, kbits = head[1] >> 3 & 3, head[2] >> 2 & 3, head[2] >> 4
+    if rate == len(_RATES_HZ) or not 0 < kbits < len(_KBITS_1):
+        return None
+    is_first, is_mono = version == 3, head[3] >> 6 == 3
+    rate_hz = _RATES_HZ[rate] >> {3: 0, 2: 1, 0: 2}[version]
+    bits = 1000 * (_KBITS_1 if is_first else _KBITS_2)[kbits]
+    side = {(True, False): 32, (True, True): 17, (False, False): 17, (False, True): 9}[is_first, is_mono]
+    return _Frame((144 if is_first else 72) * bits // rate_hz + (head[2] >> 1 & 1), side)
