@@ -12,6 +12,7 @@ from consumer.core.ports import Commit, EndOfPartition, Position
 from consumer.delivery.assignments import Assignments
 from consumer.delivery.delivery import DeliveryPolicy, make_delivery
 from consumer.delivery.poll_loop import PollPolicy, Subscription
+from consumer.delivery.start_counts import parse_reading
 from harness.clock import ManualClock
 from harness.delivery import UNTRACED
 from harness.fakes import FakeBroker, FakeOutbox, FakeSource
@@ -271,8 +272,30 @@ def test_what_was_deleted_is_not_given_up() -> None:
     harness.source.begins[T0] = 2
     harness.join()
     harness.turns(4)
-    assert harness.source.read == [(T0, 0)]
+    assert harness.source.read == [(T0, 2)]
     assert harness.work().reader_deaths == 0
+
+
+@pytest.mark.parametrize("told", ['{"reading": 1}', '{"reading": 1, "fresh": true}'])
+def test_what_kills_where_the_log_begins_by_now_is_given_up(told: str) -> None:
+    """A client begins there, whatever older offset is committed; so deaths are counted there, and three are enough."""
+    harness = Harness(p0=told, p1="", p2="")
+    harness.send(T0, 4)
+    harness.source.begins[T0] = 2
+    counts = []
+    for _ in range(3):  # each dies as it reads
+        harness.join()
+        harness.steps(2)
+        harness.commit()
+        counts.append((harness.committed(T0)[0], parse_reading(harness.committed(T0)[1])))
+        harness.wire()
+        harness.source.begins[T0] = 2
+    assert counts == [(2, 1), (2, 2), (2, 3)]
+    harness.join()
+    harness.turns(4)
+    given_up = harness.work()
+    assert (given_up.offset, given_up.reader_deaths) == (2, 3)
+    assert harness.source.read == []
 
 
 def test_a_death_over_starts_makes_a_suspect_too() -> None:
