@@ -22,7 +22,10 @@ from tests.mutation.coverage_map import CoverageMap, read_map, write_map
 from tests.mutation.mutants import Mutant, mutants_of
 from tests.mutation.trial import Trial, Verdict, put_in_place, run_items
 
-_DELIVERY = "dispatcher assignments assignment commit_queue start_counter start_counts watermark committer poll_loop"
+_DELIVERY = (
+    "dispatcher assignments assignment commit_queue start_counter start_counts watermark committer poll_loop "
+    "reading announcement reading_counter"
+)
 _PIPELINE = "retry failure_policy crash_guard completion separation stage_runner walk fair_lock"
 MODULES = [
     *(f"consumer/delivery/{name}.py" for name in _DELIVERY.split()),
@@ -31,7 +34,7 @@ MODULES = [
 TESTS = [
     "tests/unit/delivery", "tests/unit/pipeline", "tests/unit/app",
     "tests/property/test_watermark.py", "tests/property/test_dispatcher.py", "tests/property/test_retry.py",
-    "tests/property/test_retry_headers.py", "tests/property/test_delivery.py",
+    "tests/property/test_retry_headers.py", "tests/property/test_delivery.py", "tests/property/test_deaths_in_a_row.py",
 ]  # fmt: skip
 OPTIONS = ["-qq", "--no-header", "--capture=no", "-p", "no:cacheprovider", "-p", "no:xdist", "--timeout=30"]
 SURVIVORS = Path(__file__).with_name("survivors.toml")
