@@ -35,18 +35,27 @@ class NotingSource(FakeSource):
         self.leaderless: set[TopicPartition] = set()
         self.unseekable = False
         self.begins: dict[TopicPartition, int] = {}
+        self.ends: dict[TopicPartition, int] = {}
+        self.asked_for_ends = 0
+        self.handed_out: list[tuple[TopicPartition, int]] = []
+        self.timeouts_s: list[float] = []
 
     def beginning(self, partition: TopicPartition) -> int:
         return self.begins.get(partition, super().beginning(partition))
 
     def end(self, partition: TopicPartition) -> int:
+        self.asked_for_ends += 1
         if partition in self.leaderless:
             raise BrokerUnavailable("no leader")
-        return super().end(partition)
+        return self.ends.get(partition, super().end(partition))
 
     def poll(self, timeout_s: float) -> Record | EndOfPartition | None:
         self.fetched |= set(self.positions) - self.paused
-        return super().poll(timeout_s)
+        self.timeouts_s.append(timeout_s)
+        event = super().poll(0.0)
+        if isinstance(event, Record):
+            self.handed_out.append((event.topic_partition, event.offset))
+        return event
 
     def read_one(self, partition: TopicPartition, offset: int, timeout_s: float) -> Record | EndOfPartition | None:
         self.read.append((partition, offset))
