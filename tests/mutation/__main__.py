@@ -24,9 +24,9 @@ from tests.mutation.trial import Trial, Verdict, put_in_place, run_items
 
 _DELIVERY = (
     "dispatcher assignments assignment commit_queue start_counter start_counts watermark committer poll_loop "
-    "reading announcement reading_counter"
+    "reading announcement reading_counter guarded_partition guarded_source audit_outbox"
 )
-_PIPELINE = "retry failure_policy crash_guard completion separation stage_runner walk fair_lock"
+_PIPELINE = "retry failure_policy crash_guard completion separation stage_runner walk fair_lock trial"
 MODULES = [
     *(f"consumer/delivery/{name}.py" for name in _DELIVERY.split()),
     *(f"consumer/pipeline/{name}.py" for name in _PIPELINE.split()),

@@ -249,3 +249,26 @@ def test_what_is_rewound_before_it_was_read_is_read_from_where_the_group_stands(
     harness.assignments.open([T0])
     harness.turns(6)
     assert harness.source.handed_out == [(T0, 2)]
+
+
+@pytest.mark.parametrize("how", ["revoked", "lost"])
+@pytest.mark.parametrize("turns", [0, 1, 4], ids=["new", "announced", "read"])
+def test_what_is_taken_away_is_not_read_any_more(how: str, turns: int) -> None:
+    """Neither by the guard nor by the member; the loop is told, and what remains goes on."""
+    harness = Harness(p0='{"reading": 1}', p1="", p2="")
+    harness.send(T0, 2)
+    harness.send(T1)
+    harness.source.silent = {T0}
+    harness.join()
+    harness.turns(turns)
+    with capture_logs():
+        getattr(harness.guard, how)([T0])
+    harness.source.silent.clear()
+    harness.source.read.clear()
+    assert T0 not in harness.assignments.partitions()
+    assert not harness.guard.rewind(T0, 0)
+    harness.guard.resume([T0])
+    harness.turns(8)
+    assert harness.source.read == []
+    assert harness.source.fetched == {T1, T2}
+    assert harness.work().partition == 1

@@ -88,5 +88,6 @@ def test_nothing_of_it_is_left(tmp_path: Path, error: Exception | None) -> None:
         trial(a_job(), separator)
     [path] = separator.paths
     assert tmp_path in path.parents
+    assert path.suffix == ".wav"
     assert list(tmp_path.rglob("*.wav")) == []
     assert not path.parent.exists()
