@@ -51,12 +51,14 @@ def announcement_of(
     else:
         offset, fresh = found.offset, False
     begin, end = (source.beginning(place), source.end(place)) if deaths or starts else (offset, offset)
-    until = careful_until(offset, end, deaths=deaths, has_starts=bool(starts))
+    # Where the log begins behind the offset every client begins there, and what others died of is another record.
+    first = max(offset, begin)
+    until = careful_until(first, end, deaths=deaths, has_starts=bool(starts))
     return Announcement(
         partition=place,
         found=found,
-        offset=offset,
-        deaths=deaths if until and begin <= offset else 0,  # where nothing lies any more nobody dies of it
+        offset=first,
+        deaths=deaths if until and first == offset else 0,  # where nothing lies any more nobody dies of it
         is_fresh=fresh,
         careful_until=until,
     )

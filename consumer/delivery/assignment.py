@@ -146,7 +146,6 @@ class Assignment:
         if self.watermark:
             self.watermark.published(position.offset)
         self.committed = position
-        self.reading.move_to(position.offset)
         self.starts.forget_before(position.offset)
 
 

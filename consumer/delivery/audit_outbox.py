@@ -45,7 +45,7 @@ class OptionalAuditOutbox:
         count = sum(len(commit.audit) for commit in commits)
         if not count:
             self._outbox.publish(commits)
-        elif self._trouble and self._clock.monotonic() < self._due:
+        elif self._clock.monotonic() < self._due:
             self._publish_without(commits, count)
         else:
             self._try(commits, count)

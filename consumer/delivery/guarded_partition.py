@@ -28,13 +28,12 @@ READ_BY_CLIENT = frozenset({Phase.READ, Phase.SETTLING, Phase.FREE})
 @dataclass(slots=True)
 class GuardedPartition:
     """must_seek: the client's own position in it is not where it is to be read from. since_s: when its phase began.
-    rests_until: nothing is asked of it before. Both are on the monotonic clock. first_offset: of its first event.
+    rests_until: nothing is asked of it before. Both are on the monotonic clock.
     """
 
     phase: Phase = Phase.NEW
     announcement: Announcement | None = None
     must_seek: bool = False
-    first_offset: int = 0
     since_s: float = 0.0
     rests_until: float = float("-inf")
 

@@ -73,7 +73,8 @@ class GuardedSource(WrappedSource):
         self._begin()
         for place, guarded in self._in(Phase.SETTLING):
             if now - guarded.since_s >= _SETTLE_S:
-                self._counter.come_through(place, guarded.first_offset, within_s=0.0)
+                assert guarded.announcement
+                self._counter.come_through(place, guarded.announcement.offset, within_s=0.0)
                 self._enter(guarded, Phase.FREE)
         for place, guarded in [*self._in(Phase.PROBED), *self._in(Phase.READ)]:
             if now - guarded.since_s >= _SILENCE_S:
@@ -168,7 +169,6 @@ class GuardedSource(WrappedSource):
             with suppress(Exception):  # its walk will meet it too, and knows what it means
                 self._try_out(event)
         if guarded.phase is Phase.READ:
-            guarded.first_offset = event.offset
             self._enter(guarded, Phase.SETTLING)
 
     # --- suspects ---
@@ -213,7 +213,7 @@ class GuardedSource(WrappedSource):
     def _trust(self, guarded: GuardedPartition) -> None:
         """What was suspected is read by now: the rest is read as usual, once its turn comes."""
         assert guarded.announcement
-        guarded.announcement = replace(guarded.announcement, deaths=0, is_fresh=False, careful_until=0)
+        guarded.announcement = replace(guarded.announcement, deaths=0, careful_until=0)
         self._enter(guarded, Phase.WAITING)
 
     # --- what the poll loop asks and does ---

@@ -17,7 +17,7 @@ MAX_DEATHS = 3  # of replicas in a row over the first unfinished record of a par
 class Reading:
     """One partition's.
 
-    at: the committed offset that `count` is of.
+    at: the offset that `deaths` and `count` are of.
     deaths: replicas that died in a row when they had begun to read from there.
     count: the same, and one more while this replica reads from there and has not come through.
     careful_until: records before this offset are read one by one, each only once it is counted.
@@ -45,11 +45,6 @@ class Reading:
         if offset == self.at:
             return self.count
         return 1 if offset < self.careful_until else 0
-
-    def move_to(self, offset: int) -> None:
-        """That offset is committed, with `count_beside` it."""
-        if offset != self.at:
-            self.at, self.deaths, self.count = offset, 0, self.count_beside(offset)
 
 
 def careful_until(offset: int, end: int, *, deaths: int, has_starts: bool) -> int:

@@ -77,7 +77,7 @@ class ReadingCounter:
         """
         with self._changed:
             assignment = self._assignments.held.get(partition)
-            if assignment is None or assignment.watermark is None or assignment.watermark.in_flight:
+            if assignment is None or assignment.watermark is None:
                 return None
             committed, offset = assignment.committed, assignment.watermark.position
             if committed is None or committed.offset != offset:

@@ -22,8 +22,11 @@ from tests.mutation.coverage_map import CoverageMap, read_map, write_map
 from tests.mutation.mutants import Mutant, mutants_of
 from tests.mutation.trial import Trial, Verdict, put_in_place, run_items
 
-_DELIVERY = "dispatcher assignments assignment commit_queue start_counter start_counts watermark committer poll_loop"
-_PIPELINE = "retry failure_policy crash_guard completion separation stage_runner walk fair_lock"
+_DELIVERY = (
+    "dispatcher assignments assignment commit_queue start_counter start_counts watermark committer poll_loop "
+    "reading announcement reading_counter guarded_partition guarded_source audit_outbox"
+)
+_PIPELINE = "retry failure_policy crash_guard completion separation stage_runner walk fair_lock trial"
 MODULES = [
     *(f"consumer/delivery/{name}.py" for name in _DELIVERY.split()),
     *(f"consumer/pipeline/{name}.py" for name in _PIPELINE.split()),
@@ -31,7 +34,7 @@ MODULES = [
 TESTS = [
     "tests/unit/delivery", "tests/unit/pipeline", "tests/unit/app",
     "tests/property/test_watermark.py", "tests/property/test_dispatcher.py", "tests/property/test_retry.py",
-    "tests/property/test_retry_headers.py", "tests/property/test_delivery.py",
+    "tests/property/test_retry_headers.py", "tests/property/test_delivery.py", "tests/property/test_deaths_in_a_row.py",
 ]  # fmt: skip
 OPTIONS = ["-qq", "--no-header", "--capture=no", "-p", "no:cacheprovider", "-p", "no:xdist", "--timeout=30"]
 SURVIVORS = Path(__file__).with_name("survivors.toml")

@@ -30,10 +30,13 @@ class Topics:
         self.raises: list[Exception] = []
         self.published: list[bytes | None] = []
         self.calls, self.waits_for = 0, ""
+        self.opened_for_s, self.is_closed = 0.0, False
 
-    def open(self, timeout_s: float) -> None: ...
+    def open(self, timeout_s: float) -> None:
+        self.opened_for_s = timeout_s
 
-    def close(self) -> None: ...
+    def close(self) -> None:
+        self.is_closed = True
 
     def publish(self, commits: Sequence[Commit]) -> None:
         self.calls += 1
@@ -48,7 +51,8 @@ class Topics:
 
 class World:
     def __init__(self) -> None:
-        self.topics, self.clock, self.lost = Topics(), ManualClock(), 0
+        self.topics, self.lost = Topics(), 0
+        self.clock = ManualClock(now_s=0.5)  # of a machine that was just switched on
         self.outbox = OptionalAuditOutbox(self.topics, self._lose, clock=self.clock)
 
     def _lose(self, count: int) -> None:
@@ -130,3 +134,13 @@ def test_positions_alone_say_nothing_of_the_topic(world: World) -> None:
     world.outbox.publish([a_commit(outcome=b"late")])
     assert (world.topics.published, world.lost) == ([b"result", b"late"], 1)
     assert world.outbox.trouble == "topic audit: unknown"
+
+
+def test_all_else_is_the_outbox_s_own(world: World) -> None:
+    """It is opened and closed with this one, and tells what it waits for and how often it called the brokers."""
+    world.outbox.open(12.0)
+    assert (world.topics.opened_for_s, world.topics.is_closed) == (12.0, False)
+    world.topics.calls, world.topics.waits_for = 7, "brokers"
+    assert (world.outbox.calls, world.outbox.waits_for) == (7, "brokers")
+    world.outbox.close()
+    assert world.topics.is_closed

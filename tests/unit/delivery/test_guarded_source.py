@@ -12,6 +12,7 @@ from consumer.core.ports import Commit, EndOfPartition, Position
 from consumer.delivery.assignments import Assignments
 from consumer.delivery.delivery import DeliveryPolicy, make_delivery
 from consumer.delivery.poll_loop import PollPolicy, Subscription
+from consumer.delivery.start_counts import parse_reading
 from harness.clock import ManualClock
 from harness.delivery import UNTRACED
 from harness.fakes import FakeBroker, FakeOutbox, FakeSource
@@ -34,18 +35,27 @@ class NotingSource(FakeSource):
         self.leaderless: set[TopicPartition] = set()
         self.unseekable = False
         self.begins: dict[TopicPartition, int] = {}
+        self.ends: dict[TopicPartition, int] = {}
+        self.asked_for_ends = 0
+        self.handed_out: list[tuple[TopicPartition, int]] = []
+        self.timeouts_s: list[float] = []
 
     def beginning(self, partition: TopicPartition) -> int:
         return self.begins.get(partition, super().beginning(partition))
 
     def end(self, partition: TopicPartition) -> int:
+        self.asked_for_ends += 1
         if partition in self.leaderless:
             raise BrokerUnavailable("no leader")
-        return super().end(partition)
+        return self.ends.get(partition, super().end(partition))
 
     def poll(self, timeout_s: float) -> Record | EndOfPartition | None:
         self.fetched |= set(self.positions) - self.paused
-        return super().poll(timeout_s)
+        self.timeouts_s.append(timeout_s)
+        event = super().poll(0.0)
+        if isinstance(event, Record):
+            self.handed_out.append((event.topic_partition, event.offset))
+        return event
 
     def read_one(self, partition: TopicPartition, offset: int, timeout_s: float) -> Record | EndOfPartition | None:
         self.read.append((partition, offset))
@@ -271,8 +281,30 @@ def test_what_was_deleted_is_not_given_up() -> None:
     harness.source.begins[T0] = 2
     harness.join()
     harness.turns(4)
-    assert harness.source.read == [(T0, 0)]
+    assert harness.source.read == [(T0, 2)]
     assert harness.work().reader_deaths == 0
+
+
+@pytest.mark.parametrize("told", ['{"reading": 1}', '{"reading": 1, "fresh": true}'])
+def test_what_kills_where_the_log_begins_by_now_is_given_up(told: str) -> None:
+    """A client begins there, whatever older offset is committed; so deaths are counted there, and three are enough."""
+    harness = Harness(p0=told, p1="", p2="")
+    harness.send(T0, 4)
+    harness.source.begins[T0] = 2
+    counts = []
+    for _ in range(3):  # each dies as it reads
+        harness.join()
+        harness.steps(2)
+        harness.commit()
+        counts.append((harness.committed(T0)[0], parse_reading(harness.committed(T0)[1])))
+        harness.wire()
+        harness.source.begins[T0] = 2
+    assert counts == [(2, 1), (2, 2), (2, 3)]
+    harness.join()
+    harness.turns(4)
+    given_up = harness.work()
+    assert (given_up.offset, given_up.reader_deaths) == (2, 3)
+    assert harness.source.read == []
 
 
 def test_a_death_over_starts_makes_a_suspect_too() -> None:
