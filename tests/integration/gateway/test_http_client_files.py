@@ -4,28 +4,42 @@ import hashlib
 import os
 import uuid
 from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import cast
 
 import pytest
 import soundfile
 
 from consumer.client import AccessDenied, RequestRefused, SeparationFailed, WaitTimeout
-from consumer.client.http import HttpClient, HttpJob, Patience, api_key
+from consumer.client.http import AsyncHttpClient, HttpClient, HttpJob, Patience, api_key
 from consumer.core.errors import Rejected
 from consumer.core.events import SeparationProgress
 from harness.clips import write_clip
 from harness.gateway import KEY, Gateway, gateway, start_gateway
 from harness.platform import Platform, wait_for
 from tests.integration.gateway.relay import relay
+from tests.unit.client.http.twin import twin
 
 LIMIT = 8 << 20
 PNG = b"\x89PNG\r\n\x1a\n" + bytes(100)
 
 
-@pytest.fixture
-def client(door: Gateway) -> Iterator[HttpClient]:
-    with HttpClient(door.url, api_key(KEY)) as client:
+@contextmanager
+def opened(kind: str, url: str, patience: Patience) -> Iterator[HttpClient]:
+    """A client of either kind: what a test demands of one, it demands of its twin."""
+    if kind == "threads":
+        with HttpClient(url, api_key(KEY), patience=patience) as client:
+            yield client
+    else:
+        with twin(AsyncHttpClient(url, api_key(KEY), patience=patience)) as quacking:
+            yield cast(HttpClient, quacking)
+
+
+@pytest.fixture(params=["threads", "asyncio"])
+def client(request: pytest.FixtureRequest, door: Gateway) -> Iterator[HttpClient]:
+    with opened(request.param, door.url, Patience()) as client:
         yield client
 
 
@@ -104,7 +118,8 @@ def test_files_that_are_refused(platform: Platform, tmp_path: Path) -> None:
     assert list(stored(platform).values()) == [song.read_bytes()]
 
 
-def test_a_gateway_that_dies_while_the_file_comes(platform: Platform, tmp_path: Path) -> None:
+@pytest.mark.parametrize("kind", ["threads", "asyncio"])
+def test_a_gateway_that_dies_while_the_file_comes(platform: Platform, tmp_path: Path, kind: str) -> None:
     """Another one takes it anew under the same key: one object, whole, and one request in Kafka."""
     song = tmp_path / "song.wav"
     song.write_bytes(write_clip(tmp_path / "short.wav", seconds=1.0, seed=9).read_bytes() + os.urandom(12 << 20))
@@ -114,7 +129,7 @@ def test_a_gateway_that_dies_while_the_file_comes(platform: Platform, tmp_path: 
         ports = iter([first.port])
         with (
             relay(lambda: next(ports, second.process.port), cut_after_bytes=6 << 20, on_cut=first.process.kill) as port,
-            HttpClient(f"http://127.0.0.1:{port}", api_key(KEY), patience=Patience(first_wait_s=0.2)) as client,
+            opened(kind, f"http://127.0.0.1:{port}", Patience(first_wait_s=0.2)) as client,
         ):
             job = client.separate(song)
         assert first.process.wait(30) != 0
