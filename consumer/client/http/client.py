@@ -1,7 +1,6 @@
 """For platform code that reaches the service by HTTP alone: send requests, wait for their outcomes, list them."""
 
 from collections.abc import Callable, Coroutine, Iterable, Iterator
-from functools import wraps
 from typing import Any, Concatenate, ParamSpec, Self
 
 from consumer.client.http.calls import GatewayCalls
@@ -22,10 +21,10 @@ def _in_this_thread(
 ) -> Callable[Concatenate["HttpClient", P], HttpJob]:
     """The same for who stands still until it is done."""
 
-    @wraps(call)
     def ask(self: "HttpClient", /, *args: P.args, **kwargs: P.kwargs) -> HttpJob:
         return HttpJob(run(call(self._calls, *args, **kwargs)))
 
+    ask.__name__, ask.__doc__ = call.__name__, call.__doc__
     return ask
 
 
