@@ -41,6 +41,7 @@ from consumer.testing.store import MemoryStore
 from harness.job_log import REQUESTS, IndexOf, JobLog
 
 IN, OUT, PREFIX = "music", "stems", "stems/"
+_PATIENCE_S = 60.0
 _ENDLESS = b": keep-alive\n"  # of a stream that has nothing more to tell for now
 
 
@@ -131,10 +132,12 @@ class Told:
 
 @dataclass(slots=True)
 class _Heard:
+    """Belongs to the running loop."""
+
     status: int = 0
     headers: tuple[tuple[str, str], ...] = ()
     body: bytearray = field(default_factory=bytearray)
-    ended: asyncio.Event = field(default_factory=asyncio.Event)
+    is_all: asyncio.Future[None] = field(default_factory=lambda: asyncio.get_running_loop().create_future())
 
 
 class MemoryGateway:
@@ -163,7 +166,7 @@ class MemoryGateway:
         async def receive() -> dict[str, Any]:
             nonlocal sent
             if sent:
-                await asyncio.Event().wait()  # a client that stays
+                await asyncio.sleep(_PATIENCE_S)  # a client that stays
             sent = True
             return {"type": "http.request", "body": body, "more_body": False}
 
@@ -173,16 +176,17 @@ class MemoryGateway:
                 heard.headers = tuple((name.decode().lower(), value.decode()) for name, value in message["headers"])
                 return
             heard.body += message.get("body", b"")
-            if not message.get("more_body") or _ENDLESS in heard.body:
-                heard.ended.set()
+            if not heard.is_all.done() and (not message.get("more_body") or _ENDLESS in heard.body):
+                heard.is_all.set_result(None)
 
         answering = asyncio.ensure_future(self._app(_scope(method, target, headers or {}, body), receive, send))
-        ended = asyncio.ensure_future(heard.ended.wait())
-        await asyncio.wait((answering, ended), return_when=asyncio.FIRST_COMPLETED)
+        told, _ = await asyncio.wait(
+            (answering, heard.is_all), timeout=_PATIENCE_S, return_when=asyncio.FIRST_COMPLETED
+        )
         answering.cancel()
-        ended.cancel()
         with suppress(asyncio.CancelledError):
             await answering
+        assert told, f"{method} {target} is not answered"
         return Told(status=heard.status, headers=heard.headers, body=bytes(heard.body))
 
     def _services(self, most_in_flight: int) -> Services:

@@ -57,7 +57,7 @@ async def test_many_jobs_wait_at_once(door: Door) -> None:
     together = threading.Barrier(count, timeout=WAIT_S)
 
     def poll(_: Seen) -> Reply:
-        together.wait()
+        together.wait(WAIT_S)
         return Reply.of(SUCCEEDED)
 
     async with AsyncHttpClient(door.url, api_key(KEY)) as client:
