@@ -90,10 +90,11 @@ class IndexOf:
     def __init__(self, log: JobLog, folder: Path, begins: Mapping[TopicPartition, int] | None = None) -> None:
         self._log = log
         self.table = JobTable(folder)
-        self._writer = IndexWriter(self.table, ProgressBook(), requests_topic=REQUESTS)
+        book = ProgressBook()
+        self._writer = IndexWriter(self.table, book, requests_topic=REQUESTS)
         self._order = CausalOrder((REQUESTS, PROGRESS), self.table.is_known_own, self._requests_end)
         self._read: dict[TopicPartition, int] = dict.fromkeys(log.partitions, 0)
-        self.index = JobIndex(self.table, ProgressBook(), self._requests_end, events_a_mark=2)
+        self.index = JobIndex(self.table, book, self._requests_end, events_a_mark=2)
         self.log = Log(ids=IDS, begins=lambda: begins or {}, ends=log.ends)
 
     def read(self, *batch: tuple[TopicPartition, int]) -> None:

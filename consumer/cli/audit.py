@@ -13,7 +13,7 @@ import typer
 
 from consumer.cli.errors import tell
 from consumer.core.audit_actions import AuditAction, AuditOutcome
-from consumer.core.errors import AuditUnavailable, Fatal
+from consumer.core.errors import AuditUnavailable, Fatal, SettingsError
 
 if TYPE_CHECKING:
     from consumer.adapters.kafka.audit import KafkaAuditLog
@@ -37,6 +37,7 @@ class CommandAudit:
         action: AuditAction,
         outcome: AuditOutcome = AuditOutcome.SUCCESS,
         *,
+        tenant: str | None = None,
         request_id: str | None = None,
         details: Mapping[str, str] | None = None,
     ) -> None:
@@ -48,6 +49,7 @@ class CommandAudit:
             action=action,
             outcome=outcome,
             actor=self._actor,
+            tenant=tenant,
             request_id=request_id,
             instance_id=socket.gethostname(),
             details=dict(details or {}),
@@ -86,6 +88,31 @@ def command_audit(actor: str | None) -> Iterator[CommandAudit]:
             tell(
                 Fatal(f"{sum(lost)} audit events could not be written ({log.trouble or 'the brokers did not answer'})")
             )
+
+
+@contextmanager
+def local_command_audit(actor: str | None) -> Iterator[CommandAudit | None]:
+    """As `command_audit`, for what is done on this machine alone. None where no brokers are named: then what is done
+    stands in its own file and nowhere else. Raises SettingsError there, where AUDIT_REQUIRED asks for more.
+    """
+    if _names_brokers():
+        with command_audit(actor) as audit:
+            yield audit
+    else:
+        _checked(actor)
+        yield None
+
+
+def _names_brokers() -> bool:
+    from consumer.settings import AuditSettings, KafkaSettings
+
+    try:
+        KafkaSettings.load()
+    except SettingsError as error:
+        if error.variables != ("KAFKA_BOOTSTRAP_SERVERS",) or AuditSettings.load().audit_required:
+            raise
+        return False
+    return True
 
 
 def _checked(actor: str | None) -> str:

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from consumer.cli.audit import Actor, local_command_audit
+from consumer.core.audit_actions import AuditAction
 from consumer.core.errors import SettingsError
 
 if TYPE_CHECKING:
@@ -34,6 +36,7 @@ def create(
     ] = None,
     expires: Annotated[str | None, typer.Option(help="When, from now on, as in 90d; without it, never.")] = None,
     file: File = None,
+    actor: Actor = None,
 ) -> None:
     """Print a new key, this once: only its digest is kept. What it is goes to standard error."""
     from consumer.core.clock import SYSTEM_CLOCK
@@ -50,9 +53,12 @@ def create(
     key, record = make_key(
         name=name, tenant=tenant, scopes=scopes, created_at=now, expires_at=now + life if life else None
     )
-    keys.add(record)
-    typer.echo(key)
-    typer.echo(_told(record), err=True)
+    with local_command_audit(actor) as audit:
+        keys.add(record)
+        typer.echo(key)  # before anything else can fail: nobody can print it again
+        typer.echo(_told(record), err=True)
+        if audit is not None:
+            audit.record(AuditAction.KEY_CREATED, tenant=tenant, details=_details(record))
 
 
 @app.command("list")
@@ -70,16 +76,27 @@ def list_keys(
 
 @app.command()
 def revoke(
-    key_id: Annotated[str, typer.Argument(metavar="ID", help="As `keys list` prints it.")], file: File = None
+    key_id: Annotated[str, typer.Argument(metavar="ID", help="As `keys list` prints it.")],
+    file: File = None,
+    actor: Actor = None,
 ) -> None:
     """Take a key back for good; its entry stays. A gateway that runs refuses the key within a second."""
     from consumer.gateway.access.keys import KEY_ID
 
     if not KEY_ID.fullmatch(key_id):  # which may be a key by mistake, and so is not repeated
         raise typer.BadParameter("must be the id of a key, 10 characters of A-Za-z0-9", param_hint="ID")
-    record = _key_file(file).revoke(key_id)
-    assert record.revoked_at
-    typer.echo(f"{record.id}  {record.name}  revoked at {record.revoked_at.isoformat()}")
+    keys = _key_file(file)
+    with local_command_audit(actor) as audit:
+        record = keys.revoke(key_id)
+        assert record.revoked_at
+        typer.echo(f"{record.id}  {record.name}  revoked at {record.revoked_at.isoformat()}")
+        if audit is not None:
+            audit.record(AuditAction.KEY_REVOKED, tenant=record.tenant, details=_details(record))
+
+
+def _details(record: "KeyRecord") -> dict[str, str]:
+    """What the audit trail keeps of a key, without its name, which may be a person's."""
+    return {"key_id": record.id, "scopes": " ".join(sorted(record.scopes))}
 
 
 def _key_file(path: Path | None) -> "KeyFile":

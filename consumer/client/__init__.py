@@ -18,7 +18,7 @@ if TYPE_CHECKING:
         SeparationFailed,
         WaitTimeout,
     )
-    from consumer.client.http import HttpClient, HttpJob
+    from consumer.client.http import AsyncHttpClient, AsyncHttpJob, HttpClient, HttpJob
     from consumer.client.job import Job
     from consumer.client.log import EventLog, Received
     from consumer.client.watch import Watch
@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 __all__ = [
     "AccessDenied",
     "AsyncClient",
+    "AsyncHttpClient",
+    "AsyncHttpJob",
     "AsyncJob",
     "Client",
     "ClientBroken",
@@ -49,7 +51,7 @@ _MODULES = {
         "AccessDenied", "ClientBroken", "ClientClosed", "GatewayUnavailable", "RequestRefused", "SeparationFailed",
         "WaitTimeout",
     ),
-    "http": ("HttpClient", "HttpJob"),
+    "http": ("AsyncHttpClient", "AsyncHttpJob", "HttpClient", "HttpJob"),
     "job": ("Job",),
     "log": ("EventLog", "Received"),
     "watch": ("Watch",),

@@ -85,6 +85,12 @@ class AuditAction(StrEnum):
     UPLOAD_REQUESTED = (
         "upload.requested", "gateway", Activity.CREATE, "somebody may upload a file, or may not"
     )  # fmt: skip
+    UPLOAD_COMPLETED = (
+        "upload.completed", "gateway", Activity.UPDATE, "an upload of parts was put together, or refused"
+    )  # fmt: skip
+    UPLOAD_REMOVED = (
+        "upload.removed", "gateway", Activity.DELETE, "somebody asked to remove an upload and its file"
+    )  # fmt: skip
     KEY_USED = (
         "key.used", "gateway", Activity.OTHER, "somebody came with a key or a token that is valid"
     )  # fmt: skip

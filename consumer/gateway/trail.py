@@ -21,7 +21,9 @@ NOBODY = "unknown"  # the actor where a key or token proves nothing
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Act:
-    """What somebody did. actor: a principal's id, or NOBODY. reason: a stable word, "" where there is none."""
+    """What somebody did. actor: a principal's id, or NOBODY. reason, upload_id: "" where there is none; a reason is a
+    stable word.
+    """
 
     action: AuditAction
     outcome: AuditOutcome
@@ -29,13 +31,15 @@ class Act:
     tenant: str | None = None
     request_id: str | None = None
     reason: str = ""
+    upload_id: str = ""
 
 
 @dataclass(slots=True)
 class Subject:
     """What an act is about, which may only become known while it is done."""
 
-    request_id: str | None
+    request_id: str | None = None
+    upload_id: str = ""
 
 
 class Trail:
@@ -60,7 +64,7 @@ class Trail:
                 tenant=act.tenant,
                 request_id=act.request_id,
                 instance_id=self._instance_id,
-                details={"reason": act.reason} if act.reason else {},
+                details=_set({"reason": act.reason, "upload_id": act.upload_id}),
                 occurred_at=self._clock.now(),
             )
         )
@@ -77,10 +81,12 @@ class Trail:
         self.tell(act)
 
     @contextmanager
-    def of(self, action: AuditAction, who: Principal, request_id: str | None = None) -> Iterator["Subject"]:
+    def of(
+        self, action: AuditAction, who: Principal, request_id: str | None = None, *, upload_id: str = ""
+    ) -> Iterator["Subject"]:
         """Record what is done within once it has come to an end: as denied or failed where something was raised."""
         self.check()
-        subject = Subject(request_id)
+        subject = Subject(request_id, upload_id)
         act = Act(action=action, outcome=AuditOutcome.SUCCESS, actor=who.id, tenant=who.tenant)
         try:
             yield subject
@@ -91,4 +97,8 @@ class Trail:
             act = replace(act, outcome=AuditOutcome.FAILURE, reason=type(error).__name__)
             raise
         finally:
-            self.tell(replace(act, request_id=subject.request_id))
+            self.tell(replace(act, request_id=subject.request_id, upload_id=subject.upload_id))
+
+
+def _set(details: dict[str, str]) -> dict[str, str]:
+    return {name: value for name, value in details.items() if value}

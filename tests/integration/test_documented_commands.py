@@ -149,7 +149,7 @@ def test_client_code_works_as_it_stands(worked: Platform, tmp_path: Path, page: 
 
 def test_client_code_over_http_works_as_it_stands(worked: Platform, tmp_path: Path) -> None:
     """The same with a gateway's address and a key, and nothing of Kafka or the store in the environment."""
-    [code] = blocks(DOCS / "http.md", "python")
+    code, _ = blocks(DOCS / "http.md", "python")
     assert '"music/song.mp3"' in code
     with gateway(worked) as running:
         own = {"SPLEETER_API_URL": running.url, "SPLEETER_API_KEY": KEY}
@@ -158,6 +158,25 @@ def test_client_code_over_http_works_as_it_stands(worked: Platform, tmp_path: Pa
     names = {f"{stem}.flac" for stem in ("vocals", "drums", "bass", "other")}
     assert {path.name for path in (tmp_path / "stems").iterdir()} == names, done.stdout + done.stderr
     assert re.search(r"^[\w-]{43} 20\d\d-", done.stdout, re.MULTILINE), done.stdout
+
+
+def test_asynchronous_code_over_http_works_as_it_stands(worked: Platform, tmp_path: Path) -> None:
+    """Each file of a folder is separated, and one that holds no music ends with its code; then it is listed."""
+    _, code = blocks(DOCS / "http.md", "python")
+    (tmp_path / "songs").mkdir()
+    for number in range(2):
+        write_clip(tmp_path / "songs" / f"song-{number}.wav", seconds=1.0, seed=number)
+    (tmp_path / "songs" / "none.mp3").write_bytes(b"ID3" + bytes(5000))
+    with gateway(worked) as running:
+        done = run_python(code, worked, tmp_path, {"SPLEETER_API_URL": running.url, "SPLEETER_API_KEY": KEY})
+    assert done.returncode == 0, done.stderr
+    for number in range(2):
+        assert f"song-{number}.wav ['accompaniment', 'vocals']" in done.stdout
+        assert {path.name for path in (tmp_path / "stems" / f"song-{number}").iterdir()} == {
+            "vocals.flac", "accompaniment.flac",
+        }  # fmt: skip
+    assert re.search(r"^none\.mp3 AUDIO_\w+$", done.stdout, re.MULTILINE), done.stdout
+    assert re.search(r"^[\w-]{43}$", done.stdout, re.MULTILINE), done.stdout
 
 
 def run_python(

@@ -3,8 +3,9 @@
 import hashlib
 import re
 import uuid
-from collections.abc import Generator, Iterable, Iterator
-from contextlib import closing
+from collections.abc import AsyncGenerator, Iterable
+from contextlib import aclosing
+from functools import partial
 from pathlib import Path
 from typing import BinaryIO
 from urllib.parse import quote
@@ -22,78 +23,86 @@ _MOST_OF_A_PROBLEM_BYTES = 64 << 10
 
 
 class Downloads:
-    """Thread-safe."""
+    """As thread-safe as its connection."""
 
     def __init__(self, connection: Connection) -> None:
-        self._connection = connection
+        self._connection, self._wire = connection, connection.wire
 
-    def fetch(self, request_id: str, stems: Iterable[Stem], folder: Path) -> dict[str, Path]:
+    async def fetch(self, request_id: str, stems: Iterable[Stem], folder: Path) -> dict[str, Path]:
         """Fetch stems to <folder>/<stem>.<extension>, each checked against its digest; returns the files by stem.
 
         A file gets its name only when it is whole. Raises Rejected(OBJECT_NOT_FOUND, OBJECT_CHANGED), AccessDenied,
         GatewayUnavailable, ClientClosed, OSError.
         """
-        folder.mkdir(parents=True, exist_ok=True)
-        return {stem.name: self._fetch(request_id, stem, folder) for stem in stems}
+        await self._wire.apart(partial(folder.mkdir, parents=True, exist_ok=True))
+        return {stem.name: await self._fetch(request_id, stem, folder) for stem in stems}
 
-    def _fetch(self, request_id: str, stem: Stem, folder: Path) -> Path:
+    async def _fetch(self, request_id: str, stem: Stem, folder: Path) -> Path:
         # A name in a document is a stranger's word: it may name a file in this folder, and nothing else.
         if not _NAME.fullmatch(stem.name):
             raise Rejected(Code.OBJECT_NOT_FOUND, "a stem has no name that a file may have")
         path = folder / f"{stem.name}{Path(stem.key).suffix}"
-        partial = path.with_name(f"{path.name}.{uuid.uuid4().hex[:12]}.part")
+        unnamed = path.with_name(f"{path.name}.{uuid.uuid4().hex[:12]}.part")
         try:
-            with partial.open("xb") as file:
-                self._fill(_Partial(file, stem), f"/v1/separations/{request_id}/stems/{quote(stem.name)}")
-            partial.replace(path)
+            file = await self._wire.apart(lambda: unnamed.open("xb"))
+            try:
+                await self._fill(_Partial(file, stem), f"/v1/separations/{request_id}/stems/{quote(stem.name)}")
+            finally:
+                await self._wire.apart(file.close)
+            await self._wire.apart(lambda: unnamed.replace(path))
         finally:
-            partial.unlink(missing_ok=True)
+            await self._wire.apart(partial(unnamed.unlink, missing_ok=True))
         return path
 
-    def _fill(self, partial: "_Partial", place: str) -> None:
+    async def _fill(self, found: "_Partial", place: str) -> None:
         tries = self._connection.tries()
-        while not partial.is_full:
-            before_bytes = partial.size_bytes
+        while not found.is_full:
+            before_bytes = found.size_bytes
             try:
-                self._go_on(partial, place)
+                await self._go_on(found, place)
             except GatewayUnavailable as trouble:
-                if partial.size_bytes > before_bytes:
+                if found.size_bytes > before_bytes:
                     tries.begin_anew()
-                tries.failed(trouble)
-        partial.check()
+                wait_s = tries.failed(trouble)
+            else:
+                continue
+            await self._connection.pause(wait_s)
+        found.check()
 
-    def _go_on(self, partial: "_Partial", place: str) -> None:
+    async def _go_on(self, found: "_Partial", place: str) -> None:
         """Raises GatewayUnavailable where it was cut, too: what came until then is kept."""
-        with closing(self._pieces(partial, place)) as pieces:
-            while (piece := _next(pieces)) is not None:
-                partial.write(piece)
-        if not partial.is_full:
+        async with aclosing(self._pieces(found, place)) as pieces:
+            while (piece := await _next(pieces)) is not None:
+                await self._wire.apart(partial(found.write, piece))
+        if not found.is_full:
             raise GatewayUnavailable("the gateway can't be reached (it hung up)", may_pass=True)
 
-    def _pieces(self, partial: "_Partial", place: str) -> Generator[bytes, None, None]:
-        begin = partial.size_bytes
+    async def _pieces(self, found: "_Partial", place: str) -> AsyncGenerator[bytes, None]:
+        begin = found.size_bytes
         headers = {"Accept-Encoding": "identity"} | ({"Range": f"bytes={begin}-"} if begin else {})
-        with self._connection.open(place, headers) as opened:
-            response = opened.response
-            if response.status_code == 206:
-                found = _FROM.match(response.headers.get("Content-Range", ""))
-                if found is None or int(found[1]) != begin:
-                    raise partial.changed()
-            elif response.status_code == 200:
-                partial.begin_anew()  # whoever answers knows no parts
+        async with self._connection.open(place, headers) as opened:
+            head = opened.arrived.head
+            if head.status_code == 206:
+                span = _FROM.match(head.headers.get("Content-Range", ""))
+                if span is None or int(span[1]) != begin:
+                    raise found.changed()
+            elif head.status_code == 200:
+                await self._wire.apart(found.begin_anew)  # whoever answers knows no parts
             else:
-                raise self._failure(opened, partial)
-            yield from response.iter_raw()
+                raise await self._failure(opened, found)
+            async with aclosing(opened.arrived.pieces(as_sent=True)) as pieces:
+                async for piece in pieces:
+                    yield piece
 
-    def _failure(self, opened: Opened, partial: "_Partial") -> ConsumerError:
+    async def _failure(self, opened: Opened, found: "_Partial") -> ConsumerError:
         """What an answer without the bytes means. It may be that of a store that the gateway has sent us to."""
-        status = opened.response.status_code
+        head = opened.arrived.head
+        status = head.status_code
         if status in _GONE:
-            return Rejected(Code.OBJECT_NOT_FOUND, f"the stem {partial.stem.name} is not there any more")
+            return Rejected(Code.OBJECT_NOT_FOUND, f"the stem {found.stem.name} is not there any more")
         if status == 416:
-            return partial.changed()
-        body = b"".join(_first(opened.response.iter_bytes(), _MOST_OF_A_PROBLEM_BYTES))
-        answer = Answer(status=status, headers=opened.response.headers, body=body)
+            return found.changed()
+        answer = Answer(status=status, headers=head.headers, body=await _first(opened, _MOST_OF_A_PROBLEM_BYTES))
         failure = failure_of(answer, self._connection.clock.now())
         # Another replica's index may be behind, and a link to a store grows old: the gateway gives a new one.
         is_behind = isinstance(failure, RequestRefused) and failure.code == "UNFINISHED"
@@ -102,14 +111,24 @@ class Downloads:
         return failure
 
 
-def _next(pieces: Iterator[bytes]) -> bytes | None:
+async def _next(pieces: AsyncGenerator[bytes, None]) -> bytes | None:
     """The next piece; None where there is none. Raises GatewayUnavailable where the connection is cut."""
     try:
-        return next(pieces, None)
+        return await anext(pieces, None)
     except ConsumerError:
         raise
     except Exception as error:  # httpx2 has no root of all that it raises, and sockets and TLS have their own
         raise trouble_of(error) from error
+
+
+async def _first(opened: Opened, most_bytes: int) -> bytes:
+    data = bytearray()
+    async with aclosing(opened.arrived.pieces()) as pieces:
+        async for piece in pieces:
+            data += piece
+            if len(data) >= most_bytes:
+                break
+    return bytes(data)
 
 
 class _Partial:
@@ -145,12 +164,3 @@ class _Partial:
 
     def changed(self) -> Rejected:
         return Rejected(Code.OBJECT_CHANGED, f"the stem {self.stem.name} is not the one that the result tells of")
-
-
-def _first(pieces: Iterator[bytes], most_bytes: int) -> Iterator[bytes]:
-    size_bytes = 0
-    for piece in pieces:
-        size_bytes += len(piece)
-        yield piece
-        if size_bytes >= most_bytes:
-            return

@@ -36,8 +36,8 @@ class Patience:
 class Tries:
     """The tries of one thing. until: on the clock; no try begins later, where it is given."""
 
-    def __init__(self, patience: Patience, clock: Clock, pause: Pause, *, until: float | None = None) -> None:
-        self._patience, self._clock, self._pause = patience, clock, pause
+    def __init__(self, patience: Patience, clock: Clock, *, until: float | None = None) -> None:
+        self._patience, self._clock = patience, clock
         self._given_until = until
         self.begin_anew()
 
@@ -45,8 +45,8 @@ class Tries:
         """Forget what has failed: something was achieved meanwhile."""
         self._failed, self._until = 0, self._given_until
 
-    def failed(self, trouble: GatewayUnavailable) -> None:
-        """Wait for the next try. Raises `trouble` where another try is of no use, or would be too late."""
+    def failed(self, trouble: GatewayUnavailable) -> float:
+        """Seconds to the next try. Raises `trouble` where another try is of no use, or would be too late."""
         self._failed += 1
         now = self._clock.monotonic()
         if self._until is None:
@@ -54,4 +54,4 @@ class Tries:
         wait_s = self._patience.wait_s(self._failed, trouble.retry_after_s)
         if not trouble.may_pass or now + wait_s > self._until:
             raise trouble
-        self._pause(wait_s)
+        return wait_s

@@ -6,6 +6,7 @@ from typing import Annotated
 from fastapi import APIRouter, Path, Request
 from starlette.responses import Response
 
+from consumer.core.audit_actions import AuditAction
 from consumer.gateway.access.principal import Scope
 from consumer.gateway.json_bodies import read_json
 from consumer.gateway.problems import Problem
@@ -36,8 +37,10 @@ Number = Annotated[int, Path(ge=1, le=10_000, description="the part's number, fr
 )  # fmt: skip
 async def begin(request: Request, response: Response, used: Used, who: Who) -> Upload:
     """Answers with the parts that the file is to be put in; each is sent by PUT, in any order, several at once."""
-    up, body = used.asking.uploading(), await read_json(request, UploadBody)
-    upload = await up.threads.run(lambda: _begin(up, who.tenant, body))
+    with used.trail.of(AuditAction.UPLOAD_REQUESTED, who) as subject:
+        up, body = used.asking.uploading(), await read_json(request, UploadBody)
+        upload = await up.threads.run(lambda: _begin(up, who.tenant, body))
+        subject.upload_id = upload.upload_id
     response.headers["Location"] = f"/v1/uploads/{upload.upload_id}"
     return upload
 
@@ -106,14 +109,16 @@ def _too_large(size: int) -> Problem:
 @router.post("/{id}/complete", summary="Complete an upload", response_model=CompletedUpload)
 async def complete(id: Id, used: Used, who: Who) -> CompletedUpload:
     """Once all parts are there. Then `source: {upload_id}` names the file, in as many separations as are wanted."""
-    up = used.asking.uploading()
-    record = await up.threads.run(lambda: up.sessions.complete(who.tenant, id))
+    with used.trail.of(AuditAction.UPLOAD_COMPLETED, who, upload_id=id):
+        up = used.asking.uploading()
+        record = await up.threads.run(lambda: up.sessions.complete(who.tenant, id))
     return CompletedUpload(upload_id=id, size_bytes=record.size_bytes, sha256=record.sha256)
 
 
 @router.delete("/{id}", summary="Remove an upload", status_code=HTTPStatus.NO_CONTENT)
 async def remove(id: Id, used: Used, who: Who) -> Response:
     """With its file, complete or not. Separations of it that have not begun will not find it."""
-    up = used.asking.uploading()
-    await up.threads.run(lambda: up.sessions.remove(who.tenant, id))
+    with used.trail.of(AuditAction.UPLOAD_REMOVED, who, upload_id=id):
+        up = used.asking.uploading()
+        await up.threads.run(lambda: up.sessions.remove(who.tenant, id))
     return Response(status_code=HTTPStatus.NO_CONTENT)

@@ -35,3 +35,34 @@ def test_decisions_are_told(platform: Platform, door: Gateway) -> None:
     assert {event.actor for event in events} == {"plain:1", "unknown"}
     for secret in (KEY, "a-wrong-key-of-somebody", "secret-song", "elsewhere"):
         assert secret not in repr(events)
+
+
+def test_uploads_are_told(platform: Platform, door: Gateway) -> None:
+    """Begun, put together and removed, by their ids; what was refused with the code, and nothing of the file."""
+    content = b"RIFF" + bytes(96)
+    begun = door.http.post("/v1/uploads", json={"size_bytes": len(content)}).json()
+    upload = f"/v1/uploads/{begun['upload_id']}"
+    early = door.http.post(f"{upload}/complete")
+    assert early.json()["code"] == "UPLOAD_INCOMPLETE"
+    part = begun["parts"][0]["url"]
+    assert door.http.put(part, content=content).status_code == 204
+    assert door.http.post(f"{upload}/complete").status_code == 200
+    assert door.http.delete(upload).status_code == 204
+    assert door.http.delete(upload).status_code == 404
+    too_large = door.http.post("/v1/uploads", json={"size_bytes": 1 << 50})
+    assert too_large.json()["code"] == "OBJECT_TOO_LARGE"
+    of_it = {"upload_id": begun["upload_id"]}
+    wanted = [
+        ("key.used", "success", {}),
+        ("upload.requested", "success", of_it),
+        ("upload.completed", "denied", {"reason": "UPLOAD_INCOMPLETE", **of_it}),
+        ("upload.completed", "success", of_it),
+        ("upload.removed", "success", of_it),
+        ("upload.removed", "denied", {"reason": "NOT_FOUND", **of_it}),
+        ("upload.requested", "denied", {"reason": "OBJECT_TOO_LARGE"}),
+    ]
+    wait_for(lambda: len(told(platform)) >= len(wanted))
+    events = told(platform)
+    assert sorted(((e.action, e.outcome, e.details) for e in events), key=repr) == sorted(wanted, key=repr)
+    assert {event.actor for event in events} == {"plain:1"}
+    assert {event.request_id for event in events} == {None}

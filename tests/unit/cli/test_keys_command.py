@@ -160,6 +160,38 @@ def test_what_can_not_be_done_is_told_in_one_line(call: Call, tmp_path: Path) ->
     assert told == "spleeter-consumer: there is no key 0123456789"
 
 
+def test_keys_without_brokers(call: Call, tmp_path: Path) -> None:
+    """They are made and revoked all the same, and nothing is said of a trail, unless one is required."""
+    file = tmp_path / "keys.json"
+    required = {"AUDIT_REQUIRED": "true"}
+    told = call("keys", "create", "web", "--file", str(file), **required).one_line()
+    assert "KAFKA_BOOTSTRAP_SERVERS" in told
+    assert not file.exists()
+    made = call("keys", "create", "web", "--file", str(file), "--actor", "ticket-17")
+    assert (made.code, len(made.err.splitlines())) == (0, 1)
+    key_id = made.out.split("_")[1]
+    assert "KAFKA_BOOTSTRAP_SERVERS" in call("keys", "revoke", key_id, "--file", str(file), **required).one_line()
+    assert [row["state"] for row in listed(call, file)] == ["usable"]
+    done = call("keys", "revoke", key_id, "--file", str(file))
+    assert (done.code, done.err) == (0, "")
+
+
+def test_brokers_that_are_named_wrongly_are_not_passed_over(call: Call, tmp_path: Path) -> None:
+    """Who has set up Kafka wants a trail: a setting that is wrong is said before a key is made."""
+    brokers = {"KAFKA_BOOTSTRAP_SERVERS": "kafka:9092"}
+    for wrong in ({"KAFKA_GROUP_PROTOCOL": "none"}, {**brokers, "KAFKA_AUTO_OFFSET_RESET": "latest"}):
+        told = call("keys", "create", "web", "--file", str(tmp_path / "keys.json"), **wrong).one_line()
+        assert list(wrong)[-1] in told
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("actor", ["", "a\nb", "x" * 129])
+def test_an_actor_that_would_break_a_line_is_refused(call: Call, tmp_path: Path, actor: str) -> None:
+    """With brokers or without."""
+    assert call("keys", "create", "web", "--file", str(tmp_path / "keys.json"), "--actor", actor).code == 2
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_the_installed_command_makes_a_key(tmp_path: Path) -> None:
     """In a process of its own, with nothing set but what it needs."""
     done = run("keys", "create", "web", API_KEYS_FILE=str(tmp_path / "keys.json"))

@@ -77,6 +77,8 @@ class Door:
 
 
 class _Server(ThreadingHTTPServer):
+    request_queue_size = 256  # connections that many clients open at once
+
     def handle_error(self, *_: Any) -> None:
         """Nothing: who asked has hung up."""
 
