@@ -55,7 +55,7 @@ def make_follower(
         reader,
         Interpreter(codec, EventDecoder(codec, kinds)),
         table,
-        IndexWriter(table, progress, requests_topic=settings.topics.requests),
+        IndexWriter(table, progress, requests_topic=settings.topics.requests, on_change=index.outlook.note),
         order=CausalOrder((settings.topics.requests, settings.topics.progress), table.is_known_own, ends),
         on_batch=index.note,
     )
