@@ -2,7 +2,7 @@
 
 from contextlib import suppress
 
-from consumer.adapters.factories import make_codec, make_part_store
+from consumer.adapters.factories import make_codec, make_object_links, make_part_store
 from consumer.adapters.kafka.dead_letters import KafkaDeadLetters
 from consumer.adapters.kafka.topic_ids import TopicIds
 from consumer.app.vendors import make_lag
@@ -31,6 +31,7 @@ from consumer.gateway.sending import Submission
 from consumer.gateway.services import Services
 from consumer.gateway.settings import Settings
 from consumer.gateway.stems.content import StemStore
+from consumer.gateway.stems.links import StemLinks
 from consumer.gateway.trail import Trail
 from consumer.gateway.uploads.asking import Asking
 from consumer.gateway.uploads.contents import ContentPlace, Contents
@@ -95,6 +96,7 @@ def make_services(
         asking=Asking(sources, submission, contents, uploading),
         sources=sources,
         stems=StemStore(store, store),
+        links=StemLinks(make_object_links(store)),
         operating=make_operating(settings),
         trail=trail,
         jobs=job,
