@@ -5,6 +5,7 @@ from contextlib import suppress
 from consumer.adapters.factories import make_codec, make_object_links, make_part_store
 from consumer.adapters.kafka.dead_letters import KafkaDeadLetters
 from consumer.adapters.kafka.topic_ids import TopicIds
+from consumer.app.group_child import read_group
 from consumer.app.vendors import make_lag
 from consumer.client.decoding import EventDecoder
 from consumer.client.reader import Begin, TopicReader
@@ -112,7 +113,7 @@ def make_operating(settings: Settings) -> Operating:
     def read_lag() -> Backlog:
         return make_lag(kafka, topics, retries, settings.schema).read(timeout_s=REQUEST_S)
 
-    return Operating(read_lag, letters, (topics.requests, *retries))
+    return Operating(read_lag, read_group, letters, (topics.requests, *retries))
 
 
 def make_uploads(settings: Settings, store: ObjectStore, metrics: GatewayMetrics) -> Uploads | None:

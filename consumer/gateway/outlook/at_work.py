@@ -17,12 +17,16 @@ _LEAST_SEGMENTS, _LEAST_MS = 2, 2000  # of which a pace is told
 class RunningJob:
     """A job that a separator is at. Times are milliseconds since 1970, by the replica's clock.
 
-    first_ms and first_done: what was heard first of this attempt.
+    place: in the order of all jobs; partition: its request's. first_ms and first_done: what was heard first of this
+    attempt.
     """
 
+    request_id: str
     place: int
+    partition: int
     networks: int
     instance_id: str
+    stage: str
     attempt: int
     first_ms: int
     first_done: int
@@ -62,7 +66,9 @@ class AtWork:
         self._replicas: OrderedDict[str, _Replica] = OrderedDict()
         self.last_heard_ms = 0
 
-    def note(self, progress: SeparationProgress, place: int, networks: int, *, now_ms: int) -> RunningJob | None:
+    def note(
+        self, progress: SeparationProgress, *, place: int, partition: int, networks: int, now_ms: int
+    ) -> RunningJob | None:
         """A job's progress was read; None where that is too old to tell of now."""
         heard_ms = min(round(progress.at.timestamp() * 1000), now_ms)
         if now_ms - heard_ms > QUIET_MS:
@@ -71,9 +77,12 @@ class AtWork:
         before = self._jobs.get(progress.request_id)
         is_same = before is not None and before.attempt == progress.attempt and before.done <= progress.segments_done
         job = RunningJob(
+            request_id=progress.request_id,
             place=place,
+            partition=partition,
             networks=networks,
             instance_id=progress.instance_id,
+            stage=progress.stage,
             attempt=progress.attempt,
             first_ms=before.first_ms if before and is_same else heard_ms,
             first_done=before.first_done if before and is_same else progress.segments_done,

@@ -57,6 +57,11 @@ class Outlook:
         with self._lock:
             return self._told(entry, round(self._clock.now().timestamp() * 1000))
 
+    def running(self) -> list[RunningJob]:
+        """What separators are at, or were a moment ago."""
+        with self._lock:
+            return self._at_work.jobs(round(self._clock.now().timestamp() * 1000))
+
     def _told(self, entry: JobEntry, now_ms: int) -> dict[str, Any]:
         place, running = place_of(entry), self._at_work.job(entry.request_id, now_ms)
         line = self._by_partition.get(entry.partition, WaitingLine())
@@ -117,7 +122,9 @@ class Outlook:
         if (known := self._all.get(place)) is None:
             return
         now_ms = round(self._clock.now().timestamp() * 1000)
-        job: RunningJob | None = self._at_work.note(progress, place, known.networks, now_ms=now_ms)
+        job = self._at_work.note(
+            progress, place=place, partition=after.partition, networks=known.networks, now_ms=now_ms
+        )
         if job is not None and job.left.audio_ms is not None:
             self._take_out(after)
             self._put_in(after, job.left)

@@ -22,7 +22,7 @@ class Progress:
             request_id=job, stage="separate", segments_done=done, segments_total=40, instance_id=by,
             at=datetime.fromtimestamp(NOW_MS / 1000 + at_s, UTC),
         )  # fmt: skip
-        self.work.note(told, place=len(job), networks=2, now_ms=now_ms)
+        self.work.note(told, place=len(job), partition=0, networks=2, now_ms=now_ms)
 
     def separators(self, at_s: float) -> int:
         return self.work.separators(NOW_MS + round(at_s * 1000))
