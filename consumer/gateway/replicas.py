@@ -56,7 +56,7 @@ def _job(job: RunningJob) -> Item:
         "id": job.request_id,
         "instance_id": job.instance_id,
         "stage": job.stage,
-        "progress": round(min(1.0, job.done / job.total), 3) if job.total else None,
+        "progress": round(min(max(0.0, job.done / job.total), 1.0), 3) if job.total else None,
         "attempt": job.attempt,
         "since": _time(job.first_ms),
         "at": _time(job.heard_ms),

@@ -9,6 +9,7 @@ from consumer.gateway.outlook.waiting_line import Work
 QUIET_MS = 60_000  # without a word, a separator is at work no longer
 _BESIDE_MS = 20_000  # a job that is worked on is heard of more often
 SEGMENT_MS = 11_889  # of audio, as progress counts it
+_MOST_SEGMENTS = 10**8  # whatever somebody wrote
 _MOST_JOBS, _MOST_REPLICAS = 20_000, 10_000
 _LEAST_SEGMENTS, _LEAST_MS = 2, 2000  # of which a pace is told
 
@@ -37,7 +38,8 @@ class RunningJob:
     @property
     def left(self) -> Work:
         """What is left of it."""
-        audio_ms = None if self.total is None else max(0, self.total - self.done) * SEGMENT_MS
+        segments = None if self.total is None else min(max(0, self.total - self.done), _MOST_SEGMENTS)
+        audio_ms = None if segments is None else segments * SEGMENT_MS
         return Work(networks=self.networks, audio_ms=audio_ms)
 
     @property

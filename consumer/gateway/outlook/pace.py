@@ -12,7 +12,7 @@ from consumer.core.catalog import STEM_MODELS
 
 LATEST = 200  # results that count
 _FEW = 5  # results, of which spread says little
-_LONGEST_S = 1e6
+_SHORTEST_S, _LONGEST_S = 1e-3, 1e6
 _UNSURE = 2.0  # times faster or slower, where spread is not known
 _SEPARATING = ("separate", "encode_tail")
 
@@ -81,7 +81,7 @@ def sample_of(result: bytes, at_ms: int) -> Sample | None:
     separate_s = sum(told.timings_s.get(stage, 0.0) for stage in _SEPARATING)
     way_s = sum(spent for stage, spent in told.timings_s.items() if stage not in _SEPARATING)
     audio_s, model = told.source.duration_s, STEM_MODELS.get(told.model)
-    if told.deduplicated or model is None or not 0 < audio_s < _LONGEST_S:
+    if told.deduplicated or model is None or not _SHORTEST_S <= audio_s < _LONGEST_S:
         return None
     if not 0 < separate_s < _LONGEST_S or not 0 <= way_s < _LONGEST_S:
         return None

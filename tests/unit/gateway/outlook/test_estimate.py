@@ -105,6 +105,7 @@ def test_many_results_tell_their_spread() -> None:
         result(audio_s=0.0),
         result(audio_s=-1.0),
         result(audio_s=1e300),
+        result(audio_s=1e-300),
         result(timings_s={}),
         result(timings_s={"separate": -5.0}),
         result(timings_s={"separate": 1e300}),

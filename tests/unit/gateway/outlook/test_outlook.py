@@ -183,6 +183,23 @@ def test_a_span_that_no_file_has_is_not_believed(world: World) -> None:
     assert world.of("b")["eta"]["seconds"] == pytest.approx(20.0)
 
 
+@pytest.mark.parametrize("done", [-(2**63), 0, 2**63 - 1])
+@pytest.mark.parametrize("total", [-(2**63), 0, 2**63 - 1, None])
+def test_progress_that_can_not_be_is_borne(world: World, done: int, total: int | None) -> None:
+    """Topics hold whatever somebody wrote: the index goes on, and what it tells is a number or none."""
+    world.ask("a")
+    world.succeed("a")
+    world.ask("b")
+    world.go_on("b", done, total)
+    world.clock.advance(5)
+    world.go_on("b", done, total)
+    world.ask("c")
+    for job in ("b", "c"):
+        told = json.dumps(world.of(job), allow_nan=False)
+        assert json.loads(told)["eta"]["seconds"] >= 0
+    assert [job.request_id for job in world.outlook.running()] == ["b"]
+
+
 def test_a_gateway_that_starts_tells_the_same(world: World, tmp_path: Path) -> None:
     """From the topics alone, read topic by topic."""
     world.ask("a")
