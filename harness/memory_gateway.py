@@ -34,6 +34,7 @@ from consumer.gateway.uploads.limits import UploadLimits
 from consumer.gateway.uploads.receiving import Pace
 from consumer.gateway.uploads.slots import Slots
 from consumer.gateway.uploads.uploads import Uploads
+from consumer.observability.tracing import NoTracer
 from consumer.pipeline.stages.validate import Validate
 from consumer.settings import JobSettings
 from consumer.testing.audit import MemoryAuditLog
@@ -150,7 +151,9 @@ class MemoryGateway:
         self._uploads = Uploads(self.store, self.store, IN, _limits(), expires_s=600)
         generous = RateLimiter(RatePolicy(requests_per_s=1_000_000, burst=1_000_000))
         authenticator = Authenticator(keys=FollowedKeys(keys))
-        self._app = make_app(self._services(most_in_flight), authenticator, generous, report=lambda *_: None)
+        self._app = make_app(
+            self._services(most_in_flight), authenticator, generous, report=lambda *_: None, tracer=NoTracer()
+        )
 
     async def close(self) -> None:
         """End its threads."""

@@ -6,7 +6,7 @@ from consumer.adapters.avro.codec import AvroCodec
 from consumer.adapters.registry import ConfluentRegistry
 from consumer.core.errors import ConsumerError, SettingsError
 from consumer.core.events import SCHEMA_FILES
-from consumer.core.ports import ObjectStore, PartStore
+from consumer.core.ports import ObjectLinks, ObjectStore, PartStore
 from consumer.settings import ObjectStoreSettings, SchemaSettings, TopicSettings
 
 # The events that come of a replica.
@@ -68,6 +68,17 @@ def make_part_store(store: ObjectStore) -> PartStore | None:
     from consumer.adapters.s3.parts import make_minio_parts
 
     return make_minio_parts()
+
+
+def make_object_links(store: ObjectStore) -> ObjectLinks | None:
+    """What signs addresses in the store that OBJECT_STORE names; None: it has none. Raises SettingsError."""
+    if isinstance(store, ObjectLinks):
+        return store
+    if ObjectStoreSettings.load().object_store != ObjectStoreSettings.model_fields["object_store"].default:
+        return None
+    from consumer.adapters.s3.links import make_minio_links
+
+    return make_minio_links()
 
 
 def _no_store(reason: str) -> SettingsError:

@@ -14,7 +14,7 @@ from consumer.gateway.bodies import ProblemBody, SeparationBody
 from consumer.gateway.middleware import App, Report, RequestScope
 from consumer.gateway.problems import MEDIA_TYPE, add_handlers
 from consumer.gateway.rate_limit import RateLimiter
-from consumer.gateway.routes import catalog, events, operator, separations, stems, uploads
+from consumer.gateway.routes import api_docs, catalog, events, operator, separations, stems, uploads
 from consumer.gateway.services import Services
 from consumer.gateway.uploads.bodies import FileForm, UploadBody
 
@@ -45,6 +45,7 @@ def make_app(
     api.state.services = services
     for router in (separations.router, stems.router, events.router, uploads.router, catalog.router, operator.router):
         api.include_router(router)
+    api.include_router(api_docs.make_router())
     add_handlers(api)
     api.openapi = lambda: _document(api)  # type: ignore[method-assign]
     return RequestScope(AccessControl(api, authenticator, limiter, services.trail), report, tracer)

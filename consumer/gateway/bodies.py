@@ -79,20 +79,30 @@ class SeparationBody(Options):
 State = Literal["queued", "running", "succeeded", "failed", "cancelled"]
 
 
-class Queue(BaseModel):
-    """What stands before a job that has not ended."""
+Reason = Annotated[
+    Literal["nobody_works", "not_known_yet"],
+    Field(description="nobody_works: something waits, and nothing was heard of any separator for a minute"),
+]
 
-    ahead: Annotated[int, Field(description="jobs that came before it and have not ended")]
-    separators: Annotated[int, Field(description="separators that were at work lately")]
-    reason: Annotated[str | None, Field(description="why nothing moves, where nothing does")] = None
+
+class Queue(BaseModel):
+    """What stands before a job that has not ended, of all tenants' jobs."""
+
+    ahead: Annotated[int, Field(description="jobs that came before it and have not ended; 0 once it is begun")]
+    separators: Annotated[int, Field(description="separators that were at work within a minute")]
+    work_seconds_ahead: Annotated[
+        float | None, Field(description="that one separator would need for what is done before it; null: not known")
+    ] = None
+    reason: Reason | None = None
 
 
 class TimeToGo(BaseModel):
-    """Seconds until the job's end: the likely value, and the range that it will be in."""
+    """Seconds until the job's end: the likely value, and the range that it will be in; or why they are not known."""
 
-    seconds: float
-    low: float
-    high: float
+    seconds: float | None = None
+    low: float | None = None
+    high: float | None = None
+    reason: Reason | None = None
 
 
 class Segments(BaseModel):

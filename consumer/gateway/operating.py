@@ -11,12 +11,15 @@ import msgspec
 
 from consumer.adapters.kafka.dead_letters import DeadLetterEntry, KafkaDeadLetters
 from consumer.core.clock import SYSTEM_CLOCK, Clock
+from consumer.core.group import Group
 from consumer.core.lag import Backlog
 from consumer.core.model import Message
 from consumer.delivery.replay import replayed
+from consumer.gateway.fresh import Fresh
+from consumer.gateway.outlook.at_work import RunningJob
 from consumer.gateway.problems import Problem
+from consumer.gateway.replicas import replicas_of
 
-_FRESH_S = 2.0  # of a lag that was read, for all who ask meanwhile
 _PLACE = re.compile(r"(\d{1,9}):(\d{1,18})")
 
 
@@ -31,29 +34,25 @@ class Replayed:
 class Operating:
     """Belongs to one event loop; Kafka is asked in threads, one question of a kind at a time.
 
-    read_lag: the group's lag now. topics: those that records of dead letters may go back to. Every method raises
-    BrokerUnavailable.
+    read_lag and read_group: the group's lag and members now. topics: those that records of dead letters may go back
+    to, the requests' first. Every method raises BrokerUnavailable.
     """
 
     def __init__(
         self,
         read_lag: Callable[[], Backlog],
+        read_group: Callable[[], Group],
         letters: KafkaDeadLetters,
         topics: Sequence[str],
         clock: Clock = SYSTEM_CLOCK,
     ) -> None:
-        self._read_lag, self._letters, self._topics, self._clock = read_lag, letters, topics, clock
-        self._one_lag, self._one_letter = asyncio.Lock(), asyncio.Lock()
-        self._backlog: Backlog | None = None
-        self._read_at = 0.0
+        self._letters, self._topics, self._clock = letters, topics, clock
+        self._one_letter = asyncio.Lock()
+        self._lag, self._group = Fresh(read_lag, clock), Fresh(read_group, clock)
 
     async def lag(self) -> list[dict[str, Any]]:
         """Each partition's unfinished records, how long the oldest waits, and what a sender's transaction holds."""
-        async with self._one_lag:
-            if self._backlog is None or self._clock.monotonic() - self._read_at > _FRESH_S:
-                self._backlog = await asyncio.to_thread(self._read_lag)
-                self._read_at = self._clock.monotonic()
-            backlog = self._backlog
+        backlog = await self._lag.read()
         now_s = self._clock.now().timestamp()
         return [
             {
@@ -65,6 +64,11 @@ class Operating:
             }
             for lag in backlog.lags
         ]
+
+    async def replicas(self, running: Sequence[RunningJob]) -> dict[str, Any]:
+        """The group's state and its members, each with what it does of what is running."""
+        group = await self._group.read()
+        return {"state": group.state, "items": replicas_of(group, running, self._topics[0])}
 
     async def dead_letters(self, *, code: str | None, limit: int) -> list[dict[str, Any]]:
         """The latest, the latest first; of one code alone where that is given."""

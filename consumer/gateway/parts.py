@@ -2,9 +2,10 @@
 
 from contextlib import suppress
 
-from consumer.adapters.factories import make_codec, make_part_store
+from consumer.adapters.factories import make_codec, make_object_links, make_part_store
 from consumer.adapters.kafka.dead_letters import KafkaDeadLetters
 from consumer.adapters.kafka.topic_ids import TopicIds
+from consumer.app.group_child import read_group
 from consumer.app.vendors import make_lag
 from consumer.client.decoding import EventDecoder
 from consumer.client.reader import Begin, TopicReader
@@ -31,6 +32,7 @@ from consumer.gateway.sending import Submission
 from consumer.gateway.services import Services
 from consumer.gateway.settings import Settings
 from consumer.gateway.stems.content import StemStore
+from consumer.gateway.stems.links import StemLinks
 from consumer.gateway.trail import Trail
 from consumer.gateway.uploads.asking import Asking
 from consumer.gateway.uploads.contents import ContentPlace, Contents
@@ -55,7 +57,7 @@ def make_follower(
         reader,
         Interpreter(codec, EventDecoder(codec, kinds)),
         table,
-        IndexWriter(table, progress, requests_topic=settings.topics.requests),
+        IndexWriter(table, progress, requests_topic=settings.topics.requests, on_change=index.outlook.note),
         order=CausalOrder((settings.topics.requests, settings.topics.progress), table.is_known_own, ends),
         on_batch=index.note,
     )
@@ -95,6 +97,7 @@ def make_services(
         asking=Asking(sources, submission, contents, uploading),
         sources=sources,
         stems=StemStore(store, store),
+        links=StemLinks(make_object_links(store)),
         operating=make_operating(settings),
         trail=trail,
         jobs=job,
@@ -110,7 +113,7 @@ def make_operating(settings: Settings) -> Operating:
     def read_lag() -> Backlog:
         return make_lag(kafka, topics, retries, settings.schema).read(timeout_s=REQUEST_S)
 
-    return Operating(read_lag, letters, (topics.requests, *retries))
+    return Operating(read_lag, read_group, letters, (topics.requests, *retries))
 
 
 def make_uploads(settings: Settings, store: ObjectStore, metrics: GatewayMetrics) -> Uploads | None:

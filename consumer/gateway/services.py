@@ -12,6 +12,7 @@ from consumer.gateway.operating import Operating
 from consumer.gateway.requests import SourceRules
 from consumer.gateway.sending import Submission
 from consumer.gateway.stems.content import StemStore
+from consumer.gateway.stems.links import StemLinks
 from consumer.gateway.trail import Trail
 from consumer.gateway.uploads.asking import Asking
 from consumer.settings import JobSettings
@@ -28,6 +29,7 @@ class Services:
     streams: EventStreams
     sources: SourceRules
     stems: StemStore
+    links: StemLinks
     operating: Operating
     trail: Trail
     jobs: JobSettings

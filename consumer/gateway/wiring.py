@@ -31,6 +31,7 @@ from consumer.gateway.index.job_index import JobIndex
 from consumer.gateway.index.table import JobTable
 from consumer.gateway.index.writer import ProgressBook
 from consumer.gateway.metrics import GatewayMetrics
+from consumer.gateway.outlook.outlook import Outlook
 from consumer.gateway.parts import REQUEST_S, event_ids, make_follower, make_services, make_uploads
 from consumer.gateway.probes import make_health
 from consumer.gateway.publishing import Publisher
@@ -59,7 +60,8 @@ async def _run(settings: Settings) -> None:
         stack.callback(ends.close)
         sender = Sender(settings.kafka, request_s=REQUEST_S)
         stack.callback(sender.close, REQUEST_S)
-        index = JobIndex(table, progress, ends)
+        outlook = Outlook(longest_audio_s=settings.job.max_audio_seconds)
+        index = JobIndex(table, progress, ends, outlook=outlook)
         follower = make_follower(settings, table, progress, index, ends)
         all_ends = TopicEnds(settings.kafka, *kinds_of(settings.topics))
         stack.callback(all_ends.close)

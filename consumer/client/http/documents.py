@@ -29,19 +29,27 @@ class Segments:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TimeToGo:
-    """Seconds until the job's end: the likely value, and the range that it will be in."""
+    """Seconds until the job's end: the likely value, and the range that it will be in.
 
-    seconds: float
-    low: float
-    high: float
+    All three are None where that is not known; `reason` says why: "nobody_works", "not_known_yet".
+    """
+
+    seconds: float | None = None
+    low: float | None = None
+    high: float | None = None
+    reason: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Queue:
-    """What stands before a job: jobs ahead of it, separators at work, and why nothing moves, where nothing does."""
+    """What stands before a job: jobs ahead of it, separators at work, and why the time to go is not known.
+
+    work_seconds_ahead: what one separator would need for what is done before it; None where that is not known.
+    """
 
     ahead: int = 0
     separators: int = 0
+    work_seconds_ahead: float | None = None
     reason: str | None = None
 
 

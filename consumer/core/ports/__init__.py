@@ -13,7 +13,7 @@ from consumer.core.ports.messaging import (
     Source,
     Traffic,
 )
-from consumer.core.ports.storage import CreateOnlyProbe, ModelSource, ObjectStore, PartStore, RangedReads
+from consumer.core.ports.storage import CreateOnlyProbe, ModelSource, ObjectLinks, ObjectStore, PartStore, RangedReads
 from consumer.core.ports.work import Check, Codec, OnProgress, Scanner, Separator, SeparatorProcess, SeparatorStatus
 
 __all__ = [
@@ -27,6 +27,7 @@ __all__ = [
     "Membership",
     "ModelSource",
     "Notices",
+    "ObjectLinks",
     "ObjectStore",
     "OnProgress",
     "Outbox",

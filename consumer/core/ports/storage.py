@@ -117,6 +117,18 @@ class PartStore(Protocol):
         ...
 
 
+@runtime_checkable
+class ObjectLinks(Protocol):
+    """Object storage that clients can reach by themselves. May raise StoreUnavailable."""
+
+    def object_url(self, bucket: str, key: str, *, expires_s: int, headers: Mapping[str, str]) -> str | None:
+        """An address at which whoever has it can GET an object, in part too; None where clients can't reach the store.
+
+        headers: what the answer is to say, by lower-case names: content-type, content-disposition, cache-control.
+        """
+        ...
+
+
 class ModelSource(Protocol):
     """A place that holds model archives."""
 

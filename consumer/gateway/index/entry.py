@@ -24,7 +24,7 @@ class Asked:
     """A request as it was read. Times are milliseconds since 1970.
 
     fingerprint: of what was asked for; payload: of that and all else that the sender chose. partition and offset: where
-    it was first written, which outcomes refer to.
+    it was first written, which outcomes refer to. duration_s: of the span that is asked for; None: all of the file.
     """
 
     request_id: str
@@ -35,6 +35,8 @@ class Asked:
     partition: int
     offset: int
     at_ms: int
+    model: str = ""
+    duration_s: float | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

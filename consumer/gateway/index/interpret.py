@@ -93,6 +93,8 @@ def asked(request: SeparationRequest, *, partition: int, offset: int, at_ms: int
         partition=partition,
         offset=offset,
         at_ms=at_ms,
+        model=request.model,
+        duration_s=request.duration_s,
     )
 
 

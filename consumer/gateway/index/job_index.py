@@ -10,6 +10,7 @@ from consumer.gateway.index.entry import JobEntry
 from consumer.gateway.index.positions import Positions
 from consumer.gateway.index.table import JobTable
 from consumer.gateway.index.writer import ProgressBook
+from consumer.gateway.outlook.outlook import Outlook
 
 CATCH_UP_S = 5.0  # behind a record that the brokers have acknowledged
 
@@ -22,13 +23,21 @@ class JobIndex:
     """Belongs to one event loop, but for `note`. `ends` asks the brokers where the topic of requests ends now.
 
     positions: how far it has read. last_event: the number of the last event before these. events_a_mark: after how many
-    it remembers how far it was, so that streams need not look through all of them.
+    it remembers how far it was, so that streams need not look through all of them. outlook: what is told of the time
+    that jobs will take.
     """
 
     def __init__(
-        self, table: JobTable, progress: ProgressBook, ends: Callable[[], Positions], *, events_a_mark: int = 5000
+        self,
+        table: JobTable,
+        progress: ProgressBook,
+        ends: Callable[[], Positions],
+        *,
+        outlook: Outlook | None = None,
+        events_a_mark: int = 5000,
     ) -> None:
         self.table, self.progress, self._ends = table, progress, ends
+        self.outlook = outlook or Outlook()
         self.positions: Positions = {}
         self.last_event = 0
         self._events_a_mark = events_a_mark

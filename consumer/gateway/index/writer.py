@@ -1,6 +1,7 @@
 """Applies what records mean to the index's rows."""
 
 from collections import OrderedDict
+from collections.abc import Callable
 from dataclasses import replace
 
 import msgspec
@@ -38,14 +39,25 @@ class ProgressBook:
         self._latest.pop(request_id, None)
 
 
+OnChange = Callable[[JobEntry | None, JobEntry, Meaning], None]
+
+
+def _ignore(before: JobEntry | None, after: JobEntry, meaning: Meaning) -> None:
+    pass
+
+
 class IndexWriter:
     """Used by one thread. What is applied is seen by others once the table is committed. jobs: how many it has made.
 
-    requests_topic: of whose records alone a job is accepted; a dead letter tells the request too.
+    requests_topic: of whose records alone a job is accepted; a dead letter tells the request too. on_change: told of
+    each change as it is applied, by the job before and after.
     """
 
-    def __init__(self, table: JobTable, progress: ProgressBook, *, requests_topic: str = "") -> None:
+    def __init__(
+        self, table: JobTable, progress: ProgressBook, *, requests_topic: str = "", on_change: OnChange = _ignore
+    ) -> None:
         self._table, self._progress, self._requests_topic = table, progress, requests_topic
+        self._on_change = on_change
         self.jobs = 0
 
     def apply_record(self, meaning: Meaning, place: Place) -> JobEntry | None:
@@ -55,6 +67,8 @@ class IndexWriter:
         """
         before = self._table.get_own(meaning.request_id)
         after = self._apply(before, meaning)
+        if after is not None:
+            self._on_change(before, after, meaning)
         if after is not None and after.request is not None and (kind := self._kind(before, after, meaning, place)):
             self._table.events.add(place, kind, after, _told(after, meaning))
         return after

@@ -33,6 +33,43 @@ class LagBody(BaseModel):
     items: list[PartitionLagBody]
 
 
+class PartitionBody(BaseModel):
+    """A partition that a replica has."""
+
+    topic: str
+    partition: int
+
+
+class RunningJobBody(BaseModel):
+    """A job that a replica is at. since: when it was first heard of in this attempt; at: when last."""
+
+    id: str
+    instance_id: str
+    stage: str
+    progress: float | None
+    attempt: int
+    since: str
+    at: str
+
+
+class ReplicaBody(BaseModel):
+    """A member of the group, or, without a member_id, who is heard of and is none (any more)."""
+
+    instance_id: str | None
+    member_id: str | None
+    client_id: str | None
+    host: str | None
+    partitions: list[PartitionBody]
+    jobs: list[RunningJobBody]
+
+
+class ReplicasBody(BaseModel):
+    """The group, in Kafka's words for its state, and its members."""
+
+    state: str
+    items: list[ReplicaBody]
+
+
 class DeadLettersBody(BaseModel):
     """Dead letters, the latest first."""
 
@@ -43,6 +80,12 @@ class DeadLettersBody(BaseModel):
 async def lag(used: Used) -> Response:
     """Of every partition, also where no replica runs."""
     return JSONResponse({"items": await used.operating.lag()})
+
+
+@router.get("/replicas", summary="List the replicas, and what each does", response_model=ReplicasBody)
+async def replicas(used: Used) -> Response:
+    """The group's members by its coordinator; what they do by their progress, of all tenants."""
+    return JSONResponse(await used.operating.replicas(used.index.outlook.running()))
 
 
 @router.get("/dead-letters", summary="List dead letters", response_model=DeadLettersBody)

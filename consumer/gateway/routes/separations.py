@@ -11,14 +11,14 @@ from consumer.core.audit_actions import AuditAction
 from consumer.gateway.access.principal import Scope
 from consumer.gateway.bodies import Separation, SeparationPage, State
 from consumer.gateway.finding import Found
-from consumer.gateway.index.entry import JobState
+from consumer.gateway.index.entry import JobEntry, JobState
 from consumer.gateway.index.job_index import IndexBehind
 from consumer.gateway.index.positions import parse_place
 from consumer.gateway.problems import Problem, not_found, service_unavailable
 from consumer.gateway.routes.parameters import SeparationId, Used, Who
 from consumer.gateway.routes.scopes import needs
 from consumer.gateway.services import Services
-from consumer.gateway.views import cursor_of, etag_of, is_known, job_document, parse_cursor
+from consumer.gateway.views import cursor_of, etag_of, is_known, parse_cursor
 
 router = APIRouter(prefix="/v1/separations", tags=["separations"])
 
@@ -81,7 +81,7 @@ def _answer(used: Services, found: Found, headers: dict[str, str]) -> Response:
     is_there = found.has_ended or "Idempotent-Replayed" in headers
     if not found.has_ended:
         headers["Retry-After"] = str(_POLL_AGAIN_S)
-    return JSONResponse(used.finder.document(found), HTTPStatus.OK if is_there else HTTPStatus.ACCEPTED, headers)
+    return JSONResponse(_shown(used, found), HTTPStatus.OK if is_there else HTTPStatus.ACCEPTED, headers)
 
 
 @router.get(
@@ -103,11 +103,11 @@ async def look_at_many(
     if id is not None:
         entries = [entry for each in dict.fromkeys(id) if (entry := used.index.find(each, who.tenant))]
         wanted = [entry for entry in entries if state in (None, entry.state.value)]
-        return JSONResponse({"items": [_document(used, entry) for entry in wanted], "next_cursor": None})
+        return JSONResponse({"items": [_shown(used, Found(entry)) for entry in wanted], "next_cursor": None})
     wanted_state = None if state is None else JobState(state)
     page = used.index.table.page(who.tenant, state=wanted_state, before=before, limit=limit + 1)
     more = cursor_of(page[limit - 1]) if len(page) > limit else None
-    return JSONResponse({"items": [_document(used, entry) for entry in page[:limit]], "next_cursor": more})
+    return JSONResponse({"items": [_shown(used, Found(entry)) for entry in page[:limit]], "next_cursor": more})
 
 
 @router.get(
@@ -135,7 +135,7 @@ async def look_at(
         headers["Preference-Applied"] = f"wait={wait_s}"
         if entry := await used.index.ended(id, who.tenant, within_s=wait_s):
             found = Found(entry)
-    document = used.finder.document(found)
+    document = _shown(used, found)
     headers |= {"ETag": etag_of(document), "Cache-Control": "private, no-cache"}
     if not found.has_ended:
         headers["Retry-After"] = str(_POLL_AGAIN_S)
@@ -161,13 +161,17 @@ async def cancel(id: SeparationId, used: Used, who: Who) -> Response:
         if found.state in (JobState.SUCCEEDED, JobState.FAILED):
             raise Problem(HTTPStatus.CONFLICT, "HAS_ENDED", f"it has {found.state.value} already")
         if found.state is JobState.CANCELLED:
-            return JSONResponse(used.finder.document(found))
+            return JSONResponse(_shown(used, found))
         await used.submission.cancel(id)
-    return JSONResponse(used.finder.document(found), HTTPStatus.ACCEPTED, {"Retry-After": str(_POLL_AGAIN_S)})
+    return JSONResponse(_shown(used, found), HTTPStatus.ACCEPTED, {"Retry-After": str(_POLL_AGAIN_S)})
 
 
-def _document(used: Services, entry: Any) -> dict[str, Any]:
-    return job_document(entry, used.index.progress.get(entry.request_id))
+def _shown(used: Services, found: Found) -> dict[str, Any]:
+    """A job, with what stands before it and how long that will take where it has not ended."""
+    document = used.finder.document(found)
+    if isinstance(found.job, JobEntry) and not found.has_ended:
+        document |= used.index.outlook.of(found.job)
+    return document
 
 
 async def _reach(used: Services, position: str | None) -> None:

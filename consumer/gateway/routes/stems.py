@@ -11,7 +11,8 @@ from pydantic import BaseModel
 from starlette.responses import JSONResponse, Response, StreamingResponse
 
 from consumer.core.audit_actions import AuditAction, AuditOutcome
-from consumer.core.catalog import FORMATS
+from consumer.core.events import Stem
+from consumer.core.model import ObjectFacts
 from consumer.gateway.access.principal import Principal, Scope
 from consumer.gateway.finding import Found
 from consumer.gateway.problems import Problem, not_found
@@ -20,6 +21,7 @@ from consumer.gateway.routes.scopes import needs
 from consumer.gateway.services import Services
 from consumer.gateway.stems.archive import archive, archive_etag, file_name
 from consumer.gateway.stems.content import stems_of
+from consumer.gateway.stems.links import FOR_EVER, disposition_of, media_type_of
 from consumer.gateway.stems.ranges import Span, span_of
 from consumer.gateway.stems.segments import Segment
 from consumer.gateway.trail import Act
@@ -27,9 +29,7 @@ from consumer.gateway.views import is_known
 
 router = APIRouter(prefix="/v1/separations/{id}", tags=["stems"], dependencies=[needs(Scope.READ)])
 
-_FOR_EVER = "private, max-age=31536000, immutable"
-_MEDIA_TYPES = {f".{each.extension}": each.media_type for each in FORMATS.values()}
-
+Name = Annotated[str, Path(max_length=32)]
 Range = Annotated[str | None, Header(max_length=200, description="one span of bytes")]
 IfRange = Annotated[str | None, Header(max_length=200)]
 IfNoneMatch = Annotated[str | None, Header(max_length=2000)]
@@ -55,29 +55,43 @@ class Waveform(BaseModel):
     "/stems/{name}",
     summary="Get a stem",
     response_class=Response,
-    responses=_answers("audio/*"),
+    responses={
+        **_answers("audio/*"),
+        302: {"description": "It lies there, for whoever has this link, and for five minutes"},
+    },
 )
 async def get_stem(
     id: SeparationId,
-    name: Annotated[str, Path(max_length=32)],
+    name: Name,
     used: Used,
     who: Who,
     range: Range = None,
     if_range: IfRange = None,
     if_none_match: IfNoneMatch = None,
 ) -> Response:
-    """The file, also in part."""
-    stem = stems_of(await _found(used, id, who)).named(name)
-    pinned = await used.stems.pin([stem])
-    etag = f'"{stem.sha256}"'
-    digest = base64.b64encode(bytes.fromhex(stem.sha256)).decode()
-    headers = {"Repr-Digest": f"sha-256=:{digest}:", **_headers(file_name(stem), etag)}
-    if is_known(if_none_match, etag):
+    """The file, also in part; or where it lies, if clients reach the store themselves."""
+    stem, pinned = await _stem(used, id, who, name)
+    headers = _stem_headers(stem)
+    if is_known(if_none_match, headers["ETag"]):
         return Response(status_code=HTTPStatus.NOT_MODIFIED, headers=headers)
-    span = span_of(stem.size_bytes, range_=range, if_range=if_range, etag=etag)
+    if (url := await used.links.url(stem)) is not None:
+        used.trail.tell(replace(_given(who, id), reason="presigned"))
+        return Response(status_code=HTTPStatus.FOUND, headers={"Location": url, "Cache-Control": "no-store"})
+    span = span_of(stem.size_bytes, range_=range, if_range=if_range, etag=headers["ETag"])
+    used.trail.tell_once(_given(who, id))
     chunks = used.stems.chunks([Segment(content=stem)], pinned, span.start, span.length)
-    media_type = _MEDIA_TYPES.get(f".{file_name(stem).rpartition('.')[2]}", "application/octet-stream")
-    return _streamed(StreamingResponse(chunks, media_type=media_type), span, headers)
+    return _streamed(StreamingResponse(chunks, media_type=media_type_of(stem)), span, headers)
+
+
+@router.head("/stems/{name}", include_in_schema=False)
+async def head_stem(id: SeparationId, name: Name, used: Used, who: Who, if_none_match: IfNoneMatch = None) -> Response:
+    """What `get_stem` tells of a file, wherever it lies: a link is for GET alone."""
+    stem, _ = await _stem(used, id, who, name)
+    headers = _stem_headers(stem)
+    if is_known(if_none_match, headers["ETag"]):
+        return Response(status_code=HTTPStatus.NOT_MODIFIED, headers=headers)
+    told = {"Content-Length": str(stem.size_bytes), "Content-Type": media_type_of(stem)}
+    return Response(headers=headers | told)
 
 
 @router.get(
@@ -96,6 +110,7 @@ async def get_archive(
 ) -> Response:
     """Stored, not compressed; its length is known before it begins."""
     made = stems_of(await _found(used, id, who))
+    used.trail.tell_once(_given(who, id))
     etag = archive_etag(made.stems, made.completed_at)
     headers = _headers(f"{id}.zip", etag)
     if is_known(if_none_match, etag):
@@ -112,29 +127,46 @@ async def get_archive(
 async def get_waveform(id: SeparationId, used: Used, who: Who) -> Response:
     """From the manifest."""
     made = stems_of(await _found(used, id, who))
+    used.trail.tell_once(_given(who, id))
     manifest = await used.finder.manifest_beside(made.stems[0])
     if manifest is None:
         raise Problem(HTTPStatus.GONE, "STEMS_GONE", "the manifest is not in the store any more")
     drawn = {name: list(overview) for name, overview in manifest.overviews.items()}
     duration_s = max((stem.duration_s for stem in made.stems), default=0.0)
-    return JSONResponse({"duration_s": duration_s, "stems": drawn}, headers={"Cache-Control": _FOR_EVER})
+    return JSONResponse({"duration_s": duration_s, "stems": drawn}, headers={"Cache-Control": FOR_EVER})
 
 
 async def _found(used: Services, id: str, who: Principal) -> Found:
     found = await used.finder.look_up(id, who.tenant)
     if found is None:
         raise not_found()
-    given = Act(action=AuditAction.LINK_ISSUED, outcome=AuditOutcome.SUCCESS, actor=who.id, tenant=who.tenant)
-    used.trail.tell_once(replace(given, request_id=id))
     return found
+
+
+async def _stem(used: Services, id: str, who: Principal, name: str) -> tuple[Stem, dict[str, ObjectFacts]]:
+    """One of a job's stems, which is there. Raises Problem: 404, 409, 410."""
+    stem = stems_of(await _found(used, id, who)).named(name)
+    return stem, await used.stems.pin([stem])
+
+
+def _given(who: Principal, id: str) -> Act:
+    """What the audit trail is told once something of a job's is given out."""
+    return Act(
+        action=AuditAction.LINK_ISSUED, outcome=AuditOutcome.SUCCESS, actor=who.id, tenant=who.tenant, request_id=id
+    )
+
+
+def _stem_headers(stem: Stem) -> dict[str, str]:
+    digest = base64.b64encode(bytes.fromhex(stem.sha256)).decode()
+    return {"Repr-Digest": f"sha-256=:{digest}:", **_headers(file_name(stem), f'"{stem.sha256}"')}
 
 
 def _headers(name: str, etag: str) -> dict[str, str]:
     return {
         "ETag": etag,
         "Accept-Ranges": "bytes",
-        "Cache-Control": _FOR_EVER,
-        "Content-Disposition": f'attachment; filename="{name}"',
+        "Cache-Control": FOR_EVER,
+        "Content-Disposition": disposition_of(name),
     }
 
 

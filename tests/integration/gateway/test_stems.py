@@ -32,6 +32,10 @@ def test_stems_archive_and_waveform(platform: Platform, door: Gateway, tmp_path:
         assert whole.content == content
         digest = base64.b64encode(hashlib.sha256(content).digest()).decode()
         assert whole.headers["repr-digest"] == f"sha-256=:{digest}:"
+        head = door.http.head(f"{place}/stems/{name}")
+        assert (head.status_code, head.content) == (200, b"")
+        for each in ("content-length", "content-type", "repr-digest", "etag", "cache-control", "content-disposition"):
+            assert head.headers[each] == whole.headers[each]
         assert "immutable" in whole.headers["cache-control"]
         with wave.open(io.BytesIO(whole.content)) as audio:
             assert (audio.getnchannels(), audio.getframerate()) == (2, 44100)
