@@ -6,7 +6,7 @@ from consumer.adapters.avro.codec import AvroCodec
 from consumer.adapters.registry import ConfluentRegistry
 from consumer.core.errors import ConsumerError, SettingsError
 from consumer.core.events import SCHEMA_FILES
-from consumer.core.ports import ObjectStore, PartStore
+from consumer.core.ports import ErasableStore, ObjectStore, PartStore
 from consumer.settings import ObjectStoreSettings, SchemaSettings, TopicSettings
 
 # The events that come of a replica.
@@ -68,6 +68,17 @@ def make_part_store(store: ObjectStore) -> PartStore | None:
     from consumer.adapters.s3.parts import make_minio_parts
 
     return make_minio_parts()
+
+
+def make_erasable_store(store: ObjectStore) -> ErasableStore | None:
+    """What takes away for good what OBJECT_STORE's store holds; None: it has none. Raises SettingsError."""
+    if isinstance(store, ErasableStore):
+        return store
+    if ObjectStoreSettings.load().object_store != ObjectStoreSettings.model_fields["object_store"].default:
+        return None
+    from consumer.adapters.s3.erasing import make_minio_erasing
+
+    return make_minio_erasing()
 
 
 def _no_store(reason: str) -> SettingsError:

@@ -38,6 +38,7 @@ class CommandAudit:
         outcome: AuditOutcome = AuditOutcome.SUCCESS,
         *,
         request_id: str | None = None,
+        tenant: str | None = None,
         details: Mapping[str, str] | None = None,
     ) -> None:
         """What was just done. Returns once it is written, where it has to be."""
@@ -48,6 +49,7 @@ class CommandAudit:
             action=action,
             outcome=outcome,
             actor=self._actor,
+            tenant=tenant,
             request_id=request_id,
             instance_id=socket.gethostname(),
             details=dict(details or {}),
