@@ -42,8 +42,7 @@ def forget(
         with command_audit(actor) as audit:
             found = command.forget(request_id, tenant, audit, timeout_s)
     if not found:
-        told = f"a request {request_id}" if request_id else f"a request of tenant {tenant}"
-        raise Fatal(f"nothing is known of {told}" + ("" if tenant else "; if it is a tenant's, say --tenant"))
+        raise Fatal("nothing is known of it: look at the id, and whether it is a tenant's")
 
 
 def _command() -> "ForgetCommand":

@@ -25,11 +25,14 @@ from consumer.settings import ClientSettings, JobSettings, KafkaSettings, Schema
 
 @dataclass(slots=True, kw_only=True)
 class Target:
-    """A request that is to be forgotten, and what is known of it so far. is_open: asked for, without an outcome."""
+    """A request that is to be forgotten, and what is known of it so far.
+
+    places: by bucket and folder. is_open: asked for, without an outcome.
+    """
 
     request_id: str
     tenant: str | None
-    places: dict[StemsPlace, None] = field(default_factory=dict)
+    places: dict[tuple[str, str], StemsPlace] = field(default_factory=dict)
     sources: dict[SourceObject, None] = field(default_factory=dict)
     is_open: bool = False
 
@@ -50,7 +53,7 @@ class ForgetCommand:
             found += 1
             if target.is_open:
                 typer.echo(f"{target.request_id}: would be cancelled, if it is under way")
-            for remains in self._forgetter.eraser.remains(target.places, target.sources):
+            for remains in self._forgetter.eraser.remains(target.places.values(), target.sources):
                 typer.echo(f"{target.request_id}: {_told(remains)} would go")
         return found
 
@@ -62,7 +65,7 @@ class ForgetCommand:
             audit.record(AuditAction.FORGET_REQUESTED, request_id=target.request_id, tenant=target.tenant)
             self._forgetter.mark(target.tenant, target.request_id)
             is_over = self._end(target, timeout_s if request_id else None)
-            erased = self._forgetter.erase(tuple(target.places), target.sources)
+            erased = self._forgetter.erase(tuple(target.places.values()), target.sources)
             if is_over:
                 audit.record(AuditAction.SEPARATION_FORGOTTEN, request_id=target.request_id, tenant=target.tenant)
             else:
@@ -128,12 +131,13 @@ class ForgetCommand:
                 yield target
 
     def _has_remains(self, target: Target) -> bool:
-        return next(self._forgetter.eraser.remains(target.places, target.sources), None) is not None
+        return next(self._forgetter.eraser.remains(target.places.values(), target.sources), None) is not None
 
     def _target(self, request_id: str, tenant: str | None) -> Target:
         folder = f"{tenant_prefix(self._job.output_prefix, tenant)}{request_id}/"
         target = Target(request_id=request_id, tenant=tenant)
-        target.places[StemsPlace(bucket=self._job.output_bucket, folder=folder)] = None
+        place = StemsPlace(bucket=self._job.output_bucket, folder=folder)
+        target.places[place.bucket, place.folder] = place
         return target
 
     def _learn(self, target: Target, seen: Sighting) -> None:
@@ -147,13 +151,13 @@ class ForgetCommand:
         bucket = request.output.bucket or self._job.output_bucket
         if bucket not in (self._job.output_bucket, *self._job.allowed_output_buckets):
             return
-        place = StemsPlace(
-            bucket=bucket,
-            folder=output_folder(self._job.output_prefix, request),
-            fingerprint=fingerprint_of(request),
-            files=stem_files(request.model, request.output.format),
-        )
-        target.places[place] = None
+        folder = output_folder(self._job.output_prefix, request)
+        files = stem_files(request.model, request.output.format)
+        is_its_own = request.output.prefix is None  # where no other request's stems can be
+        fingerprint = None if is_its_own else fingerprint_of(request)
+        place = StemsPlace(bucket=bucket, folder=folder, fingerprint=fingerprint, files=files)
+        if is_its_own or (bucket, folder) not in target.places:
+            target.places[bucket, folder] = place
 
     @staticmethod
     def _learn_source(target: Target, result: SeparationResult) -> None:
@@ -181,5 +185,6 @@ def make_forget_command() -> ForgetCommand:
 
 def _told(remains: Remains) -> str:
     what = "parts of" if isinstance(remains, StartedUpload) else "version of"
-    version = "" if isinstance(remains, StartedUpload) or not remains.version_id else f" {remains.version_id}"
+    version_id = None if isinstance(remains, StartedUpload) else remains.version_id
+    version = "" if version_id in (None, "null") else f" {version_id}"  # S3's word for there being no versions
     return f"{what} {remains.bucket}/{remains.key}{version}"
