@@ -171,7 +171,11 @@ def _make_stages(settings: Settings, adapters: Adapters, model_store: ModelStore
         )
         if job.deduplicate_content
         else None,
-        store=Store(store=adapters.store, uploads=ThreadPoolExecutor(_UPLOADS, "upload"), forgotten=forgotten),
+        store=Store(
+            store=adapters.store,
+            uploads=ThreadPoolExecutor(_UPLOADS, "upload"),
+            forgotten=forgotten,
+        ),
         encode_outcome=EncodeOutcome(
             codec=adapters.codec,
             results_topic=topics.results,

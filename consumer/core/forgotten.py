@@ -14,6 +14,8 @@ from consumer.core.output_place import tenant_prefix
 
 FORGOTTEN = "forgotten/"
 _SUFFIX = ".json"
+_NOBODY, _TENANT = "none/", "tenant-"
+_EMPTY = tenant_prefix("", "").removesuffix("/")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,14 +36,18 @@ def tombstones_prefix(prefix: str) -> str:
 
 
 def tombstone_key(prefix: str, tenant: str | None, request_id: str) -> str:
-    """Where the tombstone of a tenant's request stands. prefix: OUTPUT_PREFIX."""
-    return f"{FORGOTTEN}{tenant_prefix(prefix, tenant)}{request_id}{_SUFFIX}"
+    """Where the tombstone of a tenant's request stands. prefix: OUTPUT_PREFIX.
+
+    Each tenant has a folder of its own, and requests of nobody in particular one that no tenant can have.
+    """
+    folder = _NOBODY if tenant is None else f"{_TENANT}{tenant_prefix('', tenant)}"
+    return f"{tombstones_prefix(prefix)}{folder}{request_id}{_SUFFIX}"
 
 
 def parse_tombstone_key(prefix: str, key: str) -> tuple[str | None, str] | None:
     """Tenant and request id of a tombstone; None where the key is that of none."""
-    segments = key.removeprefix(tombstones_prefix(prefix)).split("/")
-    request_id = segments[-1].removesuffix(_SUFFIX)
-    tenant = None if len(segments) == 1 else unquote(segments[0]) if segments[0] != "%" else ""
+    folder, slash, name = key.removeprefix(tombstones_prefix(prefix)).partition("/")
+    request_id, segment = name.removesuffix(_SUFFIX), folder.removeprefix(_TENANT)
+    tenant = None if f"{folder}{slash}" == _NOBODY else "" if segment == _EMPTY else unquote(segment)
     is_ours = REQUEST_ID.fullmatch(request_id) and tombstone_key(prefix, tenant, request_id) == key
     return (tenant, request_id) if is_ours else None

@@ -54,10 +54,10 @@ def test_one_request(platform: Platform, song: str) -> None:
     assert forget(platform, "abc") == ["abc: forgotten, 3 objects gone"]
     assert forget(platform, "abc") == ["abc: forgotten, 0 objects gone"]
     assert stems(platform) == {"stems/abcd", "stems/abc/abc2"}
-    assert platform.objects("forgotten/") == {"forgotten/stems/abc.json"}
+    assert platform.objects("forgotten/") == {"forgotten/stems/none/abc.json"}
     [tenants] = forget(platform, "abc2")  # whose it is the topics tell
     assert tenants.startswith("abc2: forgotten")
-    assert platform.objects("forgotten/stems/abc/") == {"forgotten/stems/abc/abc2.json"}
+    assert platform.objects("forgotten/stems/tenant-abc/") == {"forgotten/stems/tenant-abc/abc2.json"}
     assert stems(platform) == {"stems/abcd"}
     events = [(each.action, each.request_id, each.tenant) for each in platform.audit_events() if "forg" in each.action]
     assert set(events) == {
@@ -165,5 +165,5 @@ def test_all_versions_go(platform: Platform, song: str, tmp_path: Path) -> None:
         for bucket in (platform.output_bucket, platform.source_bucket)
         for item in platform.minio.list_objects(bucket, recursive=True, include_version=True)
     ]
-    kept = {(f"forgotten/stems/{request_id}.json", False), (song, False), ("uploads/01234", False)}
+    kept = {(f"forgotten/stems/none/{request_id}.json", False), (song, False), ("uploads/01234", False)}
     assert {each for each in found if ".probe-" not in each[0]} == kept  # a replica's probe is no request
