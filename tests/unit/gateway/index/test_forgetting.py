@@ -14,7 +14,7 @@ from harness.job_log import LETTERS, PROGRESS, REQUESTS, RESULTS, asked, ended, 
 
 ASKED = asked("a", offset=0, at_ms=1)
 DONE, FAILED = ended("a", JobState.SUCCEEDED), ended("a", JobState.FAILED, partition=0, offset=0, at_ms=20)
-RECORDS = (
+RECORDS: tuple[tuple[str, Meaning], ...] = (
     (REQUESTS, ASKED), (PROGRESS, progress("a", 1)), (LETTERS, FAILED), (REQUESTS, asked("a", offset=9, at_ms=50)),
     (RESULTS, DONE), (RESULTS, DONE),
 )  # fmt: skip
