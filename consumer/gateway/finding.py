@@ -50,13 +50,23 @@ class Finder:
         Raises Problem, 410 where it was forgotten; StoreUnavailable, BrokerUnavailable.
         """
         await self.check_not_forgotten(request_id, tenant)
-        try:
-            if entry := await self._index.look_up(request_id, tenant):
-                return Found(entry)
-        except IndexBehind:
-            raise service_unavailable("the index is behind: what is known of this separation is not read yet") from None
+        if entry := await self._row(request_id, tenant):
+            return Found(entry)
         manifest = await self.manifest(request_id, tenant)
         return None if manifest is None else Found(manifest)
+
+    async def look_up_any(self, request_id: str, tenant: str | None) -> JobEntry | Manifest | None:
+        """As `look_up`, also of a job that was forgotten: for who does not show it."""
+        if entry := await self._row(request_id, tenant):
+            return entry
+        hidden = self._index.find_any(request_id, tenant)
+        return hidden if hidden and hidden.is_forgotten else await self.manifest(request_id, tenant)
+
+    async def _row(self, request_id: str, tenant: str | None) -> JobEntry | None:
+        try:
+            return await self._index.look_up(request_id, tenant)
+        except IndexBehind:
+            raise service_unavailable("the index is behind: what is known of this separation is not read yet") from None
 
     async def is_forgotten(self, request_id: str, tenant: str | None) -> bool:
         """Whether this tenant's job was forgotten, on whichever gateway. Raises StoreUnavailable."""

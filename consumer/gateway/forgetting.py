@@ -55,15 +55,14 @@ class Forgetting:
         """
         async with self._alone.held(request_id):
             was_forgotten = await self._finder.is_forgotten(request_id, tenant)
-            entry = self._index.find_any(request_id, tenant)
+            found = await self._finder.look_up_any(request_id, tenant)
             if not was_forgotten:
-                found = await self._finder.look_up(request_id, tenant)
                 if found is None:
                     raise not_found()
-                entry = found.job if isinstance(found.job, JobEntry) else None
                 await asyncio.to_thread(self._forgetter.mark, tenant, request_id)
                 self._finder.note_forgotten(request_id, tenant)
             self._hide([(tenant, request_id)])
+            entry = found if isinstance(found, JobEntry) else None
             is_over = entry is None or entry.state.has_ended or await self._has_been_ended(request_id, tenant)
             places, sources = self._places(request_id, tenant, entry), _sources(entry)
             await asyncio.to_thread(self._forgetter.erase, places, sources)
