@@ -14,9 +14,11 @@ from consumer.core.cancellation import Cancellation
 from consumer.core.errors import Code, Rejected
 from consumer.core.events import SeparationRequest, SourceObject
 from consumer.core.model import AudioFacts, Job, Message, Record, Separation, StemFile, TopicPartition
-from consumer.core.ports import Commit, OnProgress, Position, RebalanceListener
+from consumer.core.ports import Commit, ErasableStore, ObjectStore, OnProgress, Position, RebalanceListener
 from consumer.delivery.assignment import Assignment, Attempt
 from consumer.delivery.retry_headers import RetryState
+from consumer.pipeline.forgetting import Eraser, ErasingPlace
+from consumer.pipeline.forgotten import ForgottenRequests, Tombstones
 from consumer.separator.status import SeparatorStatus
 from consumer.testing.broker import MemoryBroker, MemoryOutbox, MemorySource
 
@@ -44,6 +46,14 @@ def a_job(request: SeparationRequest | None = None, **fields: Any) -> Job:
         "fingerprint": "f" * 64,
     }
     return Job(**defaults | fields)
+
+
+def forgotten_in(store: ObjectStore) -> ForgottenRequests:
+    """What was forgotten, as a replica sees it whose stems go to `out`, below `stems/`."""
+    tombstones = Tombstones(store=store, bucket="out", prefix="stems/")
+    place = ErasingPlace(bucket="out", prefix="stems/")
+    eraser = Eraser(store, store, place) if isinstance(store, ErasableStore) else None
+    return ForgottenRequests(tombstones=tombstones, eraser=eraser)
 
 
 def a_retry_state(record: Record, **fields: Any) -> RetryState:

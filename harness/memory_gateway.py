@@ -19,6 +19,7 @@ from consumer.gateway.app import make_app
 from consumer.gateway.events.room import StreamRoom
 from consumer.gateway.events.streams import EventStreams, StreamTimes
 from consumer.gateway.finding import Finder
+from consumer.gateway.forgotten import ForgottenBook
 from consumer.gateway.index.interpret import asked
 from consumer.gateway.operating import Operating
 from consumer.gateway.publishing import Publisher
@@ -27,6 +28,7 @@ from consumer.gateway.requests import SourceRules
 from consumer.gateway.sending import Submission
 from consumer.gateway.services import Services
 from consumer.gateway.stems.content import StemStore
+from consumer.gateway.stems.links import StemLinks
 from consumer.gateway.trail import Trail
 from consumer.gateway.uploads.asking import Asking
 from consumer.gateway.uploads.contents import ContentPlace, Contents
@@ -35,6 +37,7 @@ from consumer.gateway.uploads.receiving import Pace
 from consumer.gateway.uploads.slots import Slots
 from consumer.gateway.uploads.uploads import Uploads
 from consumer.observability.tracing import NoTracer
+from consumer.pipeline.forgotten import Tombstones
 from consumer.pipeline.stages.validate import Validate
 from consumer.settings import JobSettings
 from consumer.testing.audit import MemoryAuditLog
@@ -194,7 +197,8 @@ class MemoryGateway:
 
     def _services(self, most_in_flight: int) -> Services:
         index, store = self.replica.index, self.store
-        finder = Finder(index, store, output_bucket=OUT, output_prefix=PREFIX)
+        book = ForgottenBook(Tombstones(store=store, bucket=OUT, prefix=PREFIX))
+        finder = Finder(index, store, book, output_bucket=OUT, output_prefix=PREFIX)
         validate = Validate(source_buckets=(IN,), output_bucket=OUT, output_prefix=PREFIX, further_output_buckets=())
         publisher = cast(Publisher, self.publisher)
         submission = Submission(validate, finder, index, publisher, most_in_flight=most_in_flight)
@@ -210,8 +214,10 @@ class MemoryGateway:
             streams=EventStreams(index, finder, self.replica.log, room, times=StreamTimes(keep_alive_s=0.0)),
             sources=sources,
             stems=StemStore(store, store),
+            links=StemLinks(None),
             operating=cast(Operating, None),  # asks Kafka; no key of these tests has the scope for it
             trail=Trail(MemoryAuditLog(), "gateway"),
+            can_forget=None,
             jobs=JobSettings(allowed_source_buckets=(IN,), output_bucket=OUT),
         )
 

@@ -6,7 +6,7 @@ from consumer.adapters.avro.codec import AvroCodec
 from consumer.adapters.registry import ConfluentRegistry
 from consumer.core.errors import ConsumerError, SettingsError
 from consumer.core.events import SCHEMA_FILES
-from consumer.core.ports import ObjectLinks, ObjectStore, PartStore
+from consumer.core.ports import ErasableStore, ObjectLinks, ObjectStore, PartStore
 from consumer.settings import ObjectStoreSettings, SchemaSettings, TopicSettings
 
 # The events that come of a replica.
@@ -79,6 +79,17 @@ def make_object_links(store: ObjectStore) -> ObjectLinks | None:
     from consumer.adapters.s3.links import make_minio_links
 
     return make_minio_links()
+
+
+def make_erasable_store(store: ObjectStore) -> ErasableStore | None:
+    """What takes away for good what OBJECT_STORE's store holds; None: it has none. Raises SettingsError."""
+    if isinstance(store, ErasableStore):
+        return store
+    if ObjectStoreSettings.load().object_store != ObjectStoreSettings.model_fields["object_store"].default:
+        return None
+    from consumer.adapters.s3.erasing import make_minio_erasing
+
+    return make_minio_erasing()
 
 
 def _no_store(reason: str) -> SettingsError:

@@ -9,6 +9,7 @@ from consumer.core.ports import (
     Check,
     Codec,
     ControlFeed,
+    ErasableStore,
     ModelSource,
     Notices,
     ObjectStore,
@@ -26,6 +27,7 @@ class Adapters:
 
     scanner: None where nothing is scanned. check_registry: None where there is no schema registry.
     prepare_model: called with a model's name, folder and weights digest before it is first used; None: nothing to do.
+    erasable: what takes away what a forgotten request has left in the store; None: the store can't.
     inspect_brokers: what of the brokers' settings the service can't rest on, a line each; None: nobody looks.
     """
 
@@ -40,6 +42,7 @@ class Adapters:
     model_sources: Sequence[ModelSource]
     tracer: Tracer
     scanner: Scanner | None = None
+    erasable: ErasableStore | None = None
     check_registry: Check | None = None
     prepare_model: Callable[[str, Path, str], None] | None = None
     inspect_brokers: Callable[[], Sequence[str]] | None = None

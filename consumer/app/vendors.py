@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 from consumer.adapters.avro.codec import AvroCodec
 from consumer.adapters.clamav import ClamavScanner
-from consumer.adapters.factories import make_registry, make_store
+from consumer.adapters.factories import make_erasable_store, make_registry, make_store
 from consumer.adapters.kafka.control_feed import KafkaControlFeed
 from consumer.adapters.kafka.inspection import inspect
 from consumer.adapters.kafka.notices import KafkaNotices
@@ -54,6 +54,7 @@ def make_adapters(settings: Settings, *, separator_command: Sequence[str] = SEPA
             kafka, topics.control, max_age_s=REMEMBERED_FOR.total_seconds(), max_records=MAX_REMEMBERED
         ),
         store=store,
+        erasable=make_erasable_store(store),
         lag_reader=make_lag(kafka, topics, settings.retry_topics, settings.schema, instance_id=service.instance_id),
         separators=make_separators(settings, separator_command),
         model_sources=model_sources(settings.separator.model_sources, store),

@@ -11,6 +11,7 @@ from consumer.app.dependencies import Dependency, dependencies_of
 from consumer.app.replica import Parts, Replica
 from consumer.app.startup import Requirements, Startup, StartupPolicy
 from consumer.app.status import Halt, ReplicaStatus
+from consumer.core.ports import ErasableStore
 from consumer.core.version import VERSION
 from consumer.delivery.assignments import Assignments
 from consumer.delivery.audit_outbox import OptionalAuditOutbox
@@ -25,6 +26,8 @@ from consumer.pipeline.commit_observer import CommitObserver
 from consumer.pipeline.completion import Completion
 from consumer.pipeline.crash_guard import CrashGuard
 from consumer.pipeline.failure_policy import FailurePolicy
+from consumer.pipeline.forgetting import Eraser, ErasingPlace
+from consumer.pipeline.forgotten import ForgottenRequests, Tombstones
 from consumer.pipeline.model_store import ModelStore
 from consumer.pipeline.pipeline import Pipeline
 from consumer.pipeline.progress import ProgressReporter
@@ -146,6 +149,7 @@ def _requirements(
 def _make_stages(settings: Settings, adapters: Adapters, model_store: ModelStore, scratch: Scratch) -> Stages:
     """The rooms that a record walks through."""
     job, topics = settings.job, settings.topics
+    forgotten = _make_forgotten(settings, adapters)
     return Stages(
         codec=adapters.codec,
         validate=Validate(
@@ -154,7 +158,7 @@ def _make_stages(settings: Settings, adapters: Adapters, model_store: ModelStore
             output_prefix=job.output_prefix,
             further_output_buckets=job.allowed_output_buckets,
         ),
-        recall=Recall(store=adapters.store),
+        recall=Recall(store=adapters.store, forgotten=forgotten),
         model_store=model_store,
         fetch=Fetch(store=adapters.store, scratch=scratch, max_object_bytes=job.max_object_bytes),
         scan=Scan(scanner=adapters.scanner) if adapters.scanner else None,
@@ -163,10 +167,15 @@ def _make_stages(settings: Settings, adapters: Adapters, model_store: ModelStore
             bucket=job.output_bucket,
             prefix=job.output_prefix,
             buckets=(job.output_bucket, *job.allowed_output_buckets),
+            forgotten=forgotten,
         )
         if job.deduplicate_content
         else None,
-        store=Store(store=adapters.store, uploads=ThreadPoolExecutor(_UPLOADS, "upload")),
+        store=Store(
+            store=adapters.store,
+            uploads=ThreadPoolExecutor(_UPLOADS, "upload"),
+            forgotten=forgotten,
+        ),
         encode_outcome=EncodeOutcome(
             codec=adapters.codec,
             results_topic=topics.results,
@@ -177,3 +186,12 @@ def _make_stages(settings: Settings, adapters: Adapters, model_store: ModelStore
         ),
         audit=AuditOutcomes(codec=adapters.codec, topic=topics.audit, instance_id=settings.service.instance_id),
     )
+
+
+def _make_forgotten(settings: Settings, adapters: Adapters) -> ForgottenRequests:
+    """As far as the store can take something away; that a request was forgotten is kept in any."""
+    job, store = settings.job, adapters.store
+    erasable = adapters.erasable or (store if isinstance(store, ErasableStore) else None)
+    tombstones = Tombstones(store=store, bucket=job.output_bucket, prefix=job.output_prefix)
+    place = ErasingPlace(bucket=job.output_bucket, prefix=job.output_prefix)
+    return ForgottenRequests(tombstones=tombstones, eraser=Eraser(store, erasable, place) if erasable else None)

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from consumer.cli import api, buckets, dlq, doctor, keys, lag, models, requests, run, schemas, separate, topics
+from consumer.cli import api, buckets, dlq, doctor, forget, keys, lag, models, requests, run, schemas, separate, topics
 from consumer.cli.errors import open_standard_streams, tell, tell_of_system
 from consumer.core.errors import ConsumerError
 from consumer.core.extras import not_installed
@@ -26,6 +26,7 @@ app.command()(separate.separate)
 app.command()(requests.request)
 app.command()(requests.cancel)
 app.command()(requests.watch)
+app.command()(forget.forget)
 app.command()(lag.lag)
 app.add_typer(dlq.app, name="dlq")
 app.add_typer(topics.app, name="topics")

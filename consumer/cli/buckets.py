@@ -46,7 +46,7 @@ def create() -> None:
 def _rules(job: "JobSettings", upload_bucket: str, retention: "RetentionSettings") -> "dict[str, list[LifecycleRule]]":
     """By bucket; a bucket that we write to is in it, though nothing of it may expire."""
     from consumer.adapters.s3.buckets import LifecycleRule
-    from consumer.client.files import UPLOADS
+    from consumer.core.upload_place import STAGING, UPLOADS
     from consumer.settings import retention_days
 
     rules: dict[str, list[LifecycleRule]] = {job.output_bucket: [], upload_bucket: []}
@@ -61,6 +61,8 @@ def _rules(job: "JobSettings", upload_bucket: str, retention: "RetentionSettings
         )
         for bucket, name, prefix in places:
             rules[bucket].append(LifecycleRule(name=name, prefix=prefix, days=days, is_abandoned=True))
+        # Whole files that a gateway was about to give their names when it died.
+        rules[upload_bucket].append(LifecycleRule(name="staging", prefix=STAGING, days=days))
     return rules
 
 

@@ -9,8 +9,8 @@ from consumer.core.digest import sha256_of
 from consumer.core.errors import Code, Rejected, StoreUnavailable, request_id_used_before
 from consumer.core.events import SourceObject, Stem
 from consumer.core.ports import ObjectStore
+from consumer.core.upload_place import UPLOADS as UPLOADS
 
-UPLOADS = "uploads/"
 _DIGEST = "sha256"
 
 

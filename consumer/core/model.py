@@ -109,6 +109,28 @@ class StoredPart:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class StoredVersion:
+    """One version of an object, or the mark that it was deleted. version_id: None where the store keeps none.
+
+    is_latest: whether whoever names no version gets this one.
+    """
+
+    bucket: str
+    key: str
+    version_id: str | None = None
+    is_latest: bool = True
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StartedUpload:
+    """An object that somebody began to upload part by part, and nobody sees yet."""
+
+    bucket: str
+    key: str
+    upload_id: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class LocalTrack:
     """The source object, whole, in a scratch folder of its own that the stems will lie in too."""
 

@@ -132,6 +132,13 @@ class Separation(BaseModel):
     times: Annotated[dict[str, str], Field(description="accepted_at, changed_at, ended_at")]
 
 
+class Forgetting(BaseModel):
+    """Whether nothing is left of it; where something may be, it was under way, and the same is to be asked again."""
+
+    id: str
+    forgotten: bool
+
+
 class SeparationPage(BaseModel):
     """Some of a tenant's jobs, the latest first."""
 

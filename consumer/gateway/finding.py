@@ -2,15 +2,17 @@
 
 import asyncio
 from dataclasses import dataclass
+from http import HTTPStatus
 from typing import Any
 
 from consumer.core.events import Stem
 from consumer.core.manifest import Manifest, parse_manifest
 from consumer.core.output_place import MANIFEST, tenant_prefix
 from consumer.core.ports import ObjectStore
+from consumer.gateway.forgotten import ForgottenBook
 from consumer.gateway.index.entry import JobEntry, JobState
 from consumer.gateway.index.job_index import IndexBehind, JobIndex
-from consumer.gateway.problems import service_unavailable
+from consumer.gateway.problems import Problem, service_unavailable
 from consumer.gateway.views import job_document, manifest_document
 
 
@@ -33,22 +35,51 @@ class Found:
 
 class Finder:
     """output_bucket and output_prefix: where stems lie by default; those of a request that named another place are
-    found as long as the topics keep it.
+    found as long as the topics keep it. book: what was forgotten.
     """
 
-    def __init__(self, index: JobIndex, store: ObjectStore, *, output_bucket: str, output_prefix: str) -> None:
-        self._index, self._store = index, store
+    def __init__(
+        self, index: JobIndex, store: ObjectStore, book: ForgottenBook, *, output_bucket: str, output_prefix: str
+    ) -> None:
+        self._index, self._store, self._book = index, store, book
         self._bucket, self._prefix = output_bucket, output_prefix
 
     async def look_up(self, request_id: str, tenant: str | None) -> Found | None:
-        """None where this tenant has no such job. Raises StoreUnavailable, BrokerUnavailable, Problem."""
-        try:
-            if entry := await self._index.look_up(request_id, tenant):
-                return Found(entry)
-        except IndexBehind:
-            raise service_unavailable("the index is behind: what is known of this separation is not read yet") from None
+        """None where this tenant has no such job.
+
+        Raises Problem, 410 where it was forgotten; StoreUnavailable, BrokerUnavailable.
+        """
+        await self.check_not_forgotten(request_id, tenant)
+        if entry := await self._row(request_id, tenant):
+            return Found(entry)
         manifest = await self.manifest(request_id, tenant)
         return None if manifest is None else Found(manifest)
+
+    async def look_up_any(self, request_id: str, tenant: str | None) -> JobEntry | Manifest | None:
+        """As `look_up`, also of a job that was forgotten: for who does not show it."""
+        if entry := await self._row(request_id, tenant):
+            return entry
+        hidden = self._index.find_any(request_id, tenant)
+        return hidden if hidden and hidden.is_forgotten else await self.manifest(request_id, tenant)
+
+    async def _row(self, request_id: str, tenant: str | None) -> JobEntry | None:
+        try:
+            return await self._index.look_up(request_id, tenant)
+        except IndexBehind:
+            raise service_unavailable("the index is behind: what is known of this separation is not read yet") from None
+
+    async def is_forgotten(self, request_id: str, tenant: str | None) -> bool:
+        """Whether this tenant's job was forgotten, on whichever gateway. Raises StoreUnavailable."""
+        return await self._book.has(tenant, request_id)
+
+    async def check_not_forgotten(self, request_id: str, tenant: str | None) -> None:
+        """Raises Problem, 410, where it was; StoreUnavailable."""
+        if await self.is_forgotten(request_id, tenant):
+            raise forgotten()
+
+    def note_forgotten(self, request_id: str, tenant: str | None) -> None:
+        """It was just now."""
+        self._book.add(tenant, request_id)
 
     async def manifest(self, request_id: str, tenant: str | None) -> Manifest | None:
         """What stands in the default place. Raises StoreUnavailable."""
@@ -66,3 +97,8 @@ class Finder:
         if isinstance(found.job, Manifest):
             return manifest_document(found.job)
         return job_document(found.job, self._index.progress.get(found.job.request_id))
+
+
+def forgotten() -> Problem:
+    """Of a job that was forgotten, and that is all that there is to tell."""
+    return Problem(HTTPStatus.GONE, "FORGOTTEN", "this separation was forgotten")

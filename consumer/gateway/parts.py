@@ -1,8 +1,9 @@
 """The parts of a gateway, each made of its settings."""
 
+from collections.abc import Callable, Iterable
 from contextlib import suppress
 
-from consumer.adapters.factories import make_codec, make_object_links, make_part_store
+from consumer.adapters.factories import make_codec, make_erasable_store, make_object_links, make_part_store
 from consumer.adapters.kafka.dead_letters import KafkaDeadLetters
 from consumer.adapters.kafka.topic_ids import TopicIds
 from consumer.app.group_child import read_group
@@ -17,6 +18,8 @@ from consumer.gateway.events.room import StreamRoom
 from consumer.gateway.events.streams import EventStreams
 from consumer.gateway.events.vector import EventIds
 from consumer.gateway.finding import Finder
+from consumer.gateway.forgetting import Forgetting, ForgettingPlace
+from consumer.gateway.forgotten import Forgotten, ForgottenBook, ForgottenWatch
 from consumer.gateway.index.causal_order import CausalOrder
 from consumer.gateway.index.ends import TopicEnds
 from consumer.gateway.index.follower import IndexFollower
@@ -40,6 +43,8 @@ from consumer.gateway.uploads.limits import UploadLimits
 from consumer.gateway.uploads.receiving import Pace
 from consumer.gateway.uploads.slots import Slots
 from consumer.gateway.uploads.uploads import Uploads
+from consumer.pipeline.forgetting import Eraser, ErasingPlace
+from consumer.pipeline.forgotten import Forgetter, Tombstones
 from consumer.pipeline.stages.validate import Validate
 from consumer.settings import retry_topics
 
@@ -71,12 +76,18 @@ def make_services(
     log: Log,
     uploads: Uploads | None,
     trail: Trail,
+    hide: Callable[[Iterable[Forgotten]], None],
 ) -> Services:
-    """What the routes use. uploads: what takes files; None where the store takes none. Raises SettingsError."""
+    """What the routes use. uploads: what takes files; None where the store takes none. hide: has the index leave
+    separations out. Raises SettingsError.
+    """
     job = settings.job
     if not isinstance(store, RangedReads):
         raise SettingsError("OBJECT_STORE: can't read parts of objects (read_range)", variables=("OBJECT_STORE",))
-    finder = Finder(index, store, output_bucket=job.output_bucket, output_prefix=job.output_prefix)
+    tombstones = Tombstones(store=store, bucket=job.output_bucket, prefix=job.output_prefix)
+    finder = Finder(
+        index, store, ForgottenBook(tombstones), output_bucket=job.output_bucket, output_prefix=job.output_prefix
+    )
     validate = Validate(
         source_buckets=job.allowed_source_buckets,
         output_bucket=job.output_bucket,
@@ -100,8 +111,37 @@ def make_services(
         links=StemLinks(make_object_links(store)),
         operating=make_operating(settings),
         trail=trail,
+        can_forget=_make_forgetting(settings, store, tombstones, finder, index, submission, hide),
         jobs=job,
     )
+
+
+def _make_forgetting(
+    settings: Settings,
+    store: ObjectStore,
+    tombstones: Tombstones,
+    finder: Finder,
+    index: JobIndex,
+    submission: Submission,
+    hide: Callable[[Iterable[Forgotten]], None],
+) -> Forgetting | None:
+    erasable, job = make_erasable_store(store), settings.job
+    if erasable is None:
+        return None
+    place = ErasingPlace(bucket=job.output_bucket, prefix=job.output_prefix, upload_bucket=upload_bucket(settings))
+    forgetter = Forgetter(tombstones=tombstones, eraser=Eraser(store, erasable, place))
+    places = ForgettingPlace(
+        bucket=job.output_bucket, prefix=job.output_prefix, further_buckets=job.allowed_output_buckets
+    )
+    return Forgetting(finder, index, submission, forgetter, places, hide)
+
+
+def make_watch(
+    settings: Settings, store: ObjectStore, hide: Callable[[Iterable[Forgotten]], None]
+) -> ForgottenWatch | None:
+    """Looks for what is forgotten by others; None where nothing can be. Raises SettingsError."""
+    erasable, job = make_erasable_store(store), settings.job
+    return None if erasable is None else ForgottenWatch(erasable, job.output_bucket, job.output_prefix, hide)
 
 
 def make_operating(settings: Settings) -> Operating:

@@ -62,6 +62,14 @@ class Submission:
         """Whether a replica would begin it. Raises Rejected."""
         self._validate(request)
 
+    async def is_forgotten(self, request_id: str, tenant: str | None) -> bool:
+        """Whether a request of this id was forgotten. Raises StoreUnavailable."""
+        return await self._finder.is_forgotten(request_id, tenant)
+
+    async def check_not_forgotten(self, request_id: str, tenant: str | None) -> None:
+        """Raises Problem, 410, where a request of this id was forgotten; StoreUnavailable."""
+        await self._finder.check_not_forgotten(request_id, tenant)
+
     async def known(self, request: SeparationRequest) -> Found | None:
         """The job that this id names already, if it is the same one. Raises Problem where it is another."""
         found = await self._finder.look_up(request.request_id, request.tenant)

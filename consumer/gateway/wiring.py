@@ -24,6 +24,7 @@ from consumer.gateway.access.authenticator import make_authenticator
 from consumer.gateway.app import make_app
 from consumer.gateway.events.resume import Log
 from consumer.gateway.events.streams import EventStreams
+from consumer.gateway.forgotten import ForgottenWatch
 from consumer.gateway.index.ends import TopicEnds
 from consumer.gateway.index.follower import IndexFollower
 from consumer.gateway.index.interpret import kinds_of
@@ -32,7 +33,7 @@ from consumer.gateway.index.table import JobTable
 from consumer.gateway.index.writer import ProgressBook
 from consumer.gateway.metrics import GatewayMetrics
 from consumer.gateway.outlook.outlook import Outlook
-from consumer.gateway.parts import REQUEST_S, event_ids, make_follower, make_services, make_uploads
+from consumer.gateway.parts import REQUEST_S, event_ids, make_follower, make_services, make_uploads, make_watch
 from consumer.gateway.probes import make_health
 from consumer.gateway.publishing import Publisher
 from consumer.gateway.rate_limit import RateLimiter, RatePolicy
@@ -67,6 +68,7 @@ async def _run(settings: Settings) -> None:
         stack.callback(all_ends.close)
         log = Log(ids=event_ids(settings), begins=lambda: follower.begins, ends=all_ends)
         metrics = GatewayMetrics()
+        watch = make_watch(settings, store, follower.forget)
         uploads = make_uploads(settings, store, metrics)
         if uploads:
             stack.push_async_callback(uploads.close)
@@ -76,9 +78,9 @@ async def _run(settings: Settings) -> None:
         stack.callback(audit.close)
         trail = Trail(audit, settings.service.instance_id)
         publisher = Publisher(sender, codec, settings.topics)
-        services = make_services(settings, index, store, publisher, log, uploads, trail)
+        services = make_services(settings, index, store, publisher, log, uploads, trail, follower.forget)
         dependencies: dict[str, Check] = {
-            **_dependencies(settings, store, ends), "audit": partial(_check_audit, audit)
+            **_dependencies(settings, store, ends, watch), "audit": partial(_check_audit, audit)
         }  # fmt: skip
         health = make_health(follower, dependencies, keys=authenticator.why_not_ready)
         limiter = RateLimiter(
@@ -103,6 +105,9 @@ async def _run(settings: Settings) -> None:
             jobs=lambda: follower.jobs,
             lag=lambda: follower.unread,
         )
+        if watch:  # before anything is read that was forgotten
+            await asyncio.to_thread(watch.start)
+            stack.push_async_callback(asyncio.to_thread, watch.stop)
         follower.start()
         stack.callback(follower.stop)
         await authenticator.start()
@@ -144,14 +149,21 @@ async def _watch(follower: IndexFollower, begun: float) -> None:
         await asyncio.sleep(0.1)
 
 
-def _dependencies(settings: Settings, store: ObjectStore, ends: TopicEnds) -> Mapping[str, Check]:
+def _dependencies(
+    settings: Settings, store: ObjectStore, ends: TopicEnds, watch: ForgottenWatch | None
+) -> Mapping[str, Check]:
     def kafka() -> None:
         try:
             ends()
         except BrokerUnavailable as error:
             raise Transient(str(error)) from error
 
-    return {"kafka": kafka, "object_store": lambda: store.check(settings.job.output_bucket)}
+    def object_store() -> None:
+        store.check(settings.job.output_bucket)
+        if watch:
+            watch.check()
+
+    return {"kafka": kafka, "object_store": object_store}
 
 
 def _check_audit(audit: KafkaAuditLog) -> None:

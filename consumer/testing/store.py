@@ -2,13 +2,13 @@
 
 import hashlib
 import threading
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import NamedTuple
 
 from consumer.core.cancellation import Cancellation
 from consumer.core.errors import BucketUnusable, Code, Rejected, StoreUnavailable
-from consumer.core.model import ObjectFacts
+from consumer.core.model import ObjectFacts, StartedUpload, StoredVersion
 
 
 class _Stored(NamedTuple):
@@ -18,16 +18,18 @@ class _Stored(NamedTuple):
 
 
 class MemoryStore:
-    """See ports.ObjectStore. Thread-safe. Its buckets are those it is made with; none of them keeps versions."""
+    """See ports.ObjectStore, ports.ErasableStore. Thread-safe. Its buckets are those that it is made with; none keeps
+    versions.
+    """
 
     def __init__(self, *buckets: str) -> None:
         self._objects: dict[str, dict[str, _Stored]] = {bucket: {} for bucket in buckets}
         self._lock = threading.Lock()
 
-    def keys(self, bucket: str) -> list[str]:
-        """What lies in a bucket, in the order in which it was first stored."""
+    def keys(self, bucket: str, prefix: str = "") -> list[str]:
+        """What lies in a bucket below a prefix, in the order in which it was first stored."""
         with self._lock:
-            return list(self._objects[bucket])
+            return [key for key in self._objects[bucket] if key.startswith(prefix)]
 
     def media_type(self, bucket: str, key: str) -> str:
         return self._objects[bucket][key].media_type
@@ -36,6 +38,21 @@ class MemoryStore:
         """As an operator may do at any time."""
         with self._lock:
             self._objects[bucket].pop(key, None)
+
+    def versions(self, bucket: str, prefix: str) -> Iterator[StoredVersion]:
+        for key in sorted(self.keys(bucket, prefix)):
+            if "/" not in key.removeprefix(prefix):
+                yield StoredVersion(bucket=bucket, key=key)
+
+    def folders(self, bucket: str, prefix: str) -> Iterator[str]:
+        below = [key.removeprefix(prefix).partition("/") for key in sorted(self.keys(bucket, prefix))]
+        yield from dict.fromkeys(f"{prefix}{name}/" for name, slash, _ in below if slash)
+
+    def started_uploads(self, bucket: str, prefix: str) -> Iterator[StartedUpload]:  # noqa: ARG002 - the port's
+        yield from ()  # objects appear at once
+
+    def erase(self, found: StoredVersion | StartedUpload) -> None:
+        self.remove(found.bucket, found.key)
 
     def stat(self, bucket: str, key: str, *, version_id: str | None = None) -> ObjectFacts | None:
         found = None if version_id else self._find(bucket, key)

@@ -10,8 +10,13 @@ from minio.minioadmin import MinioAdmin
 POLICY, GATEWAY_POLICY = "separation", "separation-gateway"
 
 
+# What it takes to leave nothing of a request that is forgotten, in buckets with versions too.
+_LIST_ALL = ["s3:ListBucketVersions", "s3:ListBucketMultipartUploads"]
+_ERASE = ["s3:DeleteObject", "s3:DeleteObjectVersion", "s3:AbortMultipartUpload"]
+
+
 def policy(sources: list[str], output: str) -> dict[str, object]:
-    """What a consumer does: reads sources; looks for, reads, writes and (parts of uploads) removes stems."""
+    """What a consumer does: reads sources; looks for, reads and writes stems, and removes those that are forgotten."""
     return {
         "Version": "2012-10-17",
         "Statement": [
@@ -27,15 +32,22 @@ def policy(sources: list[str], output: str) -> dict[str, object]:
             },
             {
                 "Effect": "Allow",
-                "Action": ["s3:GetObject", "s3:PutObject", "s3:DeleteObject", "s3:AbortMultipartUpload"],
+                "Action": _LIST_ALL,
+                "Resource": [f"arn:aws:s3:::{output}"],
+            },
+            {
+                "Effect": "Allow",
+                "Action": ["s3:GetObject", "s3:PutObject", *_ERASE],
                 "Resource": [f"arn:aws:s3:::{output}/*"],
             },
         ],
     }
 
 
-def gateway_policy(sources: list[str], output: str) -> dict[str, object]:
-    """What a gateway does: looks for and reads sources and stems, and puts what is uploaded into the first bucket."""
+def gateway_policy(sources: list[str], output: str, prefix: str = "stems/") -> dict[str, object]:
+    """What a gateway does: looks for and reads sources and stems, puts what is uploaded into the first bucket, and
+    removes stems that are forgotten, which it marks below `forgotten/`.
+    """
     return {
         "Version": "2012-10-17",
         "Statement": [
@@ -51,14 +63,16 @@ def gateway_policy(sources: list[str], output: str) -> dict[str, object]:
             },
             {
                 "Effect": "Allow",
-                "Action": [
-                    "s3:PutObject",
-                    "s3:DeleteObject",
-                    "s3:AbortMultipartUpload",
-                    "s3:ListMultipartUploadParts",
-                ],
+                "Action": ["s3:PutObject", *_ERASE, "s3:ListMultipartUploadParts"],
                 "Resource": [f"arn:aws:s3:::{sources[0]}/*"],
             },
+            {
+                "Effect": "Allow",
+                "Action": _LIST_ALL,
+                "Resource": [f"arn:aws:s3:::{name}" for name in (sources[0], output)],
+            },
+            {"Effect": "Allow", "Action": _ERASE, "Resource": [f"arn:aws:s3:::{output}/{prefix}*"]},
+            {"Effect": "Allow", "Action": ["s3:PutObject"], "Resource": [f"arn:aws:s3:::{output}/forgotten/*"]},
         ],
     }
 
@@ -78,7 +92,7 @@ def main() -> None:
     admin = MinioAdmin(endpoint=endpoint, credentials=StaticProvider(user, password), secure=secure)
     keys = {
         "MINIO": (POLICY, policy([*sources, *models], output)),
-        "GATEWAY": (GATEWAY_POLICY, gateway_policy(sources, output)),
+        "GATEWAY": (GATEWAY_POLICY, gateway_policy(sources, output, environment.get("OUTPUT_PREFIX", "stems/"))),
     }
     for prefix, (name, allowed) in keys.items():
         key = environment[f"{prefix}_ACCESS_KEY"]

@@ -20,7 +20,7 @@ from consumer.pipeline.stages.fetch import Fetch
 from consumer.pipeline.stages.recall import Recall
 from consumer.pipeline.stages.store import Store
 from consumer.pipeline.stages.validate import Validate
-from harness.fakes import a_request, a_separation
+from harness.fakes import a_request, a_separation, forgotten_in
 from tests.contract.conftest import BUCKET, close
 
 # S3: any UTF-8, without control characters; MinIO keeps a key's parts as names of files, of 255 bytes at most.
@@ -49,12 +49,12 @@ def walk(store: MinioStore, key: str, prefix: str, folder: Path) -> tuple[Stored
     track = Fetch(store=store, scratch=Scratch(folder), max_object_bytes=100)(job, Cancellation())
     stems = Stems(track=track, separation=a_separation(folder))
     with ThreadPoolExecutor(2) as uploads:
-        first = Store(store=store, uploads=uploads)(stems, {})
-        recalled = Recall(store=store)(job)
+        first = Store(store=store, uploads=uploads, forgotten=forgotten_in(store))(stems, {})
+        recalled = Recall(store=store, forgotten=forgotten_in(store))(job)
         assert recalled
         assert recalled.manifest.stems == first.manifest.stems
         store._client.remove_object(BUCKET, job.manifest_key)
-        return first, Store(store=store, uploads=uploads)(stems, {})
+        return first, Store(store=store, uploads=uploads, forgotten=forgotten_in(store))(stems, {})
 
 
 def check(store: MinioStore, key: str, prefix: str) -> None:

@@ -6,14 +6,21 @@ import subprocess
 import sys
 import uuid
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 from minio import Minio
+from minio.credentials.providers import StaticProvider
 from minio.error import S3Error
 
+from consumer.adapters.s3.client import StoreAccess
+from consumer.adapters.s3.erasing import MinioErasing
 from consumer.adapters.s3.minio import MinioStore
 from consumer.core.cancellation import Cancellation
+from consumer.pipeline.forgetting import Remains
+from consumer.pipeline.forgotten import Tombstones
+from harness.fakes import NOON
 from tests.conftest import MinioServer
 
 SCRIPT = Path(__file__).parents[2] / "deploy/compose/buckets.py"
@@ -138,6 +145,28 @@ def test_gateway_s_key_is_enough_for_parts(minio: MinioServer) -> None:
     assert client.stat_object(SOURCE, "uploads/whole").size == len(b"la la")
     client.remove_object(SOURCE, "uploads/whole")
     client._http.clear()
+
+
+@pytest.mark.parametrize("key", [(KEY, SECRET), (GATEWAY_KEY, GATEWAY_SECRET)], ids=["consumer", "gateway"])
+def test_keys_are_enough_to_forget(minio: MinioServer, admin: Minio, key: tuple[str, str]) -> None:
+    """Whatever version of stems there is, and parts of them; the gateway's, also what was uploaded."""
+    erasing = MinioErasing(minio.endpoint, StoreAccess(credentials=StaticProvider(*key)), secure=False)
+    places = [(OUTPUT, "stems/r1/vocals.wav")] + [(SOURCE, "uploads/r1")] * (key[0] == GATEWAY_KEY)
+    for bucket, name in places:
+        admin.put_object(bucket, name, io.BytesIO(b"la"), 2)
+        upload = admin._create_multipart_upload(bucket, name, {})
+        admin._upload_part(bucket, name, b"la la", None, upload, 1)
+        found: list[Remains] = [*erasing.versions(bucket, name), *erasing.started_uploads(bucket, name)]
+        assert len(found) == 2
+        for each in found:
+            erasing.erase(each)
+        assert [*erasing.versions(bucket, name), *erasing.started_uploads(bucket, name)] == []
+        assert list(admin.list_objects(bucket, name)) == []
+    with contextmanager(store_of)(minio, *key) as store:
+        tombstones = Tombstones(store=store, bucket=OUTPUT, prefix="stems/")
+        assert not tombstones.stands("t", "r1")
+        assert tombstones.put("t", key[0], NOON)
+        assert tombstones.stands("t", key[0])
 
 
 @pytest.mark.usefixtures("admin")

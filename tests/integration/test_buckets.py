@@ -54,7 +54,8 @@ def test_what_is_missing_is_made_and_rules_are_set(buckets: Buckets) -> None:
         assert buckets.client.bucket_exists(bucket)
         assert f"{bucket}: created" in lines
     assert buckets.rules(buckets.output) == {"spleeter-stems": ("stems/", 90)}
-    assert buckets.rules(buckets.uploads) == {"spleeter-uploads": ("uploads/", 30)}
+    staging = {"spleeter-staging": ("uploads/staging/", 1)}
+    assert buckets.rules(buckets.uploads) == {"spleeter-uploads": ("uploads/", 30), **staging}
     assert buckets.client.get_bucket_lifecycle(buckets.source) is None
     assert f"{buckets.output}: what lies below stems/ goes after 90 days" in lines
     assert any("stale_uploads_expiry" in line for line in lines)  # MinIO has no rule for them
@@ -74,8 +75,9 @@ def test_settings_that_change_are_followed(buckets: Buckets) -> None:
     buckets.create()
     buckets.create(RETENTION_STEMS="7d", RETENTION_UPLOADS="forever")
     assert buckets.rules(buckets.output) == {"spleeter-stems": ("stems/", 7)}
-    assert buckets.rules(buckets.uploads) == {}
-    buckets.create(RETENTION_STEMS="forever", RETENTION_ABANDONED_UPLOADS="forever")
+    assert buckets.rules(buckets.uploads) == {"spleeter-staging": ("uploads/staging/", 1)}
+    buckets.create(RETENTION_STEMS="forever", RETENTION_UPLOADS="forever", RETENTION_ABANDONED_UPLOADS="forever")
+    assert buckets.client.get_bucket_lifecycle(buckets.uploads) is None
     assert buckets.client.get_bucket_lifecycle(buckets.output) is None
 
 

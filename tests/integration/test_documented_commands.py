@@ -95,14 +95,15 @@ def test_first_steps_work_as_they_stand(
 def worked(
     kafka: Kafka, minio: MinioServer, tmp_path_factory: pytest.TempPathFactory, model_path: Path
 ) -> Iterator[Platform]:
-    """A platform with a replica, a song, and two dead letters: a sender's fault, and the world's."""
+    """A platform with a replica, a song, a tenant's result, and two dead letters: a sender's fault, and the world's."""
     folder = tmp_path_factory.mktemp("documented")
     platform = make_platform(kafka.bootstrap_servers, minio.endpoint, folder, model_path)
     for name in ("song.mp3", "song.wav"):
         platform.upload(write_clip(folder / name, seconds=1.0, seed=11))
     platform.start_replica().wait_ready()
     platform.request("missing.mp3")
-    platform.outcomes(1)
+    platform.request("song.wav", request_id="song-17", tenant="label-7")
+    platform.outcomes(2)
     request = SeparationRequest(request_id="late", source=SourceObject(bucket=platform.source_bucket, key="song.mp3"))
     letter = DeadLetter(
         request_id="late",

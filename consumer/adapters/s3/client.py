@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 import urllib3
 from minio import Minio
 from minio.credentials.providers import Provider
-from minio.datatypes import ListPartsResult, Part
+from minio.datatypes import ListMultipartUploadsResult, ListPartsResult, Part
 
 from consumer.adapters.s3.answers import Refused
 from consumer.adapters.s3.connection import CreateOnlyPool, StorePool
@@ -83,6 +83,12 @@ class RegionalMinio(Minio):
     def abort_upload(self, bucket: str, key: str, upload_id: str) -> None:
         """AbortMultipartUpload."""
         self._abort_multipart_upload(bucket, key, upload_id)
+
+    def list_uploads(
+        self, bucket: str, prefix: str, after: tuple[str | None, str | None]
+    ) -> ListMultipartUploadsResult:
+        """ListMultipartUploads, those behind a key and an upload's id."""
+        return self._list_multipart_uploads(bucket, prefix=prefix, key_marker=after[0], upload_id_marker=after[1])
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -13,7 +13,15 @@ from consumer.core.ports.messaging import (
     Source,
     Traffic,
 )
-from consumer.core.ports.storage import CreateOnlyProbe, ModelSource, ObjectLinks, ObjectStore, PartStore, RangedReads
+from consumer.core.ports.storage import (
+    CreateOnlyProbe,
+    ErasableStore,
+    ModelSource,
+    ObjectLinks,
+    ObjectStore,
+    PartStore,
+    RangedReads,
+)
 from consumer.core.ports.work import Check, Codec, OnProgress, Scanner, Separator, SeparatorProcess, SeparatorStatus
 
 __all__ = [
@@ -24,6 +32,7 @@ __all__ = [
     "ControlFeed",
     "CreateOnlyProbe",
     "EndOfPartition",
+    "ErasableStore",
     "Membership",
     "ModelSource",
     "Notices",

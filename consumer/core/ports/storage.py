@@ -1,11 +1,11 @@
 """What is stored elsewhere: objects, and the archives that models come in."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Protocol, runtime_checkable
 
 from consumer.core.cancellation import Cancellation
-from consumer.core.model import ObjectFacts, StoredPart
+from consumer.core.model import ObjectFacts, StartedUpload, StoredPart, StoredVersion
 
 
 @runtime_checkable
@@ -74,6 +74,34 @@ class CreateOnlyProbe(Protocol):
 
         Raises StoreMisconfigured where it does, StoreUnavailable.
         """
+        ...
+
+
+@runtime_checkable
+class ErasableStore(Protocol):
+    """What an object store has beside its port if requests can be forgotten. Every method may raise StoreUnavailable.
+
+    What is listed comes in the order of its keys, a page at a time: removing it meanwhile does no harm.
+    """
+
+    def versions(self, bucket: str, prefix: str) -> Iterator[StoredVersion]:
+        """All versions of the objects whose keys begin with `prefix` and have no slash behind it."""
+        ...
+
+    def folders(self, bucket: str, prefix: str) -> Iterator[str]:
+        """What keys begin with, from `prefix` up to the first slash behind it; each once."""
+        ...
+
+    def keys(self, bucket: str, prefix: str) -> Iterable[str]:
+        """The keys of all objects that begin with `prefix`."""
+        ...
+
+    def started_uploads(self, bucket: str, prefix: str) -> Iterator[StartedUpload]:
+        """Those to keys that begin with `prefix`; some stores tell of those whose key it is alone."""
+        ...
+
+    def erase(self, found: StoredVersion | StartedUpload) -> None:
+        """Remove it for good; nothing where it is gone."""
         ...
 
 

@@ -3,6 +3,10 @@
 from dataclasses import dataclass, replace
 from enum import StrEnum
 
+import msgspec
+
+FORGOTTEN = "forgotten"  # in place of a payload's digest, which is hex
+
 
 class JobState(StrEnum):
     """Where a job is; the last three are its end."""
@@ -111,12 +115,28 @@ class JobEntry:
             offset=ended.offset,
         )
 
+    @property
+    def is_forgotten(self) -> bool:
+        """Whether nobody is to be shown anything of it."""
+        return self.payload == FORGOTTEN
+
+    def forgotten(self) -> "JobEntry":
+        """What is known of it goes, but for whether it has ended, and where something of it may still lie."""
+        asked = msgspec.json.decode(self.request) if self.request else {}
+        made = msgspec.json.decode(self.outcome) if self.outcome else {}
+        left = {name: asked[name] for name in ("source", "model", "output", "stems") if name in asked}
+        if stems := made.get("stems"):
+            left["stems"] = [{"bucket": stem["bucket"], "key": stem["key"]} for stem in stems]
+        return replace(self, payload=FORGOTTEN, request=msgspec.json.encode(left), outcome=None)
+
     def asked_again(self, asked: Asked) -> "JobEntry":
         """The request was read, for the first time or again.
 
         The first owns the id: another under it changes nothing. One that failed and is asked for once more, by the
         same words, is queued again; what succeeded stays so for ever.
         """
+        if self.is_forgotten:
+            return self
         if self.request is None and self.fingerprint in (None, asked.fingerprint):
             return self._with_request(asked)
         if asked.fingerprint != self.fingerprint or asked.tenant != self.tenant:

@@ -77,6 +77,10 @@ class EventTable:
         row = (self.last, entry.tenant, entry.request_id, kind.value, *where, entry.changed_ms, told)
         self._added.append(row)
 
+    def remove(self, tenant: str | None, request_id: str) -> None:
+        """Take out what happened to a job, as far as it was written. Seen by others once the batch is committed."""
+        self._writer.execute("DELETE FROM events WHERE tenant IS ? AND request_id = ?", (tenant, request_id))
+
     def write(self) -> None:
         """Hand the rows of this batch to the database, all at once. Seen by others once the batch is committed."""
         self._writer.executemany(_ADD, self._added)

@@ -1,7 +1,8 @@
 """Reads the topics into the index, in a thread of its own: first the requests, then what came of them."""
 
+import queue
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 
 import structlog
 from confluent_kafka import Message
@@ -44,6 +45,7 @@ class IndexFollower:
         self._reader, self._interpreter, self._table, self._writer = reader, interpreter, table, writer
         self._order, self._on_batch = order, on_batch
         self._topics_begun = 0
+        self._to_forget: queue.SimpleQueue[tuple[str | None, str]] = queue.SimpleQueue()
         self._is_stopping = threading.Event()
         self._thread = threading.Thread(target=self._run, name="gateway-index", daemon=True)
         self.trouble = ""
@@ -60,6 +62,11 @@ class IndexFollower:
     def jobs(self) -> int:
         """How many jobs were read so far."""
         return self._writer.jobs
+
+    def forget(self, requests: Iterable[tuple[str | None, str]]) -> None:
+        """Soon nothing is shown or kept of these, as tenant and request id. From any thread."""
+        for request in requests:
+            self._to_forget.put(request)
 
     def start(self) -> None:
         """Begin to read."""
@@ -85,12 +92,18 @@ class IndexFollower:
         read = [self._record(message) for message in messages]
         if self._is_stopping.is_set():
             return  # what was read may lack what it means
+        # What was forgotten before a record is read is so when it is applied.
+        forgotten = list(self._forget())
         changes = [change for record in self._order.add(read) for change in self._apply(record)]
         self._table.commit()
         positions = self._reader.positions()
         self.unread = self._reader.unread()
         self._on_batch(
-            Batch(changes=changes, positions=self._order.positions(positions), last_event=self._table.events.last)
+            Batch(
+                changes=[*forgotten, *changes],
+                positions=self._order.positions(positions),
+                last_event=self._table.events.last,
+            )
         )
         self._order.look_for_orphans(positions)
         if self._reader.is_at_first_end() and not self._order:
@@ -98,6 +111,12 @@ class IndexFollower:
                 self._begin_next_topic()
             else:
                 self.has_caught_up = True
+
+    def _forget(self) -> Iterator[Change]:
+        while not self._to_forget.empty():
+            tenant, request_id = self._to_forget.get()
+            if (entry := self._writer.forget(request_id, tenant)) is not None:
+                yield Change(place=(TopicPartition("", 0), 0), entry=entry)
 
     def _begin_next_topic(self) -> None:
         """And all that there are, once those that others depend on have been read."""

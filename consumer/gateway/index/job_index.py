@@ -59,8 +59,13 @@ class JobIndex:
 
     def find(self, request_id: str, tenant: str | None) -> JobEntry | None:
         """A tenant's job, as far as the index has read; None for another's."""
+        entry = self.find_any(request_id, tenant)
+        return entry if entry is not None and entry.request is not None and not entry.is_forgotten else None
+
+    def find_any(self, request_id: str, tenant: str | None) -> JobEntry | None:
+        """As `find`, also of what is forgotten, and of what may be nobody's yet: for who does not show it."""
         entry = self.table.get(request_id)
-        return entry if entry is not None and entry.tenant == tenant and entry.request is not None else None
+        return entry if entry is not None and entry.tenant == tenant else None
 
     async def look_up(self, request_id: str, tenant: str | None) -> JobEntry | None:
         """A tenant's job, whichever replica accepted it, if that was before this was called. Raises IndexBehind."""

@@ -9,7 +9,7 @@ from dataclasses import fields
 from operator import attrgetter
 from pathlib import Path
 
-from consumer.gateway.index.entry import JobEntry, JobState
+from consumer.gateway.index.entry import FORGOTTEN, JobEntry, JobState
 from consumer.gateway.index.event_table import EventTable
 
 _COLUMNS = tuple(field.name for field in fields(JobEntry))
@@ -24,9 +24,10 @@ CREATE TABLE jobs (
 ) WITHOUT ROWID;
 CREATE INDEX jobs_by_tenant ON jobs (tenant, accepted_ms, request_id);
 CREATE INDEX jobs_open ON jobs (tenant) WHERE state IN ('queued', 'running');
+CREATE TABLE forgotten (request_id TEXT, tenant TEXT, PRIMARY KEY (request_id, tenant)) WITHOUT ROWID;
 """
 _PUT = f"INSERT OR REPLACE INTO jobs ({_NAMES}) VALUES ({', '.join('?' * len(_COLUMNS))})"  # noqa: S608 - our own words
-_IS_SHOWN = "request IS NOT NULL"
+_IS_SHOWN = f"request IS NOT NULL AND payload IS NOT '{FORGOTTEN}'"
 
 
 class JobTable:
@@ -59,6 +60,16 @@ class JobTable:
     def remove(self, request_id: str) -> None:
         """Take a row out. Seen by others after `commit`."""
         self._writer.execute("DELETE FROM jobs WHERE request_id = ?", (request_id,))
+
+    def add_forgotten(self, request_id: str, tenant: str | None) -> bool:
+        """Whether it was not known that this request is forgotten; the writer's."""
+        found = self._writer.execute("INSERT OR IGNORE INTO forgotten VALUES (?, ?)", (request_id, _not_null(tenant)))
+        return found.rowcount > 0
+
+    def is_forgotten_own(self, request_id: str, tenant: str | None) -> bool:
+        """Whether that is known; the writer's."""
+        asked = "SELECT 1 FROM forgotten WHERE request_id = ? AND tenant = ?"
+        return self._writer.execute(asked, (request_id, _not_null(tenant))).fetchone() is not None
 
     def commit(self) -> None:
         """End a batch."""
@@ -94,6 +105,11 @@ class JobTable:
         """Nothing may be called afterwards."""
         self._reader.close()
         self._writer.close()
+
+
+def _not_null(tenant: str | None) -> str:
+    """Another text for each tenant, and for none: two of SQLite's NULLs are never the same."""
+    return "" if tenant is None else f"t{tenant}"
 
 
 def _connect(path: Path) -> sqlite3.Connection:

@@ -60,6 +60,17 @@ class IndexWriter:
         self._on_change = on_change
         self.jobs = 0
 
+    def forget(self, request_id: str, tenant: str | None) -> JobEntry | None:
+        """From now on nothing is kept of that request; the job since then, None where nothing changed."""
+        is_new, before = self._table.add_forgotten(request_id, tenant), self._table.get_own(request_id)
+        if not is_new or before is None or before.tenant != tenant:
+            return None
+        self._progress.forget(request_id)
+        self._table.events.remove(tenant, request_id)
+        after = before.forgotten()
+        self._table.put(after)
+        return after
+
     def apply_record(self, meaning: Meaning, place: Place) -> JobEntry | None:
         """The job since then, with what happened to it noted at this place.
 
@@ -69,7 +80,8 @@ class IndexWriter:
         after = self._apply(before, meaning)
         if after is not None:
             self._on_change(before, after, meaning)
-        if after is not None and after.request is not None and (kind := self._kind(before, after, meaning, place)):
+        is_shown = after is not None and after.request is not None and not after.is_forgotten
+        if after is not None and is_shown and (kind := self._kind(before, after, meaning, place)):
             self._table.events.add(place, kind, after, _told(after, meaning))
         return after
 
@@ -92,6 +104,8 @@ class IndexWriter:
                 after = JobEntry.of_request(meaning) if before is None else before.asked_again(meaning)
             case Ended():
                 after = JobEntry.of_outcome(meaning) if before is None else before.ended(meaning)
+        if self._is_forgotten(after):
+            after = after.forgotten()
         if after == before:
             return None
         if after.state.has_ended or after.state is JobState.QUEUED:
@@ -100,8 +114,11 @@ class IndexWriter:
         self._table.put(after)
         return after
 
+    def _is_forgotten(self, entry: JobEntry) -> bool:
+        return entry.is_forgotten or self._table.is_forgotten_own(entry.request_id, entry.tenant)
+
     def _apply_progress(self, before: JobEntry | None, progress: SeparationProgress) -> JobEntry | None:
-        if before is None or before.state.has_ended:
+        if before is None or before.state.has_ended or before.is_forgotten:
             return None
         if progress.at.timestamp() * 1000 < before.accepted_ms - _CLOCKS_DIFFER_MS:  # of an earlier try
             return None

@@ -1,15 +1,16 @@
 """Jobs: asking for them, looking at them, cancelling them."""
 
 import re
+from dataclasses import replace
 from http import HTTPStatus
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Header, Query, Request
 from starlette.responses import JSONResponse, Response
 
-from consumer.core.audit_actions import AuditAction
-from consumer.gateway.access.principal import Scope
-from consumer.gateway.bodies import Separation, SeparationPage, State
+from consumer.core.audit_actions import AuditAction, AuditOutcome
+from consumer.gateway.access.principal import Principal, Scope
+from consumer.gateway.bodies import Forgetting, Separation, SeparationPage, State
 from consumer.gateway.finding import Found
 from consumer.gateway.index.entry import JobEntry, JobState
 from consumer.gateway.index.job_index import IndexBehind
@@ -18,6 +19,7 @@ from consumer.gateway.problems import Problem, not_found, service_unavailable
 from consumer.gateway.routes.parameters import SeparationId, Used, Who
 from consumer.gateway.routes.scopes import needs
 from consumer.gateway.services import Services
+from consumer.gateway.trail import Act
 from consumer.gateway.views import cursor_of, etag_of, is_known, parse_cursor
 
 router = APIRouter(prefix="/v1/separations", tags=["separations"])
@@ -31,6 +33,7 @@ IdempotencyKey = Annotated[
     str | None, Header(min_length=1, max_length=255, description="the same again is the same separation, for ever")
 ]
 Prefer = Annotated[str | None, Header(max_length=255, description="`wait=n`: wait up to n seconds, at most 60")]
+Forget = Annotated[bool, Query(description="take away all that is kept of it, for good; it is 410 from then on")]
 Reached = Annotated[str | None, Header(alias="Separation-Position", max_length=300, description="as POST answered it")]
 
 
@@ -146,14 +149,16 @@ async def look_at(
 
 @router.delete(
     "/{id}",
-    summary="Cancel a separation",
+    summary="Cancel or forget a separation",
     dependencies=[needs(Scope.WRITE)],
     status_code=HTTPStatus.ACCEPTED,
-    response_model=Separation,
-    responses={200: {"model": Separation, "description": "It is cancelled already"}},
+    response_model=Separation | Forgetting,
+    responses={200: {"model": Separation | Forgetting, "description": "It is cancelled, or forgotten, already"}},
 )
-async def cancel(id: SeparationId, used: Used, who: Who) -> Response:
-    """Asks that it be stopped, or not begun."""
+async def cancel(id: SeparationId, used: Used, who: Who, *, forget: Forget = False) -> Response:
+    """Asks that it be stopped, or not begun; with `forget=true` that nothing be left of it, wherever it is."""
+    if forget:
+        return await _forget(id, used, who)
     with used.trail.of(AuditAction.CANCEL_REQUESTED, who, id):
         found = await used.finder.look_up(id, who.tenant)
         if found is None:
@@ -172,6 +177,24 @@ def _shown(used: Services, found: Found) -> dict[str, Any]:
     if isinstance(found.job, JobEntry) and not found.has_ended:
         document |= used.index.outlook.of(found.job)
     return document
+
+
+async def _forget(id: str, used: Services, who: Principal) -> Response:
+    with used.trail.of(AuditAction.FORGET_REQUESTED, who, id):
+        is_done = False
+        try:
+            is_done = await used.forgetting().forget(id, who.tenant)
+        except Problem as problem:
+            is_done = problem.status == HTTPStatus.GONE
+            raise
+        finally:
+            if is_done:
+                done = Act(action=AuditAction.SEPARATION_FORGOTTEN, outcome=AuditOutcome.SUCCESS, actor=who.id)
+                used.trail.tell_once(replace(done, tenant=who.tenant, request_id=id))
+    body = {"id": id, "forgotten": is_done}
+    if is_done:
+        return JSONResponse(body)
+    return JSONResponse(body, HTTPStatus.ACCEPTED, {"Retry-After": str(_POLL_AGAIN_S)})
 
 
 async def _reach(used: Services, position: str | None) -> None:

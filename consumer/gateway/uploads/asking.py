@@ -52,6 +52,8 @@ class Asking:
         if kind != "application/json":
             raise unsupported_media_type("application/json", MEDIA_TYPE)
         body = await read_json(request, SeparationBody)
+        if idempotency_key:  # before its source is looked for, which has gone too
+            await self._submission.check_not_forgotten(request_id_of(who.tenant, idempotency_key), who.tenant)
         match body.source:
             case ObjectSource():
                 source = self._sources.object(body.source)

@@ -37,7 +37,9 @@ class Contents:
         key = content_key(self._place.prefix, tenant, sha256)
         data = await asyncio.to_thread(self._store.read, self._place.bucket, key)
         content = parse_separated_content(data)
-        return content if content and content.read.bucket in self._place.source_buckets else None
+        if content is None or content.read.bucket not in self._place.source_buckets:
+            return None
+        return None if await self._submission.is_forgotten(content.request_id, tenant) else content
 
     async def answered(self, content: SeparatedContent, options: Options, who: Principal) -> Found | None:
         """The separation that has just these stems already; None where they are still to be made.

@@ -14,12 +14,12 @@ from http import HTTPStatus
 
 import msgspec
 
-from consumer.client.files import UPLOADS
 from consumer.core.clock import SYSTEM_CLOCK, Clock
 from consumer.core.errors import ConsumerError, StoreUnavailable
 from consumer.core.events import SourceObject
 from consumer.core.model import StoredPart
 from consumer.core.ports import ObjectStore, PartStore
+from consumer.core.upload_place import UPLOADS, upload_record_key
 from consumer.gateway.problems import FieldError, Problem
 from consumer.gateway.uploads.receiving import too_large
 from consumer.gateway.uploads.sniffing import HEAD_BYTES, check_type
@@ -215,7 +215,7 @@ def place_of(tenant: str | None, upload_id: str) -> UploadPlace:
     """Where it lies: another place for each tenant and id."""
     told = f"upload\0{'' if tenant is None else 't' + tenant}\0{upload_id}"
     name = base64.urlsafe_b64encode(hashlib.sha256(told.encode()).digest()).decode().rstrip("=")
-    return UploadPlace(upload_id=upload_id, record_key=f"{UPLOADS}parts/{name}.json", file_key=f"{UPLOADS}{name}")
+    return UploadPlace(upload_id=upload_id, record_key=upload_record_key(name), file_key=f"{UPLOADS}{name}")
 
 
 def _check_parts(stored: Collection[StoredPart], record: UploadRecord) -> None:

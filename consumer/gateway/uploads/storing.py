@@ -8,11 +8,11 @@ from dataclasses import dataclass
 
 import structlog
 
-from consumer.client.files import UPLOADS
 from consumer.core.errors import ConsumerError, StoreUnavailable
 from consumer.core.log_events import LogEvent
 from consumer.core.model import ObjectFacts, StoredPart
 from consumer.core.ports import ObjectStore, PartStore
+from consumer.core.upload_place import STAGING
 from consumer.gateway.uploads.threads import StoreThreads
 
 PART_BYTES = 5 << 20  # S3's least, but for the last one
@@ -63,7 +63,7 @@ class FileWriter:
 
     def __init__(self, target: UploadTarget, key: str) -> None:
         self._target, self._key = target, key
-        self._staging_key = f"{UPLOADS}staging/{secrets.token_urlsafe(24)}"
+        self._staging_key = f"{STAGING}{secrets.token_urlsafe(24)}"
         self._digest, self._size_bytes = hashlib.sha256(), 0
         self._buffer = bytearray()
         self._upload_id: str | None = None

@@ -21,17 +21,24 @@ from consumer.core.events import SourceUsed, Stem
 from consumer.core.manifest import Manifest, carried_stem, parse_manifest, stem_to_carry
 from consumer.core.model import Job, LocalTrack, ObjectFacts, ReusableResult, StemFile, Stems, StoredStems
 from consumer.core.ports import ObjectStore
+from consumer.pipeline.forgotten import ForgottenRequests
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Store:
-    """uploads: where stems are stored side by side."""
+    """uploads: where stems are stored side by side. forgotten: what is stored for these is taken away again."""
 
     store: ObjectStore
     uploads: Executor
+    forgotten: ForgottenRequests
 
     def __call__(self, stems: Stems, timings_s: Mapping[str, float]) -> StoredStems:
-        """Raises StoreUnavailable, Rejected(REQUEST_INVALID)."""
+        """Raises StoreUnavailable, Rejected(REQUEST_INVALID, CANCELLED)."""
+        stored = self._store(stems, timings_s)
+        self.forgotten.refuse(stored.job)  # which may have been done while it was under way
+        return stored
+
+    def _store(self, stems: Stems, timings_s: Mapping[str, float]) -> StoredStems:
         job, separation = stems.track.job, stems.separation
         attempt = _attempt_id(stems.track, separation.weights_sha256)
         try:
@@ -66,8 +73,13 @@ class Store:
     def copy(self, track: LocalTrack, reusable: ReusableResult, timings_s: Mapping[str, float]) -> StoredStems | None:
         """Store copies of those stems, inside the object store. None where that can't be: then they must be made.
 
-        Raises StoreUnavailable, Rejected(REQUEST_INVALID).
+        Raises StoreUnavailable, Rejected(REQUEST_INVALID, CANCELLED).
         """
+        copied = self._copy(track, reusable, timings_s)
+        self.forgotten.refuse(track.job)
+        return copied
+
+    def _copy(self, track: LocalTrack, reusable: ReusableResult, timings_s: Mapping[str, float]) -> StoredStems | None:
         job, source = track.job, track.source
         attempt = _attempt_id(track, reusable.manifest.weights_sha256)
         try:

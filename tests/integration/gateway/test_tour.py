@@ -23,11 +23,12 @@ def curl(line: str, **environment: str) -> dict[str, object]:
 
 
 def test_the_tour(platform: Platform, door: Gateway, tmp_path: Path) -> None:
-    """Asking waits for the stems, and looking finds them; the same line again is the same separation."""
+    """Asking waits for the stems, and looking finds them; the same line again is the same separation; then it goes."""
     system.provide({"curl": "curl"})
     platform.upload(write_clip(tmp_path / "song.wav", seconds=2, seed=3), "song.mp3")
     platform.start_replica()
-    ask, look = (line for line in commands(DOCS / "http.md") if line.startswith("curl") and "/v1/separations" in line)
+    lines = (line for line in commands(DOCS / "http.md") if line.startswith("curl") and "/v1/separations" in line)
+    ask, look, forget = lines
     ask = ask.replace('"music"', f'"{platform.source_bucket}"')
     told = {"GATEWAY": door.url, "SPLEETER_API_KEY": KEY}
     asked = curl(ask, **told)
@@ -35,3 +36,5 @@ def test_the_tour(platform: Platform, door: Gateway, tmp_path: Path) -> None:
     assert curl(look, ID=str(asked["id"]), **told) == asked
     assert curl(ask, **told) == asked
     assert len(platform.requests()) == 1
+    assert curl(forget, ID=str(asked["id"]), **told) == {"id": asked["id"], "forgotten": True}
+    assert curl(look, ID=str(asked["id"]), **told)["code"] == "FORGOTTEN"

@@ -15,8 +15,10 @@ from consumer.gateway.access.principal import Scope as Right
 from consumer.gateway.events.room import StreamRoom
 from consumer.gateway.events.streams import EventStreams, StreamTimes
 from consumer.gateway.finding import Finder
+from consumer.gateway.forgotten import ForgottenBook
 from consumer.gateway.index.entry import JobState
 from consumer.gateway.problems import Problem
+from consumer.pipeline.forgotten import Tombstones
 from consumer.testing.store import MemoryStore
 from harness.clock import ManualClock
 from harness.job_log import IDS, LETTERS, PROGRESS, REQUESTS, RESULTS, IndexOf, JobLog, asked, ended, progress
@@ -36,7 +38,9 @@ class Scene:
     def __init__(self, folder: Path, log: JobLog, begins: Mapping[TopicPartition, int] | None = None) -> None:
         self.written, self.clock, self.room = log, ManualClock(), StreamRoom(most=3, most_of_one=2)
         self.replica = IndexOf(log, folder, begins)
-        finder = Finder(self.replica.index, MemoryStore("out"), output_bucket="out", output_prefix="stems/")
+        store = MemoryStore("out")
+        book = ForgottenBook(Tombstones(store=store, bucket="out", prefix="stems/"))
+        finder = Finder(self.replica.index, store, book, output_bucket="out", output_prefix="stems/")
         self.streams = EventStreams(
             self.replica.index, finder, self.replica.log, self.room, times=NOW, clock=self.clock
         )

@@ -12,6 +12,7 @@ from fastapi.testclient import TestClient
 from consumer.gateway.middleware import RequestScope
 from consumer.gateway.problems import add_handlers
 from consumer.gateway.routes import api_docs
+from consumer.observability.tracing import NoTracer
 
 # Of the package swagger-ui-dist 5.35.0, by sha256sum.
 RELEASED = {
@@ -28,7 +29,7 @@ def client() -> TestClient:
     api = FastAPI(docs_url=None, redoc_url=None, openapi_url="/openapi.json")
     api.include_router(api_docs.make_router())
     add_handlers(api)
-    return TestClient(RequestScope(api, lambda *_: None), base_url="http://gateway")
+    return TestClient(RequestScope(api, lambda *_: None, NoTracer()), base_url="http://gateway")
 
 
 @pytest.mark.parametrize("name", RELEASED)

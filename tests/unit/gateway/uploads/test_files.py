@@ -83,6 +83,9 @@ class Log:
         if self.is_full:
             raise Problem(429, "TOO_MANY_JOBS", "wait")
 
+    async def is_forgotten(self, request_id: str, tenant: str | None) -> bool:
+        return False
+
     async def look_up(self, request_id: str, tenant: str | None) -> Found | None:
         return Found(self.jobs[request_id]) if request_id in self.jobs else None
 

@@ -17,7 +17,7 @@ from consumer.pipeline.stages.recall import Recall
 from consumer.pipeline.stages.reuse import Reuse
 from consumer.pipeline.stages.store import Store
 from consumer.testing.store import MemoryStore
-from harness.fakes import a_job, a_request, a_separation
+from harness.fakes import a_job, a_request, a_separation, forgotten_in
 
 WEIGHTS = "0" * 64
 SOURCE = ObjectFacts(bucket="in", key="a.mp3", etag="e1", size_bytes=3)
@@ -29,8 +29,14 @@ class Shelf:
 
     def __init__(self, folder: Path, uploads: ThreadPoolExecutor, job: Job | None = None) -> None:
         self.objects = MemoryStore("out", "more", "elsewhere")
-        self.reuse = Reuse(store=self.objects, bucket="out", prefix="stems/", buckets=["out", "more"])
-        self.store = Store(store=self.objects, uploads=uploads)
+        self.reuse = Reuse(
+            store=self.objects,
+            bucket="out",
+            prefix="stems/",
+            buckets=["out", "more"],
+            forgotten=forgotten_in(self.objects),
+        )
+        self.store = Store(store=self.objects, uploads=uploads, forgotten=forgotten_in(self.objects))
         self.first_track = track(folder, job or a_job(), SOURCE)
         separation = a_separation(folder, weights_sha256=WEIGHTS)
         self.first = self.store(Stems(track=self.first_track, separation=separation), {"fetch": 0.5})
@@ -81,7 +87,7 @@ def test_a_copy_is_as_good_as_what_was_made(shelf: Shelf, tmp_path: Path) -> Non
     job = another_job()
     copied = shelf.again(track(tmp_path, job))
     assert copied
-    recalled = Recall(store=shelf.objects)(job)
+    recalled = Recall(store=shelf.objects, forgotten=forgotten_in(shelf.objects))(job)
     assert recalled
     assert recalled.manifest == copied.manifest
     for key in list(shelf.objects.keys("out")):

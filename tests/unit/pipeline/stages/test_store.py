@@ -15,7 +15,7 @@ from consumer.core.model import Job, LocalTrack, ObjectFacts, Stems, StoredStems
 from consumer.pipeline.stages.recall import Recall
 from consumer.pipeline.stages.store import Store
 from consumer.testing.store import MemoryStore
-from harness.fakes import a_job, a_separation
+from harness.fakes import a_job, a_separation, forgotten_in
 
 SOURCE = ObjectFacts(bucket="in", key="a.mp3", etag="e1", size_bytes=3, version_id="v1")
 KEYS = ["stems/r1/vocals.wav", "stems/r1/accompaniment.wav"]
@@ -51,7 +51,7 @@ class Recorder(MemoryStore):
 
 
 def run(store: MemoryStore, uploads: ThreadPoolExecutor, stems: Stems) -> StoredStems:
-    return Store(store=store, uploads=uploads)(stems, {"fetch": 0.5})
+    return Store(store=store, uploads=uploads, forgotten=forgotten_in(store))(stems, {"fetch": 0.5})
 
 
 def standing(store: MemoryStore) -> Manifest:
@@ -236,7 +236,7 @@ def test_many_attempts_at_once_agree(tmp_path: Path, uploads: ThreadPoolExecutor
 def test_what_was_stored_is_recalled(tmp_path: Path, uploads: ThreadPoolExecutor) -> None:
     """A request that was answered before is answered from its manifest, as long as the stems are there."""
     store, job = MemoryStore("out"), a_job()
-    recall = Recall(store=store)
+    recall = Recall(store=store, forgotten=forgotten_in(store))
     assert recall(job) is None
     stored = run(store, uploads, some_stems(tmp_path))
     recalled = recall(job)
@@ -260,7 +260,7 @@ def test_a_strange_manifest_recalls_nothing(data: bytes) -> None:
     """Whatever else lies where the manifest should, the stems are made."""
     store = MemoryStore("out")
     store.create("out", MANIFEST, data, media_type="", metadata={})
-    assert Recall(store=store)(a_job()) is None
+    assert Recall(store=store, forgotten=forgotten_in(store))(a_job()) is None
 
 
 def test_a_later_versions_manifest_is_not_believed(tmp_path: Path, uploads: ThreadPoolExecutor) -> None:

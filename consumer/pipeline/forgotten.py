@@ -1,0 +1,77 @@
+"""Which requests were forgotten: nothing is begun for them, copied from them, or left of them.
+
+Whoever stores something for a request looks for its tombstone afterwards, and whoever forgets one puts the tombstone
+there before looking for what is stored. So one of the two sees the other, whenever they meet.
+"""
+
+from collections.abc import Collection, Iterable
+from dataclasses import dataclass
+from datetime import datetime
+
+from consumer.core.clock import SYSTEM_CLOCK, Clock
+from consumer.core.errors import Code, Rejected
+from consumer.core.events import SourceObject
+from consumer.core.forgotten import Tombstone, tombstone_key
+from consumer.core.model import Job
+from consumer.core.ports import ObjectStore
+from consumer.pipeline.forgetting import Eraser, StemsPlace, place_of
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tombstones:
+    """bucket, prefix: OUTPUT_BUCKET and OUTPUT_PREFIX, also for requests whose stems go elsewhere."""
+
+    store: ObjectStore
+    bucket: str
+    prefix: str
+
+    def stands(self, tenant: str | None, request_id: str) -> bool:
+        """Whether that request was forgotten. Raises StoreUnavailable."""
+        return self.store.read(self.bucket, tombstone_key(self.prefix, tenant, request_id)) is not None
+
+    def put(self, tenant: str | None, request_id: str, now: datetime) -> bool:
+        """Have it count as forgotten, for good; False where it did before. Raises StoreUnavailable."""
+        key, data = tombstone_key(self.prefix, tenant, request_id), Tombstone(tenant=tenant, forgotten_at=now).to_json()
+        return self.store.create(self.bucket, key, data, media_type="application/json", metadata={}) is not None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ForgottenRequests:
+    """What a replica keeps to. eraser: None where the store can take nothing away."""
+
+    tombstones: Tombstones
+    eraser: Eraser | None
+
+    def stands(self, tenant: str | None, request_id: str) -> bool:
+        """Whether that request was forgotten. Raises StoreUnavailable."""
+        return self.tombstones.stands(tenant, request_id)
+
+    def refuse(self, job: Job) -> None:
+        """Raises Rejected(CANCELLED) for a forgotten request, of which nothing is left then; StoreUnavailable."""
+        if self.withdraw(job):
+            raise Rejected(Code.CANCELLED, "the request was forgotten")
+
+    def withdraw(self, job: Job) -> bool:
+        """Take away what was stored for a forgotten request; whether it is one. Raises StoreUnavailable."""
+        if not self.tombstones.stands(job.request.tenant, job.request.request_id):
+            return False
+        if self.eraser:
+            self.eraser.erase([place_of(job)])
+        return True
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Forgetter:
+    """For whoever is told to forget a request: mark it, have it cancelled, and then erase it."""
+
+    tombstones: Tombstones
+    eraser: Eraser
+    clock: Clock = SYSTEM_CLOCK
+
+    def mark(self, tenant: str | None, request_id: str) -> bool:
+        """From now on nothing more comes to be of it; False where it was marked before. Raises StoreUnavailable."""
+        return self.tombstones.put(tenant, request_id, self.clock.now())
+
+    def erase(self, places: Collection[StemsPlace], sources: Iterable[SourceObject]) -> int:
+        """Returns once nothing is left of it, how many things went. Raises StoreUnavailable."""
+        return self.eraser.erase(places, sources)
