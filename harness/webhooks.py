@@ -127,7 +127,7 @@ def receiver(
     if certificate:
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         context.load_cert_chain(*certificate)
-        context.sni_callback = lambda _, name, __: found.names.append(name)  # type: ignore[assignment, misc]
+        context.sni_callback = lambda _, name, __: found.names.append(name)
         server.socket = context.wrap_socket(server.socket, server_side=True, do_handshake_on_connect=False)
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True)
     thread.start()

@@ -64,6 +64,13 @@ class SendLimits:
     total_s: float
 
 
+@dataclass(slots=True)
+class _Answer:
+    """What came of an attempt, as soon as that is known."""
+
+    attempt: Attempt | None = None
+
+
 class _Refused(Exception):
     """The name leads where nothing may be sent."""
 
@@ -119,15 +126,19 @@ class Sender:
         await asyncio.gather(*tasks, return_exceptions=True)
 
     async def _attempt(self, endpoint: Endpoint, notice: Notice) -> Attempt:
+        answer = _Answer()
         try:
             async with asyncio.timeout(self._limits.total_s) as limit:
-                return await self._posted(endpoint, notice, limit)
+                await self._post(endpoint, notice, answer, limit)
         except _Refused:
             return Attempt(outcome=Outcome.REFUSED, reason="its name leads to an address that may not be called")
         except Exception as error:  # noqa: BLE001 - httpx2 has no root of all that it raises, sockets and TLS have their own
-            return Attempt(outcome=Outcome.FAILED, reason=reason_of(error))
+            return answer.attempt or Attempt(outcome=Outcome.FAILED, reason=reason_of(error))
+        assert answer.attempt
+        return answer.attempt
 
-    async def _posted(self, endpoint: Endpoint, notice: Notice, limit: asyncio.Timeout) -> Attempt:
+    async def _post(self, endpoint: Endpoint, notice: Notice, answer: "_Answer", limit: asyncio.Timeout) -> None:
+        """Once there is a status, nothing that comes after it counts, and it may not take long."""
         url = httpx2.URL(endpoint.url)
         host = url.raw_host.decode("ascii")
         addresses = await self._addresses(host, url.port or (443 if url.scheme == "https" else 80))
@@ -155,11 +166,10 @@ class Sender:
                     if number == len(addresses):
                         raise
                     continue
-                limit.reschedule(None)  # the status is there, and is all that counts
-                with suppress(Exception):
-                    await _read_a_little(response)
-                return _judged(response)
-        raise _Refused
+                answer.attempt = _judged(response)
+                limit.reschedule(self._loop.time() + _ANSWER_S)
+                await _read_a_little(response)
+                return
 
     async def _addresses(self, host: str, port: int) -> Sequence[str]:
         """Those of the host, all of which may be called. Raises _Refused where one may not, and OSError."""
@@ -198,11 +208,10 @@ async def _read_a_little(response: httpx2.Response) -> None:
     """Most answers are short, and who is read to the end takes no offence; an endless one is cut."""
     read = 0
     try:
-        async with asyncio.timeout(_ANSWER_S):
-            async for piece in response.aiter_raw():  # as it comes: what is packed is not unpacked
-                read += len(piece)
-                if read > _MOST_ANSWER_BYTES:
-                    return
+        async for piece in response.aiter_raw():  # as it comes: what is packed is not unpacked
+            read += len(piece)
+            if read > _MOST_ANSWER_BYTES:
+                return
     finally:
         await response.aclose()
 

@@ -14,7 +14,7 @@ class WebhookService:
 
     def __init__(self, endpoints: FollowedEndpoints, tools: Tools, *, grace_s: float) -> None:
         self._endpoints, self._tools, self._grace_s = endpoints, tools, grace_s
-        self._workers: Mapping[str, EndpointWorker] = {}
+        self._workers: Mapping[str, EndpointWorker] | None = None  # None: the file was not followed yet
         self._leaving: list[EndpointWorker] = []
         self.health = Health(
             live={"workers": self._dead}, ready={"kafka": self._trouble}, notes={"endpoints": self._note}
@@ -24,7 +24,7 @@ class WebhookService:
         """Start, change and stop workers as the file says; to be called again and again."""
         wanted = self._endpoints.now()
         self._leaving = [worker for worker in self._leaving if worker.is_alive]
-        workers = dict(self._workers)
+        workers = dict(self._workers or {})
         for endpoint_id in workers.keys() - wanted.keys():
             worker = workers.pop(endpoint_id)
             worker.stop(self._grace_s)
@@ -40,7 +40,7 @@ class WebhookService:
     def close(self, patience_s: float) -> None:
         """Stop all of them; returns when they have ended, or after so many seconds."""
         until_s = time.monotonic() + patience_s
-        workers = [*self._workers.values(), *self._leaving]
+        workers = [*(self._workers or {}).values(), *self._leaving]
         for worker in workers:
             worker.stop(self._grace_s)
         for worker in workers:
@@ -49,22 +49,26 @@ class WebhookService:
     def oldest_s(self) -> Mapping[str, float]:
         """The age of the oldest notice that waits, by the endpoint's id; 0 where none waits."""
         now_ms = _now_ms(self._tools.clock)
-        found = {endpoint_id: worker.oldest_ms for endpoint_id, worker in self._workers.items()}
+        found = {endpoint_id: worker.oldest_ms for endpoint_id, worker in (self._workers or {}).items()}
         return {
             endpoint_id: 0.0 if oldest_ms is None else max(0.0, (now_ms - oldest_ms) / 1000)
             for endpoint_id, oldest_ms in found.items()
         }
 
     def _dead(self) -> str:
-        return ", ".join(endpoint_id for endpoint_id, worker in self._workers.items() if not worker.is_alive)
+        workers = self._workers or {}
+        return ", ".join(endpoint_id for endpoint_id, worker in workers.items() if not worker.is_alive)
 
     def _trouble(self) -> str:
+        if self._workers is None:
+            return "the endpoints are not known yet"
         reasons = dict.fromkeys(worker.trouble for worker in self._workers.values() if worker.trouble)
         return "; ".join(reasons)
 
     def _note(self) -> str:
         """What keeps single endpoints, or the file, from being used as they are."""
-        gone = [endpoint_id for endpoint_id, worker in self._workers.items() if worker.is_ended]
+        workers = self._workers or {}
+        gone = [endpoint_id for endpoint_id, worker in workers.items() if worker.is_ended]
         said = f"gone until they are changed: {', '.join(gone)}" if gone else ""
         return "; ".join(filter(None, (self._endpoints.trouble, said)))
 

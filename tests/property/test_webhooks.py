@@ -91,7 +91,7 @@ def test_nothing_is_lost_and_nothing_told_twice_but_what_was_not_committed(
     records = [offset for offset in range(60) if offset not in markers]
     committed = Mark(offset=0, read_to=0)
     window, position, waiting = PartitionWindow(committed), 0, set[int]()
-    delivered, safe = set[int](), set[int]()
+    delivered, known, safe = set[int](), set[int](), set[int]()  # ever; by this process; by the last commit
 
     def read_next() -> None:
         nonlocal position
@@ -117,9 +117,11 @@ def test_nothing_is_lost_and_nothing_told_twice_but_what_was_not_committed(
             waiting.discard(offset)
             window.close(offset)
             delivered.add(offset)
+            known.add(offset)
         elif action == "commit" and (mark := window.mark()) is not None:
-            committed, safe = mark_of(mark.offset, metadata_of(mark)), set(delivered)
+            committed, safe = mark_of(mark.offset, metadata_of(mark)), set(known)
         elif action == "die":
+            known = set(safe)
             window, position, waiting = PartitionWindow(committed), committed.offset, set()
     while position < 60:
         read_next()

@@ -3,17 +3,20 @@
 import json
 import threading
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from confluent_kafka import Producer
+from confluent_kafka.admin import AdminClient, NewPartitions  # type: ignore[attr-defined]
 
 from consumer.core.events import SeparationResult
+from devstack import kafka as kafka_service
 from devstack.certificates import make_authority
 from devstack.service import free_port
-from harness.platform import wait_for
+from harness.platform import COMMAND, wait_for
 from harness.webhooks import Answer, Call, a_secret, an_endpoint, receiver
-from tests.integration.webhooks.conftest import Room, stop
+from tests.integration.webhooks.conftest import QUICKLY_MISSED, Room, stop
 
 
 def settled(room: Room, *endpoint_ids: str) -> bool:
@@ -152,15 +155,15 @@ def test_what_was_held_up_is_delivered_once_the_receiver_is_back(room: Room) -> 
     """More than may wait in memory, each exactly once, whatever the process is ended by meanwhile."""
     port = free_port()
     endpoint = an_endpoint("main", f"http://localhost:{port}/")
-    process = room.start(endpoint)
+    process = room.start(endpoint, **QUICKLY_MISSED)
     sent = room.succeed(count=400)
     wait_for(lambda: process.said("webhook.failed"))
     stop(process)
-    process = room.start()
+    process = room.start(**QUICKLY_MISSED)
     wait_for(lambda: process.said("webhook.failed"))
     process.process.kill()
     process.process.wait(60)
-    process = room.start()
+    process = room.start(**QUICKLY_MISSED)
     with receiver(port=port) as there:
         wait_for(lambda: set(there.told("/")) >= set(sent) and settled(room, "main"))
         stop(process)
@@ -175,13 +178,13 @@ def test_a_restart_in_the_middle_loses_nothing_and_repeats_are_recognised(room: 
         return Answer(status=200 if killed.is_set() or int(call.request_id[0], 16) % 2 else 500)
 
     with receiver(answer) as there:
-        process = room.start(an_endpoint("main", there.url("/")))
+        process = room.start(an_endpoint("main", there.url("/")), **QUICKLY_MISSED)
         sent = room.succeed(count=100)
         wait_for(lambda: len(there.calls) > 60)
         process.process.kill()
         process.process.wait(60)
         killed.set()
-        process = room.start()
+        process = room.start(**QUICKLY_MISSED)
         wait_for(lambda: settled(room, "main"))
         stop(process)
     assert set(there.told("/")) == set(sent)
@@ -310,7 +313,7 @@ def test_two_processes_share_the_work(room: Room) -> None:
     """Each outcome is told; where one of the two dies, the other goes on."""
     with receiver() as there:
         entry = an_endpoint("main", there.url("/"))
-        one, other = room.start(entry), room.start()
+        one, other = room.start(entry, **QUICKLY_MISSED), room.start(**QUICKLY_MISSED)
         sent = room.succeed(count=50)
         wait_for(lambda: set(there.told("/")) == set(sent))
         one.process.kill()
@@ -336,3 +339,60 @@ def test_by_https_the_receiver_s_certificate_counts(room: Room, tmp_path: Path) 
     assert refused.returncode == 1
     assert refused.stderr.startswith("spleeter-consumer: WEBHOOKS_FILE: the file has an endpoint without https, main")
     assert refused.stderr.count("\n") == 1
+
+
+def test_brokers_that_go_away_are_waited_for(room: Room, tmp_path: Path) -> None:
+    """The process lives through an outage, says so on /ready, and goes on; what it delivers meanwhile is not lost."""
+    port = free_port()
+    service = kafka_service.kafka(tmp_path / "kafka", port)
+    running = service.start()
+    environment = {"KAFKA_BOOTSTRAP_SERVERS": f"127.0.0.1:{port}"}
+    away = replace_platform(room, environment)
+    assert away.platform.run("topics", "create", "--partitions", "2").returncode == 0
+    with receiver() as there:
+        process = away.start(an_endpoint("main", there.url("/")))
+        sent = away.succeed(count=5)
+        wait_for(lambda: sorted(there.told("/")) == sorted(sent))
+        running.stop()
+        wait_for(lambda: not process.is_ready())
+        assert process.get("/health").status_code == 200  # type: ignore[union-attr]
+        running = service.start()
+        sent += away.succeed(count=5)
+        wait_for(lambda: set(there.told("/")) == set(sent) and settled(away, "main") and process.is_ready())
+        stop(process)
+    running.stop()
+
+
+def replace_platform(room: Room, environment: Mapping[str, str]) -> Room:
+    """The same room on other brokers."""
+    platform = replace(
+        room.platform,
+        bootstrap_servers=environment["KAFKA_BOOTSTRAP_SERVERS"],
+        environment={**room.platform.environment, **environment},
+    )
+    return Room(platform=platform, file=room.file)
+
+
+def test_partitions_that_are_added_later_are_read_from_their_beginning(room: Room) -> None:
+    """Nothing that lies in them is passed over as if it were from before the endpoint's time."""
+    topic = room.platform.topic("RESULTS")
+    with receiver() as there:
+        process = room.start(an_endpoint("main", there.url("/")), KAFKA_TOPIC_METADATA_REFRESH_INTERVAL_MS="1000")
+        admin = AdminClient({"bootstrap.servers": room.platform.bootstrap_servers})
+        admin.create_partitions([NewPartitions(topic, 6)])[topic].result(30)
+        sent = room.succeed(count=60)
+        wait_for(lambda: sorted(there.told("/")) == sorted(sent))
+        stop(process)
+    records = room.platform.read_topic(topic)
+    assert {record.partition() for record in records} > {0, 1, 2}
+
+
+def test_topics_that_are_missing_are_named(room: Room) -> None:
+    """Until they are there, /ready says which."""
+    with receiver() as there:
+        room.write(an_endpoint("main", there.url("/")))
+        environment = {"WEBHOOKS_FILE": str(room.file), "TOPIC_RESULTS": "missing.topic", "WEBHOOKS_ALLOW_HTTP": "true"}
+        process = room.platform.start_process([*COMMAND, "webhooks"], environment)
+        wait_for(lambda: (page := process.get("/ready")) is not None and "missing.topic" in page.text)
+        stop(process)
+    assert "missing.topic" in str(process.said("endpoint.trouble")[0]["reason"])

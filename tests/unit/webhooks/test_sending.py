@@ -128,6 +128,11 @@ def a_bare_server(serve: Callable[[socket.socket], None]) -> Iterator[int]:
         listening.close()
 
 
+def silence(_: socket.socket) -> None:
+    """It accepts, and says nothing."""
+    threading.Event().wait(PATIENCE_S)
+
+
 def drip(connection: socket.socket) -> None:
     """Headers without end, slowly: each byte would begin a read's timeout anew."""
     try:
@@ -151,7 +156,7 @@ def early_hints(connection: socket.socket) -> None:
 
 @pytest.mark.parametrize(
     "serve",
-    [lambda connection: threading.Event().wait(PATIENCE_S), drip, early_hints],
+    [silence, drip, early_hints],
     ids=["silent", "dripping", "hinting"],
 )
 def test_an_attempt_ends_in_its_time(serve: Callable[[socket.socket], None]) -> None:
@@ -297,7 +302,7 @@ def test_an_authority_that_nobody_trusts_has_failed(authority: Authority, tmp_pa
 
 def test_closing_ends_what_is_under_way() -> None:
     """A receiver that is silent does not keep the process from ending."""
-    with a_bare_server(lambda connection: threading.Event().wait(PATIENCE_S) and None) as port:
+    with a_bare_server(silence) as port:
         sender = Sender(LOOPBACK, SendLimits(connect_s=5.0, total_s=PATIENCE_S))
         under_way = sender.send(to(f"http://localhost:{port}/"), NOTICE)
         sender.close()
