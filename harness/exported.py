@@ -1,4 +1,4 @@
-"""Everything that a replica and a gateway export, each series once, over parts that stand still."""
+"""Everything that replicas, gateways and `webhooks` export, each series once, over parts that stand still."""
 
 import tempfile
 from pathlib import Path
@@ -10,6 +10,8 @@ from consumer.core.ports import Traffic
 from consumer.gateway.metrics import GatewayMetrics
 from consumer.observability.collectors import GroupLagCollector, ReplicaCollector
 from consumer.observability.metrics import Metrics
+from consumer.webhooks.metrics import WebhookMetrics
+from consumer.webhooks.sending import Outcome
 from harness.fakes import FakeSeparator
 
 
@@ -46,7 +48,13 @@ def gateway_metrics() -> GatewayMetrics:
     return metrics
 
 
+def webhook_metrics() -> WebhookMetrics:
+    metrics = WebhookMetrics(lambda: {"main": 1.0})
+    metrics.count(Outcome.DELIVERED)
+    return metrics
+
+
 def exported_names() -> set[str]:
     """Names of samples as PromQL knows them."""
-    registries = (full_metrics().registry, gateway_metrics().registry)
+    registries = (full_metrics().registry, gateway_metrics().registry, webhook_metrics().registry)
     return {sample.name for registry in registries for family in registry.collect() for sample in family.samples}

@@ -295,15 +295,8 @@ def make_platform(
 ) -> Platform:
     """Topics and buckets of its own, created as an operator would: by `topics create`."""
     name = name or f"t{uuid.uuid4().hex[:8]}"
-    kinds = ("REQUESTS", "RESULTS", "DEAD_LETTER", "PROGRESS", "CONTROL", "AUDIT")
-    inherited = {
-        n: v for n, v in os.environ.items() if n in ("PATH", "HOME", "TMPDIR", "LANG") or n.startswith("PYTHON")
-    }
     environment = {
-        **inherited,
-        **{f"TOPIC_{kind}": f"{name}.{kind.lower().replace('_', '-')}" for kind in kinds},
-        "KAFKA_BOOTSTRAP_SERVERS": bootstrap_servers,
-        "KAFKA_GROUP_ID": f"{name}-group",
+        **make_environment(name, bootstrap_servers),
         "MINIO_ENDPOINT": minio_endpoint,
         "MINIO_ACCESS_KEY": "minioadmin",
         "MINIO_SECRET_KEY": "minioadmin",
@@ -322,6 +315,20 @@ def make_platform(
     created = platform.run("topics", "create", "--partitions", str(partitions))
     assert created.returncode == 0, created.stderr
     return platform
+
+
+def make_environment(name: str, bootstrap_servers: str) -> dict[str, str]:
+    """What a command needs to know of Kafka and of topics whose names begin with that one, and nothing else of ours."""
+    kinds = ("REQUESTS", "RESULTS", "DEAD_LETTER", "PROGRESS", "CONTROL", "AUDIT")
+    inherited = {
+        n: v for n, v in os.environ.items() if n in ("PATH", "HOME", "TMPDIR", "LANG") or n.startswith("PYTHON")
+    }
+    return {
+        **inherited,
+        **{f"TOPIC_{kind}": f"{name}.{kind.lower().replace('_', '-')}" for kind in kinds},
+        "KAFKA_BOOTSTRAP_SERVERS": bootstrap_servers,
+        "KAFKA_GROUP_ID": f"{name}-group",
+    }
 
 
 def wait_for(condition, every_s: float = 0.1) -> None:  # type: ignore[no-untyped-def]

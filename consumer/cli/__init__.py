@@ -7,7 +7,22 @@ from typing import Annotated
 
 import typer
 
-from consumer.cli import api, buckets, dlq, doctor, forget, keys, lag, models, requests, run, schemas, separate, topics
+from consumer.cli import (
+    api,
+    buckets,
+    dlq,
+    doctor,
+    forget,
+    keys,
+    lag,
+    models,
+    requests,
+    run,
+    schemas,
+    separate,
+    topics,
+    webhooks,
+)
 from consumer.cli.errors import open_standard_streams, tell, tell_of_system
 from consumer.core.errors import ConsumerError
 from consumer.core.extras import not_installed
@@ -22,6 +37,7 @@ app = typer.Typer(
 )
 app.command()(run.run)
 app.command()(api.api)
+app.command()(webhooks.webhooks)
 app.command()(separate.separate)
 app.command()(requests.request)
 app.command()(requests.cancel)

@@ -105,6 +105,21 @@ class LogEvent(StrEnum):
     GATEWAY_CAUGHT_UP = "gateway.caught_up", "the index is read; with its jobs and the seconds that it took"
     GATEWAY_STOPPED = "gateway.stopped", "it has ended in good order"
     INDEX_BROKEN = "gateway.index_broken", "an error in keeping the index, with its traceback; the process ends"
+    WEBHOOKS_STARTED = "webhooks.started", "it tells endpoints of outcomes from now on; with their number"
+    WEBHOOKS_STOPPED = "webhooks.stopped", "it has ended in good order"
+    WEBHOOK_DELIVERED = "webhook.delivered", "an endpoint has taken an outcome; with its id and the attempts"
+    WEBHOOK_FAILED = "webhook.failed", "an endpoint has not taken an outcome, for the reason; tried again later"
+    WEBHOOK_GIVEN_UP = (
+        "webhook.given_up",
+        "an endpoint was not told of an outcome, and is not any more; with the reason",
+    )
+    ENDPOINT_GONE = "endpoint.gone", "an endpoint answered 410: it is told nothing before its entry is changed"
+    ENDPOINT_TROUBLE = "endpoint.trouble", "outcomes can't be read for an endpoint; with the reason; tried again"
+    ENDPOINTS_READ = "endpoints.read", "the file of endpoints has changed, and is used as it is now; with their number"
+    ENDPOINTS_UNREADABLE = (
+        "endpoints.unreadable",
+        "the file of endpoints has changed to something that can't be used; those before are kept; with the reason",
+    )
     TRACES_EXPORTED_AGAIN = "tracing.exports_again", "the collector takes spans again"
     TRACING_NOT_INSTALLED = "tracing.not_installed", "traces are asked for, but the extra is not installed"
 

@@ -246,6 +246,20 @@ INDEX_LAG = MetricSpec(
     unit="records",
     meaning="Records that the gateway's index has not read yet, as far as the brokers have told it",
 )
+WEBHOOK_ATTEMPTS = MetricSpec(
+    name="separation_webhook_attempts_total",
+    kind=Kind.COUNTER,
+    labels=("outcome",),
+    unit="attempts",
+    meaning="Attempts to tell an endpoint (delivered, failed, refused, gone), and outcomes that were given_up",
+)
+WEBHOOK_OLDEST = MetricSpec(
+    name="separation_webhook_oldest_undelivered_seconds",
+    kind=Kind.GAUGE,
+    labels=("endpoint",),
+    unit="seconds",
+    meaning="Age of the oldest outcome that an endpoint was not told of, by its id in the file; 0 where none waits",
+)
 
 METRICS: tuple[MetricSpec, ...] = (
     JOBS,
@@ -278,6 +292,8 @@ METRICS: tuple[MetricSpec, ...] = (
     HTTP_STREAMS,
     INDEX_JOBS,
     INDEX_LAG,
+    WEBHOOK_ATTEMPTS,
+    WEBHOOK_OLDEST,
     BUILD,
 )
 

@@ -29,6 +29,7 @@ from consumer.settings.telemetry import LogSettings, MetricsSettings, TracingSet
 from consumer.settings.topics import SchemaSettings, TopicSettings
 from consumer.settings.uploads import UploadSettings
 from consumer.settings.variables import Group
+from consumer.settings.webhooks import WebhookSettings
 
 GROUPS: tuple[type[Group], ...] = (
     KafkaSettings,
@@ -50,6 +51,7 @@ GROUPS: tuple[type[Group], ...] = (
     AccessSettings,
     GatewaySettings,
     UploadSettings,
+    WebhookSettings,
 )
 
 __all__ = [
@@ -77,6 +79,7 @@ __all__ = [
     "TopicSettings",
     "TracingSettings",
     "UploadSettings",
+    "WebhookSettings",
     "credential_sources",
     "environment_without_secrets",
     "retention_days",

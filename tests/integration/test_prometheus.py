@@ -22,14 +22,15 @@ import pytest
 from confluent_kafka import Producer
 from confluent_kafka.admin import AdminClient
 
-from consumer.core.events import OutputOptions
+from consumer.core.events import OutputOptions, SeparationResult
 from devstack.clamd import clamd
 from devstack.prometheus import prometheus
 from devstack.service import Running, Service, free_port
 from harness.alerts import in_fast_motion, shipped
 from harness.clips import write_clip
 from harness.gateway import KEY, start_gateway
-from harness.platform import Platform, ReplicaProcess, make_platform, wait_for
+from harness.platform import COMMAND, Platform, ReplicaProcess, make_platform, wait_for
+from harness.webhooks import Answer, an_endpoint, receiver, write_endpoints
 from tests.conftest import Kafka, MinioServer
 
 SEPARATORS = 3
@@ -254,6 +255,30 @@ def test_a_gateway_s_faults_raise_their_alerts(kafka: Kafka, watched: Watched) -
     again.process.terminate()
     assert again.process.wait(60) == 0
     wait_for(lambda: watched.ask('up{job="spleeter-consumer-gateway"}') == {})
+
+
+def test_an_endpoint_that_takes_nothing_raises_its_alert(watched: Watched, tmp_path: Path) -> None:
+    """While outcomes wait for its receiver, and not once they are delivered."""
+    status = {"answered": 500}
+    replicas = json.loads(watched.targets.read_text())
+    with receiver(lambda *_: Answer(status=status["answered"])) as there:
+        settings = {
+            "WEBHOOKS_FILE": str(write_endpoints(tmp_path / "endpoints.json", [an_endpoint("main", there.url())])),
+            "WEBHOOKS_ALLOW_HTTP": "true",
+            "WEBHOOKS_ALLOWED_NETWORKS": "127.0.0.0/8",
+            "WEBHOOKS_LONGEST_WAIT_S": "5s",
+        }
+        process = watched.platform.start_process([*COMMAND, "webhooks"], settings)
+        process.wait_ready()
+        scrape(watched, [*replicas, {"targets": [f"127.0.0.1:{process.port}"]}])
+        result = SeparationResult(request_id="told", tenant="acme")
+        watched.platform.send_to("RESULTS", watched.platform.codec.encode(result), "told")
+        watched.until_firing("SeparationWebhooksUndelivered")
+        status["answered"] = 200
+        wait_for(lambda: "SeparationWebhooksUndelivered" not in watched.firing())
+        scrape(watched, replicas)
+        process.process.terminate()
+        assert process.process.wait(60) == 0
 
 
 def scrape(watched: Watched, targets: list[dict[str, Any]]) -> None:

@@ -13,7 +13,7 @@ from prometheus_client.openmetrics.exposition import generate_latest as generate
 from prometheus_client.openmetrics.parser import text_string_to_metric_families as parse_openmetrics
 
 from consumer.observability.metric_table import METRICS
-from harness.exported import exported_names, full_metrics, gateway_metrics
+from harness.exported import exported_names, full_metrics, gateway_metrics, webhook_metrics
 from tests.monitoring.conftest import Promtool
 
 ROOT = Path(__file__).parents[2]
@@ -22,6 +22,7 @@ DASHBOARD, RUNBOOK = ROOT / "deploy/grafana/dashboard.json", ROOT / "docs/runboo
 PAGE = ROOT / "docs/observability.md"
 RUNBOOKS = "https://docs.example.com/spleeter-consumer/runbook/"  # to be set by who serves the pages
 GATEWAY_ROW = "How do callers of the gateway fare?"
+WEBHOOK_ROW = "Are endpoints told?"
 PROMISED = {
     "jobs_total", "stage_seconds_bucket", "audio_seconds_total", "in_flight", "retries_total", "dead_letters_total",
     "lag_messages", "lag_seconds", "backlog_work_seconds", "desired_replicas", "realtime_factor", "rebalances_total",
@@ -43,7 +44,11 @@ def queries() -> list[str]:
     return [query.replace("$__rate_interval", "1m") for query in found]
 
 
-@pytest.mark.parametrize("registry", [full_metrics().registry, gateway_metrics().registry], ids=["replica", "gateway"])
+@pytest.mark.parametrize(
+    "registry",
+    [full_metrics().registry, gateway_metrics().registry, webhook_metrics().registry],
+    ids=["replica", "gateway", "webhooks"],
+)
 def test_metrics_page_is_clean(promtool: Promtool, registry: CollectorRegistry) -> None:
     """promtool has nothing to say against the page, and OpenMetrics' parser reads the other one."""
     ran = promtool("check", "metrics", feed=generate_latest(registry).decode())
@@ -153,6 +158,6 @@ def test_dashboard_prefers_what_replicas_measured(promtool: Promtool, tmp_path: 
 
 
 def test_dashboard_answers_its_questions() -> None:
-    """Is anyone waiting, why, which replica, which errors, how do the gateway's callers fare: a row each."""
+    """Is anyone waiting, why, which replica, which errors, how callers fare, are endpoints told: a row each."""
     rows = [panel["title"] for panel in json.loads(DASHBOARD.read_text())["panels"] if panel["type"] == "row"]
-    assert rows == ["Is anyone waiting?", "Why?", "Which replica?", "Which errors?", GATEWAY_ROW]
+    assert rows == ["Is anyone waiting?", "Why?", "Which replica?", "Which errors?", GATEWAY_ROW, WEBHOOK_ROW]

@@ -22,6 +22,7 @@ from consumer.core.events import (
 from consumer.core.log_events import LogEvent, stage_passed
 from consumer.core.model import Stage
 from consumer.settings import TopicSettings
+from consumer.webhooks.notices import NoticeType
 from harness.exported import exported_names
 from harness.pages import DOCS, WRITTEN, Written, blocks, event_in, example_dead_letter, marked, name_of, pages, table
 
@@ -141,9 +142,9 @@ def test_metrics_that_are_named_are_exported_and_the_other_way_round() -> None:
 
 @pytest.mark.parametrize("page", pages(), ids=name_of)
 def test_dotted_names_are_those_of_the_code(page: Path) -> None:
-    """A name with a dot is a log event's, an audit action's or a topic's: who looks for it finds it, if it happened."""
+    """A name with a dot is a log event's, an audit action's, a webhook's or a topic's: who looks for it finds it."""
     topics = {str(field.default) for field in TopicSettings.model_fields.values()}
-    known = {*LogEvent, *(stage_passed(stage) for stage in Stage), *topics}
+    known = {*LogEvent, *NoticeType, *(stage_passed(stage) for stage in Stage), *topics}
     rooms = "|".join(sorted({name.partition(".")[0] for name in known} - {"model", "http", "control", "kafka"}))
     assert {*re.findall(rf"`((?:{rooms})\.[a-z_]+)`", page.read_text())} <= known | set(AuditAction)
 

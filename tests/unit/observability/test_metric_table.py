@@ -9,21 +9,23 @@ import pytest
 from consumer.observability import metric_table
 from consumer.observability.metric_table import BEGIN, END, METRICS, PAGE, Kind, MetricSpec, documented, render
 from consumer.observability.metrics import Metrics
-from harness.exported import full_metrics, gateway_metrics
+from harness.exported import full_metrics, gateway_metrics, webhook_metrics
 
 ROOT = Path(__file__).parents[3]
-# Everything that may tell time series apart. An id, a key or a stranger's word would be without bounds. The last three
-# are the gateway's: methods that it knows, templates of its routes, HTTP's numbers.
+# Everything that may tell time series apart. An id, a key or a stranger's word would be without bounds. Three are the
+# gateway's: methods that it knows, templates of its routes, HTTP's numbers. An endpoint's is its name in the operator's
+# file, which holds a hundred at most.
 LABELS = {
     "outcome", "code", "stage", "model", "topic", "partition", "process", "version", "runtime",
-    "method", "route", "status",
+    "method", "route", "status", "endpoint",
 }  # fmt: skip
 SAMPLES = {Kind.HISTOGRAM: ("_bucket", "_sum", "_count", "_created"), Kind.COUNTER: ("_total", "_created")}
 
 
 def test_a_scrape_shows_the_table_and_nothing_else() -> None:
-    """Every metric of a replica and of a gateway has its row, and every row its metric: name, type, labels, meaning."""
-    found = [family for metrics in (full_metrics(), gateway_metrics()) for family in metrics.registry.collect()]
+    """Every metric of a process has its row, and every row its metric: name, type, labels, meaning."""
+    all_metrics = (full_metrics(), gateway_metrics(), webhook_metrics())
+    found = [family for metrics in all_metrics for family in metrics.registry.collect()]
     families = {family.name: family for family in found}
     assert len(families) == len(METRICS)
     for spec in METRICS:
