@@ -10,19 +10,20 @@ import yaml
 
 from consumer.settings import JobSettings
 from consumer.settings.variables import parse_duration_s
+from consumer.webhooks.endpoints import FollowedEndpoints
 from tests.deploy.compose import DEVELOPMENT, FILE, ROOT, config, services
 from tests.deploy.settings import missing, unknown
 from tests.monitoring.conftest import Promtool
 from tests.monitoring.conftest import promtool as promtool
 
-OURS = ("topics", "buckets", "consumer", "lag", "gateway")
+OURS = ("topics", "buckets", "consumer", "lag", "gateway", "webhooks")
 
 
 def test_development_is_complete() -> None:
     """With the development file nothing is left to be set, and all parts are there."""
     assert services().keys() == {
-        "kafka", "minio", "topics", "buckets", "consumer", "lag", "gateway", "registry", "clamd",
-        "prometheus", "grafana",
+        "kafka", "minio", "topics", "buckets", "consumer", "lag", "gateway", "webhooks", "registry",
+        "clamd", "prometheus", "grafana",
     }  # fmt: skip
 
 
@@ -84,7 +85,8 @@ def test_variables_are_settings() -> None:
         environment = services()[name]["environment"]
         assert unknown(environment) == set()
         assert missing(environment) == set()
-    assert unknown(services()["lag"]["environment"]) == set()
+    for name in ("lag", "webhooks"):
+        assert unknown(services()[name]["environment"]) == set()
 
 
 def test_the_lag_is_told_of_the_consumers_group() -> None:
@@ -96,7 +98,7 @@ def test_the_lag_is_told_of_the_consumers_group() -> None:
     assert set(shared) == lag["environment"].keys()
 
 
-@pytest.mark.parametrize("name", ["consumer", "gateway"])
+@pytest.mark.parametrize("name", ["consumer", "gateway", "webhooks"])
 def test_it_has_time_to_finish(name: str) -> None:
     """It is killed later than it gives up by itself."""
     service = services()[name]
@@ -116,6 +118,19 @@ def test_the_gateway_serves_the_consumers_group() -> None:
     [published] = services()["minio"]["ports"]
     assert gateway["MINIO_PUBLIC_ENDPOINT"] == f"{published['host_ip']}:{published['published']}"
     assert gateway["INDEX_DIR"] in [volume["target"] for volume in services()["gateway"]["volumes"]]
+
+
+def test_webhooks_tell_of_the_consumers_outcomes() -> None:
+    """By the same brokers, topics and registry; the folder with its file is mounted where it is looked for."""
+    consumer, webhooks = services()["consumer"]["environment"], services()["webhooks"]
+    assert webhooks["command"] == ["webhooks"]
+    file = Path(webhooks["environment"]["WEBHOOKS_FILE"])
+    shared = {name: value for name, value in webhooks["environment"].items() if name != "WEBHOOKS_FILE"}
+    assert {name: consumer.get(name) for name in shared} == shared
+    [mount] = webhooks["volumes"]
+    assert (Path(mount["target"]), mount["read_only"]) == (file.parent, True)
+    shipped = Path(mount["source"]) / file.name
+    assert FollowedEndpoints(shipped, allow_http=False).now() == {}
 
 
 @pytest.mark.parametrize(
@@ -149,7 +164,7 @@ def test_prometheus_of_compose_finds_the_consumers(promtool: Promtool, tmp_path:
     discoveries = {job["job_name"]: job["dns_sd_configs"] for job in jobs}
     assert {name: found[0]["names"] for name, found in discoveries.items()} == {
         "spleeter-consumer": ["consumer"], "spleeter-consumer-lag": ["lag"],
-        "spleeter-consumer-gateway": ["gateway"],
+        "spleeter-consumer-gateway": ["gateway"], "spleeter-consumer-webhooks": ["webhooks"],
     }  # fmt: skip
     assert {service for [found] in discoveries.values() for service in found["names"]} <= services().keys()
     assert {found["port"] for [found] in discoveries.values()} == {8080}
