@@ -19,6 +19,7 @@ from consumer.gateway.app import make_app
 from consumer.gateway.events.room import StreamRoom
 from consumer.gateway.events.streams import EventStreams, StreamTimes
 from consumer.gateway.finding import Finder
+from consumer.gateway.forgetting import Forgetting, ForgettingPlace
 from consumer.gateway.forgotten import ForgottenBook
 from consumer.gateway.index.interpret import asked
 from consumer.gateway.operating import Operating
@@ -37,7 +38,8 @@ from consumer.gateway.uploads.receiving import Pace
 from consumer.gateway.uploads.slots import Slots
 from consumer.gateway.uploads.uploads import Uploads
 from consumer.observability.tracing import NoTracer
-from consumer.pipeline.forgotten import Tombstones
+from consumer.pipeline.forgetting import Eraser, ErasingPlace
+from consumer.pipeline.forgotten import Forgetter, Tombstones
 from consumer.pipeline.stages.validate import Validate
 from consumer.settings import JobSettings
 from consumer.testing.audit import MemoryAuditLog
@@ -197,8 +199,8 @@ class MemoryGateway:
 
     def _services(self, most_in_flight: int) -> Services:
         index, store = self.replica.index, self.store
-        book = ForgottenBook(Tombstones(store=store, bucket=OUT, prefix=PREFIX))
-        finder = Finder(index, store, book, output_bucket=OUT, output_prefix=PREFIX)
+        tombstones = Tombstones(store=store, bucket=OUT, prefix=PREFIX)
+        finder = Finder(index, store, ForgottenBook(tombstones), output_bucket=OUT, output_prefix=PREFIX)
         validate = Validate(source_buckets=(IN,), output_bucket=OUT, output_prefix=PREFIX, further_output_buckets=())
         publisher = cast(Publisher, self.publisher)
         submission = Submission(validate, finder, index, publisher, most_in_flight=most_in_flight)
@@ -206,6 +208,15 @@ class MemoryGateway:
         contents = Contents(store, ContentPlace(bucket=OUT, prefix=PREFIX, source_buckets=(IN,)), submission)
         uploading = self._uploads.take(submission, finder, contents)
         room = StreamRoom(most=100, most_of_one=100)
+        eraser = Eraser(store, store, ErasingPlace(bucket=OUT, prefix=PREFIX, upload_bucket=IN))
+        forgetting = Forgetting(
+            finder,
+            index,
+            submission,
+            Forgetter(tombstones=tombstones, eraser=eraser),
+            ForgettingPlace(bucket=OUT, prefix=PREFIX, further_buckets=()),
+            lambda _: None,  # no other gateway is there to be told
+        )
         return Services(
             index=index,
             finder=finder,
@@ -217,7 +228,7 @@ class MemoryGateway:
             links=StemLinks(None),
             operating=cast(Operating, None),  # asks Kafka; no key of these tests has the scope for it
             trail=Trail(MemoryAuditLog(), "gateway"),
-            can_forget=None,
+            can_forget=forgetting,
             jobs=JobSettings(allowed_source_buckets=(IN,), output_bucket=OUT),
         )
 

@@ -266,6 +266,18 @@ async def cancel(world: World, who: Tenant, which: int) -> None:
             await world.ask(who, "DELETE", f"/v1/separations/{job.id}")
 
 
+async def forget_anothers(world: World, who: Tenant, which: int) -> None:
+    """Nobody's job is taken away by others: nothing in the store changes, and it is shown as before."""
+    if not world.jobs or (job := world.jobs[which % len(world.jobs)]).owner is who:
+        return
+    there = sorted(world.gateway.store.keys(OUT))
+    before = await world.ask(job.owner, "GET", f"/v1/separations/{job.id}")
+    await world.as_unknown(job, lambda id_: world.ask(who, "DELETE", f"/v1/separations/{id_}?forget=true"))
+    assert sorted(world.gateway.store.keys(OUT)) == there
+    after = await world.ask(job.owner, "GET", f"/v1/separations/{job.id}")
+    assert after.status == before.status
+
+
 async def list_all(world: World, who: Tenant, which: int) -> None:
     """Page by page, of every state: the tenant's own, each once."""
     found: list[str] = []
@@ -357,7 +369,7 @@ def make_stems(world: World, job: Known) -> SeparationResult:
 
 ACTS = (
     send, send, send_again, send_file, send_known_content, send_upload, begin_upload, go_on_with_upload, look, cancel,
-    list_all, list_some, follow, finish, finish, succeed_long_ago,
+    forget_anothers, list_all, list_some, follow, finish, finish, succeed_long_ago,
 )  # fmt: skip
 Step = tuple[Callable[[World, Tenant, int], Awaitable[None]], int, int]
 
