@@ -8,7 +8,9 @@ from datetime import UTC, datetime
 import pytest
 from confluent_kafka import Consumer, Producer, TopicPartition
 
+from consumer.adapters.kafka.dead_letters import KafkaDeadLetters
 from consumer.core.events import DeadLetter, Header, SeparationRequest, SourceObject
+from consumer.settings import KafkaSettings
 from harness.platform import Platform
 
 GIVEN = (("traceparent", b"00-1"), ("empty", None))
@@ -127,3 +129,26 @@ def test_a_replayed_request_gets_its_outcome(one_partition: Platform) -> None:
         outcomes = platform.outcomes(1 + count)
     assert [outcome.code for outcome in outcomes if isinstance(outcome, DeadLetter)] == ["OBJECT_NOT_FOUND"] * 3
     assert sorted(len(o.original_headers) for o in outcomes if isinstance(o, DeadLetter)) == [0, 1, 1]
+
+
+def test_what_comes_meanwhile_is_not_read(one_partition: Platform) -> None:
+    """A record that is sent again may fail again at once: its new letter is not sent again by the same command."""
+    platform, topic = one_partition, one_partition.topic("DEAD_LETTER")
+    producer = Producer({"bootstrap.servers": platform.bootstrap_servers, "transactional.id": topic})
+    producer.init_transactions(60)
+
+    def write(number: int) -> None:
+        """As a replica does: behind each letter lies the marker of its transaction."""
+        producer.begin_transaction()
+        producer.produce(topic, platform.codec.encode(a_letter(platform, number, "AUDIO_EMPTY")), partition=0)
+        producer.commit_transaction(60)
+
+    write(1)
+    reading = KafkaDeadLetters(
+        KafkaSettings(bootstrap_servers=platform.bootstrap_servers), topic, platform.codec
+    ).read()
+    first = next(reading)
+    write(2)
+    assert first.dead_letter is not None
+    assert first.dead_letter.request_id == "r1"
+    assert list(reading) == []

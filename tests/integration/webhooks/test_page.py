@@ -57,7 +57,10 @@ def test_the_page_s_body_is_what_is_sent(room: Room) -> None:
 def test_the_page_makes_secrets() -> None:
     """Of 32 bytes, each another one."""
     [command] = [command for command in commands(PAGE) if command.startswith("echo")]
-    made = [subprocess.run(["bash", "-c", command], capture_output=True, text=True, check=True) for _ in range(2)]
+    made = [
+        subprocess.run(["bash", "-c", command], capture_output=True, text=True, check=True, timeout=60)
+        for _ in range(2)
+    ]
     keys = [key_of(each.stdout.strip()) for each in made]
     assert [len(key) for key in keys] == [32, 32]
     assert keys[0] != keys[1]

@@ -87,12 +87,12 @@ def test_readers_get_no_property_of_members(name: str, protocol: str) -> None:
 
 
 def test_one_function_makes_all_readers() -> None:
-    """Only the member itself is a consumer of another making, so that no reader can be forgotten here."""
+    """Only members of groups are consumers of another making, so that no reader can be forgotten here."""
     made = {
         path.name
         for path in Path(consumer.__file__).parent.rglob("*.py")
         if re.search(r"\b(connect\(\s*Consumer\b|Consumer\()", path.read_text())
     }
-    assert made == {"config.py", "source.py"}
+    assert made == {"config.py", "source.py", "endpoint_group.py"}
     source = Path(consumer.__file__).parent / "adapters/kafka/source.py"
     assert set(re.findall(r"connect\(Consumer, (.*?), ", source.read_text())) == {"self._config"}
