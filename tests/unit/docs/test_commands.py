@@ -39,7 +39,7 @@ NOT_RUN = {
     "uv sync": "would change the environment that this runs in; tests/deployed does it in the image",
     "uv pip install": "downloads TensorFlow; tests/unit/docs lets uv resolve it",
     "pip install .": "tests/integration/test_package.py installs the package, by uv, on each Python",
-    "cd examples/": "needs Maven, Go or Node; tests/integration/test_other_languages.py runs these lines",
+    "cd examples/": "needs Maven, Go or Node; tests/integration has test_other_languages.py and gateway/test_tour.py",
     "docker": "needs the rights to run containers; tests/deployed does it with `make test-deploy`",
     "cp deploy/compose/example.env": "as docker, which follows it",
     "sed -i": "changes a file of the repository; tests/monitoring/test_deploy.py runs it on a copy",

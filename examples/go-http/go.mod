@@ -1,0 +1,3 @@
+module separation.example/separate-http
+
+go 1.26.0
