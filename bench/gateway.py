@@ -28,7 +28,7 @@ from harness.platform import Platform
 
 JOBS, ASKED, SENT, STREAMS = 1_000_000, 2000, 500, 1000
 _CALLERS = 8
-_PATIENCE_S = 600.0
+_PATIENCE_S = 1800.0
 _FREELY = {
     "RATE_LIMIT_REQUESTS_PER_S": "100000", "RATE_LIMIT_BURST": "100000", "MAX_JOBS_IN_FLIGHT": "10000000",
     "HTTP_MAX_STREAMS": str(STREAMS), "MAX_STREAMS": str(STREAMS), "HTTP_MAX_CLIENTS": str(STREAMS + 100),
@@ -53,7 +53,7 @@ def measure(arena: Arena, jobs: int) -> Iterator[Row]:
     """All rows, each as soon as it is known."""
     with arena.platform() as platform:
         fill(platform, jobs)
-        with gateway(platform, **_FREELY) as door:
+        with gateway(platform, _PATIENCE_S, **_FREELY) as door:
             yield from _of_the_index(door, jobs)
         yield from upload_rows(platform, _FREELY)
     with arena.platform() as platform, gateway(platform, **_FREELY) as door:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import httpx2
 
-from harness.platform import COMMAND, Platform, ReplicaProcess
+from harness.platform import COMMAND, PATIENCE_S, Platform, ReplicaProcess
 
 KEY = "a-plain-key-of-the-tests"
 
@@ -30,10 +30,10 @@ class Gateway:
 
 
 @contextmanager
-def gateway(platform: Platform, **environment: str) -> Iterator[Gateway]:
+def gateway(platform: Platform, patience_s: float = PATIENCE_S, /, **environment: str) -> Iterator[Gateway]:
     """A gateway that is ready; ended afterwards, with the platform if not before."""
     process = start_gateway(platform, environment)
-    process.wait_ready()
+    process.wait_ready(patience_s)
     with httpx2.Client(base_url=f"http://127.0.0.1:{process.port}", headers={"X-API-KEY": KEY}, timeout=70) as http:
         yield Gateway(process=process, http=http)
     process.process.terminate()

@@ -62,8 +62,8 @@ class ReplicaProcess:
         page = self.get("/ready")
         return page is not None and page.is_success
 
-    def wait_ready(self) -> None:
-        wait_for(lambda: self.is_ready() or self.process.poll() is not None)
+    def wait_ready(self, patience_s: float = PATIENCE_S) -> None:
+        wait_for(lambda: self.is_ready() or self.process.poll() is not None, patience_s=patience_s)
         assert self.process.poll() is None, self.log.read_text()[-2000:]
 
     def separators(self) -> list[psutil.Process]:
@@ -331,8 +331,8 @@ def make_environment(name: str, bootstrap_servers: str) -> dict[str, str]:
     }
 
 
-def wait_for(condition, every_s: float = 0.1) -> None:  # type: ignore[no-untyped-def]
-    deadline = time.monotonic() + PATIENCE_S
+def wait_for(condition, every_s: float = 0.1, patience_s: float = PATIENCE_S) -> None:  # type: ignore[no-untyped-def]
+    deadline = time.monotonic() + patience_s
     while not condition():
         assert time.monotonic() < deadline, "it did not come"
         time.sleep(every_s)
