@@ -24,7 +24,7 @@ from bench.table import Row, spread_ms
 from bench.uploads import upload_rows
 from harness.gateway import KEY, Gateway, gateway
 from harness.pages import example_request, example_result
-from harness.platform import Platform
+from harness.platform import Platform, wait_for
 
 JOBS, ASKED, SENT, STREAMS = 1_000_000, 2000, 500, 1000
 _CALLERS = 8
@@ -55,9 +55,9 @@ def measure(arena: Arena, jobs: int) -> Iterator[Row]:
         fill(platform, jobs)
         with gateway(platform, _PATIENCE_S, **_FREELY) as door:
             yield from _of_the_index(door, jobs)
-        yield from upload_rows(platform, _FREELY)
     with arena.platform() as platform, gateway(platform, **_FREELY) as door:
         yield from _of_posts(door, platform)
+        yield from upload_rows(door, platform)
         yield from _of_streams(door, platform)
 
 
@@ -85,6 +85,7 @@ def _produce(producer: Producer, topic: str, value: bytes, key: bytes) -> None:
 
 
 def _of_the_index(door: Gateway, jobs: int) -> Iterator[Row]:
+    wait_for(lambda: door.process.said("gateway.caught_up"))  # it is told a moment later
     [caught_up] = door.process.said("gateway.caught_up")
     process = psutil.Process(door.process.process.pid)
     yield Row(what=f"{jobs:,} jobs in the log: start to ready", figure=f"{caught_up['seconds']:.0f} s")

@@ -2,28 +2,27 @@
 
 import statistics
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from pathlib import Path
 
 import httpx2
 
 from bench.table import Row
 from harness.clips import write_clip
-from harness.gateway import gateway
+from harness.gateway import Gateway
 from harness.platform import Platform
 
 SECONDS, ROUNDS = 1200.0, 5
 
 
-def upload_rows(platform: Platform, environment: Mapping[str, str]) -> Iterator[Row]:
+def upload_rows(door: Gateway, platform: Platform) -> Iterator[Row]:
     """In turns, so that a busy minute of the machine meets both."""
     track = write_clip(platform.folder / "long.wav", seconds=SECONDS, seed=1)
     megabytes = track.stat().st_size / 1e6
     bare_s, ours_s = [], []
-    with gateway(platform, **environment) as door:
-        for number in range(ROUNDS):
-            bare_s.append(_bare(platform, track, number))
-            ours_s.append(_through(door.http, track))
+    for number in range(ROUNDS):
+        bare_s.append(_bare(platform, track, number))
+        ours_s.append(_through(door.http, track))
     bare, ours = (megabytes / statistics.median(seconds) for seconds in (bare_s, ours_s))
     yield Row(what=f"a file of {megabytes:.0f} MB by multipart, to its 202", figure=f"{ours:.0f} MB/s")
     yield Row(what="the same file, by the store's own client", figure=f"{bare:.0f} MB/s")
