@@ -57,8 +57,8 @@ def measure(arena: Arena, jobs: int) -> Iterator[Row]:
             yield from _of_the_index(door, jobs)
     with arena.platform() as platform, gateway(platform, **_FREELY) as door:
         yield from _of_posts(door, platform)
-        yield from upload_rows(door, platform)
         yield from _of_streams(door, platform)
+        yield from upload_rows(door, platform)
 
 
 def fill(platform: Platform, jobs: int) -> None:
