@@ -179,15 +179,20 @@ def upload_bucket(settings: Settings) -> str:
 
 def event_ids(settings: Settings) -> EventIds:
     """By which a place in the log is named to clients."""
-    topics = settings.topics
-    ids = TopicIds(settings.kafka)
-    return EventIds({
-        name: _topic_id(ids, name) for name in (topics.requests, topics.progress, topics.results, topics.dead_letter)
-    })  # fmt: skip
+    topics, ids = settings.topics, TopicIds(settings.kafka)
+    names = (topics.requests, topics.progress, topics.results, topics.dead_letter)
+    found: dict[str, str] = {}
+    for name in names:
+        if (topic_id := _topic_id(ids, name)) is None:
+            # Some brokers have no such ids, and those that are away are found out by whoever reads.
+            return EventIds(dict.fromkeys(names, ""))
+        found[name] = topic_id
+    return EventIds(found)
 
 
-def _topic_id(ids: TopicIds, topic: str) -> str:
+def _topic_id(ids: TopicIds, topic: str) -> str | None:
+    """None where nobody answers: then others are not asked for, which takes as long for each."""
     for _ in range(_ASK_IDS):
         with suppress(BrokerUnavailable):
             return ids.now(topic)
-    return ""  # some brokers have no such ids, and those that are away are found out by whoever reads
+    return None
