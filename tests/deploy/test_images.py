@@ -13,7 +13,7 @@ from tests.deploy.compose import ROOT, services
 
 IMAGES: list[dict[str, Any]] = yaml.safe_load((ROOT / "deploy/images.yml").read_text())
 MINIO = ROOT / "deploy/docker/minio.Dockerfile"
-OURS = ("topics", "buckets", "consumer", "lag", "gateway")
+OURS = ("topics", "buckets", "consumer", "lag", "gateway", "webhooks")
 
 
 def listed(service: str) -> dict[str, Any]:
