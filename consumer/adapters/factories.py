@@ -63,7 +63,7 @@ def make_part_store(store: ObjectStore) -> PartStore | None:
     """What takes files in parts for the store that OBJECT_STORE names; None: it has none. Raises SettingsError."""
     if isinstance(store, PartStore):
         return store
-    if ObjectStoreSettings.load().object_store != ObjectStoreSettings.model_fields["object_store"].default:
+    if not _is_minio():
         return None
     from consumer.adapters.s3.parts import make_minio_parts
 
@@ -74,7 +74,7 @@ def make_object_links(store: ObjectStore) -> ObjectLinks | None:
     """What signs addresses in the store that OBJECT_STORE names; None: it has none. Raises SettingsError."""
     if isinstance(store, ObjectLinks):
         return store
-    if ObjectStoreSettings.load().object_store != ObjectStoreSettings.model_fields["object_store"].default:
+    if not _is_minio():
         return None
     from consumer.adapters.s3.links import make_minio_links
 
@@ -85,11 +85,16 @@ def make_erasable_store(store: ObjectStore) -> ErasableStore | None:
     """What takes away for good what OBJECT_STORE's store holds; None: it has none. Raises SettingsError."""
     if isinstance(store, ErasableStore):
         return store
-    if ObjectStoreSettings.load().object_store != ObjectStoreSettings.model_fields["object_store"].default:
+    if not _is_minio():
         return None
     from consumer.adapters.s3.erasing import make_minio_erasing
 
     return make_minio_erasing()
+
+
+def _is_minio() -> bool:
+    """Whether OBJECT_STORE names the store of this package, which has all that may stand beside its port."""
+    return bool(ObjectStoreSettings.load().object_store == ObjectStoreSettings.model_fields["object_store"].default)
 
 
 def _no_store(reason: str) -> SettingsError:

@@ -64,8 +64,9 @@ class Forgetting:
             self._hide([(tenant, request_id)])
             entry = found if isinstance(found, JobEntry) else None
             is_over = entry is None or entry.state.has_ended or await self._has_been_ended(request_id, tenant)
-            places, sources = self._places(request_id, tenant, entry), _sources(entry)
-            await asyncio.to_thread(self._forgetter.erase, places, sources)
+            known = _known(entry)
+            places = self._places(request_id, tenant, known, (entry.fingerprint if entry else None) or "")
+            await asyncio.to_thread(self._forgetter.erase, places, [known.source] if known.source else [])
             if was_forgotten and is_over:
                 raise forgotten()
             return is_over
@@ -80,8 +81,7 @@ class Forgetting:
                 return True
         return False
 
-    def _places(self, request_id: str, tenant: str | None, entry: JobEntry | None) -> list[StemsPlace]:
-        known = _known(entry)
+    def _places(self, request_id: str, tenant: str | None, known: "_Known", fingerprint: str) -> list[StemsPlace]:
         files = stem_files(known.model, known.output.get("format") or "")
         own = StemsPlace(
             bucket=self._place.bucket, folder=f"{tenant_prefix(self._place.prefix, tenant)}{request_id}/", files=files
@@ -92,7 +92,6 @@ class Forgetting:
             is_allowed = stem.bucket in (self._place.bucket, *self._place.further_buckets)
             is_elsewhere = (stem.bucket, folder) != (own.bucket, own.folder)
             if is_allowed and is_elsewhere and f"/{folder}".endswith(f"/{request_id}/"):
-                fingerprint = (entry.fingerprint if entry else None) or ""
                 places.append(StemsPlace(bucket=stem.bucket, folder=folder, fingerprint=fingerprint, files=files))
         return list(dict.fromkeys(places))
 
@@ -118,8 +117,3 @@ def _known(entry: JobEntry | None) -> _Known:
     if entry is None:
         return _Known()
     return msgspec.json.decode(entry.forgotten().request or b"{}", type=_Known)
-
-
-def _sources(entry: JobEntry | None) -> list[SourceObject]:
-    source = _known(entry).source
-    return [] if source is None else [source]

@@ -53,7 +53,6 @@ class ForgottenWatch:
         self._erasable, self._bucket, self._prefix, self._forget = erasable, bucket, prefix, forget
         self._stopped = threading.Event()
         self._thread = threading.Thread(target=self._run, name="gateway-forgotten", daemon=True)
-        self._known = 0
         self._took_s = 0.0
         self._has_looked = False
 

@@ -9,6 +9,7 @@ from typing import Any
 from devstack import build
 
 ROOT = Path(__file__).parents[2]
+OURS = ("topics", "buckets", "consumer", "lag", "gateway", "webhooks")  # services that run this project's own images
 FILE, DEVELOPMENT = ROOT / "docker-compose.kafka.yml", ROOT / "deploy/compose/development.env"
 
 

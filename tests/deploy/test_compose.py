@@ -11,12 +11,10 @@ import yaml
 from consumer.settings import JobSettings
 from consumer.settings.variables import parse_duration_s
 from consumer.webhooks.endpoints import FollowedEndpoints
-from tests.deploy.compose import DEVELOPMENT, FILE, ROOT, config, services
+from tests.deploy.compose import DEVELOPMENT, FILE, OURS, ROOT, config, services
 from tests.deploy.settings import missing, unknown
 from tests.monitoring.conftest import Promtool
 from tests.monitoring.conftest import promtool as promtool
-
-OURS = ("topics", "buckets", "consumer", "lag", "gateway", "webhooks")
 
 
 def test_development_is_complete() -> None:

@@ -9,11 +9,10 @@ import pytest
 import yaml
 
 from devstack import build
-from tests.deploy.compose import ROOT, services
+from tests.deploy.compose import OURS, ROOT, services
 
 IMAGES: list[dict[str, Any]] = yaml.safe_load((ROOT / "deploy/images.yml").read_text())
 MINIO = ROOT / "deploy/docker/minio.Dockerfile"
-OURS = ("topics", "buckets", "consumer", "lag", "gateway", "webhooks")
 
 
 def listed(service: str) -> dict[str, Any]:
