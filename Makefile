@@ -4,7 +4,7 @@ export PATH := $(CURDIR)/.tools/bin:$(PATH)
 UV := $(shell command -v uv || echo $(CURDIR)/.tools/bin/uv)
 RUN := $(UV) run --no-sync
 
-.PHONY: help sync demo test coverage mutants chaos test-deploy lint docs bench bench-scaling endurance stack-up stack-down
+.PHONY: help sync demo test coverage mutants chaos attack fuzz test-deploy lint docs bench bench-scaling endurance stack-up stack-down
 
 help: ## what can be made
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -39,6 +39,12 @@ mutants: sync ## change the service one small way at a time: which changes do th
 # CHAOS_SEEDS=n: so many schedules; CHAOS_SEED=n: that one again.
 chaos: sync ## replicas, broker and object store killed, frozen and cut off, by schedules from seeds; takes an hour
 	$(RUN) pytest tests/chaos -m "long or not long"
+
+attack: sync ## every attack that is tried on the service, by name, and what held
+	$(RUN) pytest -m attack -v
+
+fuzz: sync ## bytes that are made up, for about an hour, to whatever reads strangers' bytes first
+	HYPOTHESIS_PROFILE=fuzz $(RUN) pytest tests/fuzz -n 2 --timeout 7200
 
 endurance: sync ## one separator for 500 jobs, and for a track of three hours: does its memory grow?
 	$(RUN) pytest tests/separator/test_endurance.py -m "long or not long"

@@ -17,7 +17,8 @@ ROOT = Path(__file__).parents[2]
 _COMMAND_S = 240.0  # what hangs shall fail, not hang
 _SHOWN_LINES = 60
 # Of the run that this is a part of; a run within a copy is one of its own.
-_NOT_INHERITED = ("PYTEST_", "COV_", "COVERAGE_")
+# Under CI, pytest's last lines would be whole failures, pages long, instead of a line for each.
+_NOT_INHERITED = ("PYTEST_", "COV_", "COVERAGE_", "CI", "BUILD_NUMBER")
 
 
 class StepFailed(AssertionError):
