@@ -23,8 +23,8 @@ from tests.contract.s3_errors import ERRORS
 
 # The message's own words are a key, a prefix and a version id; and the object that it names may lie in an archive.
 MESSAGES = {
-    "InvalidObjectState", "KeyTooLongError", "XMinioInvalidObjectName", "XMinioObjectExistsAsDirectory",
-    "XMinioParentIsObject",
+    "InvalidObjectState", "KeyTooLongError", "XMinioInvalidObjectName", "XMinioInvalidResourceName",
+    "XMinioObjectExistsAsDirectory", "XMinioParentIsObject",
 }  # fmt: skip
 NOT_THERE = {"NoSuchBucket", "NoSuchKey", "NoSuchVersion"}
 CREDENTIALS = {

@@ -88,13 +88,14 @@ def test_documented_commands_work(cluster: Cluster, tmp_path: Path) -> None:
     Then the last block once more, after a setting has changed, with the Job of the first time still there.
     """
     (tmp_path / "ca.crt").write_text("a certificate")
+    (tmp_path / "endpoints.json").write_text('{"endpoints": []}')
     shutil.copytree(ROOT / "deploy", tmp_path / "deploy")
     blocks = [
         commands
         for block in re.findall(r"^```sh\n(.*?)^```", PAGE.read_text(), re.MULTILINE | re.DOTALL)
         if (commands := [line for line in block.splitlines() if line.startswith("kubectl ") and " wait " not in line])
     ]
-    assert [len(commands) for commands in blocks] == [3, 1, 2, 3]
+    assert [len(commands) for commands in blocks] == [3, 1, 2, 1, 3]
     _run(cluster, [command for commands in blocks for command in commands], tmp_path)
     referred = one("production", "TriggerAuthentication")["spec"]["secretTargetRef"]
     for name in ("spleeter-consumer-kafka", "spleeter-consumer-ca"):
@@ -114,6 +115,7 @@ def _run(cluster: Cluster, commands: list[str], folder: Path) -> None:
     shell = "\n".join(
         [
             f"CA_FILE={folder / 'ca.crt'}",
+            f"ENDPOINTS_FILE={folder / 'endpoints.json'}",
             f'kubectl() {{ "{build.kubernetes_binaries()}/kubectl" --kubeconfig="{cluster.kubeconfig}" "$@"; }}',
             *commands,
         ]

@@ -21,7 +21,7 @@ _MISSING = frozenset({"NoSuchKey", "NoSuchBucket", "NoSuchVersion", "NoSuchObjec
 # Keys that no store takes, or not beside what lies there already; an object that was sent to an archive.
 _IMPROPER = frozenset(
     {"InvalidObjectName", "InvalidObjectState", "KeyTooLong", "KeyTooLongError", "XMinioInvalidObjectName",
-     "XMinioObjectExistsAsDirectory", "XMinioParentIsObject"}
+     "XMinioInvalidResourceName", "XMinioObjectExistsAsDirectory", "XMinioParentIsObject"}
 )  # fmt: skip
 # What a version id can be that no store understands; without a version id it is not about the message.
 _IMPROPER_VERSION = frozenset({"InvalidArgument"})
