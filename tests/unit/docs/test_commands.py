@@ -27,6 +27,8 @@ NOT_RUN = {
     "make stack-up": "needs ports 9092 and 9000 for itself; the tests start the same servers on free ones",
     "make stack-down": "as make stack-up",
     "make chaos": "takes an hour",
+    "make attack": "takes half an hour; `make test` has all of it but the longest",
+    "make fuzz": "takes an hour; `make test` has the same targets with fewer examples",
     "make endurance": "takes ten minutes",
     "make test-deploy": "needs the rights to run containers; CI has them",
     "make coverage": "runs most of the tests once more, twice as slowly",
