@@ -164,9 +164,9 @@ class Platform:
             object.__setattr__(request, name, value)
         return request
 
-    def outcomes(self, count: int) -> list[SeparationResult | DeadLetter]:
+    def outcomes(self, count: int, patience_s: float = PATIENCE_S) -> list[SeparationResult | DeadLetter]:
         """All outcomes, once there are that many and the group has nothing left to do."""
-        wait_for(lambda: len(self._read(self._outcome_kinds())) >= count and self.lag() == 0)
+        wait_for(lambda: len(self._read(self._outcome_kinds())) >= count and self.lag() == 0, patience_s=patience_s)
         return self.read_outcomes()
 
     def requests(self) -> list[Message]:

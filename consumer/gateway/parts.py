@@ -25,6 +25,7 @@ from consumer.gateway.index.ends import TopicEnds
 from consumer.gateway.index.follower import IndexFollower
 from consumer.gateway.index.interpret import Interpreter, kinds_of
 from consumer.gateway.index.job_index import JobIndex
+from consumer.gateway.index.pruning import Pruner
 from consumer.gateway.index.table import JobTable
 from consumer.gateway.index.writer import IndexWriter, ProgressBook
 from consumer.gateway.metrics import GatewayMetrics
@@ -61,8 +62,8 @@ def make_follower(
     return IndexFollower(
         reader,
         Interpreter(codec, EventDecoder(codec, kinds)),
-        table,
         IndexWriter(table, progress, requests_topic=settings.topics.requests, on_change=index.outlook.note),
+        Pruner(table),
         order=CausalOrder((settings.topics.requests, settings.topics.progress), table.is_known_own, ends),
         on_batch=index.note,
     )

@@ -29,6 +29,7 @@ from consumer.gateway.index.ends import TopicEnds
 from consumer.gateway.index.follower import IndexFollower
 from consumer.gateway.index.interpret import kinds_of
 from consumer.gateway.index.job_index import JobIndex
+from consumer.gateway.index.pruning import keep_pruned
 from consumer.gateway.index.table import JobTable
 from consumer.gateway.index.writer import ProgressBook
 from consumer.gateway.metrics import GatewayMetrics
@@ -112,6 +113,8 @@ async def _run(settings: Settings) -> None:
         stack.callback(follower.stop)
         await authenticator.start()
         stack.push_async_callback(authenticator.close)
+        pruning = asyncio.create_task(keep_pruned(all_ends.begins, follower.note_begins))
+        stack.callback(pruning.cancel)
         await _serve(server, follower, services.streams)
 
 

@@ -27,6 +27,7 @@ _EVERY = 7  # of the files, in `make test`; `make attack` sends them all
 _FORMATS = ("wav", "flac", "mp3", "m4a", "ogg", "opus")
 # Of the replica and all it starts: two separators with their networks, and what each ffmpeg may have.
 _MEMORY_BYTES = 4 << 30
+_PATIENCE_S = 1500.0
 _REPLICA = {"SEPARATOR_RUNTIME": "native", "SEPARATOR_PROCESSES": "2"}
 
 
@@ -86,7 +87,7 @@ def send_all(platform: Platform, folder: Path, files: Mapping[str, HostileFile])
             path.write_bytes(file.make(watched))
             output_format = _FORMATS[number % len(_FORMATS)]
             asked[platform.request(platform.upload(path), output_format=output_format).request_id] = name
-        outcomes = platform.outcomes(len(files))
+        outcomes = platform.outcomes(len(files), _PATIENCE_S)
     assert sorted(asked[outcome.request_id or ""] for outcome in outcomes) == sorted(files)
     assert unexpected(outcomes, asked) == {}
     assert watched.touched == []

@@ -1,6 +1,7 @@
-"""Where topics end now, as the brokers tell."""
+"""Where topics begin and end now, as the brokers tell."""
 
 import threading
+from collections.abc import Iterator
 
 from confluent_kafka import Consumer, KafkaException
 from confluent_kafka import TopicPartition as KafkaPartition
@@ -26,21 +27,27 @@ class TopicEnds:
 
     def __call__(self) -> Positions:
         """Of each partition the offset behind the last record that may be read."""
-        with self._lock:
-            return {place: end for topic in self._topics for place, end in self._ends_of(topic).items()}
+        return {place: end for place, (_, end) in self._watermarks().items()}
+
+    def begins(self) -> Positions:
+        """Of each partition the offset of the first record that it holds."""
+        return {place: begin for place, (begin, _) in self._watermarks().items()}
 
     def close(self) -> None:
         """Nothing may be called afterwards."""
         with self._lock:
             self._consumer.close()
 
-    def _ends_of(self, topic: str) -> Positions:
+    def _watermarks(self) -> dict[TopicPartition, tuple[int, int]]:
+        with self._lock:
+            return {place: both for topic in self._topics for place, both in self._watermarks_of(topic)}
+
+    def _watermarks_of(self, topic: str) -> Iterator[tuple[TopicPartition, tuple[int, int]]]:
         try:
-            numbers = look_for(self._consumer, topic, _ASK_S).partitions
-            places = [TopicPartition(topic, number) for number in numbers]
-            return {place: self._end(place) for place in places}
+            for number in look_for(self._consumer, topic, _ASK_S).partitions:
+                yield (
+                    TopicPartition(topic, number),
+                    self._consumer.get_watermark_offsets(KafkaPartition(topic, number), timeout=_ASK_S),
+                )
         except KafkaException as error:
             raise failure_of(error.args[0], self._errors, topic) from error
-
-    def _end(self, place: TopicPartition) -> int:
-        return int(self._consumer.get_watermark_offsets(KafkaPartition(*place), timeout=_ASK_S)[1])

@@ -9,6 +9,7 @@ from enum import StrEnum
 
 from consumer.core.model import TopicPartition
 from consumer.gateway.index.entry import JobEntry
+from consumer.gateway.index.positions import Positions
 
 Place = tuple[TopicPartition, int]
 """A record's partition and offset."""
@@ -22,6 +23,10 @@ CREATE TABLE events (
 CREATE INDEX events_by_tenant ON events (tenant);
 """
 _ADD = "INSERT INTO events VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)"
+_DROP = (
+    "DELETE FROM events WHERE number > ? AND number <= ? AND topic = ? AND partition = ? AND offset < ?"
+    " RETURNING request_id, kind, at_ms"
+)
 _COLUMNS = "number, request_id, kind, topic, partition, offset, at_ms, told"
 _IN_RANGE = f"SELECT {_COLUMNS} FROM events WHERE tenant IS ? AND number > ? AND number <= ?"  # noqa: S608 - our own
 _OF_ALL = f"{_IN_RANGE} ORDER BY number LIMIT ?"
@@ -36,6 +41,9 @@ class EventKind(StrEnum):
     SUCCEEDED = "succeeded"
     FAILED = "failed"
     CANCELLED = "cancelled"
+
+
+_ENDS = frozenset({EventKind.SUCCEEDED, EventKind.FAILED, EventKind.CANCELLED})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -80,6 +88,19 @@ class EventTable:
     def remove(self, tenant: str | None, request_id: str) -> None:
         """Take out what happened to a job, as far as it was written. Seen by others once the batch is committed."""
         self._writer.execute("DELETE FROM events WHERE tenant IS ? AND request_id = ?", (tenant, request_id))
+
+    def drop(self, begins: Positions, *, after: int, up_to: int) -> list[tuple[str, int]]:
+        """Take out the rows with after < number <= up_to whose record lies before where its partition begins.
+
+        Returns the ends among them: request id, and when the job ended in milliseconds since 1970.
+        """
+        where = [
+            (self._topics.index(place.topic), place.partition, begin)
+            for place, begin in begins.items()
+            if place.topic in self._topics
+        ]
+        dropped = [row for each in where for row in self._writer.execute(_DROP, (after, up_to, *each))]
+        return [(request_id, at_ms) for request_id, kind, at_ms in dropped if kind in _ENDS]
 
     def write(self) -> None:
         """Hand the rows of this batch to the database, all at once. Seen by others once the batch is committed."""

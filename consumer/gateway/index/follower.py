@@ -16,7 +16,7 @@ from consumer.gateway.index.causal_order import CausalOrder, ReadRecord
 from consumer.gateway.index.changes import Batch, Change
 from consumer.gateway.index.interpret import Interpreter, Meaning
 from consumer.gateway.index.positions import Positions
-from consumer.gateway.index.table import JobTable
+from consumer.gateway.index.pruning import Pruner
 from consumer.gateway.index.writer import IndexWriter
 
 _AT_A_TIME = 1000
@@ -36,13 +36,13 @@ class IndexFollower:
         self,
         reader: TopicReader,
         interpreter: Interpreter,
-        table: JobTable,
         writer: IndexWriter,
+        pruner: Pruner,
         *,
         order: CausalOrder,
         on_batch: Callable[[Batch], None],
     ) -> None:
-        self._reader, self._interpreter, self._table, self._writer = reader, interpreter, table, writer
+        self._reader, self._interpreter, self._writer, self._pruner = reader, interpreter, writer, pruner
         self._order, self._on_batch = order, on_batch
         self._topics_begun = 0
         self._to_forget: queue.SimpleQueue[tuple[str | None, str]] = queue.SimpleQueue()
@@ -55,8 +55,9 @@ class IndexFollower:
 
     @property
     def begins(self) -> Positions:
-        """Where reading began, as far as the topics held it then."""
-        return self._reader.begins
+        """Where reading began, as far as the topics held it then, or where they begin by now."""
+        now = self._pruner.begins
+        return {place: max(begin, now.get(place, 0)) for place, begin in {**now, **self._reader.begins}.items()}
 
     @property
     def jobs(self) -> int:
@@ -67,6 +68,10 @@ class IndexFollower:
         """Soon nothing is shown or kept of these, as tenant and request id. From any thread."""
         for request in requests:
             self._to_forget.put(request)
+
+    def note_begins(self, begins: Positions) -> None:
+        """The topics begin there by now: what lies before is soon not kept any more. From any thread."""
+        self._pruner.note(begins)
 
     def start(self) -> None:
         """Begin to read."""
@@ -95,14 +100,16 @@ class IndexFollower:
         # What was forgotten before a record is read is so when it is applied.
         forgotten = list(self._forget())
         changes = [change for record in self._order.add(read) for change in self._apply(record)]
-        self._table.commit()
+        if self.has_caught_up:
+            self._pruner.step()
+        self._writer.commit()
         positions = self._reader.positions()
         self.unread = self._reader.unread()
         self._on_batch(
             Batch(
                 changes=[*forgotten, *changes],
                 positions=self._order.positions(positions),
-                last_event=self._table.events.last,
+                last_event=self._writer.last_event,
             )
         )
         self._order.look_for_orphans(positions)

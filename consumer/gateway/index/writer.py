@@ -47,7 +47,7 @@ def _ignore(before: JobEntry | None, after: JobEntry, meaning: Meaning) -> None:
 
 
 class IndexWriter:
-    """Used by one thread. What is applied is seen by others once the table is committed. jobs: how many it has made.
+    """Used by one thread. What is applied is seen by others after `commit`. jobs: how many it has made.
 
     requests_topic: of whose records alone a job is accepted; a dead letter tells the request too. on_change: told of
     each change as it is applied, by the job before and after.
@@ -59,6 +59,15 @@ class IndexWriter:
         self._table, self._progress, self._requests_topic = table, progress, requests_topic
         self._on_change = on_change
         self.jobs = 0
+
+    @property
+    def last_event(self) -> int:
+        """The number of the last event that was noted."""
+        return self._table.events.last
+
+    def commit(self) -> None:
+        """What was applied is seen by others from now on."""
+        self._table.commit()
 
     def forget(self, request_id: str, tenant: str | None) -> JobEntry | None:
         """From now on nothing is kept of that request; the job since then, None where nothing changed."""
