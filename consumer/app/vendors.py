@@ -95,6 +95,7 @@ def make_separators(settings: Settings, command: Sequence[str] = SEPARATOR_COMMA
         models=separator.models,
         scratch=settings.scratch_folder.absolute(),
         ffmpeg_path=separator.ffmpeg_path,
+        sandbox_required=separator.sandbox_required,
     )
     return [
         SeparatorClient(

@@ -202,9 +202,15 @@ def _scratch(settings: "Settings") -> str:
 
 def _sandbox(settings: "Settings") -> str:
     from consumer.separator.sandbox import Reach, confine
+    from consumer.separator.seccomp import confine_calls
+    from consumer.separator.walls import require_walls
 
     with ThreadPoolExecutor(1) as thread:  # which is lost with it
-        return thread.submit(confine, Reach(reads=(settings.separator.model_path,), writes=())).result()
+        files = thread.submit(confine, Reach(reads=(settings.separator.model_path,), writes=())).result()
+        holds = f"{files}, {thread.submit(confine_calls).result()}"
+    if settings.separator.sandbox_required:
+        require_walls(holds)
+    return holds
 
 
 _EXAMINATIONS: dict[str, Examination] = {

@@ -1,7 +1,9 @@
 """One separator process as its parent holds it, from its start to its end: pipes, replies, and what is known of it."""
 
 import contextlib
+import os
 import queue
+import signal
 import subprocess
 import threading
 import time
@@ -70,7 +72,7 @@ class ChildProcess:
         self._stderr_tail: deque[str] = deque(maxlen=_STDERR_LINES)
         self._events: queue.SimpleQueue[Reply | _Event] = queue.SimpleQueue()
         self._loads: list[Loaded | Failed] = []
-        self._ended = False
+        self._ended = self._has_told = False
         self._changed = threading.Condition()  # notified when _loads or _ended change
         with stop_signals_blocked():  # from its first moment on, also those that are sent to each process by itself
             self._process = subprocess.Popen(
@@ -78,12 +80,14 @@ class ChildProcess:
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=subprocess.PIPE,
-                process_group=0,  # nor is it stopped, or hung up on, with its parent's terminal
+                process_group=0,  # nor is it stopped, or hung up on, with its parent's terminal; see _bury
                 env={**MALLOC_ENVIRONMENT, **environment},  # what the operator sets wins
             )
         threading.Thread(target=self._read_replies, daemon=True).start()
         self._stderr_reader = threading.Thread(target=self._read_stderr, daemon=True)
         self._stderr_reader.start()
+        self._burier = threading.Thread(target=self._bury, daemon=True)
+        self._burier.start()
         self._send(configuration)
 
     @property
@@ -132,8 +136,18 @@ class ChildProcess:
     def kill(self) -> None:
         """End it now, and wait until it has ended, and its last words were read."""
         self._process.kill()
-        self._process.wait()
+        self._burier.join()
         self._stderr_reader.join(_LAST_WORDS_S)
+
+    def _bury(self) -> None:
+        """Once it has ended, end all that it started and left, in a thread of its own: none of that can leave its
+        group. It is waited for last, since until then its number is nobody else's.
+        """
+        with contextlib.suppress(ChildProcessError):  # somebody asked just now whether it lives
+            os.waitid(os.P_PID, self._process.pid, os.WEXITED | os.WNOWAIT)
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(self._process.pid, signal.SIGKILL)
+        self._process.wait()
 
     def _send(self, command: Command) -> None:
         assert self._process.stdin
@@ -187,7 +201,9 @@ class ChildProcess:
             case Alive():
                 self._take_heartbeat()
             case Confined():
-                self.status = replace(self.status, sandbox=reply.holds)
+                if not self._has_told:  # before it read anything of strangers; later it may say what they want
+                    self.status = replace(self.status, sandbox=reply.holds)
+                self._has_told = True
             case Loaded() | Failed(job=None):
                 self._take_load(reply)
             case Progress() | Finished() | Failed() | Stopped():

@@ -19,6 +19,7 @@ from consumer.core.ports import OnProgress
 from consumer.separator.child_process import ChildProcess, MeasureUsage
 from consumer.separator.protocol import Configure, Separate
 from consumer.separator.status import SeparatorStatus
+from consumer.separator.walls import require_walls
 
 RESTART_DELAY_S = 5.0
 
@@ -97,6 +98,8 @@ class SeparatorClient:
                 return
             reason = child.status.reason
             child.kill()
+            if self._configuration.sandbox_required:
+                require_walls(child.status.sandbox)
             self._log.error(LogEvent.SEPARATOR_NOT_READY, reason=reason, stderr_tail=child.stderr_tail)
             if missing := missing_in(child.stderr_tail):
                 raise missing

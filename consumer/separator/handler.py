@@ -18,7 +18,9 @@ class NetworkHandler:
     def __init__(self, configuration: Configure) -> None:
         self._configuration = configuration
         self._ffmpeg = FFmpeg(
-            binary=configuration.ffmpeg_path or bundled_binary(), allowed_formats=configuration.allowed_formats
+            binary=configuration.ffmpeg_path or bundled_binary(),
+            allowed_formats=configuration.allowed_formats,
+            has_own_group=False,  # it ends with ours
         )
         self._networks: dict[str, Network] = {}
         leave_keras_out()

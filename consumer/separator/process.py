@@ -10,11 +10,13 @@ import sys
 import threading
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import BinaryIO, NoReturn, assert_never
 
 from consumer.core.errors import Cancelled, Code, Rejected, WorkerCrashed
 from consumer.separator.audio.ffmpeg import bundled_binary
+from consumer.separator.capabilities import give_up_capabilities
 from consumer.separator.protocol import (
     Alive,
     Command,
@@ -30,7 +32,9 @@ from consumer.separator.protocol import (
     encode,
 )
 from consumer.separator.sandbox import Reach, confine, reach_of_models, reach_of_python, set_limits
+from consumer.separator.seccomp import confine_calls
 from consumer.separator.stop_signals import block_stop_signals
+from consumer.separator.walls import require_walls
 
 HEARTBEAT_S = 1.0
 
@@ -66,7 +70,10 @@ class Process:
             return
         configuration = decode_command(line)
         assert isinstance(configuration, Configure)
-        self.send(Confined(confine_to(configuration)))  # before there is another thread: it would not be confined
+        holds = confine_to(configuration)  # before there is another thread: it would not be confined
+        self.send(Confined(holds))
+        if configuration.sandbox_required:
+            require_walls(holds)
         threading.Thread(target=self._read_commands, daemon=True).start()
         threading.Thread(target=self._send_heartbeats, daemon=True).start()
         handler = make_handler(configuration, self.send)
@@ -123,7 +130,10 @@ def confine_to(configuration: Configure) -> str:
     binary = configuration.ffmpeg_path or bundled_binary()
     ffmpeg = Path(shutil.which(binary) or binary)
     reads = (*reach_of_python(), *reach_of_models(configuration.model_path), ffmpeg)
-    return f"{confine(Reach(reads=reads, writes=(configuration.scratch,)))}, {set_limits()}"
+    files = confine(Reach(reads=reads, writes=(configuration.scratch,)))
+    with suppress(OSError):
+        give_up_capabilities()
+    return f"{files}, {confine_calls()}, {set_limits()}"
 
 
 def load_networks(configuration: Configure, send: Send) -> Handler:

@@ -11,18 +11,15 @@ import os
 import resource
 import struct
 import sys
-from collections.abc import Callable, Iterable
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Iterable
 from dataclasses import dataclass
-from functools import cache
 from pathlib import Path
-from typing import TypeVar
 
-T = TypeVar("T")
+from consumer.separator.libc import called, forbid_privileges, libc
 
 # System calls, the same on every architecture; linux/landlock.h and linux/prctl.h have the rest.
 _CREATE_RULESET, _ADD_RULE, _RESTRICT_SELF = 444, 445, 446
-_ASK_VERSION, _PATH_BENEATH, _NO_NEW_PRIVILEGES = 1, 1, 38
+_ASK_VERSION, _PATH_BENEATH = 1, 1
 _EXECUTE, _WRITE_FILE, _READ_FILE, _READ_DIR, _REMOVE_DIR, _REMOVE_FILE = (1 << bit for bit in range(6))
 _MAKE_DIR, _MAKE_FILE, _TRUNCATE, _DEVICE_CONTROL = 1 << 7, 1 << 8, 1 << 14, 1 << 15
 _READ = _EXECUTE | _READ_FILE | _READ_DIR
@@ -85,25 +82,33 @@ def reach_of_models(model_path: Path) -> tuple[Path, ...]:
 
 def set_limits() -> str:
     """Limit this process and its children, besides what each ffmpeg is limited to; returns what to report of it."""
-    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))  # a core file would hold someone's music
+    most = {
+        resource.RLIMIT_CORE: 0,  # a core file would hold someone's music
+        resource.RLIMIT_NPROC: 8192,  # threads of all this user's processes, though not root's
+        resource.RLIMIT_NOFILE: 4096,
+        resource.RLIMIT_FSIZE: 64 << 30,
+    }
+    for kind, count in most.items():
+        _, hard = resource.getrlimit(kind)
+        least = count if hard == resource.RLIM_INFINITY else min(count, hard)
+        resource.setrlimit(kind, (least, least))
     return "limits"
 
 
 def confine(reach: Reach, landlock: Landlock = _OF_THIS_KERNEL) -> str:
     """Confine this thread, and all that it starts; returns what holds, or why it does not, in a few words."""
-    libc = _libc()
     try:
-        version = _version(libc, landlock)
+        version = _version(landlock)
         kinds = (1 << max(count for since, count in _FILE_KINDS if version >= since)) - 1
         tcp = _BIND_AND_CONNECT_TCP if version >= _TCP_SINCE else 0
         scopes = _ABSTRACT_SOCKETS_AND_SIGNALS if version >= _SCOPES_SINCE else 0
         handled = struct.pack("=QQQ", kinds, tcp, scopes)
-        rules = _called(libc.syscall(landlock.create_ruleset, handled, ctypes.c_size_t(len(handled)), 0))
+        rules = called(libc().syscall(landlock.create_ruleset, handled, ctypes.c_size_t(len(handled)), 0))
         try:
-            _allow(libc, rules, reach.reads, _READ & kinds)
-            _allow(libc, rules, (*reach.writes, _NULL), _WRITE & kinds)
-            _called(libc.prctl(_NO_NEW_PRIVILEGES, 1, 0, 0, 0))
-            _called(libc.syscall(_RESTRICT_SELF, rules, 0))
+            _allow(rules, reach.reads, _READ & kinds)
+            _allow(rules, (*reach.writes, _NULL), _WRITE & kinds)
+            forbid_privileges()
+            called(libc().syscall(_RESTRICT_SELF, rules, 0))
         finally:
             os.close(rules)
     except OSError as error:
@@ -112,32 +117,14 @@ def confine(reach: Reach, landlock: Landlock = _OF_THIS_KERNEL) -> str:
     return "landlock" if tcp else "landlock (files only, for want of a newer kernel)"
 
 
-def start_confined(reach: Reach | None, start: Callable[[], T], landlock: Landlock = _OF_THIS_KERNEL) -> T:
-    """What `start` returns, called by a thread of its own that is confined to this, as all is that it starts.
-
-    None confines it no more than this thread is. Raises what `start` raises.
-    """
-    if reach is None:
-        return start()
-    with ThreadPoolExecutor(1, initializer=confine, initargs=(reach, landlock)) as thread:
-        return thread.submit(start).result()
-
-
-@cache  # each CDLL makes a class, which is work for the garbage collector
-def _libc() -> ctypes.CDLL:
-    libc = ctypes.CDLL(None, use_errno=True)
-    libc.syscall.restype = ctypes.c_long
-    return libc
-
-
-def _version(libc: ctypes.CDLL, landlock: Landlock) -> int:
+def _version(landlock: Landlock) -> int:
     """What the kernel has of Landlock. Raises OSError(ENOSYS or EOPNOTSUPP) where it has none."""
     if landlock.version is not None:
         return landlock.version
-    return _called(libc.syscall(landlock.create_ruleset, None, ctypes.c_size_t(0), _ASK_VERSION))
+    return called(libc().syscall(landlock.create_ruleset, None, ctypes.c_size_t(0), _ASK_VERSION))
 
 
-def _allow(libc: ctypes.CDLL, rules: int, paths: Iterable[Path], access: int) -> None:
+def _allow(rules: int, paths: Iterable[Path], access: int) -> None:
     for path in paths:
         try:
             place = os.open(path, os.O_PATH | os.O_CLOEXEC)
@@ -145,12 +132,6 @@ def _allow(libc: ctypes.CDLL, rules: int, paths: Iterable[Path], access: int) ->
             continue
         try:
             rule = struct.pack("=Qi", access if path.is_dir() else access & _OF_FILES, place)
-            _called(libc.syscall(_ADD_RULE, rules, _PATH_BENEATH, rule, 0))
+            called(libc().syscall(_ADD_RULE, rules, _PATH_BENEATH, rule, 0))
         finally:
             os.close(place)
-
-
-def _called(result: int) -> int:
-    if result < 0:
-        raise OSError(ctypes.get_errno(), os.strerror(ctypes.get_errno()))
-    return result

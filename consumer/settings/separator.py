@@ -30,4 +30,8 @@ class SeparatorSettings(Group):
         default=SeparatorRuntime.TENSORFLOW,
         description="what computes the networks; of the extras, `openvino` takes least memory and `native` least time",
     )
+    sandbox_required: bool = Field(
+        default=False,
+        description="end where the kernel has no Landlock or no seccomp; true in the images",
+    )
     ffmpeg_path: str | None = Field(default=None, description="ffmpeg to use; unset: the one that is installed with us")

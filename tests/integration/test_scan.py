@@ -33,7 +33,7 @@ def test_nothing_is_opened_that_was_not_scanned(platform: Platform, tmp_path: Pa
     assert scanner_check(replica) == "ok"
     page = replica.get("/ready")
     assert page
-    assert page.json()["checks"]["sandbox"] == "landlock, limits"
+    assert page.json()["checks"]["sandbox"] == "landlock, seccomp, limits"
     song = write_clip(tmp_path / "song.mp3", seconds=1.0, seed=1)
     infected = tmp_path / "infected.mp3"
     infected.write_bytes(song.read_bytes() + bytes(6 << 20) + EICAR)

@@ -21,10 +21,11 @@ from consumer.separator.audio.ffmpeg import bundled_binary
 from consumer.separator.client import SeparatorClient
 from consumer.separator.models.conversion_cache import conversion_path, ensure_converted
 from consumer.separator.models.convert import load_tensors
-from consumer.separator.sandbox import Landlock, Reach, confine, reach_of_programs, start_confined
+from consumer.separator.sandbox import Landlock, Reach, confine, reach_of_programs
 from consumer.settings import environment_without_secrets
 from harness.audio import RATE_HZ, music
 from harness.files import decode_file, encode_file
+from tests.separator.confined import start_confined
 from tests.separator.intruder import REPORT
 from tests.separator.jobs import FFMPEG, Harness, configuration, job, patience
 
@@ -114,7 +115,7 @@ def test_a_process_that_was_taken_over_can_do_little(place: Place, server: str) 
         client.separate(job(), folder / "song.wav", cancel=patience(), on_progress=lambda done, total: None)
     finally:
         client.kill()
-    assert client.status.sandbox == "landlock, limits"
+    assert client.status.sandbox == "landlock, seccomp, limits"
     report = json.loads((folder / REPORT).read_text())
     assert {name: error for name, error in report.items() if name.startswith("may") and error} == {}
     assert {name for name, error in report.items() if name.startswith("not") and not error} == set()
@@ -139,7 +140,7 @@ def test_every_format_is_written_from_inside(place: Place) -> None:
             assert [decode_file(stem.path).shape[0] >= RATE_HZ * 0.9 for stem in stems] == [True, True]
     finally:
         harness.client.kill()
-    assert harness.client.status.sandbox == "landlock, limits"
+    assert harness.client.status.sandbox == "landlock, seccomp, limits"
 
 
 @pytest.mark.parametrize(("runtime", "is_kept"), [("openvino", True), ("openvino", False), ("native", True)])

@@ -15,10 +15,17 @@ from pathlib import Path
 from typing import Self
 
 from consumer.core.errors import WorkerCrashed
-from consumer.separator.sandbox import Reach, reach_of_programs, start_confined
+from consumer.separator.running import RunningProgram, run_confined
+from consumer.separator.sandbox import Reach, reach_of_programs
+from consumer.separator.spawn import Program
 
-# A decoder needs far less; a damaged or hostile file must not take more.
-_MEMORY_BYTES = 2 << 30
+# A decoder needs far less, and no stem is so long; a damaged or hostile file must not take more.
+_LIMITS = {
+    resource.RLIMIT_AS: 2 << 30,
+    resource.RLIMIT_FSIZE: 64 << 30,
+    resource.RLIMIT_NOFILE: 256,
+    resource.RLIMIT_CORE: 0,
+}
 _FIRST_LINES, _LAST_LINES, _LINE_CHARS = 500, 200, 1000  # of its standard error that are kept
 _SOUGHT_LINES, _SOUGHT_BYTES = 4000, 4096  # of those that are looked for; it opens 1000 streams at most
 # How it ends when somebody else ends it: the kernel for want of memory, a machine that is shut down, an operator. What
@@ -88,6 +95,7 @@ class FFmpeg:
     binary: its path, or a name on PATH. allowed_formats: the demuxers that may open a file. cpu_s: seconds of processor
     time that one run may use. reach: the files that it may touch; None for as many as this process itself. section: the
     part of each file that it reads, None for all of it. raw: what lies there, where the file's header isn't to be read.
+    has_own_group: whether it is in a process group of its own, which a terminal's signals don't reach.
     """
 
     binary: str = field(default_factory=bundled_binary)
@@ -96,6 +104,7 @@ class FFmpeg:
     reach: Reach | None = None
     section: Section | None = None
     raw: RawSamples | None = None
+    has_own_group: bool = True
 
     def confined_to(self, path: Path, folder: Path) -> Self:
         """The same ffmpeg, but one that can touch, beside itself, this file and this folder alone."""
@@ -134,20 +143,13 @@ class FFmpeg:
         seeks: what is found in those lines of its standard error that are kept wherever they stand. inherits:
         descriptors of this process that it has too, under the same numbers.
         """
-        process = start_confined(
-            self.reach,
-            lambda: subprocess.Popen(
-                [self.binary, *_COMMON, *args],
-                stdin=subprocess.PIPE if feeds else subprocess.DEVNULL,
-                stdout=subprocess.PIPE if reads else subprocess.DEVNULL,
-                stderr=subprocess.PIPE,
-                bufsize=0,
-                process_group=0,
-                pass_fds=inherits,
-            ),
+        program = Program(
+            argv=[shutil.which(self.binary) or self.binary, *_COMMON, *args],
+            inherits=inherits,
+            limits={**_LIMITS, resource.RLIMIT_CPU: self.cpu_s},
+            has_own_group=self.has_own_group,
         )
-        resource.prlimit(process.pid, resource.RLIMIT_CPU, (self.cpu_s, self.cpu_s))
-        resource.prlimit(process.pid, resource.RLIMIT_AS, (_MEMORY_BYTES, _MEMORY_BYTES))
+        process = run_confined(program, self.reach, feeds=feeds, reads=reads)
         # It hands each frame from thread to thread. In a batch process none interrupts another for a single frame,
         # which saves a third of the kernel's share of its time. Where a container forbids it, that is all that is lost.
         with contextlib.suppress(OSError):
@@ -161,7 +163,9 @@ class FFmpegProcess:
     sought_lines: all those that hold `seeks`, as they came.
     """
 
-    def __init__(self, process: subprocess.Popen[bytes], cpu_s: float, seeks: re.Pattern[bytes] | None = None) -> None:
+    def __init__(
+        self, process: RunningProgram | subprocess.Popen[bytes], cpu_s: float, seeks: re.Pattern[bytes] | None = None
+    ) -> None:
         self.process = process
         self.sought_lines: list[str] = []
         self._cpu_s, self._seeks = cpu_s, seeks

@@ -231,6 +231,28 @@ def test_the_separator_process_gets_no_credentials(environment: pytest.MonkeyPat
     assert "PATH" in left
 
 
+@pytest.mark.attack
+@pytest.mark.parametrize(
+    "name",
+    [
+        "HTTPS_PROXY", "https_proxy", "VAULT_TOKEN", "DATABASE_URL", "MODEL_SOURCES", "SSH_AUTH_SOCK", "GITHUB_TOKEN",
+        "TF_VAR_PASSWORD", "TF_TOKEN_app_terraform_io", "LC_TOKEN_1", "PATH_TO_SECRET", "PYTHONSECRET", "MY_PATH",
+        "SPLEETER_KEYS", "CLAMD_ADDRESS", "WEBHOOK_SECRET", "HOME", "OTEL_EXPORTER_OTLP_ENDPOINT", "KUBERNETES_PORT",
+    ],
+)  # fmt: skip
+def test_secrets_of_any_name_stay_out_of_the_separator(environment: pytest.MonkeyPatch, name: str) -> None:
+    """Whatever an operator calls a variable, one that isn't known to be needed is not handed on."""
+    environment.setenv(name, "hunter2")
+    assert "hunter2" not in environment_without_secrets().values()
+
+
+@pytest.mark.parametrize("name", ["PATH", "LANG", "LC_ALL", "TZ", "OMP_NUM_THREADS", "TF_NUM_INTRAOP_THREADS"])
+def test_what_the_separator_works_by_reaches_it(environment: pytest.MonkeyPatch, name: str) -> None:
+    """What an operator tunes it with goes on having its effect."""
+    environment.setenv(name, "2")
+    assert environment_without_secrets()[name] == "2"
+
+
 def test_each_variable_is_described() -> None:
     """Each environment variable has a line that says what it means, and belongs to one group."""
     described = [item for group in GROUPS for item in group.variables().items() if item[0] != "KAFKA_PROPERTIES"]
