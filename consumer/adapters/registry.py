@@ -1,6 +1,7 @@
 """A Confluent-compatible schema registry."""
 
 import json
+import time
 from collections import deque
 from collections.abc import Mapping, Sequence
 from typing import Any, NoReturn
@@ -9,11 +10,16 @@ import fastavro
 
 from consumer.adapters.avro.codec import Schema, load_schema
 from consumer.adapters.avro.references import inlined
-from consumer.adapters.registry_client import Refused, RegistryClient
+from consumer.adapters.avro.schema_text import MAX_TEXT, schema_of
+from consumer.adapters.avro.shapes import read_schema
+from consumer.adapters.registry_client import AnswerTooLong, Refused, RegistryClient
 from consumer.core.errors import Code, RegistryMisconfigured, RegistryUnavailable, Rejected
 
 _TIMEOUT_S, _CHECK_S = 10, 3  # a probe wants to know soon
 _MAX_REFERENCES = 64  # that a schema may have, those of the schemas that it refers to included
+_MAX_ALL_TEXT = 4 * MAX_TEXT  # of a schema and all that it refers to, in characters
+_REFERENCES_S = 10  # for all of them: a poll loop may be waiting
+_MAX_ID = (1 << 32) - 1  # what Confluent's wire format has room for
 
 # The registry's codes, each with the status 404 or 422, for "there is no such thing" of what was asked for.
 _NO_SUBJECT = frozenset({40401, 40404})
@@ -67,11 +73,16 @@ class ConfluentRegistry:
         self._prober.close()
 
     def schema(self, schema_id: int) -> Schema:
-        """The schema of that id, whole: with the definitions that it refers to in other subjects."""
+        """The schema of that id, whole: with the definitions that it refers to in other subjects.
+
+        What it says is anybody's who may register one: only its text is bounded here, in length and depth.
+        """
         try:
             found = self._client.get("schemas", "ids", schema_id)
         except Refused as refused:
             _raise(refused, _NO_SCHEMA, f"the registry knows no schema id {schema_id}")
+        except AnswerTooLong as error:
+            raise Rejected(Code.SCHEMA_UNKNOWN, f"schema id {schema_id} is too long") from error
         schema: Schema = _parsed(found, f"schema id {schema_id}")
         others = self._referenced(found, schema_id)
         whole: Schema = inlined(schema, others) if others else schema
@@ -80,8 +91,11 @@ class ConfluentRegistry:
     def _referenced(self, found: Schema, schema_id: int) -> list[Schema]:
         """All schemas that one refers to, and those that they refer to."""
         others: dict[tuple[str, int], Schema] = {}
-        waiting = deque(_references(found))
+        waiting, length = deque(_references(found)), len(found["schema"])
+        until = time.monotonic() + _REFERENCES_S
         while waiting:
+            if time.monotonic() > until:
+                raise RegistryUnavailable("the schema registry gave no proper answer (its references take too long)")
             subject, version = place = waiting.popleft()
             if place in others:
                 continue
@@ -93,7 +107,12 @@ class ConfluentRegistry:
                 other = self._client.get("subjects", subject, "versions", version, deleted="true")
             except Refused as refused:
                 _raise(refused, _NO_VERSION, f"{what} is not in the registry")
+            except AnswerTooLong as error:
+                raise Rejected(Code.SCHEMA_UNKNOWN, f"{what} is too long") from error
             others[place] = _parsed(other, what)
+            length += len(other["schema"])
+            if length > _MAX_ALL_TEXT:
+                raise Rejected(Code.SCHEMA_UNKNOWN, f"schema id {schema_id} is too long with all that it refers to")
             waiting += _references(other)
         return list(others.values())
 
@@ -117,11 +136,18 @@ class ConfluentRegistry:
         subject = self._subjects[name]
         try:
             numbers = _numbers(self._client.get("subjects", subject, "versions"))
-            return {number: self._client.get("subjects", subject, "versions", number) for number in numbers}
+            return {number: self._version(subject, number) for number in numbers}
         except Refused as refused:
             if refused.code in _NO_VERSION:
                 return {}
             raise RegistryUnavailable(refused.told) from refused
+
+    def _version(self, subject: str, number: int) -> Any:
+        """One that is longer than any schema is no schema; it must not hide the others."""
+        try:
+            return self._client.get("subjects", subject, "versions", number)
+        except AnswerTooLong:
+            return {"schema": ""}
 
     def id_of(self, name: str, schema: Schema) -> int:
         """See codec.Registry. It is looked up; only who `registers` then registers it.
@@ -192,10 +218,7 @@ def _parsed(found: Any, what: str) -> Any:
         raise _improper()
     if found.get("schemaType") not in ("AVRO", None):
         raise Rejected(Code.SCHEMA_UNKNOWN, f"{what} is not Avro")
-    try:
-        return json.loads(text)
-    except (ValueError, RecursionError) as error:
-        raise Rejected(Code.SCHEMA_UNKNOWN, f"{what} is not JSON") from error
+    return schema_of(text, what)
 
 
 def _numbers(found: Any) -> list[int]:
@@ -209,12 +232,14 @@ def _references(found: Schema) -> list[tuple[str, int]]:
     references = found.get("references") or []
     try:
         return [(str(each["subject"]), int(each["version"])) for each in references]
-    except (KeyError, TypeError, ValueError) as error:
+    except (KeyError, OverflowError, TypeError, ValueError) as error:
         raise _improper() from error
 
 
 def _id(found: Any) -> int:
     if not isinstance(found, dict) or not isinstance(schema_id := found.get("id"), int):
+        raise _improper()
+    if not 0 <= schema_id <= _MAX_ID:
         raise _improper()
     return schema_id
 
@@ -235,7 +260,8 @@ def _without_words(schema: Any) -> Any:
     is no schema.
     """
     try:
-        return _no_docs(fastavro.parse_schema(schema))
+        read_schema(schema)
+        return _no_docs(fastavro.parse_schema(_no_docs(schema)))
     except Exception:  # noqa: BLE001 - whatever comes of what is no schema
         return None
 

@@ -1,15 +1,19 @@
 """The REST API of a schema registry, by httpx2: its own answers alone, whoever else may stand on the way.
 
 Its errors have a code of their own beside the status, as JSON. Whatever has none (a proxy's page, a redirect, nothing
-at all) was not said by the registry, and so says nothing about what it holds.
+at all) was not said by the registry, and so says nothing about what it holds. And nobody's answer is waited for, or
+read, without end.
 """
 
 import json
+import socket
 import ssl
-import time
+import threading
 from collections.abc import Mapping
+from contextlib import suppress
 from functools import cache
-from typing import Any, NoReturn
+from types import TracebackType
+from typing import Any, NoReturn, Self
 from urllib.parse import quote
 
 import httpx2
@@ -18,7 +22,8 @@ from consumer.adapters.network_errors import reason_of
 from consumer.core.errors import RegistryUnavailable
 
 _ACCEPTED = "application/vnd.schemaregistry.v1+json, application/json"
-_MAX_BYTES = 16 << 20  # of one answer
+_MAX_BYTES = 2 << 20  # of one answer: a schema of the largest size, however its text is escaped
+_MAX_MESSAGE = 500  # characters of the registry's own words that are passed on
 _TRIED_ELSEWHERE = frozenset({408, 429, 500, 502, 503, 504})  # where there is another address of the same registry
 
 
@@ -34,18 +39,24 @@ class Refused(Exception):
         return f"the schema registry answered {self.status} (error code {self.code})"
 
 
+class AnswerTooLong(RegistryUnavailable):
+    """An answer of more than 2 MiB, under a status of success. Whose fault that is depends on what was asked for."""
+
+
 class RegistryClient:
     """Asks the first of its addresses that answers. Thread-safe, and without a memory.
 
     urls: with commas between them, each with user and password where there are any; those of the first are used where
-    another has none. timeout_s: for one answer of one address.
+    another has none. timeout_s: for one answer of one address, from its connection to its last byte.
     """
 
     def __init__(self, urls: str, *, timeout_s: float) -> None:
         self._urls = [httpx2.URL(url.strip().rstrip("/")) for url in urls.split(",")]
         users = [(url.username, url.password) if url.userinfo else None for url in self._urls]
         self._users = [user or users[0] for user in users]
-        self._http = httpx2.Client(timeout=timeout_s, follow_redirects=False, verify=_trusted())
+        # A connection is used once: its deadline is that of one answer.
+        once = httpx2.Limits(max_keepalive_connections=0)
+        self._http = httpx2.Client(timeout=timeout_s, follow_redirects=False, verify=_trusted(), limits=once)
         self._timeout_s = timeout_s
 
     def get(self, *path: str | int, **query: str) -> Any:
@@ -77,35 +88,86 @@ class RegistryClient:
         self, number: int, method: str, place: str, query: Mapping[str, str], body: Mapping[str, Any] | None
     ) -> Any:
         url, user = f"{self._urls[number]}/{place}", self._users[number]
-        headers = {"Accept": _ACCEPTED}
+        # What is packed may be a thousand times as long as it looks.
+        headers = {"Accept": _ACCEPTED, "Accept-Encoding": "identity"}
         if body is not None:
             headers["Content-Type"] = "application/vnd.schemaregistry.v1+json"
         content = None if body is None else json.dumps(body)
+        deadline = _Deadline(self._timeout_s)
+        extensions = {"trace": deadline.trace}
         try:
-            with self._http.stream(method, url, params=query, headers=headers, content=content, auth=user) as response:
-                data = self._read(response)
+            with (
+                deadline,
+                self._http.stream(
+                    method, url, params=query, headers=headers, content=content, auth=user, extensions=extensions
+                ) as response,
+            ):
+                data = _read(response)
+            if deadline.is_over:  # a body without a length ends with its connection
+                raise TimeoutError
         except RegistryUnavailable:
             raise
         except Exception as error:  # httpx2 has no root of all that it raises, and sockets and TLS have their own
-            raise RegistryUnavailable(f"the schema registry can't be reached ({reason_of(error)})") from error
+            why = "timed out" if deadline.is_over else reason_of(error)
+            raise RegistryUnavailable(f"the schema registry can't be reached ({why})") from error
         if response.status_code != 200:
             _refuse(response, data)
         if not _may_be_json(response):
             raise RegistryUnavailable("the schema registry gave no proper answer (it is not JSON)")
         try:
             return json.loads(data)
-        except ValueError as error:
+        except (ValueError, RecursionError) as error:
             told = f"the schema registry can't be reached ({type(error).__name__}: no JSON)"
             raise RegistryUnavailable(told) from error
 
-    def _read(self, response: httpx2.Response) -> bytes:
-        """The body; a timeout of httpx2's counts from one piece of it to the next."""
-        until, data = time.monotonic() + self._timeout_s, bytearray()
-        for piece in response.iter_bytes():
-            data += piece
-            if len(data) > _MAX_BYTES or time.monotonic() > until:
-                raise RegistryUnavailable("the schema registry gave no proper answer (too long)")
-        return bytes(data)
+
+class _Deadline:
+    """Cuts a request's connections when its time is over. httpx2's own timeouts count from one byte to the next."""
+
+    def __init__(self, timeout_s: float) -> None:
+        self._timer = threading.Timer(timeout_s, self._cut)
+        self._timer.daemon = True
+        self._lock = threading.Lock()
+        self._sockets: list[socket.socket] = []
+        self.is_over = False
+
+    def __enter__(self) -> Self:
+        self._timer.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._timer.cancel()
+
+    def trace(self, event: str, about: Mapping[str, Any]) -> None:
+        """httpx2's extension of that name: hears of each connection that is made."""
+        if event.endswith("connect_tcp.complete"):
+            with self._lock:
+                self._sockets.append(about["return_value"].get_extra_info("socket"))
+            if self.is_over:
+                self._cut()
+
+    def _cut(self) -> None:
+        with self._lock:
+            self.is_over = True
+            for each in self._sockets:
+                with suppress(OSError):  # it is closed
+                    socket.socket.shutdown(each, socket.SHUT_RDWR)  # whoever reads from it wakes up, under TLS too
+
+
+def _read(response: httpx2.Response) -> bytes:
+    """The body, as it came."""
+    if response.headers.get("Content-Encoding", "identity").lower() != "identity":
+        raise RegistryUnavailable("the schema registry gave no proper answer (it is packed)")
+    data = bytearray()
+    for piece in response.iter_raw():
+        data += piece
+        if len(data) > _MAX_BYTES:
+            is_its_own = response.status_code == 200 and _may_be_json(response)
+            kind = AnswerTooLong if is_its_own else RegistryUnavailable
+            raise kind("the schema registry gave no proper answer (too long)")
+    return bytes(data)
 
 
 @cache
@@ -119,12 +181,12 @@ def _refuse(response: httpx2.Response, data: bytes) -> NoReturn:
     status = response.status_code
     try:
         answer = json.loads(data) if _may_be_json(response) else None
-    except ValueError:
+    except (ValueError, RecursionError):
         answer = None
     said = answer if isinstance(answer, dict) else {}
     code = said.get("error_code")
     if isinstance(code, int) and status >= 400 and status in (code, code // 100):
-        raise Refused(status, code, str(said.get("message", "")))
+        raise Refused(status, code, str(said.get("message", ""))[:_MAX_MESSAGE])
     raise RegistryUnavailable(f"the schema registry answered {status}, not in its own words")
 
 

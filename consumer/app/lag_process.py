@@ -26,7 +26,7 @@ from consumer.core.errors import BrokerUnavailable
 from consumer.core.lag import Backlog
 from consumer.core.version import VERSION
 from consumer.observability import logging as logs
-from consumer.observability.lag import RequestEstimator
+from consumer.observability.lag import PacedEstimator, RequestEstimator
 from consumer.settings import KafkaSettings, LogSettings, SchemaSettings, TopicSettings
 
 MAX_MEMORY_BYTES = 512 << 20  # of address space, of which it takes 225 MB before it has read anything
@@ -56,7 +56,7 @@ class LagReport:
 
 def make_reader(task: LagTask) -> KafkaLagReader:
     """With a codec of its own. Raises SettingsError."""
-    estimate = RequestEstimator(make_codec(task.schema, task.topics))
+    estimate = PacedEstimator(RequestEstimator(make_codec(task.schema, task.topics)))
     return KafkaLagReader(task.kafka, [task.topics.requests, *task.retry_topics], estimate)
 
 

@@ -1,12 +1,15 @@
 """Events as Avro bytes, by fastavro: single-object encoding, or Confluent's with a schema registry.
 
 Untrusted bytes are only ever read by a schema that is known beforehand, by its fingerprint or from the registry:
-fastavro crashes the process on deep recursion and lets `array<null>` turn 5 bytes into 400 MB, so a writer's schema
-with either is refused. What is read by another schema than ours is resolved by Avro's rules; times, by their units.
+fastavro crashes the process on deep recursion and lets `array<null>` turn 5 bytes into 400 MB. One that is not ours is
+taken apart by `shapes` first, and so are the bytes, by `body_check`. What is read by another schema than ours is
+resolved by Avro's rules; times, by their units.
 """
 
 import io
 import json
+import threading
+from dataclasses import replace
 from datetime import datetime
 from importlib import resources
 from importlib.resources.abc import Traversable
@@ -16,6 +19,7 @@ import fastavro
 import fastavro.schema
 import msgspec
 
+from consumer.adapters.avro.body_check import check_body
 from consumer.adapters.avro.times import Unit, fields_of_time, point_in_time
 from consumer.adapters.avro.writers import Writer, parse_writers
 from consumer.core.errors import Code, Rejected
@@ -24,6 +28,8 @@ from consumer.core.events import SCHEMA_FILES, Event, SeparationControl, Separat
 SINGLE_OBJECT_MARKER = b"\xc3\x01"  # Avro specification, "Single-object encoding"
 CONFLUENT_MAGIC = b"\x00"
 MAX_VALUE_BYTES = 1 << 20  # Kafka's own default for a record
+_MAX_SCHEMAS = 256  # of a registry's that are remembered, those that were refused included
+_MAX_REASON = 300  # characters of what fastavro says of a schema, which it quotes
 _AS_THEY_ARE = (datetime, bytes)  # of an event's values; fastavro writes these itself
 
 Schema = dict[str, Any]
@@ -81,12 +87,14 @@ class AvroCodec:
         self._times = {kind: fields_of_time(raw) for kind, raw in self._raw.items()}
         self._writers = {
             kind: {
-                fingerprint(schema): parse_writers(schema, self._times[kind])
+                fingerprint(schema): replace(parse_writers(schema, self._times[kind]), shape=None)
                 for schema in (*load_earlier(name, schemas), self._raw[kind])
             }
             for kind, name in SCHEMA_FILES.items()
         }
-        self._registered: dict[tuple[type[Event], int], Writer] = {}
+        self._ours = {kind: {each.canonical for each in known.values()} for kind, known in self._writers.items()}
+        self._lock = threading.Lock()
+        self._registered: dict[tuple[type[Event], int], Writer | Rejected] = {}
 
     def encode(self, event: Event) -> bytes:
         kind = type(event)
@@ -125,17 +133,34 @@ class AvroCodec:
     def _writer(self, kind: type[Event], schema_id: int) -> Writer:
         if self._registry is None:
             raise Rejected(Code.SCHEMA_UNKNOWN, f"schema id {schema_id}, but no SCHEMA_REGISTRY_URL is set")
-        if (kind, schema_id) not in self._registered:
-            writer = parse_writers(self._registry.schema(schema_id), self._times[kind])
-            self._registered[kind, schema_id] = writer
-        return self._registered[kind, schema_id]
+        with self._lock:
+            known = self._registered.get((kind, schema_id))
+        if known is None:
+            known = self._asked(kind, self._registry.schema(schema_id))
+            with self._lock:
+                if len(self._registered) >= _MAX_SCHEMAS:
+                    del self._registered[next(iter(self._registered))]
+                self._registered[kind, schema_id] = known
+        if isinstance(known, Rejected):
+            raise Rejected(known.code, known.message)
+        return known
+
+    def _asked(self, kind: type[Event], schema: Schema) -> Writer | Rejected:
+        """What a schema of the registry's comes to, for good: an id is never given to another."""
+        try:
+            return parse_writers(schema, self._times[kind], ours=self._ours[kind])
+        except Rejected as rejected:
+            return Rejected(rejected.code, rejected.message)
 
     def _read(self, kind: type[E], body: bytes, writer: Writer) -> E:
+        if writer.shape is not None:
+            check_body(writer.shape, body)
         stream = io.BytesIO(body)
         try:
             value: Any = fastavro.schemaless_reader(stream, writer.parsed, self._parsed[kind])
         except fastavro.read.SchemaResolutionError as error:
-            raise Rejected(Code.SCHEMA_UNKNOWN, f"the writer's schema can't be read as ours: {error}") from error
+            told = str(error)[:_MAX_REASON]
+            raise Rejected(Code.SCHEMA_UNKNOWN, f"the writer's schema can't be read as ours: {told}") from error
         except Exception as error:  # fastavro raises whatever its reading of garbage comes to, IndexError for one
             raise Rejected(
                 Code.AVRO_UNDECODABLE, f"the bytes do not fit their schema ({type(error).__name__})"

@@ -47,12 +47,12 @@ def fields_of_time(schema: Any) -> frozenset[str]:
 
 
 def units_of(schema: Any, names: Set[str]) -> dict[str, Unit]:
-    """What the numbers in the fields of these names count, in a writer's schema as it came; those it does not have are
-    left out. Raises Rejected(SCHEMA_UNKNOWN) where one field counts in two units.
+    """What the numbers in the fields of these names count, in a writer's schema that `read_schema` takes, as it came;
+    those it does not have are left out. Raises Rejected(SCHEMA_UNKNOWN) where one field counts in two units.
     """
     found: dict[str, Unit] = {}
     for record in _branches(schema):
-        for field in record["fields"] if isinstance(record, dict) and "fields" in record else ():
+        for field in record["fields"] if isinstance(record, dict) and record["type"] in ("record", "error") else ():
             for unit in map(_unit, _branches(field["type"]) if field["name"] in names else ()):
                 if unit and found.setdefault(field["name"], unit) is not unit:
                     raise Rejected(Code.SCHEMA_UNKNOWN, f"the writer's schema counts {field['name']} in two units")
