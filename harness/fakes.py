@@ -14,7 +14,7 @@ from consumer.core.cancellation import Cancellation
 from consumer.core.errors import Code, Rejected
 from consumer.core.events import SeparationRequest, SourceObject
 from consumer.core.model import AudioFacts, Job, Message, Record, Separation, StemFile, TopicPartition
-from consumer.core.ports import Commit, ErasableStore, ObjectStore, OnProgress, Position, RebalanceListener
+from consumer.core.ports import Commit, ErasableStore, ObjectStore, OnProgress, Position, RebalanceListener, Room
 from consumer.delivery.assignment import Assignment, Attempt
 from consumer.delivery.retry_headers import RetryState
 from consumer.pipeline.forgetting import Eraser, ErasingPlace
@@ -126,7 +126,9 @@ class FakeSeparator:
     def prepare(self, cancel: Cancellation) -> None:
         cancel.check()
 
-    def separate(self, job: Job, path: Path, *, cancel: Cancellation, on_progress: OnProgress) -> Separation:
+    def separate(
+        self, job: Job, path: Path, *, cancel: Cancellation, on_progress: OnProgress, room: Room | None = None
+    ) -> Separation:
         self.calls.append(job)
         if error := self.script.popleft() if self.script else None:
             raise error

@@ -37,7 +37,7 @@ def make_handler(configuration: Configure, send: Callable[[Reply], None]) -> Han
             path.write_bytes(stem_wav(source, name))
             stems.append(StemFile(name=name, path=path, duration_s=audio_s, peak=1.0, clipped_samples=0))
         audio = AudioFacts(format="wav", duration_s=audio_s, channels=2, sample_rate_hz=44100)
-        return Finished(order.job, Separation(audio=audio, stems=tuple(stems), weights_sha256="0" * 64))
+        return Finished.of(order.job, Separation(audio=audio, stems=tuple(stems), weights_sha256="0" * 64))
 
     return work
 

@@ -90,6 +90,8 @@ class OutputFormat:
     """The samples that the encoder is fed with, as ffmpeg names them: f32le, or s16le."""
     bitrates: Bitrates | None = None
     """What may be asked for; None where it has no meaning, since nothing is lost."""
+    frame_bytes: int = 8
+    """The most that a sample of both channels takes, where nothing is lost."""
     fewest_samples: int = 1
     """What a file of this format has to hold, a channel."""
     highest_sample: float | None = None
@@ -113,23 +115,35 @@ class OutputFormat:
             return f"must be {self.bitrates} for {self.extension}"
         return None
 
+    def bytes_per_second(self, bitrate: str | None, rate_hz: int) -> float:
+        """The most that a second of two channels takes; of what is lost there is a reckoning in bits, not a promise."""
+        if not self.is_lossy:
+            return float(self.frame_bytes * rate_hz)
+        return 2 * (_parse_bitrate(bitrate or DEFAULT_BITRATE) or 0) / 8
+
     def encoder_args(self, bitrate: str | None) -> list[str]:
         """ffmpeg's output options; `bitrate` is bits per second such as 192k, None for the default of lossy formats."""
         rate = ["-b:a", bitrate or DEFAULT_BITRATE] if self.is_lossy else []
         return ["-c:a", self.codec, *rate, *self.options, "-f", self.muxer]
 
 
-def _wav(codec: str, takes: str = "f32le") -> OutputFormat:
+def _wav(codec: str, frame_bytes: int, takes: str = "f32le") -> OutputFormat:
     # Past 4 GiB a WAV file has to be an RF64 file, or its length is a lie.
     return OutputFormat(
-        extension="wav", media_type="audio/wav", codec=codec, muxer="wav", takes=takes, options=("-rf64", "auto")
+        extension="wav",
+        media_type="audio/wav",
+        codec=codec,
+        muxer="wav",
+        takes=takes,
+        frame_bytes=frame_bytes,
+        options=("-rf64", "auto"),
     )
 
 
 FORMATS: dict[str, OutputFormat] = {
-    "wav": _wav("copy", takes="s16le"),  # rounded here and only packed there: half of an encoder's time
-    "wav-s24": _wav("pcm_s24le"),
-    "wav-f32": _wav("pcm_f32le"),
+    "wav": _wav("copy", 4, takes="s16le"),  # rounded here and only packed there: half of an encoder's time
+    "wav-s24": _wav("pcm_s24le", 6),
+    "wav-f32": _wav("pcm_f32le", 8),
     "flac": OutputFormat(
         extension="flac", media_type="audio/flac", codec="flac", muxer="flac", holds_cover=True, fewest_samples=16
     ),

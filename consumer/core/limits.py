@@ -7,3 +7,6 @@ MAX_SILENCE_S = 40.0
 # The spans of a track that can be asked for: below, not every rate has a sample in it; above, no clock counts on.
 SHORTEST_SPAN_S, LONGEST_SPAN_S = 0.001, 1e9
 HIGHEST_TRACK = 999  # ffmpeg opens a thousand streams of a file
+
+# What a sound file can have; no converter and no format of ours has more.
+MOST_CHANNELS, MOST_RATE_HZ = 64, 768_000

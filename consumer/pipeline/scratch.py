@@ -15,13 +15,18 @@ MARGIN_BYTES = 64 << 20  # that stay free beside what is fetched
 
 
 class Scratch:
-    """`folder` follows from the group and the replica's name, so that what its predecessor left can be removed."""
+    """`folder` follows from the group and the replica's name, so that what its predecessor left can be removed.
 
-    def __init__(self, folder: Path) -> None:
+    max_bytes: what may lie in it at most, None for all of its disk.
+    """
+
+    def __init__(self, folder: Path, *, max_bytes: int | None = None) -> None:
         self.folder = folder
+        self._max_bytes = max_bytes
         self._lock: int | None = None
         self._reserving = threading.Lock()
         self._reserved_bytes = 0
+        self._rooms: list[TrackRoom] = []
         self._missed_bytes = 0  # of the last track that found no room
 
     def claim(self) -> None:
@@ -57,13 +62,36 @@ class Scratch:
     def reserved(self, size_bytes: int) -> Iterator[None]:
         """Room for a file that is written within this block. Raises ScratchUnavailable."""
         with self._reserving:
-            self._demand(self._reserved_bytes + size_bytes)
+            self._demand(self._outstanding_bytes() + size_bytes)
             self._reserved_bytes += size_bytes
         try:
             yield
         finally:
             with self._reserving:
                 self._reserved_bytes -= size_bytes
+
+    @contextmanager
+    def room_beside(self, source: Path) -> Iterator["TrackRoom"]:
+        """Room for the stems of a track that is here, in its folder, which are written within this block."""
+        room = TrackRoom(self, source)
+        with self._reserving:
+            self._rooms.append(room)
+        try:
+            yield room
+        finally:
+            with self._reserving:
+                self._rooms.remove(room)
+
+    def grow(self, room: "TrackRoom", size_bytes: int) -> None:
+        """See TrackRoom.reserve."""
+        with self._reserving:
+            missing_bytes = max(0, size_bytes - room.reserved_bytes)
+            self._demand(self._outstanding_bytes() + missing_bytes)
+            room.reserved_bytes += missing_bytes
+
+    def _outstanding_bytes(self) -> int:
+        """What was promised and is not yet written."""
+        return self._reserved_bytes + sum(room.outstanding_bytes() for room in self._rooms)
 
     def check(self) -> None:
         """There is room for the track that found none, and a file can be made. Raises ScratchUnavailable."""
@@ -77,8 +105,16 @@ class Scratch:
             raise ScratchUnavailable.of(error) from error
 
     def capacity_bytes(self) -> int:
-        """What a track may need at most, were the whole disk free. Raises ScratchUnavailable."""
-        return self._disk_usage().total - MARGIN_BYTES
+        """What a track may need at most, were nothing else there. Raises ScratchUnavailable."""
+        total_bytes = self._disk_usage().total
+        return (total_bytes if self._max_bytes is None else min(total_bytes, self._max_bytes)) - MARGIN_BYTES
+
+    def _free_bytes(self) -> int:
+        free_bytes = self._disk_usage().free
+        if self._max_bytes is None:
+            return free_bytes
+        used_bytes = sum(_size_of(path) for path in self.folder.rglob("*"))
+        return min(free_bytes, max(0, self._max_bytes - used_bytes))
 
     def _disk_usage(self) -> "shutil._ntuple_diskusage":
         try:
@@ -87,7 +123,7 @@ class Scratch:
             raise ScratchUnavailable.of(error) from error
 
     def _demand(self, size_bytes: int) -> None:
-        free_bytes = self._disk_usage().free
+        free_bytes = self._free_bytes()
         if free_bytes < size_bytes + MARGIN_BYTES:
             self._missed_bytes = max(self._missed_bytes, size_bytes)
             raise ScratchUnavailable(
@@ -100,3 +136,36 @@ class Scratch:
             shutil.rmtree(self.folder, ignore_errors=True)
             os.close(self._lock)
             self._lock = None
+
+
+class TrackRoom:
+    """See ports.Room. reserved_bytes: what its stems were promised; changed by its Scratch alone."""
+
+    def __init__(self, scratch: Scratch, source: Path) -> None:
+        self._scratch, self._source = scratch, source
+        self.reserved_bytes = 0
+
+    @property
+    def most_bytes(self) -> int:
+        """See ports.Room. Raises ScratchUnavailable."""
+        return max(0, self._scratch.capacity_bytes() - _size_of(self._source))
+
+    def reserve(self, size_bytes: int) -> None:
+        """See ports.Room."""
+        self._scratch.grow(self, size_bytes)
+
+    def outstanding_bytes(self) -> int:
+        """What it was promised and has not written yet."""
+        try:
+            files = [path for path in self._source.parent.iterdir() if path != self._source]
+        except OSError:  # it is being removed
+            files = []
+        return max(0, self.reserved_bytes - sum(map(_size_of, files)))
+
+
+def _size_of(path: Path) -> int:
+    """What a file takes up; 0 where it is gone, or is none."""
+    try:
+        return path.lstat().st_blocks * 512
+    except OSError:
+        return 0

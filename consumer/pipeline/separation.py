@@ -9,7 +9,7 @@ from consumer.core.cancellation import Cancellation
 from consumer.core.errors import WorkerCrashed
 from consumer.core.log_events import LogEvent
 from consumer.core.model import LocalTrack, Separation, Stage, Stems
-from consumer.core.ports import Separator
+from consumer.core.ports import Room, Separator
 from consumer.observability.metrics import Metrics
 from consumer.pipeline.crash_guard import CrashGuard
 from consumer.pipeline.job_run import JobRun
@@ -35,8 +35,10 @@ class SeparateTrack:
         self._runner, self._crash_guard, self._progress, self._metrics = runner, crash_guard, progress, metrics
         self._trial, self._max_job_s = trial, max_job_s
 
-    def __call__(self, run: JobRun, track: LocalTrack, separator: Separator) -> Stems:
-        """Raises what the separator raises, OwnershipLost, and Rejected(WORKER_CRASHED, DEADLINE_EXCEEDED)."""
+    def __call__(self, run: JobRun, track: LocalTrack, separator: Separator, room: Room | None = None) -> Stems:
+        """room: for the stems. Raises what the separator raises, OwnershipLost, and Rejected(WORKER_CRASHED,
+        DEADLINE_EXCEEDED).
+        """
         run.stage, cancellation = Stage.SEPARATE, run.attempt.cancellation
         run.trial = lambda: self._trial(track.job, separator)
         while True:
@@ -45,7 +47,7 @@ class SeparateTrack:
             separator.prepare(cancellation)
             check_deadline(track.job.request)
             try:
-                separation = self._runner.through(run, Stage.SEPARATE, lambda: self._start(run, track, separator))
+                separation = self._runner.through(run, Stage.SEPARATE, lambda: self._start(run, track, separator, room))
             except WorkerCrashed as crash:
                 starts = self._crash_guard.starts(run.attempt)
                 run.log.warning(LogEvent.SEPARATOR_CRASHED, reason=str(crash), starts=starts)
@@ -55,12 +57,12 @@ class SeparateTrack:
             run.trial = None  # from now on the separator is another record's
             return Stems(track=track, separation=separation)
 
-    def _start(self, run: JobRun, track: LocalTrack, separator: Separator) -> Separation:
+    def _start(self, run: JobRun, track: LocalTrack, separator: Separator, room: Room | None) -> Separation:
         request, cancellation = track.job.request, run.attempt.cancellation
         with self._crash_guard.start(run.attempt), _until(request.deadline, cancellation):
             cancellation.start_clock(self._max_job_s)
             report = self._progress.reporter(request.request_id, run.attempt.retry_state.attempt)
-            return separator.separate(track.job, track.path, cancel=cancellation, on_progress=report)
+            return separator.separate(track.job, track.path, cancel=cancellation, on_progress=report, room=room)
 
 
 @contextmanager

@@ -74,7 +74,8 @@ class Walk:
 
     def to_stems(self, run: JobRun, track: LocalTrack, separator: Separator) -> Stems:
         """From the object on disk to its stems beside it."""
-        return self._separate(run, track, separator)
+        with self._stages.fetch.scratch.room_beside(track.path) as room:
+            return self._separate(run, track, separator, room)
 
     def to_result(self, run: JobRun, stems: Stems) -> Done:
         """From the stems to the result that names their objects."""

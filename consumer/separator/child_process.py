@@ -13,11 +13,10 @@ from dataclasses import replace
 from enum import Enum
 from typing import assert_never
 
-import msgspec
-
 from consumer.core.cancellation import Cancellation
-from consumer.core.errors import Cancelled, Code, Rejected, WorkerCrashed
-from consumer.core.model import Separation, Usage
+from consumer.core.errors import Code, Rejected, WorkerCrashed
+from consumer.core.limits import MAX_SILENCE_S
+from consumer.core.model import Usage
 from consumer.core.ports import OnProgress
 from consumer.separator.malloc import MALLOC_ENVIRONMENT
 from consumer.separator.protocol import (
@@ -28,20 +27,28 @@ from consumer.separator.protocol import (
     Failed,
     Finished,
     Loaded,
+    Needs,
+    NotAReply,
     Progress,
     Reply,
     Separate,
+    SeparationReport,
     Stop,
     Stopped,
-    decode_reply,
     encode,
 )
+from consumer.separator.replies import ReplyReader
 from consumer.separator.status import SeparatorStatus
 from consumer.separator.stop_signals import stop_signals_blocked
 
 STOP_GRACE_S = 1.0  # how long a job may take to stop before its process is killed
 _LAST_WORDS_S = 1.0  # an ffmpeg that outlives it for a moment may keep its standard error open
 _STDERR_LINES, _STDERR_CHARS = 20, 500  # of what it last wrote there, and of each line
+_TICK_S = 1.0  # time is counted by ticks of our own: what was stopped as a whole was silent too, and is well
+_SILENT_TICKS = 0.75 * MAX_SILENCE_S / _TICK_S  # before the replica would be taken for hanging
+_MEASURED_EVERY_S = 0.5
+
+OnNeeds = Callable[[float], None]  # called with the seconds that the stems will have; may raise
 
 # What a process and all its children so far have used, by the process's id. Raises OSError where it has ended.
 MeasureUsage = Callable[[int], tuple[Usage, Usage]]
@@ -52,6 +59,7 @@ class _Event(Enum):
 
     ENDED = "the process has ended"
     CANCELLED = "a job was cancelled, this one or the one before"
+    TICK = "some time has passed"
 
 
 class ChildProcess:
@@ -69,6 +77,7 @@ class ChildProcess:
         self.status = replace(status, last_heartbeat=time.monotonic())  # from here on written by _read_replies alone
         self._models = len(configuration.models)
         self._measure_usage = measure_usage
+        self._measured_at = float("-inf")
         self._stderr_tail: deque[str] = deque(maxlen=_STDERR_LINES)
         self._events: queue.SimpleQueue[Reply | _Event] = queue.SimpleQueue()
         self._loads: list[Loaded | Failed] = []
@@ -83,6 +92,8 @@ class ChildProcess:
                 process_group=0,  # nor is it stopped, or hung up on, with its parent's terminal; see _bury
                 env={**MALLOC_ENVIRONMENT, **environment},  # what the operator sets wins
             )
+        assert self._process.stdout
+        self._replies = ReplyReader(self._process.stdout, configuration.models)
         threading.Thread(target=self._read_replies, daemon=True).start()
         self._stderr_reader = threading.Thread(target=self._read_stderr, daemon=True)
         self._stderr_reader.start()
@@ -108,30 +119,51 @@ class ChildProcess:
                 self._changed.wait(1.0)
         return self.status.ready
 
-    def run(self, order: Separate, cancel: Cancellation, on_progress: OnProgress) -> Separation:
-        """Have one file separated. Raises Rejected, WorkerCrashed, Cancelled (within STOP_GRACE_S)."""
+    def run(
+        self, order: Separate, cancel: Cancellation, on_progress: OnProgress, on_needs: OnNeeds
+    ) -> SeparationReport:
+        """Have one file separated. Raises Rejected, WorkerCrashed, Cancelled (within STOP_GRACE_S), and what the
+        callbacks raise; then the job was stopped.
+        """
         cancel.check()
         with cancel.listen(lambda: self._events.put(_Event.CANCELLED)):
+            self._replies.expect(order.job)
             self._send(order)
-            while True:
-                event = self._next_event(cancel)
-                match event:
-                    case _Event.ENDED:
-                        raise WorkerCrashed(self._cause_of_death())
-                    case _Event.CANCELLED:  # or left over from the job before, and this one goes on
-                        try:
-                            cancel.check()
-                        except Cancelled:
-                            self._stop(order)
-                            raise
-                    case Progress() if event.job == order.job:
-                        on_progress(event.done, event.total)
-                    case Finished() if event.job == order.job:
-                        return event.separation
-                    case Failed() if event.job == order.job:
-                        raise Rejected(Code(event.code), event.message)
-                    case _:
-                        pass  # about an earlier job
+            try:
+                return self._follow(order, cancel, on_progress, on_needs)
+            except BaseException:
+                if not self._replies.is_answered:
+                    self._stop(order)
+                raise
+
+    def _follow(
+        self, order: Separate, cancel: Cancellation, on_progress: OnProgress, on_needs: OnNeeds
+    ) -> SeparationReport:
+        silent_ticks, heard_at = 0, self.status.last_heartbeat
+        while True:
+            event = self._next_event(cancel)
+            match event:
+                case _Event.ENDED:
+                    raise WorkerCrashed(self._cause_of_death())
+                case _Event.CANCELLED:  # or left over from the job before, and this one goes on
+                    cancel.check()
+                case _Event.TICK:
+                    cancel.check()
+                    silent_ticks = silent_ticks + 1 if self.status.last_heartbeat == heard_at else 0
+                    heard_at = self.status.last_heartbeat
+                    if silent_ticks >= _SILENT_TICKS:
+                        self.kill()
+                        raise WorkerCrashed(f"the separator process was silent for {silent_ticks * _TICK_S:g} s")
+                case Progress() if event.job == order.job:
+                    on_progress(event.done, event.total)
+                case Needs() if event.job == order.job:
+                    on_needs(event.audio_s)
+                case Finished() if event.job == order.job:
+                    return event.separation
+                case Failed() if event.job == order.job:
+                    raise Rejected(Code(event.code), event.message)
+                case _:
+                    pass  # about an earlier job
 
     def kill(self) -> None:
         """End it now, and wait until it has ended, and its last words were read."""
@@ -158,10 +190,11 @@ class ChildProcess:
             pass  # it has ended, which _read_replies reports
 
     def _next_event(self, cancel: Cancellation) -> Reply | _Event:
+        left_s = cancel.remaining_s()
         try:
-            return self._events.get(timeout=cancel.remaining_s())
+            return self._events.get(timeout=_TICK_S if left_s is None else min(left_s, _TICK_S))
         except queue.Empty:
-            return _Event.CANCELLED  # its time is used up
+            return _Event.TICK  # or its time is used up
 
     def _stop(self, order: Separate) -> None:
         """Stop the job; where that does not help within STOP_GRACE_S, end the process."""
@@ -181,13 +214,12 @@ class ChildProcess:
         assert self._process.stdin
         assert self._process.stdout
         with self._process.stdout:
-            for line in self._process.stdout:
-                try:
-                    self._take(decode_reply(line))
-                except msgspec.DecodeError as error:
-                    self._stderr_tail.append(f"unreadable reply: {error}"[:_STDERR_CHARS])
-                    self._process.kill()  # whatever it is doing, nobody will hear of it
-                    break
+            try:
+                for reply in self._replies:
+                    self._take(reply)
+            except NotAReply as error:
+                self._stderr_tail.append(str(error)[:_STDERR_CHARS])
+                self._process.kill()  # whatever it is doing, nobody will hear of it
         self._process.wait()
         with contextlib.suppress(BrokenPipeError):  # closing flushes
             self._process.stdin.close()
@@ -206,13 +238,17 @@ class ChildProcess:
                 self._has_told = True
             case Loaded() | Failed(job=None):
                 self._take_load(reply)
-            case Progress() | Finished() | Failed() | Stopped():
+            case Needs() | Progress() | Finished() | Failed() | Stopped():
                 self._events.put(reply)
             case _:
                 assert_never(reply)
 
     def _take_heartbeat(self) -> None:
         now = time.monotonic()
+        if now - self._measured_at < _MEASURED_EVERY_S:
+            self.status = replace(self.status, last_heartbeat=now)
+            return
+        self._measured_at = now
         try:
             own, ffmpeg = self._measure_usage(self._process.pid)
         except OSError:  # it has just ended

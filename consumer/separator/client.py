@@ -11,13 +11,16 @@ from pathlib import Path
 import structlog
 
 from consumer.core.cancellation import Cancellation
+from consumer.core.catalog import STEM_MODELS
 from consumer.core.errors import ConsumerError, Fatal, ScratchUnavailable, WorkerCrashed
 from consumer.core.extras import missing_in
 from consumer.core.log_events import LogEvent
 from consumer.core.model import NO_USAGE, Job, Separation, Usage
-from consumer.core.ports import OnProgress
+from consumer.core.ports import OnProgress, Room
+from consumer.core.stem_files import stem_bytes
 from consumer.separator.child_process import ChildProcess, MeasureUsage
 from consumer.separator.protocol import Configure, Separate
+from consumer.separator.replies import checked_separation
 from consumer.separator.status import SeparatorStatus
 from consumer.separator.walls import require_walls
 
@@ -105,22 +108,31 @@ class SeparatorClient:
                 raise missing
             cancel.sleep(self._restart_delay_s)
 
-    def separate(self, job: Job, path: Path, *, cancel: Cancellation, on_progress: OnProgress) -> Separation:
+    def separate(
+        self, job: Job, path: Path, *, cancel: Cancellation, on_progress: OnProgress, room: Room | None = None
+    ) -> Separation:
         """See ports.Separator."""
         self.start()
         child = self._child
         assert child
         self._jobs += 1
+        order = self._order(self._jobs, job, path, room)
+
+        def on_needs(audio_s: float) -> None:
+            if room:
+                room.reserve(_stems_bytes(job, audio_s))
+
         try:
-            return child.run(self._order(self._jobs, job, path), cancel, on_progress)
-        except WorkerCrashed:
-            self._log.warning(LogEvent.SEPARATOR_CRASHED, stderr_tail=child.stderr_tail)
+            return checked_separation(child.run(order, cancel, on_progress, on_needs), order)
+        except WorkerCrashed as crash:
+            child.kill()  # which may live on, where it told what can't be
+            self._log.warning(LogEvent.SEPARATOR_CRASHED, reason=str(crash), stderr_tail=child.stderr_tail)
             raise
         finally:
             if not child.alive:
                 self.start()  # at once, so that the next job finds it warm
 
-    def _order(self, number: int, job: Job, path: Path) -> Separate:
+    def _order(self, number: int, job: Job, path: Path, room: Room | None) -> Separate:
         request = job.request
         return Separate(
             job=number,
@@ -134,6 +146,7 @@ class SeparatorClient:
             high_frequencies=request.high_frequencies,
             max_audio_s=self._max_audio_s,
             track=request.track,
+            room_s=room.most_bytes / _stems_bytes(job, 1.0) if room else None,
         )
 
     def kill(self) -> None:
@@ -142,6 +155,11 @@ class SeparatorClient:
             self._closed = True
             if self._child:
                 self._child.kill()
+
+
+def _stems_bytes(job: Job, audio_s: float) -> int:
+    """What all stems of so many seconds take."""
+    return len(STEM_MODELS[job.request.model].stems) * stem_bytes(job.format, job.bitrate, audio_s)
 
 
 def _not_started(program: str, error: OSError) -> ConsumerError:

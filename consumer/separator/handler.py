@@ -7,7 +7,7 @@ from consumer.core.errors import Rejected
 from consumer.separator.audio.ffmpeg import FFmpeg, bundled_binary
 from consumer.separator.dsp.network import Network
 from consumer.separator.models.spec import load_spec
-from consumer.separator.protocol import Configure, Failed, Finished, Loaded, Progress, Reply, Send, Separate
+from consumer.separator.protocol import Configure, Failed, Finished, Loaded, Needs, Progress, Reply, Send, Separate
 from consumer.separator.runtimes.factory import leave_keras_out, make_runtime
 from consumer.separator.track import TrackOrder, separate_track
 
@@ -33,7 +33,7 @@ class NetworkHandler:
                 self._network(model)
                 send(Loaded(model, time.monotonic() - started))
             except Rejected as rejected:
-                send(Failed(None, rejected.code, rejected.message))
+                send(Failed.of(None, rejected.code, rejected.message))
 
     def __call__(self, order: Separate, send: Send, stop: threading.Event) -> Reply:
         track = TrackOrder(
@@ -46,15 +46,17 @@ class NetworkHandler:
             high_frequencies=order.high_frequencies,
             max_audio_s=order.max_audio_s,
             track=order.track,
+            room_s=order.room_s,
         )
         separation = separate_track(
             track,
             self._network(order.model),
             self._ffmpeg,
             on_progress=lambda done, total: send(Progress(order.job, done, total)),
+            on_needs=lambda audio_s: send(Needs(order.job, audio_s)),
             stop=stop,
         )
-        return Finished(order.job, separation)
+        return Finished.of(order.job, separation)
 
     def _network(self, model: str) -> Network:
         if model not in self._networks:

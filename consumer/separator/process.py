@@ -93,13 +93,13 @@ class Process:
         except Cancelled:
             return Stopped(order.job)
         except Rejected as rejected:
-            return Failed(order.job, rejected.code, rejected.message)
+            return Failed.of(order.job, rejected.code, rejected.message)
         except WorkerCrashed as crash:
             sys.stderr.write(f"{crash}\n")
             sys.stderr.flush()
             self._end(1)  # to the consumer an ffmpeg that was killed is as if we had been
         except Exception as error:  # noqa: BLE001 - the parent must hear of it; it decides what becomes of the job
-            return Failed(order.job, Code.SEPARATION_FAILED, f"{type(error).__name__}: {error}"[:500])
+            return Failed.of(order.job, Code.SEPARATION_FAILED, f"{type(error).__name__}: {error}"[:500])
 
     def _read_commands(self) -> None:
         for line in self._commands:

@@ -2,12 +2,13 @@
 
 import threading
 import time
-from contextlib import ExitStack, closing, suppress
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, closing, contextmanager, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from consumer.core.catalog import FORMATS
-from consumer.core.errors import Cancelled
+from consumer.core.errors import Cancelled, Code, Rejected
 from consumer.core.model import Separation, StemFile
 from consumer.core.ports import OnProgress
 from consumer.separator.audio.cover import cover_of
@@ -24,6 +25,10 @@ from consumer.separator.models.spec import ModelSpec
 
 # Samples that are measured and encoded at a time: what is made of them on the way stays in a core's cache.
 _BLOCK_SAMPLES = 1 << 15
+_FIRST_NEED_S = 60.0  # where a file's headers don't tell how long it is
+
+# Called with the seconds that each stem is going to have: before work, and again whenever it gets longer than that.
+OnNeeds = Callable[[float], None]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,7 +38,8 @@ class TrackOrder:
     path: the file. folder: where the stems are written, as <stem>.<extension of the format>. format, bitrate: as in
     Encoding. start_s, duration_s: the span to separate, None for all. high_frequencies: zeros or average, above the
     model's band; None for what the model's configuration says. max_audio_s: longer audio is refused. track: the number
-    of the file's audio track, from 0, None for the one that players take.
+    of the file's audio track, from 0, None for the one that players take. room_s: seconds of audio whose stems
+    `folder` can ever hold, None where that is not known.
     """
 
     path: Path
@@ -45,6 +51,12 @@ class TrackOrder:
     high_frequencies: str | None = None
     max_audio_s: float = float("inf")
     track: int | None = None
+    room_s: float | None = None
+
+    @property
+    def most_s(self) -> float:
+        """Longer audio is refused, for whichever reason."""
+        return self.max_audio_s if self.room_s is None else min(self.max_audio_s, self.room_s)
 
 
 def separate_track(
@@ -53,6 +65,7 @@ def separate_track(
     ffmpeg: FFmpeg,
     *,
     on_progress: OnProgress = lambda done, total: None,
+    on_needs: OnNeeds = lambda audio_s: None,
     stop: threading.Event | None = None,
 ) -> Separation:
     """Separate the file. Setting `stop` ends it with Cancelled after the segment at hand.
@@ -63,8 +76,10 @@ def separate_track(
     started = time.monotonic()
     ffmpeg = ffmpeg.confined_to(order.path, order.folder)
     with ExitStack() as stack:
+        stack.enter_context(_scratch_named(order))
         decoder = stack.enter_context(_open_decoder(order, ffmpeg, network.spec.sample_rate_hz))
         total = _expected_segments(order, decoder, network.spec)
+        needs = _Needs(order, on_needs, _expected_s(order, decoder))
         encoding = Encoding(
             format=order.format,
             rate_hz=network.spec.sample_rate_hz,
@@ -82,6 +97,7 @@ def separate_track(
         for done, stems in enumerate(segments, 1):
             if stop and stop.is_set():
                 raise Cancelled("stopped")
+            needs.grow_to(decoder.facts.duration_s)
             for output, samples in zip(outputs, stems, strict=True):
                 output.write(samples)
             on_progress(done, total)
@@ -105,12 +121,39 @@ def _open_decoder(order: TrackOrder, ffmpeg: FFmpeg, rate_hz: int) -> Decoder:
         rate_hz=rate_hz,
         start_s=order.start_s,
         duration_s=order.duration_s,
-        max_s=order.max_audio_s,
+        max_s=order.most_s,
     )
 
 
 def _stem_path(order: TrackOrder, name: str) -> Path:
     return order.folder / f"{name}.{FORMATS[order.format].extension}"
+
+
+@contextmanager
+def _scratch_named(order: TrackOrder) -> Iterator[None]:
+    """Within this, audio that is too long for the room that its stems have is told to be that."""
+    try:
+        yield
+    except Rejected as rejected:
+        if rejected.code is Code.AUDIO_TOO_LONG and order.most_s < order.max_audio_s:
+            why = f"SCRATCH_DIR holds {order.format} stems of {order.most_s:.0f} s at most, and the audio is longer"
+            raise Rejected(Code.AUDIO_TOO_LONG, why) from rejected
+        raise
+
+
+class _Needs:
+    """Tells how long the stems are going to be. expected_s: by the headers, which may lie."""
+
+    def __init__(self, order: TrackOrder, tell: OnNeeds, expected_s: float | None) -> None:
+        self._order, self._tell = order, tell
+        self._told_s = 0.0
+        self.grow_to(_FIRST_NEED_S if expected_s is None else expected_s)
+
+    def grow_to(self, audio_s: float) -> None:
+        """Tell of twice as much as the last time, or of this, where it has got longer than what was told."""
+        if audio_s > self._told_s:
+            self._told_s = min(max(audio_s, 2 * self._told_s), max(audio_s, self._order.most_s))
+            self._tell(self._told_s)
 
 
 def _expected_segments(order: TrackOrder, decoder: Decoder, spec: ModelSpec) -> int | None:
@@ -127,8 +170,8 @@ def _expected_s(order: TrackOrder, decoder: Decoder) -> float | None:
         return order.duration_s
     left_s = max(0.0, decoder.probe.duration_s - (order.start_s or 0.0))
     expected_s = left_s if order.duration_s is None else min(left_s, order.duration_s)
-    if expected_s > order.max_audio_s and decoder.is_longer_than(order.max_audio_s):
-        raise too_long(order.max_audio_s)
+    if expected_s > order.most_s and decoder.is_longer_than(order.most_s):
+        raise too_long(order.most_s)
     return expected_s
 
 

@@ -3,7 +3,7 @@
 import tempfile
 from pathlib import Path
 
-from pydantic import Field
+from pydantic import ByteSize, Field
 
 from consumer.core.catalog import MODELS
 from consumer.core.runtimes import SeparatorRuntime
@@ -24,6 +24,9 @@ class SeparatorSettings(Group):
     )
     scratch_dir: Path = Field(
         default_factory=lambda: Path(tempfile.gettempdir()), description="where tracks lie while they are worked on"
+    )
+    scratch_max_bytes: ByteSize | None = Field(
+        default=None, ge=1, description="what may lie there at most, such as a volume's limit; unset: all of its disk"
     )
     separator_processes: int = Field(default=1, ge=1, le=64, description="separators a replica")
     separator_runtime: SeparatorRuntime = Field(

@@ -6,7 +6,7 @@ from pathlib import Path
 from consumer.core.cancellation import Cancellation
 from consumer.core.catalog import FORMATS, STEM_MODELS
 from consumer.core.model import AudioFacts, Job, Separation, StemFile
-from consumer.core.ports import OnProgress
+from consumer.core.ports import OnProgress, Room
 from consumer.separator.status import SeparatorStatus
 
 _RATE_HZ = 44_100
@@ -35,7 +35,15 @@ class SilentSeparator:
     def prepare(self, cancel: Cancellation) -> None:
         cancel.check()
 
-    def separate(self, job: Job, path: Path, *, cancel: Cancellation, on_progress: OnProgress) -> Separation:
+    def separate(
+        self,
+        job: Job,
+        path: Path,
+        *,
+        cancel: Cancellation,
+        on_progress: OnProgress,
+        room: Room | None = None,  # noqa: ARG002 - the port's
+    ) -> Separation:
         cancel.check()
         extension = FORMATS[job.format].extension
         names = STEM_MODELS[job.request.model].stems

@@ -22,7 +22,16 @@ from consumer.core.ports.storage import (
     PartStore,
     RangedReads,
 )
-from consumer.core.ports.work import Check, Codec, OnProgress, Scanner, Separator, SeparatorProcess, SeparatorStatus
+from consumer.core.ports.work import (
+    Check,
+    Codec,
+    OnProgress,
+    Room,
+    Scanner,
+    Separator,
+    SeparatorProcess,
+    SeparatorStatus,
+)
 
 __all__ = [
     "AuditLog",
@@ -44,6 +53,7 @@ __all__ = [
     "Position",
     "RangedReads",
     "RebalanceListener",
+    "Room",
     "Scanner",
     "Separator",
     "SeparatorProcess",

@@ -45,6 +45,19 @@ class Scanner(Protocol):
         ...
 
 
+class Room(Protocol):
+    """Where a track's stems lie until they are stored."""
+
+    @property
+    def most_bytes(self) -> int:
+        """All that its stems may ever take, were nothing else there."""
+        ...
+
+    def reserve(self, size_bytes: int) -> None:
+        """Have so much kept free for its stems, all in all. Raises ScratchUnavailable where there is not now."""
+        ...
+
+
 class Separator(Protocol):
     """Separates one track at a time."""
 
@@ -56,8 +69,13 @@ class Separator(Protocol):
         """Return once it is warm; what keeps it from that is no job's fault. Raises Cancelled."""
         ...
 
-    def separate(self, job: Job, path: Path, *, cancel: Cancellation, on_progress: OnProgress) -> Separation:
-        """Stem files beside `path`. Raises Rejected, WorkerCrashed, Cancelled (within a second)."""
+    def separate(
+        self, job: Job, path: Path, *, cancel: Cancellation, on_progress: OnProgress, room: Room | None = None
+    ) -> Separation:
+        """Stem files beside `path`, each a regular file of a size that can be. room: for them; None for what there is.
+
+        Raises Rejected, WorkerCrashed, Cancelled (within a second), and what `room` raises.
+        """
         ...
 
 

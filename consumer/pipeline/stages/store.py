@@ -16,11 +16,12 @@ from datetime import UTC, datetime
 
 from consumer.core.catalog import FORMATS
 from consumer.core.digest import checksums_of
-from consumer.core.errors import Rejected, StoreUnavailable, request_id_used_before
+from consumer.core.errors import Code, Rejected, StoreUnavailable, request_id_used_before
 from consumer.core.events import SourceUsed, Stem
 from consumer.core.manifest import Manifest, carried_stem, parse_manifest, stem_to_carry
 from consumer.core.model import Job, LocalTrack, ObjectFacts, ReusableResult, StemFile, Stems, StoredStems
 from consumer.core.ports import ObjectStore
+from consumer.core.stem_files import NotAStem, OpenStem, opened_stem
 from consumer.pipeline.forgotten import ForgottenRequests
 
 
@@ -130,13 +131,20 @@ class Store:
         return None
 
     def _store_stem(self, job: Job, file: StemFile, attempt: str) -> Stem:
+        try:
+            with opened_stem(file, job.format, job.bitrate) as opened:
+                return self._store_opened(job, file, opened, attempt)
+        except NotAStem as error:
+            raise Rejected(Code.SEPARATION_FAILED, f"stem {file.name} is gone before it was stored: {error}") from error
+
+    def _store_opened(self, job: Job, file: StemFile, opened: OpenStem, attempt: str) -> Stem:
         output = FORMATS[job.format]
-        sha256, crc32 = checksums_of(file.path)
+        sha256, crc32 = checksums_of(opened.path)
         ours = Stem(
             name=file.name,
             bucket=job.output_bucket,
             key=f"{job.output_prefix}{file.name}.{output.extension}",
-            size_bytes=file.path.stat().st_size,
+            size_bytes=opened.size_bytes,
             sha256=sha256,
             duration_s=file.duration_s,
             peak=file.peak,
@@ -145,7 +153,7 @@ class Store:
             crc32=crc32,
         )
         metadata = _metadata(job, ours, attempt)
-        where = (ours.bucket, ours.key, file.path)
+        where = (ours.bucket, ours.key, opened.path)
         if self.store.create(*where, media_type=output.media_type, metadata=metadata):
             return ours
         standing = self.store.stat(ours.bucket, ours.key)

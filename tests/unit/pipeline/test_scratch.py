@@ -56,3 +56,87 @@ def test_a_folder_that_is_gone_is_told(tmp_path: Path) -> None:
     """A check writes a file: a disk that was taken away is seen."""
     with pytest.raises(ScratchUnavailable, match="SCRATCH_DIR"):
         Scratch(tmp_path / "gone").check()
+
+
+@pytest.fixture
+def source(tmp_path: Path) -> Path:
+    """A track's file, in a folder of its own; it takes 4096 bytes of the disk."""
+    path = tmp_path / "job" / "source.wav"
+    path.parent.mkdir()
+    path.write_bytes(bytes(4096))
+    assert path.stat().st_blocks * 512 == 4096
+    return path
+
+
+@pytest.mark.attack
+def test_stems_that_do_not_fit_are_told_of_before_they_are_written(
+    disk: SimpleNamespace, tmp_path: Path, source: Path
+) -> None:
+    """To the byte: what is free can be promised, once, and one byte more is waited for."""
+    scratch = Scratch(tmp_path)
+    with scratch.room_beside(source) as room:
+        room.reserve(100)
+        room.reserve(100)
+        with pytest.raises(ScratchUnavailable, match="SCRATCH_DIR"):
+            room.reserve(101)
+        with pytest.raises(ScratchUnavailable), scratch.reserved(1):
+            pass
+    with scratch.reserved(100):
+        pass
+
+
+def test_stems_that_are_written_count_once(disk: SimpleNamespace, tmp_path: Path, source: Path) -> None:
+    """What was promised and has been written is no longer free, and no longer owed."""
+    disk.free = MARGIN_BYTES + 10_000
+    scratch = Scratch(tmp_path)
+    with scratch.room_beside(source) as room:
+        room.reserve(9000)
+        source.with_name("vocals.wav").write_bytes(bytes(8192))
+        disk.free -= 8192
+        with scratch.reserved(1000):
+            pass
+        with pytest.raises(ScratchUnavailable), scratch.reserved(1001):
+            pass
+        room.reserve(10_000)
+        with pytest.raises(ScratchUnavailable):
+            room.reserve(10_001)
+
+
+def test_stems_have_at_most_what_their_source_leaves(disk: SimpleNamespace, tmp_path: Path, source: Path) -> None:
+    """What can never be there is known: the disk, were it empty, without the track's own file."""
+    disk.total = MARGIN_BYTES + 5000
+    with Scratch(tmp_path).room_beside(source) as room:
+        assert room.most_bytes == 5000 - 4096
+
+
+def test_a_folder_that_is_being_removed_owes_what_it_was_promised(
+    disk: SimpleNamespace, tmp_path: Path, source: Path
+) -> None:
+    """A cancelled track's folder may go at any moment."""
+    scratch = Scratch(tmp_path)
+    with scratch.room_beside(source) as room:
+        room.reserve(60)
+        shutil.rmtree(source.parent)
+        with pytest.raises(ScratchUnavailable), scratch.reserved(41):
+            pass
+
+
+@pytest.mark.attack
+def test_a_limit_of_ones_own_counts_what_lies_there(disk: SimpleNamespace, tmp_path: Path, source: Path) -> None:
+    """SCRATCH_MAX_BYTES, as of a volume whose disk is larger: to the byte, with all that other tracks have there."""
+    disk.free, disk.total = 1 << 40, 1 << 41
+    folder_bytes = source.parent.stat().st_blocks * 512
+    scratch = Scratch(tmp_path, max_bytes=MARGIN_BYTES + 4096 + folder_bytes + 100)
+    with scratch.reserved(100), pytest.raises(ScratchUnavailable), scratch.reserved(1):
+        pass
+    with scratch.room_beside(source) as room:
+        assert room.most_bytes == folder_bytes + 100
+        room.reserve(100)
+        with pytest.raises(ScratchUnavailable):
+            room.reserve(101)
+    source.unlink()
+    with scratch.reserved(4096 + 100):
+        pass
+    disk.free = MARGIN_BYTES + 50
+    with pytest.raises(ScratchUnavailable), scratch.reserved(51):
+        pass
