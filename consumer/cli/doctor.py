@@ -129,7 +129,9 @@ def _outputs(settings: "Settings") -> str:
         if store.read(bucket, key) != content:
             raise Fatal(f"what was written to {bucket} is not what is read there")
         check_create_only(store, bucket, job.output_prefix)
-    return f"{', '.join(settings_of)} can be read and written, and what lies there is not replaced"
+    signed = "signed" if job.seal().is_set else "not signed: MANIFEST_KEY is unset"
+    places = ", ".join(settings_of)
+    return f"{places} can be read and written, and what lies there is not replaced; manifests are {signed}"
 
 
 def _models(settings: "Settings") -> str:

@@ -9,7 +9,7 @@ def environment_without_secrets() -> dict[str, str]:
 
     Of other object stores than MinIO no setting is seen there either whose name begins with OBJECT_STORE_.
     """
-    secret = ("KAFKA_", "MINIO_", "OBJECT_STORE_", "AWS_", "SPLEETER_API_KEY", "SCHEMA_REGISTRY_")
+    secret = ("KAFKA_", "MINIO_", "OBJECT_STORE_", "AWS_", "SPLEETER_API_KEY", "MANIFEST_KEY", "SCHEMA_REGISTRY_")
     return {
         name: value
         for name, value in os.environ.items()

@@ -3,10 +3,11 @@
 from pydantic import ByteSize, Field, field_validator
 
 from consumer.core.catalog import SOURCE_FORMATS
-from consumer.settings.variables import DurationS, Group, Strings
+from consumer.settings.sealing import SealingSettings
+from consumer.settings.variables import DurationS, Strings
 
 
-class JobSettings(Group):
+class JobSettings(SealingSettings):
     """What requests may ask for. Sizes are bytes, times seconds."""
 
     allowed_source_buckets: Strings = Field(description="buckets that requests may read from")
