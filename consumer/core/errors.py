@@ -79,8 +79,13 @@ def request_id_used_before() -> Rejected:
 class NotOurs(Rejected):
     """What stands where the service would write, or read, was not written by it: neither believed nor replaced."""
 
-    def __init__(self, key: str) -> None:
-        super().__init__(Code.REQUEST_INVALID, f"what stands at {key[:200]!r} was not written by this service")
+    def __init__(self, message: str) -> None:
+        super().__init__(Code.REQUEST_INVALID, message)
+
+
+def not_ours(key: str) -> NotOurs:
+    """Of what stands under that key."""
+    return NotOurs(f"what stands at {key[:200]!r} was not written by this service")
 
 
 class Transient(ConsumerError):

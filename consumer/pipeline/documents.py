@@ -6,7 +6,7 @@ Replicas, the gateway and `forget` read manifests, entries of the indexes and to
 from dataclasses import dataclass
 
 from consumer.core.catalog import FORMATS
-from consumer.core.errors import Code, NotOurs, Rejected, StoreUnavailable, request_id_used_before
+from consumer.core.errors import Code, NotOurs, Rejected, StoreUnavailable, not_ours, request_id_used_before
 from consumer.core.events import Stem
 from consumer.core.limits import MOST_DOCUMENT_BYTES
 from consumer.core.manifest import Manifest, carried_stem, lies_in, parse_manifest
@@ -30,13 +30,13 @@ class Documents:
             data = self.store.read(bucket, key)
         except Rejected as refused:
             if refused.code is Code.OBJECT_TOO_LARGE:
-                raise NotOurs(key) from refused
+                raise not_ours(key) from refused
             raise
         if data is None:
             return None
         opened = self.seal.open(bucket, key, data) if len(data) <= MOST_DOCUMENT_BYTES else None
         if opened is None:
-            raise NotOurs(key)
+            raise not_ours(key)
         return opened
 
     def read_ours(self, bucket: str, key: str) -> bytes | None:
@@ -62,7 +62,7 @@ class Documents:
         if data is None:
             return None
         if (manifest := parse_manifest(data)) is None:
-            raise NotOurs(key)
+            raise not_ours(key)
         return manifest
 
     def manifest_in(self, bucket: str, key: str, request_id: str) -> Manifest | None:
@@ -71,7 +71,7 @@ class Documents:
         if manifest is None:
             return None
         if manifest.request_id != request_id or not lies_in(manifest, bucket, f"{key.rpartition('/')[0]}/"):
-            raise NotOurs(key)
+            raise not_ours(key)
         return manifest
 
     def manifest_of(self, job: Job) -> Manifest | None:
@@ -83,7 +83,7 @@ class Documents:
             raise request_id_used_before()
         extension, is_its_own = FORMATS[job.format].extension, manifest.request_id == job.request.request_id
         if not is_its_own or not lies_in(manifest, job.output_bucket, job.output_prefix, extension):
-            raise NotOurs(job.manifest_key)
+            raise not_ours(job.manifest_key)
         return manifest
 
     def holds(self, manifest: Manifest) -> bool:

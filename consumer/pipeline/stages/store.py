@@ -18,7 +18,7 @@ from pathlib import Path
 from consumer.core.cancellation import Cancellation
 from consumer.core.catalog import FORMATS
 from consumer.core.digest import checksums_of
-from consumer.core.errors import Code, NotOurs, Rejected, request_id_used_before
+from consumer.core.errors import Code, Rejected, not_ours, request_id_used_before
 from consumer.core.events import SourceUsed, Stem
 from consumer.core.manifest import Manifest, carried_stem, stem_to_carry
 from consumer.core.model import Job, LocalTrack, ObjectFacts, ReusableResult, StemFile, Stems, StoredStems
@@ -185,7 +185,7 @@ class Store:
     def _claim(self, job: Job, standing: ObjectFacts) -> None:
         """Return if the stem that stands may be replaced. Raises Rejected(REQUEST_INVALID), _AnsweredBefore."""
         if (fingerprint := standing.metadata.get("fingerprint")) is None:
-            raise NotOurs(standing.key)
+            raise not_ours(standing.key)
         if not job.is_asked_by(fingerprint):
             raise request_id_used_before()
         manifest = self._documents.manifest_of(job)
