@@ -43,6 +43,7 @@ from consumer.pipeline.stages.reuse import Reuse
 from consumer.pipeline.stages.scan import Scan
 from consumer.pipeline.stages.store import Store
 from consumer.pipeline.stages.validate import Validate
+from consumer.pipeline.tenants import followed_tenants
 from consumer.pipeline.trial import Trial
 from consumer.pipeline.walk import Stages, Walk
 from consumer.settings import Settings
@@ -158,6 +159,7 @@ def _make_stages(settings: Settings, adapters: Adapters, model_store: ModelStore
             output_bucket=job.output_bucket,
             output_prefix=job.output_prefix,
             further_output_buckets=job.allowed_output_buckets,
+            tenants=followed_tenants(job.tenants_file),
         ),
         recall=Recall(store=adapters.store, forgotten=forgotten, seal=seal),
         model_store=model_store,
@@ -170,6 +172,7 @@ def _make_stages(settings: Settings, adapters: Adapters, model_store: ModelStore
             buckets=(job.output_bucket, *job.allowed_output_buckets),
             forgotten=forgotten,
             seal=seal,
+            without_tenant=job.deduplicate_without_tenant,
         )
         if job.deduplicate_content
         else None,

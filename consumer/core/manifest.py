@@ -15,6 +15,8 @@ from consumer.core.events import SourceUsed, Stem
 
 VERSION = 1
 _DIGEST = re.compile(r"[0-9a-f]{64}")
+_NAME = re.compile(r"[A-Za-z0-9_-]{1,32}")
+_YEARS = range(1970, 9999)  # whose moments are the same in every zone
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -80,6 +82,8 @@ def lies_in(manifest: Manifest, bucket: str, folder: str, extension: str | None 
     """
     known = STEM_MODELS[manifest.model].stems if manifest.model in STEM_MODELS else None
     names = [stem.name for stem in manifest.stems]
+    if not all(map(_NAME.fullmatch, names)):
+        return False
     if not names or len(set(names)) < len(names) or (known is not None and not set(names) <= set(known)):
         return False
     extensions = {extension} if extension else {each.extension for each in FORMATS.values()}
@@ -95,8 +99,11 @@ def _is_possible(manifest: Manifest) -> bool:
     spans = (source.duration_s, *manifest.timings_s.values(), *(stem.duration_s for stem in manifest.stems))
     levels = (*(stem.loudness_lufs or 0.0 for stem in manifest.stems), *chain(*manifest.overviews.values()))
     counts = (source.channels, source.sample_rate_hz, source.track)
+    ended = manifest.completed_at
     return (
-        all(math.isfinite(each) and each >= 0 for each in (*spans, *(stem.peak for stem in manifest.stems)))
+        ended.tzinfo is not None
+        and ended.year in _YEARS
+        and all(math.isfinite(each) and each >= 0 for each in (*spans, *(stem.peak for stem in manifest.stems)))
         and all(map(math.isfinite, levels))
         and all(0 <= each < 1 << 31 for each in counts)
         and all(map(_is_possible_stem, manifest.stems))

@@ -46,6 +46,7 @@ from consumer.gateway.uploads.uploads import Uploads
 from consumer.pipeline.forgetting import Eraser, ErasingPlace
 from consumer.pipeline.forgotten import Forgetter, Tombstones
 from consumer.pipeline.stages.validate import Validate
+from consumer.pipeline.tenants import followed_tenants
 from consumer.settings import retry_topics
 
 REQUEST_S = 10.0  # within which brokers answer
@@ -99,6 +100,7 @@ def make_services(
         output_bucket=job.output_bucket,
         output_prefix=job.output_prefix,
         further_output_buckets=job.allowed_output_buckets,
+        tenants=followed_tenants(job.tenants_file),
     )
     submission = Submission(validate, finder, index, publisher, most_in_flight=settings.access.max_jobs_in_flight)
     sources = SourceRules(source_buckets=job.allowed_source_buckets, upload_bucket=upload_bucket(settings))

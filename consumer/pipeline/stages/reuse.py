@@ -38,7 +38,8 @@ VERSION = 2  # of what the stems of one content are; another one finds nothing o
 class Reuse:
     """The index lies in `bucket` under `prefix`; buckets: those that stems may be copied from, `bucket` among them.
 
-    forgotten: nothing is copied from these, nor kept of them.
+    forgotten: nothing is copied from these, nor kept of them. without_tenant: whether requests of nobody in particular
+    are found among each other too.
     """
 
     store: ObjectStore
@@ -47,6 +48,7 @@ class Reuse:
     buckets: Collection[str]
     forgotten: ForgottenRequests
     seal: Seal = UNSEALED
+    without_tenant: bool = True
 
     def find(self, track: LocalTrack, weights_sha256: str) -> ReusableResult | None:
         """Raises StoreUnavailable."""
@@ -72,8 +74,13 @@ class Reuse:
         content = SeparatedContent(request_id=request.request_id, asked=request.source, read=read)
         return {content_key(self.prefix, request.tenant, track.sha256): content.to_json()}
 
+    def _takes_part(self, job: Job) -> bool:
+        return self.without_tenant or job.request.tenant is not None
+
     def _write(self, track: LocalTrack, entries: Mapping[str, bytes]) -> None:
         """Which there will be first: whoever forgets the request finds them by that."""
+        if not self._takes_part(track.job):
+            return
         self._keep_keys(track.job, entries)
         for key, data in entries.items():
             self._put(key, data)
@@ -88,6 +95,8 @@ class Reuse:
         self._documents.replace(self.bucket, key, data)
 
     def _find(self, track: LocalTrack, weights_sha256: str) -> ReusableResult | None:
+        if not self._takes_part(track.job):
+            return None
         entry = parse_stems_entry(self._documents.read_ours(self.bucket, self._key(track, weights_sha256)))
         if entry is None or not self._may_copy(entry, track.job):
             return None

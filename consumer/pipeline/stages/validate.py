@@ -13,6 +13,7 @@ from consumer.core.events import REQUEST_ID, OutputOptions, SeparationRequest, S
 from consumer.core.limits import HIGHEST_TRACK, LONGEST_SPAN_S, SHORTEST_SPAN_S
 from consumer.core.model import Job
 from consumer.core.output_place import is_anothers_place, output_folder
+from consumer.pipeline.tenants import FollowedTenants
 
 _MAX_KEY_BYTES = 1024  # S3's
 _LONGEST_NAME = "x" * 32  # as long as any stem's or the manifest's
@@ -21,10 +22,13 @@ _MAX_METADATA_BYTES = 64 * 1024  # it comes back in the result, which has to fit
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Validate:
+    """tenants: which of them may do what where; None: all of them whatever is allowed at all."""
+
     source_buckets: Collection[str]
     output_bucket: str
     output_prefix: str
     further_output_buckets: Collection[str] = ()
+    tenants: FollowedTenants | None = None
 
     def __call__(self, request: SeparationRequest) -> Job:
         """Raises Rejected(REQUEST_INVALID, BUCKET_NOT_ALLOWED, DEADLINE_EXCEEDED)."""
@@ -39,6 +43,7 @@ class Validate:
             told = f"output.prefix {(request.output.prefix or '')[:80]!r} lies among other tenants' stems"
             raise Rejected(Code.BUCKET_NOT_ALLOWED, told)
         _check_folder(folder)
+        self._check_tenant(request, bucket, folder)
         check_deadline(request)
         return Job(
             request=request,
@@ -49,6 +54,15 @@ class Validate:
             fingerprint=fingerprint_of(request),
             earlier_fingerprint=earlier_fingerprint_of(request),
         )
+
+    def _check_tenant(self, request: SeparationRequest, bucket: str, folder: str) -> None:
+        """Its stems may always go to its default place."""
+        if self.tenants is None:
+            return
+        tenants = self.tenants.now()
+        tenants.check_source(request.tenant, request.source)
+        if request.output.prefix is not None or bucket != self.output_bucket:
+            tenants.check_output(request.tenant, bucket, folder)
 
 
 def check_request(request: SeparationRequest) -> None:
