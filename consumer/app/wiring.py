@@ -12,6 +12,7 @@ from consumer.app.replica import Parts, Replica
 from consumer.app.startup import Requirements, Startup, StartupPolicy
 from consumer.app.status import Halt, ReplicaStatus
 from consumer.core.ports import ErasableStore
+from consumer.core.seal import Seal
 from consumer.core.version import VERSION
 from consumer.delivery.assignments import Assignments
 from consumer.delivery.audit_outbox import OptionalAuditOutbox
@@ -42,6 +43,7 @@ from consumer.pipeline.stages.reuse import Reuse
 from consumer.pipeline.stages.scan import Scan
 from consumer.pipeline.stages.store import Store
 from consumer.pipeline.stages.validate import Validate
+from consumer.pipeline.tenants import followed_tenants
 from consumer.pipeline.trial import Trial
 from consumer.pipeline.walk import Stages, Walk
 from consumer.settings import Settings
@@ -151,8 +153,8 @@ def _requirements(
 
 def _make_stages(settings: Settings, adapters: Adapters, model_store: ModelStore, scratch: Scratch) -> Stages:
     """The rooms that a record walks through."""
-    job, topics = settings.job, settings.topics
-    forgotten = _make_forgotten(settings, adapters)
+    job, topics, seal = settings.job, settings.topics, settings.job.seal()
+    forgotten = _make_forgotten(settings, adapters, seal)
     return Stages(
         codec=adapters.codec,
         validate=Validate(
@@ -160,8 +162,9 @@ def _make_stages(settings: Settings, adapters: Adapters, model_store: ModelStore
             output_bucket=job.output_bucket,
             output_prefix=job.output_prefix,
             further_output_buckets=job.allowed_output_buckets,
+            tenants=followed_tenants(job.tenants_file),
         ),
-        recall=Recall(store=adapters.store, forgotten=forgotten),
+        recall=Recall(store=adapters.store, forgotten=forgotten, seal=seal),
         model_store=model_store,
         fetch=Fetch(store=adapters.store, scratch=scratch, max_object_bytes=job.max_object_bytes),
         scan=Scan(scanner=adapters.scanner) if adapters.scanner else None,
@@ -171,6 +174,8 @@ def _make_stages(settings: Settings, adapters: Adapters, model_store: ModelStore
             prefix=job.output_prefix,
             buckets=(job.output_bucket, *job.allowed_output_buckets),
             forgotten=forgotten,
+            seal=seal,
+            without_tenant=job.deduplicate_without_tenant,
         )
         if job.deduplicate_content
         else None,
@@ -178,6 +183,7 @@ def _make_stages(settings: Settings, adapters: Adapters, model_store: ModelStore
             store=adapters.store,
             uploads=ThreadPoolExecutor(_UPLOADS, "upload"),
             forgotten=forgotten,
+            seal=seal,
         ),
         encode_outcome=EncodeOutcome(
             codec=adapters.codec,
@@ -191,10 +197,10 @@ def _make_stages(settings: Settings, adapters: Adapters, model_store: ModelStore
     )
 
 
-def _make_forgotten(settings: Settings, adapters: Adapters) -> ForgottenRequests:
+def _make_forgotten(settings: Settings, adapters: Adapters, seal: Seal) -> ForgottenRequests:
     """As far as the store can take something away; that a request was forgotten is kept in any."""
     job, store = settings.job, adapters.store
     erasable = adapters.erasable or (store if isinstance(store, ErasableStore) else None)
-    tombstones = Tombstones(store=store, bucket=job.output_bucket, prefix=job.output_prefix)
-    place = ErasingPlace(bucket=job.output_bucket, prefix=job.output_prefix)
+    tombstones = Tombstones(store=store, bucket=job.output_bucket, prefix=job.output_prefix, seal=seal)
+    place = ErasingPlace(bucket=job.output_bucket, prefix=job.output_prefix, seal=seal)
     return ForgottenRequests(tombstones=tombstones, eraser=Eraser(store, erasable, place) if erasable else None)

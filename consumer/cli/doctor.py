@@ -107,11 +107,13 @@ def _registry(settings: "Settings") -> str:
 def _sources(settings: "Settings") -> str:
     from consumer.adapters.factories import make_store
     from consumer.app.checks import check_bucket
+    from consumer.pipeline.tenants import followed_tenants
 
     store, job = make_store(), settings.job
     for bucket in job.allowed_source_buckets:
         check_bucket(store, bucket, setting="ALLOWED_SOURCE_BUCKETS")
         store.stat(bucket, ".doctor")  # there is none, but whether we may ask is seen
+    followed_tenants(job.tenants_file)  # says what is wrong with it
     return f"{', '.join(job.allowed_source_buckets)} can be read"
 
 
@@ -129,7 +131,9 @@ def _outputs(settings: "Settings") -> str:
         if store.read(bucket, key) != content:
             raise Fatal(f"what was written to {bucket} is not what is read there")
         check_create_only(store, bucket, job.output_prefix)
-    return f"{', '.join(settings_of)} can be read and written, and what lies there is not replaced"
+    signed = "signed" if job.seal().is_set else "not signed: MANIFEST_KEY is unset"
+    places = ", ".join(settings_of)
+    return f"{places} can be read and written, and what lies there is not replaced; manifests are {signed}"
 
 
 def _models(settings: "Settings") -> str:

@@ -172,12 +172,14 @@ def make_forget_command() -> ForgetCommand:
     erasable = make_erasable_store(store)
     if erasable is None:
         raise SettingsError("OBJECT_STORE: can't take objects away for good", variables=("OBJECT_STORE",))
+    seal = job.seal()
     place = ErasingPlace(
+        seal=seal,
         bucket=job.output_bucket,
         prefix=job.output_prefix,
         upload_bucket=ClientSettings.load().upload_bucket or job.allowed_source_buckets[0],
     )
-    tombstones = Tombstones(store=store, bucket=job.output_bucket, prefix=job.output_prefix)
+    tombstones = Tombstones(store=store, bucket=job.output_bucket, prefix=job.output_prefix, seal=seal)
     forgetter = Forgetter(tombstones=tombstones, eraser=Eraser(store, erasable, place))
     history = RequestHistory(kafka, topics, codec, request_s=REQUEST_S)
     return ForgetCommand(history, forgetter, erasable, Client(kafka, topics, codec), job)

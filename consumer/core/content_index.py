@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 import msgspec
 
-from consumer.core.events import SourceObject
+from consumer.core.events import REQUEST_ID, SourceObject
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -96,6 +96,7 @@ def parse_stems_entry(data: bytes | None) -> StemsEntry | None:
 def parse_separated_content(data: bytes | None) -> SeparatedContent | None:
     """None where that is none of ours, or nothing."""
     try:
-        return msgspec.json.decode(data, type=SeparatedContent) if data else None
+        content = msgspec.json.decode(data, type=SeparatedContent) if data else None
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
         return None
+    return content if content is not None and REQUEST_ID.fullmatch(content.request_id) else None

@@ -2,6 +2,7 @@
 
 ConsumerError
 ├── Rejected              the message's fault: a dead letter now, with a stable code
+│   └── NotOurs               what stands in its place was written by somebody else
 ├── Transient             the world's fault: tried again by rule, then through the retry topics
 │   ├── StoreUnavailable      object storage did not answer, or said that it can't now
 │   │   ├── StoreBusy             it has too many requests, and may say when to come back
@@ -73,6 +74,18 @@ class Rejected(ConsumerError):
 def request_id_used_before() -> Rejected:
     """Of two different requests under one id the second can't be answered: its stems would lie where others do."""
     return Rejected(Code.REQUEST_INVALID, "request_id was used before, for another request")
+
+
+class NotOurs(Rejected):
+    """What stands where the service would write, or read, was not written by it: neither believed nor replaced."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__(Code.REQUEST_INVALID, message)
+
+
+def not_ours(key: str) -> NotOurs:
+    """Of what stands under that key."""
+    return NotOurs(f"what stands at {key[:200]!r} was not written by this service")
 
 
 class Transient(ConsumerError):

@@ -89,6 +89,11 @@ class LogEvent(StrEnum):
         "access.keys_unreadable",
         "the gateway's keys have changed to something that can't be used; those before are kept; with the reason",
     )
+    TENANTS_READ = "tenants.read", "the file of tenants has changed, and is used as it is now; with their number"
+    TENANTS_UNREADABLE = (
+        "tenants.unreadable",
+        "the file of tenants has changed to something that can't be used; those before are kept; with the reason",
+    )
     SIGNING_KEYS_READ = (
         "access.signing_keys_read",
         "the token issuer's keys are known, or are others; with their number",

@@ -80,7 +80,12 @@ class Job:
     output_prefix: str  # ends with <request_id>/
     format: str
     bitrate: str | None
-    fingerprint: str  # sha256 hex of what was asked for, without the request id
+    fingerprint: str  # sha256 hex of what was asked for, and for whom, without the request id
+    earlier_fingerprint: str | None = None  # as it was before it told of the tenant, where the folder tells of it
+
+    def is_asked_by(self, fingerprint: str | None) -> bool:
+        """Whether that is the fingerprint of this job's request."""
+        return fingerprint is not None and fingerprint in (self.fingerprint, self.earlier_fingerprint)
 
     @property
     def manifest_key(self) -> str:

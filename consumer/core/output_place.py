@@ -22,6 +22,15 @@ def tenant_prefix(default_prefix: str, tenant: str | None) -> str:
     return default_prefix if tenant is None else f"{default_prefix}{_segment(tenant)}/"
 
 
+def is_anothers_place(default_prefix: str, tenant: str | None, key: str) -> bool:
+    """Whether a key, or what keys begin with, lies where other tenants have their stems by default.
+
+    Requests of nobody in particular have no place that they could be told by: nowhere is another's to them.
+    """
+    is_among_tenants = tenant is not None and key.startswith(default_prefix)
+    return is_among_tenants and not key.startswith(tenant_prefix(default_prefix, tenant))
+
+
 def _segment(tenant: str) -> str:
     """One path segment, another for each name: percent-encoded, but for letters and digits of ASCII and -_~. in names.
 

@@ -5,15 +5,18 @@ from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Any
 
+from consumer.core.errors import NotOurs
 from consumer.core.events import Stem
-from consumer.core.manifest import Manifest, parse_manifest
+from consumer.core.manifest import Manifest
 from consumer.core.output_place import MANIFEST, tenant_prefix
 from consumer.core.ports import ObjectStore
+from consumer.core.seal import UNSEALED, Seal
 from consumer.gateway.forgotten import ForgottenBook
 from consumer.gateway.index.entry import JobEntry, JobState
 from consumer.gateway.index.job_index import IndexBehind, JobIndex
 from consumer.gateway.problems import Problem, service_unavailable
 from consumer.gateway.views import job_document, manifest_document
+from consumer.pipeline.documents import Documents
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,13 +38,21 @@ class Found:
 
 class Finder:
     """output_bucket and output_prefix: where stems lie by default; those of a request that named another place are
-    found as long as the topics keep it. book: what was forgotten.
+    found as long as the topics keep it. book: what was forgotten. seal: by which is known what the service wrote.
     """
 
     def __init__(
-        self, index: JobIndex, store: ObjectStore, book: ForgottenBook, *, output_bucket: str, output_prefix: str
+        self,
+        index: JobIndex,
+        store: ObjectStore,
+        book: ForgottenBook,
+        *,
+        output_bucket: str,
+        output_prefix: str,
+        seal: Seal = UNSEALED,
     ) -> None:
-        self._index, self._store, self._book = index, store, book
+        self._index, self._book = index, book
+        self._documents = Documents(store=store, seal=seal)
         self._bucket, self._prefix = output_bucket, output_prefix
 
     async def look_up(self, request_id: str, tenant: str | None) -> Found | None:
@@ -82,15 +93,21 @@ class Finder:
         self._book.add(tenant, request_id)
 
     async def manifest(self, request_id: str, tenant: str | None) -> Manifest | None:
-        """What stands in the default place. Raises StoreUnavailable."""
+        """What stands in the default place, if it is the service's own. Raises StoreUnavailable."""
         key = f"{tenant_prefix(self._prefix, tenant)}{request_id}/{MANIFEST}"
-        data = await asyncio.to_thread(self._store.read, self._bucket, key)
-        return None if data is None else parse_manifest(data)
+        return await asyncio.to_thread(self._own_manifest, self._bucket, key, request_id)
 
-    async def manifest_beside(self, stem: Stem) -> Manifest | None:
-        """The manifest that stands beside a stem. Raises StoreUnavailable."""
-        data = await asyncio.to_thread(self._store.read, stem.bucket, f"{stem.key.rpartition('/')[0]}/{MANIFEST}")
-        return None if data is None else parse_manifest(data)
+    async def manifest_beside(self, stem: Stem, request_id: str) -> Manifest | None:
+        """The manifest that stands beside a stem, and tells of it. Raises StoreUnavailable."""
+        key = f"{stem.key.rpartition('/')[0]}/{MANIFEST}"
+        manifest = await asyncio.to_thread(self._own_manifest, stem.bucket, key, request_id)
+        return manifest if manifest is not None and stem.key in [each.key for each in manifest.stems] else None
+
+    def _own_manifest(self, bucket: str, key: str, request_id: str) -> Manifest | None:
+        try:
+            return self._documents.manifest_in(bucket, key, request_id)
+        except NotOurs:
+            return None
 
     def document(self, found: Found) -> dict[str, Any]:
         """As it is shown."""

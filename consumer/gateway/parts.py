@@ -47,6 +47,7 @@ from consumer.gateway.uploads.uploads import Uploads
 from consumer.pipeline.forgetting import Eraser, ErasingPlace
 from consumer.pipeline.forgotten import Forgetter, Tombstones
 from consumer.pipeline.stages.validate import Validate
+from consumer.pipeline.tenants import followed_tenants
 from consumer.settings import retry_topics
 
 REQUEST_S = 10.0  # within which brokers answer
@@ -85,19 +86,28 @@ def make_services(
     job = settings.job
     if not isinstance(store, RangedReads):
         raise SettingsError("OBJECT_STORE: can't read parts of objects (read_range)", variables=("OBJECT_STORE",))
-    tombstones = Tombstones(store=store, bucket=job.output_bucket, prefix=job.output_prefix)
+    seal = job.seal()
+    tombstones = Tombstones(store=store, bucket=job.output_bucket, prefix=job.output_prefix, seal=seal)
     finder = Finder(
-        index, store, ForgottenBook(tombstones), output_bucket=job.output_bucket, output_prefix=job.output_prefix
+        index,
+        store,
+        ForgottenBook(tombstones),
+        output_bucket=job.output_bucket,
+        output_prefix=job.output_prefix,
+        seal=seal,
     )
     validate = Validate(
         source_buckets=job.allowed_source_buckets,
         output_bucket=job.output_bucket,
         output_prefix=job.output_prefix,
         further_output_buckets=job.allowed_output_buckets,
+        tenants=followed_tenants(job.tenants_file),
     )
     submission = Submission(validate, finder, index, publisher, most_in_flight=settings.access.max_jobs_in_flight)
     sources = SourceRules(source_buckets=job.allowed_source_buckets, upload_bucket=upload_bucket(settings))
-    place = ContentPlace(bucket=job.output_bucket, prefix=job.output_prefix, source_buckets=job.allowed_source_buckets)
+    place = ContentPlace(
+        bucket=job.output_bucket, prefix=job.output_prefix, source_buckets=job.allowed_source_buckets, seal=seal
+    )
     contents = Contents(store, place, submission)
     uploading = uploads.take(submission, finder, contents) if uploads else None
     room = StreamRoom(most=settings.gateway.http_max_streams, most_of_one=settings.access.max_streams)
@@ -129,7 +139,9 @@ def _make_forgetting(
     erasable, job = make_erasable_store(store), settings.job
     if erasable is None:
         return None
-    place = ErasingPlace(bucket=job.output_bucket, prefix=job.output_prefix, upload_bucket=upload_bucket(settings))
+    place = ErasingPlace(
+        bucket=job.output_bucket, prefix=job.output_prefix, upload_bucket=upload_bucket(settings), seal=job.seal()
+    )
     forgetter = Forgetter(tombstones=tombstones, eraser=Eraser(store, erasable, place))
     places = ForgettingPlace(
         bucket=job.output_bucket, prefix=job.output_prefix, further_buckets=job.allowed_output_buckets

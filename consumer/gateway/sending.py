@@ -17,7 +17,7 @@ from consumer.gateway.index.positions import place_text
 from consumer.gateway.keyed_lock import KeyedLock
 from consumer.gateway.problems import Problem
 from consumer.gateway.publishing import Publisher
-from consumer.pipeline.stages.validate import Validate, fingerprint_of
+from consumer.pipeline.stages.validate import Validate, earlier_fingerprint_of, fingerprint_of
 
 _RETRY_AFTER_S = 5
 
@@ -115,7 +115,7 @@ class Submission:
             case JobEntry(payload=str(payload)):
                 return payload == payload_of(request, fingerprint_of(request))
             case JobEntry(fingerprint=fingerprint) | Manifest(fingerprint=fingerprint):
-                return fingerprint == fingerprint_of(request)
+                return fingerprint in (fingerprint_of(request), earlier_fingerprint_of(request) or "")
 
 
 def _ms(request: SeparationRequest) -> int:

@@ -14,13 +14,15 @@ from consumer.core.content_index import (
     parse_separated_content,
     parse_stems_entry,
 )
-from consumer.core.errors import StoreUnavailable
+from consumer.core.errors import NotOurs, StoreUnavailable
 from consumer.core.events import SourceObject
-from consumer.core.manifest import Manifest, parse_manifest
+from consumer.core.manifest import Manifest
 from consumer.core.model import Job, StartedUpload, StoredVersion
 from consumer.core.output_place import MANIFEST
 from consumer.core.ports import ErasableStore, ObjectStore
+from consumer.core.seal import UNSEALED, Seal
 from consumer.core.upload_place import upload_name, upload_record_key
+from consumer.pipeline.documents import Documents
 
 _ROUNDS = 10  # each finds only what came during the one before
 
@@ -44,11 +46,15 @@ class StemsPlace:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ErasingPlace:
-    """bucket, prefix: OUTPUT_BUCKET and OUTPUT_PREFIX. upload_bucket: None where uploads are not ours to remove."""
+    """bucket, prefix: OUTPUT_BUCKET and OUTPUT_PREFIX. upload_bucket: None where uploads are not ours to remove.
+
+    seal: by which is known what the service wrote.
+    """
 
     bucket: str
     prefix: str
     upload_bucket: str | None = None
+    seal: Seal = UNSEALED
 
 
 class Eraser:
@@ -56,6 +62,7 @@ class Eraser:
 
     def __init__(self, store: ObjectStore, erasable: ErasableStore, place: ErasingPlace) -> None:
         self._store, self._erasable, self._place = store, erasable, place
+        self._documents = Documents(store=store, seal=place.seal)
 
     def remains(self, places: Iterable[StemsPlace], sources: Iterable[SourceObject] = ()) -> Iterator[Remains]:
         """All that is there of a request, in the order in which it has to go. sources: what it was made of."""
@@ -90,7 +97,7 @@ class Eraser:
         if manifest:
             yield from self._of_upload(manifest.source.bucket, manifest.source.key)
         entries_key = index_entries_key(self._place.prefix, place.bucket, place.folder)
-        entries = parse_index_entries(self._store.read(self._place.bucket, entries_key)).keys
+        entries = parse_index_entries(self._documents.read_ours(self._place.bucket, entries_key)).keys
         for key in entries:
             yield from self._of_entry(place, key)
         for prefix in (place.folder, *(f"{place.folder}{file}" for file in place.files)):
@@ -108,7 +115,7 @@ class Eraser:
         """An entry of the indexes, if it tells of this request; and whatever it told before."""
         if not is_index_key(self._place.prefix, key):
             return
-        data = self._store.read(self._place.bucket, key)
+        data = self._documents.read_ours(self._place.bucket, key)
         stems, content = parse_stems_entry(data), parse_separated_content(data)
         is_ours = (
             stems is not None and (stems.bucket, stems.manifest_key) == (place.bucket, f"{place.folder}{MANIFEST}")
@@ -134,7 +141,10 @@ class Eraser:
             yield version
 
     def _manifest(self, place: StemsPlace) -> Manifest | None:
-        return parse_manifest(self._store.read(place.bucket, f"{place.folder}{MANIFEST}") or b"")
+        try:
+            return self._documents.manifest(place.bucket, f"{place.folder}{MANIFEST}")
+        except NotOurs:
+            return None
 
 
 def place_of(job: Job) -> StemsPlace:

@@ -9,11 +9,13 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from consumer.core.clock import SYSTEM_CLOCK, Clock
-from consumer.core.errors import Code, Rejected
+from consumer.core.errors import Code, NotOurs, Rejected
 from consumer.core.events import SourceObject
 from consumer.core.forgotten import Tombstone, tombstone_key
 from consumer.core.model import Job
 from consumer.core.ports import ObjectStore
+from consumer.core.seal import UNSEALED, Seal
+from consumer.pipeline.documents import Documents
 from consumer.pipeline.forgetting import Eraser, StemsPlace, place_of
 
 
@@ -24,15 +26,34 @@ class Tombstones:
     store: ObjectStore
     bucket: str
     prefix: str
+    seal: Seal = UNSEALED
 
     def stands(self, tenant: str | None, request_id: str) -> bool:
-        """Whether that request was forgotten. Raises StoreUnavailable."""
-        return self.store.read(self.bucket, tombstone_key(self.prefix, tenant, request_id)) is not None
+        """Whether that request was forgotten. Raises StoreUnavailable.
+
+        So does one whose tombstone is none of ours: better it is not shown than that it comes back to life.
+        """
+        try:
+            return self.stands_sealed(tenant, request_id)
+        except NotOurs:
+            return True
+
+    def stands_sealed(self, tenant: str | None, request_id: str) -> bool:
+        """As `stands`; raises NotOurs where others put its tombstone there, by which nothing is to be taken away."""
+        return self._documents.read(self.bucket, tombstone_key(self.prefix, tenant, request_id)) is not None
 
     def put(self, tenant: str | None, request_id: str, now: datetime) -> bool:
         """Have it count as forgotten, for good; False where it did before. Raises StoreUnavailable."""
         key, data = tombstone_key(self.prefix, tenant, request_id), Tombstone(tenant=tenant, forgotten_at=now).to_json()
-        return self.store.create(self.bucket, key, data, media_type="application/json", metadata={}) is not None
+        if self._documents.create(self.bucket, key, data):
+            return True
+        if self._documents.read_ours(self.bucket, key) is None:  # from now on it is ours
+            self._documents.replace(self.bucket, key, data)
+        return False
+
+    @property
+    def _documents(self) -> Documents:
+        return Documents(store=self.store, seal=self.seal)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,13 +68,15 @@ class ForgottenRequests:
         return self.tombstones.stands(tenant, request_id)
 
     def refuse(self, job: Job) -> None:
-        """Raises Rejected(CANCELLED) for a forgotten request, of which nothing is left then; StoreUnavailable."""
+        """Raises Rejected(CANCELLED) for a forgotten request, of which nothing is left then; NotOurs as `withdraw`,
+        StoreUnavailable.
+        """
         if self.withdraw(job):
             raise Rejected(Code.CANCELLED, "the request was forgotten")
 
     def withdraw(self, job: Job) -> bool:
-        """Take away what was stored for a forgotten request; whether it is one. Raises StoreUnavailable."""
-        if not self.tombstones.stands(job.request.tenant, job.request.request_id):
+        """Take away what was stored for a forgotten request; whether it is one. Raises NotOurs, StoreUnavailable."""
+        if not self.tombstones.stands_sealed(job.request.tenant, job.request.request_id):
             return False
         if self.eraser:
             self.eraser.erase([place_of(job)])

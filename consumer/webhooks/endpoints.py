@@ -15,18 +15,16 @@ import msgspec
 import structlog
 
 from consumer.core.clock import SYSTEM_CLOCK, Clock
-from consumer.core.errors import SettingsError
+from consumer.core.followed_file import FileKind, FollowedFile, UnusableFile
 from consumer.core.log_events import LogEvent
 from consumer.webhooks.signing import key_of
 
 MOST_ENDPOINTS = 100
 """Each has a client of Kafka's and series of metrics of its own."""
 MOST_SECRETS = 5
-_MOST_BYTES = 1 << 20
 _MOST_URL_CHARACTERS = 2000
-_LOOK_EVERY_S = 1.0
 _ID = re.compile(r"[A-Za-z0-9_-]{1,64}")
-_VARIABLE = "WEBHOOKS_FILE"
+_KIND = FileKind(variable="WEBHOOKS_FILE", holds="endpoints", most_bytes=1 << 20)
 
 
 class Endpoint(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -72,10 +70,6 @@ class _Content(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     endpoints: tuple[Endpoint, ...]
 
 
-class _Unusable(Exception):
-    """Why a file is none of endpoints, without anything secret that it holds."""
-
-
 class FollowedEndpoints:
     """The endpoints in the file as it is now, looked at once a second at most.
 
@@ -85,68 +79,37 @@ class FollowedEndpoints:
     """
 
     def __init__(self, path: Path, *, allow_http: bool, clock: Clock = SYSTEM_CLOCK) -> None:
-        self._path, self._allow_http, self._clock = path, allow_http, clock
+        self._allow_http = allow_http
         self._log = structlog.get_logger()
         self.trouble = ""
-        try:
-            self._seen: bytes | str = _read(path)  # the file's bytes, or why it can't be read
-            self._endpoints = self._decoded(self._seen)
-        except _Unusable as error:
-            raise SettingsError(f"{_VARIABLE}: the file {error}", variables=(_VARIABLE,)) from None
-        self._looked_at_s = clock.monotonic()
+        self._file = FollowedFile(path, _KIND, self._decoded, self._tell, clock)
 
     def now(self) -> Mapping[str, Endpoint]:
         """By their ids."""
-        if self._clock.monotonic() - self._looked_at_s >= _LOOK_EVERY_S:
-            self._looked_at_s = self._clock.monotonic()
-            self._look()
-        return self._endpoints
+        return self._file.now()
 
-    def _look(self) -> None:
-        """Whole files are compared: neither times nor sizes tell of every change."""
-        try:
-            seen: bytes | str = _read(self._path)
-        except _Unusable as error:
-            seen = str(error)
-        if seen == self._seen:
-            return
-        self._seen = seen
-        try:
-            self._endpoints = self._decoded(seen)
-        except _Unusable as error:
-            self.trouble = f"{_VARIABLE}: the file {error}; the endpoints before are kept"
-            self._log.error(LogEvent.ENDPOINTS_UNREADABLE, reason=f"the file {error}", kept=len(self._endpoints))
+    def _tell(self, endpoints: Mapping[str, Endpoint], trouble: str) -> None:
+        if trouble:
+            self.trouble = f"{_KIND.variable}: {trouble}; the endpoints before are kept"
+            self._log.error(LogEvent.ENDPOINTS_UNREADABLE, reason=trouble, kept=len(endpoints))
         else:
             self.trouble = ""
-            self._log.info(LogEvent.ENDPOINTS_READ, number=len(self._endpoints))
+            self._log.info(LogEvent.ENDPOINTS_READ, number=len(endpoints))
 
-    def _decoded(self, data: bytes | str) -> Mapping[str, Endpoint]:
-        if isinstance(data, str):
-            raise _Unusable(data)
+    def _decoded(self, data: bytes) -> Mapping[str, Endpoint]:
         try:
             endpoints = msgspec.json.decode(data, type=_Content).endpoints
         except (msgspec.DecodeError, ValueError, RecursionError) as error:
-            raise _Unusable(f"is none of endpoints ({error})") from None
+            raise UnusableFile(f"is none of endpoints ({error})") from None
         if len(endpoints) > MOST_ENDPOINTS:
-            raise _Unusable(f"holds more than {MOST_ENDPOINTS} endpoints")
+            raise UnusableFile(f"holds more than {MOST_ENDPOINTS} endpoints")
         found = {endpoint.id: endpoint for endpoint in endpoints}
         if len(found) < len(endpoints):
-            raise _Unusable("holds two endpoints with the same id")
+            raise UnusableFile("holds two endpoints with the same id")
         for endpoint in endpoints:
             if not self._allow_http and urlsplit(endpoint.url).scheme != "https":
-                raise _Unusable(f"has an endpoint without https, {endpoint.id} (WEBHOOKS_ALLOW_HTTP allows that)")
+                raise UnusableFile(f"has an endpoint without https, {endpoint.id} (WEBHOOKS_ALLOW_HTTP allows that)")
         return found
-
-
-def _read(path: Path) -> bytes:
-    try:
-        with path.open("rb") as file:
-            data = file.read(_MOST_BYTES + 1)
-    except OSError as error:
-        raise _Unusable(f"can't be read ({error.strerror})") from None
-    if len(data) > _MOST_BYTES:
-        raise _Unusable("is too large for a file of endpoints")
-    return data
 
 
 def _objection(url: str) -> str:

@@ -1,7 +1,7 @@
 """Asking the store: its errors become those of core.errors."""
 
 from collections.abc import Callable
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import urllib3
 from minio.error import MinioException
@@ -24,6 +24,16 @@ def etag_of(value: str | None) -> str:
     if not value:
         raise StoreUnavailable("object storage gave no proper answer (no etag)")
     return value.strip('"')
+
+
+def read_document(response: Any, most_bytes: int) -> bytes:
+    """All of an object that is small. Raises Rejected(OBJECT_TOO_LARGE) once more has come than that."""
+    data = bytearray()
+    while len(data) <= most_bytes and (piece := response.read(most_bytes + 1 - len(data), decode_content=False)):
+        data += piece
+    if len(data) > most_bytes:
+        raise Rejected(Code.OBJECT_TOO_LARGE, f"more than {most_bytes} bytes: no such document is the service's")
+    return bytes(data)
 
 
 def ask(bucket: str, request: Callable[[], T]) -> T | None:

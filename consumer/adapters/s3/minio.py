@@ -15,11 +15,13 @@ from consumer.adapters.s3.answers import CREDENTIALS, Answer, Denied, Refused, U
 from consumer.adapters.s3.asking import ask as _ask
 from consumer.adapters.s3.asking import check_key as _check_key
 from consumer.adapters.s3.asking import etag_of as _etag
+from consumer.adapters.s3.asking import read_document
 from consumer.adapters.s3.client import StoreAccess, make_clients
 from consumer.adapters.s3.conditions import probe_create_only
 from consumer.adapters.s3.credentials import FoundKeys, SetKeys, fixed_keys
 from consumer.core.cancellation import Cancellation
 from consumer.core.errors import BucketUnusable, Code, Rejected, ScratchUnavailable, StoreUnavailable
+from consumer.core.limits import MOST_DOCUMENT_BYTES
 from consumer.core.model import ObjectFacts
 from consumer.settings import MinioSettings, credential_sources
 
@@ -148,8 +150,7 @@ class MinioStore:
             response = self._client.get_object(bucket, key)
             try:
                 _etag(response.headers.get("etag"))
-                data: bytes = response.read(decode_content=False)
-                return data
+                return read_document(response, MOST_DOCUMENT_BYTES)
             finally:
                 response.close()
                 response.release_conn()

@@ -24,7 +24,10 @@ class ObjectStore(Protocol):
         ...
 
     def read(self, bucket: str, key: str) -> bytes | None:
-        """A small object's bytes, None where there is none."""
+        """A small object's bytes, None where there is none.
+
+        Raises Rejected(OBJECT_TOO_LARGE), before all of it has come, where it has more than MOST_DOCUMENT_BYTES.
+        """
         ...
 
     def create(

@@ -16,12 +16,12 @@ import msgspec
 import structlog
 
 from consumer.core.clock import SYSTEM_CLOCK, Clock
-from consumer.core.errors import Fatal, SettingsError
+from consumer.core.errors import Fatal
+from consumer.core.followed_file import FileKind, FollowedFile, UnusableFile
 from consumer.core.log_events import LogEvent
 from consumer.gateway.access.keys import KeyRecord, KeyRing
 
-_MOST_BYTES = 16 << 20  # some 40,000 keys
-_LOOK_EVERY_S = 1.0
+_KIND = FileKind(variable="API_KEYS_FILE", holds="keys", most_bytes=16 << 20)  # some 40,000 keys
 _LOCK_WITHIN_S = 10.0
 _MODE = 0o600
 
@@ -29,10 +29,6 @@ _MODE = 0o600
 class _Content(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     version: Literal[1]
     keys: tuple[KeyRecord, ...]
-
-
-class Unreadable(Exception):
-    """Why a file is none of keys, without anything that it holds."""
 
 
 class KeyFile:
@@ -50,8 +46,8 @@ class KeyFile:
     def read(self) -> Sequence[KeyRecord]:
         """All keys, also revoked ones, the oldest first. Raises Fatal with one line."""
         try:
-            return _decoded(_read(self._path))
-        except Unreadable as error:
+            return _decoded(_KIND.read(self._path))
+        except UnusableFile as error:
             raise Fatal(f"{self._path}: the file {error}") from None
 
     def add(self, record: KeyRecord) -> None:
@@ -129,50 +125,18 @@ class FollowedKeys:
     """
 
     def __init__(self, path: Path, clock: Clock = SYSTEM_CLOCK) -> None:
-        self._path, self._clock = path, clock
         self._log = structlog.get_logger()
-        try:
-            self._seen: bytes | str = _read(path)  # the file's bytes, or why it can't be read
-            self._ring = KeyRing(_decoded(self._seen))
-        except Unreadable as error:
-            raise SettingsError(f"API_KEYS_FILE: the file {error}", variables=("API_KEYS_FILE",)) from None
-        self._looked_at_s = clock.monotonic()
+        self._file = FollowedFile(path, _KIND, lambda data: KeyRing(_decoded(data)), self._tell, clock)
 
     def now(self) -> KeyRing:
         """The keys to compare with."""
-        if self._clock.monotonic() - self._looked_at_s >= _LOOK_EVERY_S:
-            self._looked_at_s = self._clock.monotonic()
-            self._look()
-        return self._ring
+        return self._file.now()
 
-    def _look(self) -> None:
-        """Whole files are compared: neither times nor sizes tell of every change, and this is a millisecond's work."""
-        try:
-            seen: bytes | str = _read(self._path)
-        except Unreadable as error:
-            seen = str(error)
-        if seen == self._seen:
-            return
-        self._seen = seen
-        try:
-            if isinstance(seen, str):
-                raise Unreadable(seen)
-            self._ring = KeyRing(_decoded(seen))
-        except Unreadable as error:
-            self._log.error(LogEvent.KEYS_UNREADABLE, reason=f"the file {error}", kept=len(self._ring))
+    def _tell(self, ring: KeyRing, trouble: str) -> None:
+        if trouble:
+            self._log.error(LogEvent.KEYS_UNREADABLE, reason=trouble, kept=len(ring))
         else:
-            self._log.info(LogEvent.KEYS_READ, number=len(self._ring))
-
-
-def _read(path: Path) -> bytes:
-    try:
-        with path.open("rb") as file:
-            data = file.read(_MOST_BYTES + 1)
-    except OSError as error:
-        raise Unreadable(f"can't be read ({error.strerror})") from None
-    if len(data) > _MOST_BYTES:
-        raise Unreadable("is too large for a file of keys")
-    return data
+            self._log.info(LogEvent.KEYS_READ, number=len(ring))
 
 
 def _decoded(data: bytes) -> tuple[KeyRecord, ...]:
@@ -180,7 +144,7 @@ def _decoded(data: bytes) -> tuple[KeyRecord, ...]:
         records = msgspec.json.decode(data, type=_Content).keys
         KeyRing(records)
     except (msgspec.DecodeError, ValueError, RecursionError) as error:
-        raise Unreadable(f"is none of keys ({error})") from None
+        raise UnusableFile(f"is none of keys ({error})") from None
     return records
 
 

@@ -128,7 +128,7 @@ async def get_waveform(id: SeparationId, used: Used, who: Who) -> Response:
     """From the manifest."""
     made = stems_of(await _found(used, id, who))
     used.trail.tell_once(_given(who, id))
-    manifest = await used.finder.manifest_beside(made.stems[0])
+    manifest = await used.finder.manifest_beside(made.stems[0], id)
     if manifest is None:
         raise Problem(HTTPStatus.GONE, "STEMS_GONE", "the manifest is not in the store any more")
     drawn = {name: list(overview) for name, overview in manifest.overviews.items()}

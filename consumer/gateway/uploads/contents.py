@@ -8,6 +8,7 @@ from http import HTTPStatus
 from consumer.core.content_index import SeparatedContent, content_key, parse_separated_content
 from consumer.core.events import SourceObject
 from consumer.core.ports import ObjectStore
+from consumer.core.seal import UNSEALED, Seal
 from consumer.gateway.access.principal import Principal
 from consumer.gateway.bodies import Options
 from consumer.gateway.finding import Found
@@ -15,15 +16,17 @@ from consumer.gateway.index.entry import JobState
 from consumer.gateway.problems import Problem
 from consumer.gateway.requests import build_request
 from consumer.gateway.sending import Submission
+from consumer.pipeline.documents import Documents
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ContentPlace:
-    """Where replicas write what was separated, and which buckets may be read from."""
+    """Where replicas write what was separated, and which buckets may be read from. seal: what they sign it by."""
 
     bucket: str
     prefix: str
     source_buckets: Collection[str]
+    seal: Seal = UNSEALED
 
 
 class Contents:
@@ -31,11 +34,12 @@ class Contents:
 
     def __init__(self, store: ObjectStore, place: ContentPlace, submission: Submission) -> None:
         self._store, self._place, self._submission = store, place, submission
+        self._documents = Documents(store=store, seal=place.seal)
 
     async def find(self, sha256: str, tenant: str | None) -> SeparatedContent | None:
         """Raises StoreUnavailable."""
         key = content_key(self._place.prefix, tenant, sha256)
-        data = await asyncio.to_thread(self._store.read, self._place.bucket, key)
+        data = await asyncio.to_thread(self._documents.read_ours, self._place.bucket, key)
         content = parse_separated_content(data)
         if content is None or content.read.bucket not in self._place.source_buckets:
             return None

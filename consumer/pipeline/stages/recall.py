@@ -2,10 +2,10 @@
 
 from dataclasses import dataclass
 
-from consumer.core.errors import request_id_used_before
-from consumer.core.manifest import parse_manifest
 from consumer.core.model import Job, StoredStems
 from consumer.core.ports import ObjectStore
+from consumer.core.seal import UNSEALED, Seal
+from consumer.pipeline.documents import Documents
 from consumer.pipeline.forgotten import ForgottenRequests
 
 
@@ -13,18 +13,17 @@ from consumer.pipeline.forgotten import ForgottenRequests
 class Recall:
     store: ObjectStore
     forgotten: ForgottenRequests
+    seal: Seal = UNSEALED
 
     def __call__(self, job: Job) -> StoredStems | None:
-        """What an earlier attempt stored, if any. Raises Rejected(REQUEST_INVALID, CANCELLED), StoreUnavailable."""
+        """What an earlier attempt stored, if any. Raises Rejected(REQUEST_INVALID, CANCELLED), StoreUnavailable.
+
+        What others put in its place, be it a manifest or not, is not believed, and the request is rejected at once:
+        its stems could not be stored there either.
+        """
         self.forgotten.refuse(job)
-        data = self.store.read(job.output_bucket, job.manifest_key)
-        manifest = parse_manifest(data) if data is not None else None
-        if manifest is None:
-            return None
-        if manifest.fingerprint != job.fingerprint:
-            raise request_id_used_before()
-        for stem in manifest.stems:
-            facts = self.store.stat(stem.bucket, stem.key)
-            if facts is None or facts.size_bytes != stem.size_bytes:
-                return None  # someone tidied up: make them again
+        documents = Documents(store=self.store, seal=self.seal)
+        manifest = documents.manifest_of(job)
+        if manifest is None or not documents.holds(manifest):
+            return None  # never made, or someone tidied up: make them again
         return StoredStems(job=job, manifest=manifest, deduplicated=True)

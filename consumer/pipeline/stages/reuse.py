@@ -9,6 +9,8 @@ import json
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 
+from consumer.core.cancellation import Cancellation
+from consumer.core.catalog import FORMATS
 from consumer.core.content_index import (
     IndexEntries,
     SeparatedContent,
@@ -21,9 +23,12 @@ from consumer.core.content_index import (
 )
 from consumer.core.errors import Rejected
 from consumer.core.events import SourceObject, Stem
-from consumer.core.manifest import carried_stem, parse_manifest
+from consumer.core.manifest import Manifest, lies_in
 from consumer.core.model import Job, LocalTrack, ObjectFacts, ReusableResult, StoredStems
+from consumer.core.output_place import MANIFEST, is_anothers_place
 from consumer.core.ports import ObjectStore
+from consumer.core.seal import UNSEALED, Seal
+from consumer.pipeline.documents import Documents
 from consumer.pipeline.forgotten import ForgottenRequests
 
 VERSION = 2  # of what the stems of one content are; another one finds nothing of the earlier ones
@@ -33,7 +38,8 @@ VERSION = 2  # of what the stems of one content are; another one finds nothing o
 class Reuse:
     """The index lies in `bucket` under `prefix`; buckets: those that stems may be copied from, `bucket` among them.
 
-    forgotten: nothing is copied from these, nor kept of them.
+    forgotten: nothing is copied from these, nor kept of them. without_tenant: whether requests of nobody in particular
+    are found among each other too.
     """
 
     store: ObjectStore
@@ -41,6 +47,8 @@ class Reuse:
     prefix: str
     buckets: Collection[str]
     forgotten: ForgottenRequests
+    seal: Seal = UNSEALED
+    without_tenant: bool = True
 
     def find(self, track: LocalTrack, weights_sha256: str) -> ReusableResult | None:
         """Raises StoreUnavailable."""
@@ -66,8 +74,13 @@ class Reuse:
         content = SeparatedContent(request_id=request.request_id, asked=request.source, read=read)
         return {content_key(self.prefix, request.tenant, track.sha256): content.to_json()}
 
+    def _takes_part(self, job: Job) -> bool:
+        return self.without_tenant or job.request.tenant is not None
+
     def _write(self, track: LocalTrack, entries: Mapping[str, bytes]) -> None:
         """Which there will be first: whoever forgets the request finds them by that."""
+        if not self._takes_part(track.job):
+            return
         self._keep_keys(track.job, entries)
         for key, data in entries.items():
             self._put(key, data)
@@ -75,32 +88,52 @@ class Reuse:
 
     def _keep_keys(self, job: Job, keys: Iterable[str]) -> None:
         place = index_entries_key(self.prefix, job.output_bucket, job.output_prefix)
-        kept = parse_index_entries(self.store.read(self.bucket, place)).keys
+        kept = parse_index_entries(self._documents.read_ours(self.bucket, place)).keys
         self._put(place, IndexEntries(keys=tuple(dict.fromkeys([*kept, *keys]))).to_json())
 
     def _put(self, key: str, data: bytes) -> None:
-        self.store.replace(self.bucket, key, data, media_type="application/json", metadata={})
+        self._documents.replace(self.bucket, key, data)
 
     def _find(self, track: LocalTrack, weights_sha256: str) -> ReusableResult | None:
-        entry = parse_stems_entry(self.store.read(self.bucket, self._key(track, weights_sha256)))
-        if entry is None or entry.bucket not in self.buckets or _is_of(entry, track.job):
+        if not self._takes_part(track.job):
             return None
-        manifest = parse_manifest(self.store.read(entry.bucket, entry.manifest_key) or b"")
+        entry = parse_stems_entry(self._documents.read_ours(self.bucket, self._key(track, weights_sha256)))
+        if entry is None or not self._may_copy(entry, track.job):
+            return None
+        manifest = self._documents.manifest(entry.bucket, entry.manifest_key)
         if manifest is None or (manifest.model, manifest.weights_sha256) != (track.job.request.model, weights_sha256):
+            return None
+        folder = entry.manifest_key.removesuffix(MANIFEST)
+        if not folder.endswith(f"/{manifest.request_id}/") or not lies_in(
+            manifest, entry.bucket, folder, FORMATS[track.job.format].extension
+        ):
             return None
         if self.forgotten.stands(track.job.request.tenant, manifest.request_id):
             return None
-        stems = [self._pin(stem) for stem in manifest.stems]
+        stems = [self._known(manifest, stem, track) for stem in manifest.stems]
         pinned = tuple(facts for facts in stems if facts is not None)
         return ReusableResult(manifest=manifest, stems=pinned) if len(pinned) == len(stems) > 0 else None
 
-    def _pin(self, stem: Stem) -> ObjectFacts | None:
-        """The stem's object, if it is still the one that the manifest tells of."""
-        facts = self.store.stat(stem.bucket, stem.key) if stem.bucket in self.buckets else None
-        if facts is None or facts.size_bytes != stem.size_bytes:
-            return None
-        carried = carried_stem(facts.metadata, bucket=stem.bucket, key=stem.key)
-        return facts if carried is not None and carried.sha256 == stem.sha256 else None
+    def _may_copy(self, entry: StemsEntry, job: Job) -> bool:
+        """Not from where nothing of ours lies, nor from another tenant; its own manifest was looked at before."""
+        is_its_own = (entry.bucket, entry.manifest_key) == (job.output_bucket, job.manifest_key)
+        is_anothers = is_anothers_place(self.prefix, job.request.tenant, entry.manifest_key)
+        return entry.bucket in self.buckets and not is_its_own and not is_anothers
+
+    def _known(self, manifest: Manifest, stem: Stem, track: LocalTrack) -> ObjectFacts | None:
+        """The stem's object, if its bytes are those that the manifest tells of: as its seal says, or as is read."""
+        facts = self._documents.pin(manifest, stem)
+        if facts is None or self._documents.vouches_for(manifest, facts, stem):
+            return facts
+        path = track.path.with_name(f"reused-{stem.name}")
+        try:
+            return facts if self.store.fetch(facts, path, Cancellation()) == stem.sha256 else None
+        finally:
+            path.unlink(missing_ok=True)
+
+    @property
+    def _documents(self) -> Documents:
+        return Documents(store=self.store, seal=self.seal)
 
     def _key(self, track: LocalTrack, weights_sha256: str) -> str:
         """Everything that the stems' bytes depend on, and the tenant: nobody learns what others have separated."""
@@ -119,8 +152,3 @@ class Reuse:
         }
         digest = hashlib.sha256(json.dumps(depends_on, sort_keys=True).encode()).hexdigest()
         return stems_index_key(self.prefix, digest)
-
-
-def _is_of(entry: StemsEntry, job: Job) -> bool:
-    """Whether it is the job's own manifest: that was looked at before, and is no longer whole."""
-    return (entry.bucket, entry.manifest_key) == (job.output_bucket, job.manifest_key)

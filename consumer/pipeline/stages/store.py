@@ -4,8 +4,8 @@ Keys are a pure function of the request, so several attempts may meet: a replica
 twice, two requests with one id. An object is created where there is none, and what an attempt at the same job created
 is adopted with the facts it carries; the manifest is created last, by one of them. So the first stem, like the
 manifest, claims the id: what another request made is never replaced, finished or not, and the request that comes
-second is rejected. Replaced is only what the same request made of other bytes or weights without coming to an end,
-and what is none of ours.
+second is rejected. Replaced is only what the same request made of other bytes or weights without coming to an end;
+what is none of ours is left as it is, and the request rejected.
 """
 
 import hashlib
@@ -13,15 +13,26 @@ from collections.abc import Mapping
 from concurrent.futures import Executor
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from pathlib import Path
 
+from consumer.core.cancellation import Cancellation
 from consumer.core.catalog import FORMATS
 from consumer.core.digest import checksums_of
+<<<<<<< HEAD
 from consumer.core.errors import Code, Rejected, StoreUnavailable, request_id_used_before
+=======
+from consumer.core.errors import Code, Rejected, not_ours, request_id_used_before
+>>>>>>> tenants
 from consumer.core.events import SourceUsed, Stem
-from consumer.core.manifest import Manifest, carried_stem, parse_manifest, stem_to_carry
+from consumer.core.manifest import Manifest, carried_stem, stem_to_carry
 from consumer.core.model import Job, LocalTrack, ObjectFacts, ReusableResult, StemFile, Stems, StoredStems
 from consumer.core.ports import ObjectStore
+<<<<<<< HEAD
 from consumer.core.stem_files import NotAStem, OpenStem, opened_stem
+=======
+from consumer.core.seal import UNSEALED, Seal
+from consumer.pipeline.documents import Documents, gone_again
+>>>>>>> tenants
 from consumer.pipeline.forgotten import ForgottenRequests
 
 
@@ -32,6 +43,7 @@ class Store:
     store: ObjectStore
     uploads: Executor
     forgotten: ForgottenRequests
+    seal: Seal = UNSEALED
 
     def __call__(self, stems: Stems, timings_s: Mapping[str, float]) -> StoredStems:
         """Raises StoreUnavailable, Rejected(REQUEST_INVALID, CANCELLED)."""
@@ -43,7 +55,7 @@ class Store:
         job, separation = stems.track.job, stems.separation
         attempt = _attempt_id(stems.track, separation.weights_sha256)
         try:
-            stored = tuple(self.uploads.map(lambda file: self._store_stem(job, file, attempt), separation.stems))
+            stored = [*self.uploads.map(lambda file: self._store_stem(job, file, attempt), separation.stems)]
         except _AnsweredBefore as answered:
             return StoredStems(job=job, manifest=answered.manifest, deduplicated=False)
         source = stems.track.source
@@ -64,7 +76,8 @@ class Store:
             model=job.request.model,
             weights_sha256=separation.weights_sha256,
             warnings=separation.warnings,
-            stems=stored,
+            stems=tuple(each.stem for each in stored),
+            etags={each.stem.name: each.etag for each in stored},
             timings_s={**timings_s, **separation.timings_s},
             completed_at=datetime.now(UTC),
             overviews={file.name: file.overview for file in separation.stems},
@@ -86,7 +99,7 @@ class Store:
         try:
             copied = [
                 *self.uploads.map(
-                    lambda stem, source: self._copy_stem(job, stem, source, attempt),
+                    lambda stem, source: self._copy_stem(track, stem, source, attempt),
                     reusable.manifest.stems,
                     reusable.stems,
                 )
@@ -107,29 +120,32 @@ class Store:
                 version_id=source.version_id,
                 etag=source.etag,
             ),
-            stems=stored,
+            stems=tuple(each.stem for each in stored),
+            etags={each.stem.name: each.etag for each in stored},
             timings_s=dict(timings_s),
             completed_at=datetime.now(UTC),
         )
         return replace(self._seal(job, manifest), deduplicated=True)
 
-    def _copy_stem(self, job: Job, stem: Stem, source: ObjectFacts, attempt: str) -> Stem | None:
-        output = FORMATS[job.format]
+    def _copy_stem(self, track: LocalTrack, stem: Stem, source: ObjectFacts, attempt: str) -> "_Placed | None":
+        job, output = track.job, FORMATS[track.job.format]
         ours = replace(stem, bucket=job.output_bucket, key=f"{job.output_prefix}{stem.name}.{output.extension}")
         try:
             metadata = _metadata(job, ours, attempt)
-            if self.store.copy(source, ours.bucket, ours.key, media_type=output.media_type, metadata=metadata):
-                return ours
+            made = self.store.copy(source, ours.bucket, ours.key, media_type=output.media_type, metadata=metadata)
+            if made:
+                return _Placed(ours, made.etag)
         except Rejected:  # changed or removed since it was looked at
             return None
         standing = self.store.stat(ours.bucket, ours.key)
         if standing is None:
             return None
-        if standing.metadata.get("attempt") == attempt:
-            return _carried(standing)
+        if adopted := self._adopt(standing, attempt, track.path.with_name(f"adopted-{stem.name}")):
+            return adopted
         self._claim(job, standing)
         return None
 
+<<<<<<< HEAD
     def _store_stem(self, job: Job, file: StemFile, attempt: str) -> Stem:
         try:
             with opened_stem(file, job.format, job.bitrate) as opened:
@@ -138,6 +154,9 @@ class Store:
             raise Rejected(Code.SEPARATION_FAILED, f"stem {file.name} is gone before it was stored: {error}") from error
 
     def _store_opened(self, job: Job, file: StemFile, opened: OpenStem, attempt: str) -> Stem:
+=======
+    def _store_stem(self, job: Job, file: StemFile, attempt: str) -> "_Placed":
+>>>>>>> tenants
         output = FORMATS[job.format]
         sha256, crc32 = checksums_of(opened.path)
         ours = Stem(
@@ -153,50 +172,73 @@ class Store:
             crc32=crc32,
         )
         metadata = _metadata(job, ours, attempt)
+<<<<<<< HEAD
         where = (ours.bucket, ours.key, opened.path)
         if self.store.create(*where, media_type=output.media_type, metadata=metadata):
             return ours
+=======
+        where = (ours.bucket, ours.key, file.path)
+        if made := self.store.create(*where, media_type=output.media_type, metadata=metadata):
+            return _Placed(ours, made.etag)
+>>>>>>> tenants
         standing = self.store.stat(ours.bucket, ours.key)
         if standing is None:
-            raise StoreUnavailable("a stem that was in the way is gone again")
-        if standing.metadata.get("attempt") == attempt and (theirs := _carried(standing)):
-            return theirs
+            raise gone_again("stem")
+        if adopted := self._adopt(standing, attempt, file.path.with_name(f"adopted-{file.name}")):
+            return adopted
         self._claim(job, standing)
-        self.store.replace(*where, media_type=output.media_type, metadata=metadata)
-        return ours
+        return _Placed(ours, self.store.replace(*where, media_type=output.media_type, metadata=metadata).etag)
+
+    def _adopt(self, standing: ObjectFacts, attempt: str, path: Path) -> "_Placed | None":
+        """The stem that another attempt like this one stored, if its bytes are what it says; None where it is none.
+
+        path: where they may lie meanwhile.
+        """
+        theirs = carried_stem(standing.metadata, bucket=standing.bucket, key=standing.key)
+        if standing.metadata.get("attempt") != attempt or theirs is None or theirs.size_bytes != standing.size_bytes:
+            return None
+        try:
+            is_true = self.store.fetch(standing, path, Cancellation()) == theirs.sha256
+        except Rejected as refused:
+            if refused.code in (Code.OBJECT_CHANGED, Code.OBJECT_NOT_FOUND):
+                raise gone_again("stem") from refused
+            raise
+        finally:
+            path.unlink(missing_ok=True)
+        return _Placed(theirs, standing.etag) if is_true else None
 
     def _claim(self, job: Job, standing: ObjectFacts) -> None:
         """Return if the stem that stands may be replaced. Raises Rejected(REQUEST_INVALID), _AnsweredBefore."""
-        if standing.metadata.get("fingerprint", job.fingerprint) != job.fingerprint:
+        if (fingerprint := standing.metadata.get("fingerprint")) is None:
+            raise not_ours(standing.key)
+        if not job.is_asked_by(fingerprint):
             raise request_id_used_before()
-        manifest = parse_manifest(self.store.read(job.output_bucket, job.manifest_key) or b"")
-        if manifest is None:
-            return
-        if manifest.fingerprint != job.fingerprint:
-            raise request_id_used_before()
-        if self._holds(manifest):
+        manifest = self._documents.manifest_of(job)
+        if manifest is not None and self._documents.holds(manifest):
             raise _AnsweredBefore(manifest)
 
     def _seal(self, job: Job, manifest: Manifest) -> StoredStems:
-        where = (job.output_bucket, job.manifest_key)
-        data = manifest.to_json()
-        if not self.store.create(*where, data, media_type="application/json", metadata={}):
-            standing = parse_manifest(self.store.read(*where) or b"")
-            if standing is not None and standing.fingerprint != job.fingerprint:
-                raise request_id_used_before()
-            if standing is not None and self._holds(standing):
+        documents, where = self._documents, (job.output_bucket, job.manifest_key)
+        if not documents.create(*where, manifest.to_json()):
+            standing = documents.manifest_of(job)
+            if standing is None:
+                raise gone_again("manifest")
+            if documents.holds(standing):
                 return StoredStems(job=job, manifest=standing, deduplicated=False)
-            self.store.replace(*where, data, media_type="application/json", metadata={})
+            documents.replace(*where, manifest.to_json())
         return StoredStems(job=job, manifest=manifest, deduplicated=False)
 
-    def _holds(self, manifest: Manifest) -> bool:
-        """Whether the objects are still the ones that the manifest tells of."""
-        for stem in manifest.stems:
-            facts = self.store.stat(stem.bucket, stem.key)
-            carried = _carried(facts) if facts else None
-            if carried is None or carried.sha256 != stem.sha256:
-                return False
-        return True
+    @property
+    def _documents(self) -> Documents:
+        return Documents(store=self.store, seal=self.seal)
+
+
+@dataclass(frozen=True, slots=True)
+class _Placed:
+    """A stem as it is stored, and what the store calls its bytes."""
+
+    stem: Stem
+    etag: str
 
 
 def _attempt_id(track: LocalTrack, weights_sha256: str) -> str:
@@ -215,7 +257,3 @@ class _AnsweredBefore(Exception):
 def _metadata(job: Job, stem: Stem, attempt: str) -> dict[str, str]:
     """What a stem's object tells of itself to whoever finds it in the way."""
     return {"attempt": attempt, "fingerprint": job.fingerprint, "stem": stem_to_carry(stem)}
-
-
-def _carried(facts: ObjectFacts) -> Stem | None:
-    return carried_stem(facts.metadata, bucket=facts.bucket, key=facts.key)

@@ -3,7 +3,7 @@
 import hashlib
 import json
 import unicodedata
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, fields
 from datetime import UTC, datetime
 
@@ -12,7 +12,8 @@ from consumer.core.errors import Code, Rejected
 from consumer.core.events import REQUEST_ID, OutputOptions, SeparationRequest, SourceObject
 from consumer.core.limits import HIGHEST_TRACK, LONGEST_SPAN_S, SHORTEST_SPAN_S
 from consumer.core.model import Job
-from consumer.core.output_place import output_folder
+from consumer.core.output_place import is_anothers_place, output_folder
+from consumer.pipeline.tenants import FollowedTenants
 
 _MAX_KEY_BYTES = 1024  # S3's
 _LONGEST_NAME = "x" * 32  # as long as any stem's or the manifest's
@@ -21,10 +22,13 @@ _MAX_METADATA_BYTES = 64 * 1024  # it comes back in the result, which has to fit
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Validate:
+    """tenants: which of them may do what where; None: all of them whatever is allowed at all."""
+
     source_buckets: Collection[str]
     output_bucket: str
     output_prefix: str
     further_output_buckets: Collection[str] = ()
+    tenants: FollowedTenants | None = None
 
     def __call__(self, request: SeparationRequest) -> Job:
         """Raises Rejected(REQUEST_INVALID, BUCKET_NOT_ALLOWED, DEADLINE_EXCEEDED)."""
@@ -35,7 +39,11 @@ class Validate:
         if bucket != self.output_bucket and bucket not in self.further_output_buckets:
             raise Rejected(Code.BUCKET_NOT_ALLOWED, f"output bucket {bucket[:80]!r} is not allowed")
         folder = output_folder(self.output_prefix, request)
+        if is_anothers_place(self.output_prefix, request.tenant, folder):
+            told = f"output.prefix {(request.output.prefix or '')[:80]!r} lies among other tenants' stems"
+            raise Rejected(Code.BUCKET_NOT_ALLOWED, told)
         _check_folder(folder)
+        self._check_tenant(request, bucket, folder)
         check_deadline(request)
         return Job(
             request=request,
@@ -44,7 +52,17 @@ class Validate:
             format=request.output.format,
             bitrate=request.output.bitrate,
             fingerprint=fingerprint_of(request),
+            earlier_fingerprint=earlier_fingerprint_of(request),
         )
+
+    def _check_tenant(self, request: SeparationRequest, bucket: str, folder: str) -> None:
+        """Its stems may always go to its default place."""
+        if self.tenants is None:
+            return
+        tenants = self.tenants.now()
+        tenants.check_source(request.tenant, request.source)
+        if request.output.prefix is not None or bucket != self.output_bucket:
+            tenants.check_output(request.tenant, bucket, folder)
 
 
 def check_request(request: SeparationRequest) -> None:
@@ -117,7 +135,23 @@ def _fields_of(value: SourceObject | OutputOptions) -> dict[str, object]:
 
 
 def fingerprint_of(request: SeparationRequest) -> str:
-    """sha256 hex of what was asked for: the same for the same request sent again, whoever sends it and when."""
+    """sha256 hex of what was asked for, and for which tenant: the same for the same request, whoever sends it again."""
+    asked = _asked_for(request)
+    if request.tenant is not None:  # what nobody in particular asked for before there were tenants is still the same
+        asked["tenant"] = request.tenant
+    return _digest(asked)
+
+
+def earlier_fingerprint_of(request: SeparationRequest) -> str | None:
+    """As it was before it told of the tenant, where it may still be met; None where it may not.
+
+    In a folder of the tenant's own no other tenant's can be met; elsewhere nothing tells whose it was.
+    """
+    is_its_own = request.tenant is not None and request.output.prefix is None
+    return _digest(_asked_for(request)) if is_its_own else None
+
+
+def _asked_for(request: SeparationRequest) -> dict[str, object]:
     asked: dict[str, object] = {
         "source": _fields_of(request.source),
         "model": request.model,
@@ -127,4 +161,8 @@ def fingerprint_of(request: SeparationRequest) -> str:
     }
     if request.track is not None:  # what was asked for before there was a choice is still the same
         asked["track"] = request.track
+    return asked
+
+
+def _digest(asked: Mapping[str, object]) -> str:
     return hashlib.sha256(json.dumps(asked, sort_keys=True).encode()).hexdigest()

@@ -13,6 +13,7 @@ from consumer.core.content_index import SeparatedContent, content_key, parse_sep
 from consumer.core.errors import Code, Rejected
 from consumer.core.events import SourceObject
 from consumer.core.model import Job, LocalTrack, ObjectFacts, Stems, StoredStems
+from consumer.core.output_place import tenant_prefix
 from consumer.pipeline.stages.recall import Recall
 from consumer.pipeline.stages.reuse import Reuse
 from consumer.pipeline.stages.store import Store
@@ -244,3 +245,22 @@ def test_the_content_is_noted_for_its_tenant_alone(shelf: Shelf, tmp_path: Path)
 def test_what_is_no_note_of_a_content(data: bytes | None) -> None:
     """Is taken for none."""
     assert parse_separated_content(data) is None
+
+
+@pytest.mark.attack
+@pytest.mark.parametrize(("tenant", "is_found"), [("t", True), (None, False)])
+def test_requests_without_a_tenant_are_kept_apart_where_that_is_said(
+    tmp_path: Path, tenant: str | None, is_found: bool
+) -> None:
+    """DEDUPLICATE_WITHOUT_TENANT=false: nothing is noted of them, or found for them; a tenant's are as ever."""
+    with ThreadPoolExecutor(4) as uploads:
+        job = a_job(a_request(tenant=tenant), output_prefix=f"{tenant_prefix('stems/', tenant)}r1/")
+        shelf = Shelf(tmp_path, uploads, job)
+    apart = replace(shelf.reuse, without_tenant=False)
+    other = track(tmp_path, another_job(tenant=tenant))
+    assert shelf.reuse.find(other, WEIGHTS)
+    assert (apart.find(other, WEIGHTS) is not None) == is_found
+    for key in shelf.objects.keys("out", "stems/."):
+        shelf.objects.remove("out", key)
+    apart.add_to_index(shelf.first_track, shelf.first)
+    assert bool(shelf.objects.keys("out", "stems/.")) == is_found

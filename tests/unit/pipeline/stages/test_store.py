@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from consumer.core.errors import Code, Rejected, StoreUnavailable
+from consumer.core.errors import Code, NotOurs, Rejected, StoreUnavailable
 from consumer.core.manifest import Manifest, parse_manifest
 from consumer.core.model import Job, LocalTrack, ObjectFacts, Stems, StoredStems
 from consumer.pipeline.stages.recall import Recall
@@ -184,17 +184,43 @@ def test_of_two_requests_at_once_one_wins_and_tells_the_truth(tmp_path: Path, up
         assert all(is_whole(store, result.manifest) for result in results)
 
 
-def test_a_manifest_that_lies_is_replaced(tmp_path: Path, uploads: ThreadPoolExecutor) -> None:
-    """Where stems were removed or are no stems of its own, a manifest is not believed."""
+def test_a_manifest_of_stems_that_are_gone_is_replaced(tmp_path: Path, uploads: ThreadPoolExecutor) -> None:
+    """Where stems were removed, the manifest that the same request wrote of them gives way to that of new ones."""
     store = Recorder("out")
     run(store, uploads, some_stems(tmp_path / "a"))
     store.remove("out", KEYS[0])
     stored = run(store, uploads, some_stems(tmp_path / "b", salt=b"new"))
-    assert is_whole(store, standing(store))
-    store.replace("out", MANIFEST, b"no manifest", media_type="", metadata={})
-    store.replace("out", KEYS[1], b"no stem", media_type="", metadata={"stem": "{"})
-    stored = run(store, uploads, some_stems(tmp_path / "c"))
     assert standing(store) == stored.manifest
+    assert is_whole(store, standing(store))
+
+
+@pytest.mark.attack
+@pytest.mark.parametrize("key", [*KEYS, MANIFEST])
+@pytest.mark.parametrize("metadata", [{}, {"stem": "{"}, {"album": "theirs"}], ids=["bare", "broken", "described"])
+def test_an_object_that_no_request_made_is_never_replaced(
+    tmp_path: Path, uploads: ThreadPoolExecutor, key: str, metadata: dict[str, str]
+) -> None:
+    """A request whose id and prefix lead to somebody's album is rejected, and the album stays as it is."""
+    store = Recorder("out")
+    store.create("out", key, b"somebody's", media_type="audio/wav", metadata=metadata)
+    for attempt in ("a", "b"):  # also when it is tried again, after the stems beside it were stored
+        with pytest.raises(NotOurs, match="not written by this service") as caught:
+            run(store, uploads, some_stems(tmp_path / attempt, salt=attempt.encode()))
+        assert caught.value.code == Code.REQUEST_INVALID
+    assert store.read("out", key) == b"somebody's"
+    assert ("replace", key) not in store.writes
+
+
+@pytest.mark.attack
+def test_a_stem_that_lies_about_its_bytes_is_not_adopted(tmp_path: Path, uploads: ThreadPoolExecutor) -> None:
+    """Bytes under the metadata of another attempt, which tell of other bytes, get into no manifest."""
+    store = Recorder("out")
+    run(store, uploads, some_stems(tmp_path / "a"))
+    facts = store.stat("out", KEYS[0])
+    assert facts
+    store.remove("out", MANIFEST)
+    store.replace("out", KEYS[0], b"planted!"[: facts.size_bytes], media_type="", metadata=facts.metadata)
+    stored = run(store, uploads, some_stems(tmp_path / "b"))
     assert is_whole(store, stored.manifest)
 
 
@@ -256,11 +282,13 @@ def test_what_was_stored_is_recalled(tmp_path: Path, uploads: ThreadPoolExecutor
     [b"", b"{}", b"[" * 100_000, b"\xff", b'{"request_id": "\xff"}', b'{"request_id": 1}'],
     ids=["empty", "object", "deep", "binary", "not_utf8", "types"],
 )
-def test_a_strange_manifest_recalls_nothing(data: bytes) -> None:
-    """Whatever else lies where the manifest should, the stems are made."""
+def test_a_strange_manifest_is_not_replaced(data: bytes) -> None:
+    """Whatever else lies where the manifest should: the request is rejected before anything is done for it."""
     store = MemoryStore("out")
     store.create("out", MANIFEST, data, media_type="", metadata={})
-    assert Recall(store=store, forgotten=forgotten_in(store))(a_job()) is None
+    with pytest.raises(NotOurs):
+        Recall(store=store, forgotten=forgotten_in(store))(a_job())
+    assert store.read("out", MANIFEST) == data
 
 
 def test_a_later_versions_manifest_is_not_believed(tmp_path: Path, uploads: ThreadPoolExecutor) -> None:

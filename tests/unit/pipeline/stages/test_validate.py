@@ -152,8 +152,8 @@ def test_another_wish_has_another_fingerprint(fields: dict[str, Any]) -> None:
 
 
 def test_the_same_wish_has_the_same_fingerprint() -> None:
-    """Who asks, when, and under which id does not matter to it."""
-    again = a_request(request_id="r2", tenant="t", requested_at=NOON, metadata={"a": "b"}, deadline=FUTURE)
+    """When it is asked, and under which id, does not matter to it."""
+    again = a_request(request_id="r2", requested_at=NOON, metadata={"a": "b"}, deadline=FUTURE)
     assert VALIDATE(again).fingerprint == VALIDATE(a_request()).fingerprint
 
 

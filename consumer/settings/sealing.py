@@ -1,0 +1,88 @@
+"""The keys by which the service knows what it wrote into the store, and what becomes of what bears none."""
+
+import re
+from collections.abc import Callable
+from contextlib import suppress
+from enum import StrEnum
+from pathlib import Path
+
+from pydantic import Field, SecretStr, model_validator
+
+from consumer.core.errors import SettingsError
+from consumer.core.seal import UNSEALED, Seal
+from consumer.settings.secret_files import SecretFile
+from consumer.settings.variables import Group, WrongVariable
+
+SHORTEST_KEY, LONGEST_KEY = 32, 512  # characters
+
+
+class Unsigned(StrEnum):
+    """What is done with what lies where the service writes, without its signature."""
+
+    REFUSE = "refuse"
+    ACCEPT = "accept"
+
+
+class SealingSettings(Group):
+    """Part of what all commands need that read or write what is kept of requests in the store."""
+
+    manifest_key: SecretStr | None = Field(
+        default=None,
+        description=f"by which manifests, index entries and tombstones are signed, of {SHORTEST_KEY} characters or "
+        "more; several with commas between: the first signs, each is accepted; unset: nothing is signed",
+    )
+    manifest_key_file: Path | None = Field(
+        default=None, description="a file that holds these keys, instead; followed when it changes"
+    )
+    manifest_unsigned: Unsigned = Field(
+        default=Unsigned.REFUSE,
+        description="with a key: whether what bears no signature is believed, `accept`, or not, `refuse`; never what "
+        "bears a wrong one",
+    )
+
+    @model_validator(mode="after")
+    def _one_way(self) -> "SealingSettings":
+        if self.manifest_key and self.manifest_key_file:
+            raise WrongVariable("MANIFEST_KEY_FILE", "MANIFEST_KEY is set too")
+        if self.manifest_key:
+            try:
+                _keys("MANIFEST_KEY", self.manifest_key.get_secret_value())
+            except SettingsError as error:
+                raise WrongVariable("MANIFEST_KEY", str(error).removeprefix("MANIFEST_KEY: ")) from None
+        return self
+
+    def seal(self) -> Seal:
+        """What signs, and knows what was signed. Raises SettingsError where the file can't be used from the start."""
+        accepts = self.manifest_unsigned is Unsigned.ACCEPT
+        if self.manifest_key_file:
+            return Seal(keys=_followed(self.manifest_key_file), accepts_unsealed=accepts)
+        if self.manifest_key:
+            keys = _keys("MANIFEST_KEY", self.manifest_key.get_secret_value())
+            return Seal(keys=lambda: keys, accepts_unsealed=accepts)
+        return UNSEALED
+
+
+def _followed(path: Path) -> Callable[[], tuple[bytes, ...]]:
+    """The keys in the file as it is now; those that it last held while it holds none that can be used."""
+    file = SecretFile("MANIFEST_KEY_FILE", path)
+    last = _keys("MANIFEST_KEY_FILE", file.read())
+
+    def now() -> tuple[bytes, ...]:
+        nonlocal last
+        with suppress(SettingsError):
+            last = _keys("MANIFEST_KEY_FILE", file.read())
+        return last
+
+    return now
+
+
+def _keys(variable: str, text: str) -> tuple[bytes, ...]:
+    keys = tuple(dict.fromkeys(key for part in re.split(r"[,\r\n]", text) if (key := part.strip())))
+    if not keys:
+        raise SettingsError(f"{variable}: must hold at least one key", variables=(variable,))
+    if any(not SHORTEST_KEY <= len(key) <= LONGEST_KEY for key in keys):
+        bounds = f"{SHORTEST_KEY} to {LONGEST_KEY}"
+        raise SettingsError(f"{variable}: each key must have {bounds} characters", variables=(variable,))
+    if any(not re.fullmatch(r"[!-~]+", key) for key in keys):
+        raise SettingsError(f"{variable}: keys must be of ASCII's printable characters", variables=(variable,))
+    return tuple(key.encode() for key in keys)
