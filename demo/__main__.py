@@ -17,7 +17,7 @@ import scipy.io.wavfile
 from rich.console import Console
 from rich.table import Table
 
-from consumer.adapters.model_sources import HttpModelSource
+from consumer.adapters.model_sources import model_sources
 from consumer.cli.progress import progress_bar
 from consumer.client import Client, SeparationFailed, WaitTimeout
 from consumer.core.errors import ModelSourceUnavailable, Rejected
@@ -69,8 +69,8 @@ def _model_path(console: Console) -> tuple[Path, str]:
     pretrained = SeparatorSettings.load()
     console.print("looking for Spleeter's pretrained weights")
     try:
-        sources = [HttpModelSource(url) for url in pretrained.model_sources if url.startswith("http")]
-        ModelStore(pretrained.model_path, sources).ensure(_MODEL)
+        sources = model_sources(pretrained.model_sources, None)
+        ModelStore(pretrained.model_path, sources, digests=pretrained.model_sha256).ensure(_MODEL)
         return (
             pretrained.model_path.absolute(),
             "the weights under MODEL_PATH, which are Spleeter's pretrained ones unless you put others there",

@@ -143,6 +143,8 @@ def _default(field: FieldInfo) -> str:
     match field.default:
         case None | ():
             return "unset"
+        case dict() as words if not words:
+            return "unset"
         case tuple(words):
             return f"`{','.join(f'{w:g}s' if isinstance(w, float) else str(w) for w in words)}`"
         case bool(value):

@@ -76,7 +76,12 @@ def make_replica(settings: Settings, adapters: Adapters, policies: Policies | No
         CancelRegistry(),
     )
     dependencies = dependencies_of(settings, adapters, scratch)
-    model_store = ModelStore(settings.separator.model_path, adapters.model_sources, prepare=adapters.prepare_model)
+    model_store = ModelStore(
+        settings.separator.model_path,
+        adapters.model_sources,
+        prepare=adapters.prepare_model,
+        digests=settings.separator.model_sha256,
+    )
     delivery = _make_delivery(settings, adapters, policies, metrics)
     retrier = Retrier(
         {dependency.away: dependency.check for dependency in dependencies},

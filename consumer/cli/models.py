@@ -48,7 +48,8 @@ def pull(models: Names = None) -> None:
     logs.configure("ERROR", "console", instance_id="", version=VERSION)
     needs_store = any(source.startswith("s3://") for source in settings.model_sources)
     store = make_store() if needs_store else None
-    weights = ModelStore(settings.model_path, model_sources(settings.model_sources, store))
+    sources = model_sources(settings.model_sources, store)
+    weights = ModelStore(settings.model_path, sources, digests=settings.model_sha256)
     for name in names:
         typer.echo(f"{name}  {weights.ensure(name)}")
 

@@ -232,4 +232,5 @@ def _ensure(name: str, settings: "SeparatorSettings") -> None:
     from consumer.adapters.model_sources import model_sources
     from consumer.pipeline.model_store import ModelStore
 
-    ModelStore(settings.model_path, model_sources(settings.model_sources, None)).ensure(name)
+    sources = model_sources(settings.model_sources, None)
+    ModelStore(settings.model_path, sources, digests=settings.model_sha256).ensure(name)

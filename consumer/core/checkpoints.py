@@ -1,9 +1,12 @@
 """A model's checkpoint on disk: which files it consists of, and the digest that it is known by."""
 
 import hashlib
+from collections.abc import Mapping
 from pathlib import Path
 
 from consumer.core.errors import Code, Rejected
+
+_MOST_STATE = 4096  # characters of a state file's first line
 
 
 def checkpoint_files(model: str, folder: Path) -> tuple[str, list[Path]]:
@@ -15,7 +18,8 @@ def checkpoint_files(model: str, folder: Path) -> tuple[str, list[Path]]:
     state = folder / "checkpoint"
     prefix = "model"
     if state.is_file():
-        first = state.read_text(errors="replace").partition("\n")[0]
+        with state.open(errors="replace") as text:
+            first = text.readline(_MOST_STATE)
         prefix = first.partition('"')[2].rpartition('"')[0] or prefix
     path = folder / Path(prefix).name
     files = [Path(f"{path}.index"), *sorted(folder.glob(f"{path.name}.data-*"))]
@@ -32,6 +36,15 @@ def weights_sha256(files: list[Path]) -> str:
             while chunk := stream.read(1 << 20):
                 digest.update(chunk)
     return digest.hexdigest()
+
+
+def refuse_other_weights(model: str, folder: str, digest: str, wanted: Mapping[str, str]) -> None:
+    """Raise Rejected(MODEL_UNAVAILABLE) where MODEL_SHA256 names another digest than this for the model's folder.
+
+    model: whose it is, for the message. wanted: folder -> digest of its checkpoint; one that is not in it may be any.
+    """
+    if wanted.get(folder, digest) != digest:
+        raise unavailable(model, f"its checkpoint has the digest {digest}, which is not the one in MODEL_SHA256")
 
 
 def unavailable(name: str, why: str) -> Rejected:

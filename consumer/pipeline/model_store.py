@@ -4,25 +4,25 @@ A source holds `checksum.json` (model -> sha256 of its archive) and `<model>.tar
 """
 
 import contextlib
-import gzip
 import json
 import shutil
-import tarfile
 import tempfile
 import threading
 import time
-from collections.abc import Callable, Sequence
-from pathlib import Path, PurePosixPath
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
 
 import structlog
 
 from consumer.core.catalog import MODELS
-from consumer.core.checkpoints import checkpoint_files, unavailable, weights_sha256
+from consumer.core.checkpoints import checkpoint_files, refuse_other_weights, unavailable, weights_sha256
 from consumer.core.clock import SYSTEM_CLOCK, Clock
 from consumer.core.digest import sha256_of
 from consumer.core.errors import ModelSourceUnavailable, Rejected
 from consumer.core.log_events import LogEvent
+from consumer.core.model_digests import RELEASED_ARCHIVES
 from consumer.core.ports import ModelSource
+from consumer.pipeline.model_archive import BadArchive, unpack
 
 CHECKSUMS = "checksum.json"
 FORGET_FAILURE_S = 60.0
@@ -38,6 +38,7 @@ class ModelStore:
 
     clock: tells when a source that failed is asked again.
     prepare: called once with each model's name, folder and digest, before anyone is told that it is there.
+    digests: MODEL_SHA256, the digests that checkpoints must have, by their folders.
     """
 
     def __init__(
@@ -47,9 +48,10 @@ class ModelStore:
         prepare: Prepare | None = None,
         *,
         clock: Clock = SYSTEM_CLOCK,
+        digests: Mapping[str, str] | None = None,
     ) -> None:
         self._model_path, self._sources, self._prepare = model_path, sources, prepare
-        self._clock = clock
+        self._clock, self._wanted = clock, digests or {}
         self._digests: dict[str, str] = {}
         self._failures: dict[str, tuple[float, Rejected]] = {}
         # One a folder: who needs another model does not wait for this one's source.
@@ -82,6 +84,7 @@ class ModelStore:
             self._pull(model, folder)
         if folder.name not in self._digests:
             digest = weights_sha256(checkpoint_files(model, folder)[1])
+            refuse_other_weights(model, folder.name, digest, self._wanted)
             if self._prepare:
                 self._prepare(model, folder, digest)
             self._digests[folder.name] = digest
@@ -91,8 +94,8 @@ class ModelStore:
         tried, is_final = [], True
         for source in self._sources:
             try:
-                self._pull_from(source, folder)
-                self._log.info(LogEvent.MODEL_FETCHED, model=model, source=source.name)
+                checked_by = self._pull_from(source, folder)
+                self._log.info(LogEvent.MODEL_FETCHED, model=model, source=source.name, checked_by=checked_by)
                 return
             except (ModelSourceUnavailable, Rejected) as error:
                 is_final = is_final and isinstance(error, Rejected)
@@ -100,15 +103,18 @@ class ModelStore:
         refusal = unavailable(model, "not under MODEL_PATH" + ("; " if tried else "") + "; ".join(tried))
         raise refusal if is_final else ModelSourceUnavailable(refusal.message)
 
-    def _pull_from(self, source: ModelSource, folder: Path) -> None:
-        """Fetch beside the final place and move there whole, so that a folder that exists is complete."""
+    def _pull_from(self, source: ModelSource, folder: Path) -> str:
+        """Fetch beside the final place and move there whole, so that a folder that exists is complete.
+
+        Returns what its digest was held against, in words.
+        """
         try:
             self._model_path.mkdir(parents=True, exist_ok=True)
             self._remove_abandoned()
             with tempfile.TemporaryDirectory(
                 prefix=_FETCHING, dir=self._model_path, ignore_cleanup_errors=True
             ) as work:
-                _fetch(source, folder, Path(work))
+                return _fetch(source, folder, Path(work), self._wanted)
         except OSError as error:  # a full disk, for one
             raise ModelSourceUnavailable(f"MODEL_PATH can't be written to ({error.strerror or error})") from error
 
@@ -120,51 +126,33 @@ class ModelStore:
                     shutil.rmtree(work, ignore_errors=True)
 
 
-def _fetch(source: ModelSource, folder: Path, work: Path) -> None:
-    archive = work / "archive.tar.gz"
-    if not source.fetch(CHECKSUMS, work / CHECKSUMS) or not source.fetch(f"{folder.name}.tar.gz", archive):
-        raise unavailable(folder.name, "not in this source")
-    wanted = _published_checksum(work / CHECKSUMS, folder.name)
-    if sha256_of(archive) != wanted:
-        raise unavailable(folder.name, "its archive does not have the published checksum")
-    _extract(archive, work / "model")
-    checkpoint_files(folder.name, work / "model")
+def _fetch(source: ModelSource, folder: Path, work: Path, wanted: Mapping[str, str]) -> str:
+    name, archive = folder.name, work / "archive.tar.gz"
+    if not source.fetch(CHECKSUMS, work / CHECKSUMS) or not source.fetch(f"{name}.tar.gz", archive):
+        raise unavailable(name, "not in this source")
+    digest = sha256_of(archive)
+    if digest != _published_checksum(work / CHECKSUMS, name):
+        raise unavailable(name, "its archive does not have the published checksum")
+    try:
+        unpack(archive, work / "model", model=name)
+    except BadArchive as error:
+        raise unavailable(name, f"its archive can't be unpacked ({error})") from error
+    refuse_other_weights(name, name, weights_sha256(checkpoint_files(name, work / "model")[1]), wanted)
     (work / "model" / ".probe").write_text("OK")  # so that Spleeter itself takes the folder for complete
     try:
         (work / "model").rename(folder)
     except OSError:
         if not folder.is_dir():  # else another process was faster
             raise
+    if name in wanted:
+        return "MODEL_SHA256"
+    # Who can replace an archive can replace the checksum that lies beside it.
+    return "pinned digest" if digest == RELEASED_ARCHIVES.get(name) else f"{CHECKSUMS} beside the archive alone"
 
 
 def _published_checksum(path: Path, name: str) -> str:
     try:
         checksum = json.loads(path.read_text())[name]
-    except (ValueError, KeyError, TypeError) as error:
+    except (ValueError, KeyError, TypeError, RecursionError) as error:
         raise unavailable(name, f"no checksum in {CHECKSUMS}") from error
     return str(checksum)
-
-
-def _extract(archive: Path, folder: Path) -> None:
-    try:
-        with tarfile.open(archive) as tar:
-            for member in tar:
-                _extract_one(tar, member, folder)
-    except (tarfile.TarError, EOFError, gzip.BadGzipFile) as error:  # other OSErrors are the disk's
-        raise unavailable(folder.name, f"its archive can't be unpacked ({error})") from error
-
-
-def _extract_one(tar: tarfile.TarFile, member: tarfile.TarInfo, folder: Path) -> None:
-    """A file in the folder, or in folders in it; links, devices and paths that lead elsewhere are refused.
-
-    By hand: `extractall(filter=...)` is not in every Python 3.11, such as Debian's.
-    """
-    path = PurePosixPath(member.name)
-    if member.isdir() and not path.is_absolute() and ".." not in path.parts:
-        return
-    content = tar.extractfile(member) if member.isfile() else None
-    if content is None or path.is_absolute() or ".." in path.parts:
-        raise tarfile.TarError(f"{member.name[:80]!r} is no plain file in it")
-    (folder / path).parent.mkdir(parents=True, exist_ok=True)
-    with content, (folder / path).open("wb") as file:
-        shutil.copyfileobj(content, file)

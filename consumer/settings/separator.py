@@ -1,13 +1,25 @@
 """What separates: models, runtime, processes, scratch space."""
 
 import tempfile
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Annotated, Any
 
+<<<<<<< HEAD
 from pydantic import ByteSize, Field
+=======
+from pydantic import BeforeValidator, Field
+from pydantic_settings import NoDecode
+>>>>>>> weights
 
 from consumer.core.catalog import MODELS
+from consumer.core.model_digests import parse_model_digests
 from consumer.core.runtimes import SeparatorRuntime
 from consumer.settings.variables import Group, Strings
+
+
+def _parse_digests(value: Any) -> Any:
+    return parse_model_digests(value) if isinstance(value, str) else value
 
 
 class SeparatorSettings(Group):
@@ -21,6 +33,10 @@ class SeparatorSettings(Group):
     model_sources: Strings = Field(
         default=("https://github.com/deezer/spleeter/releases/download/v1.4.0",),
         description="where a missing model is fetched from, in this order: release URLs, `s3://bucket/prefix`; `none`",
+    )
+    model_sha256: Annotated[Mapping[str, str], NoDecode, BeforeValidator(_parse_digests)] = Field(
+        default={},
+        description="digests that the weights must have, as `models list` prints them: `2stems=...,4stems=...`",
     )
     scratch_dir: Path = Field(
         default_factory=lambda: Path(tempfile.gettempdir()), description="where tracks lie while they are worked on"

@@ -166,5 +166,8 @@ class ModelSource(Protocol):
     name: str
 
     def fetch(self, file: str, path: Path) -> bool:
-        """Write a file to path; False where the source has no such file. Raises ModelSourceUnavailable."""
+        """Write a file to path; False where the source has no such file.
+
+        Raises ModelSourceUnavailable, and Rejected(MODEL_UNAVAILABLE) where the file can't be right.
+        """
         ...

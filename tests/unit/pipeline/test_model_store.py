@@ -14,9 +14,11 @@ from pathlib import Path
 import pytest
 from structlog.testing import capture_logs
 
-from consumer.adapters.model_sources import BucketModelSource, HttpModelSource, model_sources
+from consumer.adapters import model_sources as sources_module
+from consumer.adapters.model_sources import BucketModelSource, HttpModelSource, SpleeterRelease, model_sources
 from consumer.core.clock import SYSTEM_CLOCK, Clock
 from consumer.core.errors import Code, ModelSourceUnavailable, Rejected
+from consumer.core.model_digests import RELEASE, RELEASED_ARCHIVES, parse_model_digests
 from consumer.pipeline.model_store import FORGET_FAILURE_S, ModelStore
 from consumer.testing.store import MemoryStore
 from harness.clock import ManualClock
@@ -302,3 +304,117 @@ def test_another_process_may_be_faster(tmp_path: Path, *, is_there: bool) -> Non
             assert store.ensure("2stems") == DIGEST
         else:
             assert "MODEL_PATH can't be written to" in away(store.ensure)
+
+
+@pytest.mark.attack
+def test_a_release_whose_archive_and_checksum_were_both_replaced_is_refused(tmp_path: Path) -> None:
+    """Who answers in Spleeter's place answers with a checksum that fits; the digest in this repository does not."""
+    with serve(published(archive(FILES))) as (address, asked):
+        store = ModelStore(tmp_path / "models", [SpleeterRelease(f"{address}/v1/")])
+        told = refused(store.ensure)
+    assert told.endswith("release: model 2stems: its archive does not have the pinned digest of Spleeter's own")
+    assert "/v1/2stems.tar.gz" in asked
+    assert list((tmp_path / "models").iterdir()) == []
+
+
+@pytest.mark.parametrize("address", [RELEASE, f"{RELEASE}/", RELEASE.upper(), RELEASE.replace("https", "http")])
+def test_spleeters_own_release_is_known_however_it_is_spelt(address: str) -> None:
+    """Its archives' digests are those that its own project tests for; a mirror's may be anybody's."""
+    assert [type(source) for source in model_sources([address], None)] == [SpleeterRelease]
+    assert [type(source) for source in model_sources([f"{RELEASE}.1", "https://mirror/v1.4.0"], None)] == [
+        HttpModelSource,
+        HttpModelSource,
+    ]
+    assert sorted(RELEASED_ARCHIVES) == ["2stems", "4stems", "5stems"]
+
+
+def fetched_as(pages: dict[str, tuple[int, bytes]], model_path: Path, **digests: str) -> list[str]:
+    with serve(pages) as (address, _), capture_logs() as logs:
+        store = ModelStore(model_path, [HttpModelSource(f"{address}/v1/")], digests=digests)
+        assert store.ensure("2stems") == DIGEST
+    return [line["checked_by"] for line in logs if line["event"] == "model.fetched"]
+
+
+def test_it_is_told_what_a_digest_was_held_against(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where a checksum beside the archive is all there is, the log says so."""
+    pages = published(archive(FILES))
+    assert fetched_as(pages, tmp_path / "a") == ["checksum.json beside the archive alone"]
+    assert fetched_as(pages, tmp_path / "b", **{"2stems": DIGEST}) == ["MODEL_SHA256"]
+    monkeypatch.setitem(
+        dict_of_pins := dict(RELEASED_ARCHIVES), "2stems", hashlib.sha256(pages["/v1/2stems.tar.gz"][1]).hexdigest()
+    )
+    monkeypatch.setattr("consumer.pipeline.model_store.RELEASED_ARCHIVES", dict_of_pins)
+    assert fetched_as(pages, tmp_path / "c") == ["pinned digest"]
+
+
+@pytest.mark.attack
+def test_weights_of_another_digest_than_model_sha256_are_neither_pulled_nor_used(tmp_path: Path) -> None:
+    """A mirror's own checksum does not help, and what was put under MODEL_PATH by hand is refused as well."""
+    wanted = {"2stems": "0" * 64}
+    variable = "which is not the one in MODEL_SHA256"
+    with serve(published(archive(FILES))) as (address, _), capture_logs():
+        store = ModelStore(tmp_path / "models", [HttpModelSource(f"{address}/v1/")], digests=wanted)
+        told = refused(store.ensure)
+        assert f"its checkpoint has the digest {DIGEST}, {variable}" in told
+        assert "\n" not in told
+    assert list((tmp_path / "models").iterdir()) == []
+    folder = tmp_path / "models" / "2stems"
+    folder.mkdir()
+    for name, content in FILES.items():
+        (folder / name).write_bytes(content)
+    prepared: list[str] = []
+    there = ModelStore(tmp_path / "models", [], lambda model, *_: prepared.append(model), digests=wanted)
+    assert variable in refused(there.ensure)
+    assert variable in refused(there.ensure, "2stems-16kHz")
+    assert prepared == []
+    assert ModelStore(tmp_path / "models", [], digests={"4stems": "0" * 64}).ensure("2stems") == DIGEST
+
+
+def test_digests_are_read_from_text() -> None:
+    """Each for the folder of its model; whatever else it says is refused."""
+    one, other = "aB" * 32, "0" * 64
+    assert parse_model_digests("") == {}
+    assert parse_model_digests(f" 2stems={one}, 4stems-16kHz = {other} ,") == {"2stems": one.lower(), "4stems": other}
+    assert parse_model_digests(f"2stems={one},2stems-16kHz={one.lower()}") == {"2stems": one.lower()}
+    for text, why in {
+        f"3stems={one}": "no model '3stems'",
+        "2stems": "model=sha256",
+        "2stems=": "model=sha256",
+        f"2stems={one[1:]}": "64 hexadecimal",
+        f"2stems={one}0": "64 hexadecimal",
+        f"2stems={'g' * 64}": "64 hexadecimal",
+        f"2stems={one},2stems-16kHz={other}": "two digests for the weights in 2stems/",
+    }.items():
+        with pytest.raises(ValueError, match=why):
+            parse_model_digests(text)
+
+
+@pytest.mark.attack
+def test_a_source_that_never_ends_is_left(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A file is fetched up to a size, from the web as from a bucket, and the disk is as before."""
+    monkeypatch.setitem(sources_module._MOST_BYTES, ".gz", 4000)
+    pages = published(archive({**FILES, "model.meta": os.urandom(5000)}))
+    with weights_from(pages, tmp_path / "models") as (weights, _):
+        told = refused(weights.ensure)
+        assert "model 2stems: 2stems.tar.gz has more than 4000 bytes in this source" in told
+    assert list((tmp_path / "models").iterdir()) == []
+    store = MemoryStore("models")
+    for page, (_, content) in pages.items():
+        store.create("models", page.rpartition("/")[2], content, media_type="", metadata={})
+    bucket = ModelStore(tmp_path / "models", [BucketModelSource(store, "models", "")])
+    assert "more than 4000 bytes" in refused(bucket.ensure)
+
+
+@pytest.mark.attack
+def test_a_source_that_trickles_is_left(tmp_path: Path) -> None:
+    """However slowly it goes on, an hour is enough; another source may be faster."""
+
+    class Slow(ManualClock):
+        def monotonic(self) -> float:
+            self.advance(3601)
+            return super().monotonic()
+
+    with serve(published(archive(FILES))) as (address, _):
+        source = HttpModelSource(f"{address}/v1", clock=Slow())
+        with pytest.raises(ModelSourceUnavailable, match="did not come within 3600 s"):
+            source.fetch("2stems.tar.gz", tmp_path / "archive")
