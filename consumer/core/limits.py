@@ -8,10 +8,7 @@ MAX_SILENCE_S = 40.0
 SHORTEST_SPAN_S, LONGEST_SPAN_S = 0.001, 1e9
 HIGHEST_TRACK = 999  # ffmpeg opens a thousand streams of a file
 
-<<<<<<< HEAD
 # What a sound file can have; no converter and no format of ours has more.
 MOST_CHANNELS, MOST_RATE_HZ = 64, 768_000
-=======
 # A manifest, an entry of an index, or another document of the service's own: the largest have some 100 KB.
 MOST_DOCUMENT_BYTES = 4 << 20
->>>>>>> tenants

@@ -5,12 +5,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any
 
-<<<<<<< HEAD
-from pydantic import ByteSize, Field
-=======
-from pydantic import BeforeValidator, Field
+from pydantic import BeforeValidator, ByteSize, Field
 from pydantic_settings import NoDecode
->>>>>>> weights
 
 from consumer.core.catalog import MODELS
 from consumer.core.model_digests import parse_model_digests

@@ -18,21 +18,14 @@ from pathlib import Path
 from consumer.core.cancellation import Cancellation
 from consumer.core.catalog import FORMATS
 from consumer.core.digest import checksums_of
-<<<<<<< HEAD
-from consumer.core.errors import Code, Rejected, StoreUnavailable, request_id_used_before
-=======
 from consumer.core.errors import Code, Rejected, not_ours, request_id_used_before
->>>>>>> tenants
 from consumer.core.events import SourceUsed, Stem
 from consumer.core.manifest import Manifest, carried_stem, stem_to_carry
 from consumer.core.model import Job, LocalTrack, ObjectFacts, ReusableResult, StemFile, Stems, StoredStems
 from consumer.core.ports import ObjectStore
-<<<<<<< HEAD
-from consumer.core.stem_files import NotAStem, OpenStem, opened_stem
-=======
 from consumer.core.seal import UNSEALED, Seal
+from consumer.core.stem_files import NotAStem, OpenStem, opened_stem
 from consumer.pipeline.documents import Documents, gone_again
->>>>>>> tenants
 from consumer.pipeline.forgotten import ForgottenRequests
 
 
@@ -145,18 +138,14 @@ class Store:
         self._claim(job, standing)
         return None
 
-<<<<<<< HEAD
-    def _store_stem(self, job: Job, file: StemFile, attempt: str) -> Stem:
+    def _store_stem(self, job: Job, file: StemFile, attempt: str) -> "_Placed":
         try:
             with opened_stem(file, job.format, job.bitrate) as opened:
                 return self._store_opened(job, file, opened, attempt)
         except NotAStem as error:
             raise Rejected(Code.SEPARATION_FAILED, f"stem {file.name} is gone before it was stored: {error}") from error
 
-    def _store_opened(self, job: Job, file: StemFile, opened: OpenStem, attempt: str) -> Stem:
-=======
-    def _store_stem(self, job: Job, file: StemFile, attempt: str) -> "_Placed":
->>>>>>> tenants
+    def _store_opened(self, job: Job, file: StemFile, opened: OpenStem, attempt: str) -> "_Placed":
         output = FORMATS[job.format]
         sha256, crc32 = checksums_of(opened.path)
         ours = Stem(
@@ -172,15 +161,9 @@ class Store:
             crc32=crc32,
         )
         metadata = _metadata(job, ours, attempt)
-<<<<<<< HEAD
         where = (ours.bucket, ours.key, opened.path)
-        if self.store.create(*where, media_type=output.media_type, metadata=metadata):
-            return ours
-=======
-        where = (ours.bucket, ours.key, file.path)
         if made := self.store.create(*where, media_type=output.media_type, metadata=metadata):
             return _Placed(ours, made.etag)
->>>>>>> tenants
         standing = self.store.stat(ours.bucket, ours.key)
         if standing is None:
             raise gone_again("stem")
