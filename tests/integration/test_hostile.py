@@ -89,7 +89,7 @@ def send_all(platform: Platform, folder: Path, files: Mapping[str, HostileFile])
             asked[platform.request(platform.upload(path), output_format=output_format).request_id] = name
         outcomes = platform.outcomes(len(files), _PATIENCE_S)
     assert sorted(asked[outcome.request_id or ""] for outcome in outcomes) == sorted(files)
-    assert unexpected(outcomes, asked) == {}
+    assert_none_is_our_fault(outcomes, asked)
     assert watched.touched == []
     assert memory.most_bytes < _MEMORY_BYTES
     assert_a_song_is_separated(platform, folder, len(files))
@@ -106,20 +106,21 @@ def test_hostile_records(platform: Platform, tmp_path: Path) -> None:
             platform.send(each.value, each.name, each.headers)
         outcomes = platform.outcomes(len(sent))
     assert len(outcomes) == len(sent)
-    assert unexpected(outcomes, {}) == {}
+    assert_none_is_our_fault(outcomes, {})
     written = {key.rpartition("/")[2] for key in platform.objects("")}
     assert written == {"vocals.wav", "accompaniment.wav", "manifest.json"}
     assert memory.most_bytes < _MEMORY_BYTES
     assert_a_song_is_separated(platform, tmp_path, len(sent))
 
 
-def unexpected(outcomes: list[SeparationResult | DeadLetter], names: Mapping[str, str]) -> dict[str, str]:
-    """What failed otherwise than by the message's own fault."""
-    return {
-        names.get(one.request_id or "", one.request_id or "?"): f"{one.code}: {one.message}"
+def assert_none_is_our_fault(outcomes: list[SeparationResult | DeadLetter], names: Mapping[str, str]) -> None:
+    """What fails, fails by the message's own fault."""
+    ours = [
+        f"{names.get(one.request_id or '', one.request_id)}: {one.code}: {one.message}"
         for one in outcomes
         if isinstance(one, DeadLetter) and one.code in UNEXPECTED
-    }
+    ]
+    assert not ours, "\n".join(sorted(ours))
 
 
 def assert_a_song_is_separated(platform: Platform, folder: Path, before: int) -> None:
