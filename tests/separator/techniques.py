@@ -17,6 +17,7 @@ import socket
 import struct
 import sys
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -257,7 +258,7 @@ def _run(targets: Targets) -> dict[str, Callable[[], object]]:
         "x32": lambda: raw(0x40000000 | 39) if struct.calcsize("P") == 8 else None,
         "unknown call": lambda: raw(9999),
         # Whatever the filter knows, with arguments that do no harm where nothing refuses it.
-        **{f"call {name}": (lambda number=number: raw(number, *[-1] * 6)) for name, number in targets["all"].items()},
+        **{f"call {name}": partial(raw, number, *[-1] * 6) for name, number in targets["all"].items()},
     }
 
 

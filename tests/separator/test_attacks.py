@@ -25,7 +25,8 @@ from tests.separator import techniques
 from tests.separator.jobs import PATIENCE_S, configuration, job, patience
 
 ROOT = Path(__file__).parents[2]
-USERS = [0, 10001] if os.getuid() == 0 else [os.getuid()]
+IS_ROOT = os.getuid() == 0
+USERS = [0, 10001] if IS_ROOT else [os.getuid()]
 
 # Calls that do something whatever they are given, or take a program's own life; techniques try these with care.
 _NOT_BLINDLY = {
@@ -90,9 +91,11 @@ def python_for(user: int) -> str:
     """A Python of this version that this user may run: ours may lie in root's home."""
     version = f"python3.{sys.version_info.minor}"
     for python in (sys.executable, f"/usr/bin/{version}", f"/usr/local/bin/{version}"):
-        own = {"user": user} if os.getuid() == 0 else {}
         with contextlib.suppress(OSError):
-            if subprocess.run([python, "-ISc", ""], check=False, timeout=60, **own).returncode == 0:
+            if (
+                subprocess.run([python, "-ISc", ""], check=False, timeout=60, user=user if IS_ROOT else None).returncode
+                == 0
+            ):
                 return python
     raise AssertionError(f"no {version} that user {user} may run")
 
@@ -121,7 +124,7 @@ def run(place: str, user: int, names: list[str]) -> dict[str, int]:
             }  # fmt: skip
             (folder / "targets.json").write_text(json.dumps(targets))
             for path in (root, *root.rglob("*")):
-                if os.getuid() == 0 and not path.is_symlink():
+                if IS_ROOT and not path.is_symlink():
                     os.chown(path, user, user)
             done = subprocess.run(
                 [python, "-m", "tests.separator.attacked", place, str(folder / "targets.json"), str(program)],
@@ -131,7 +134,9 @@ def run(place: str, user: int, names: list[str]) -> dict[str, int]:
                 text=True,
                 timeout=300,
                 env={"PATH": os.environ["PATH"], "PYTHONPATH": os.pathsep.join(filter(None, sys.path))},
-                **({"user": user, "group": user, "extra_groups": []} if os.getuid() == 0 else {}),
+                user=user if IS_ROOT else None,
+                group=user if IS_ROOT else None,
+                extra_groups=[] if IS_ROOT else None,
             )
         report = folder / techniques.REPORT
         assert report.exists(), done.stderr

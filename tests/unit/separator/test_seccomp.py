@@ -34,7 +34,7 @@ def answer(program: bytes, architecture: int, number: int, *arguments: int) -> i
             case 0x25:  # BPF_JMP | BPF_JGT | BPF_K
                 at += matched if accumulator > value else otherwise
             case 0x06:  # BPF_RET | BPF_K
-                return value
+                return int(value)
             case _:
                 raise AssertionError(f"no instruction: {code:#x}")
 
