@@ -42,7 +42,7 @@ def make_handler(configuration: Configure, send: Callable[[Reply], None]) -> Han
             if targets["then"] == "go":
                 os._exit(0)
         else:
-            (order.folder / REPORT).write_text(json.dumps(attempt(targets)))
+            attempt(targets, order.folder / REPORT)
         audio = AudioFacts(format="wav", duration_s=1.0, channels=2, sample_rate_hz=8000)
         return Finished(order.job, Separation(audio=audio, stems=(), weights_sha256="0" * 64))
 

@@ -262,22 +262,24 @@ def _run(targets: Targets) -> dict[str, Callable[[], object]]:
     }
 
 
-def attempt(targets: Targets) -> dict[str, int]:
-    """What came of each technique: 0 where it worked, the error's number where not."""
-    techniques, report = _run(targets), {}
+def attempt(targets: Targets, report: Path) -> None:
+    """Write what came of each technique: 0 where it worked, the error's number where not.
+
+    After each one: what runs another program in our place comes last, and does not come back where it works.
+    """
+    techniques, found = _run(targets), {}
     for name in targets["names"]:
         try:
             techniques[name]()
-            report[name] = 0
+            found[name] = 0
         except (OSError, MemoryError) as error:
-            report[name] = getattr(error, "errno", None) or errno.ENOMEM
-    return report
+            found[name] = getattr(error, "errno", None) or errno.ENOMEM
+        report.write_text(json.dumps(found))
 
 
 def main() -> None:
     path = Path(sys.argv[-1])
-    report = attempt(json.loads(path.read_text()))
-    (path.parent / REPORT).write_text(json.dumps(report))
+    attempt(json.loads(path.read_text()), path.parent / REPORT)
 
 
 if __name__ == "__main__":

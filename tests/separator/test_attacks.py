@@ -53,13 +53,14 @@ SAME_EVERYWHERE = {"x32", "unknown call", "ping"}
 
 def all_techniques() -> list[str]:
     nothing = {"all": dict.fromkeys(CALLS, 0), "port": 0, "calls": {}, "parent": 0}
-    return list(techniques._run(nothing))
+    names = list(techniques._run(nothing))
+    return sorted(names, key=lambda name: name == "another program")  # which comes last
 
 
-NOT_TRIED = {
+NOT_TRIED: dict[str, set[str]] = {
     "ffmpeg": ONLY_A_SEPARATOR_MAY_NOT,
     "separator": ONLY_FFMPEG_MAY_NOT,
-    "nowhere": {"another program"},  # which would write no report
+    "nowhere": set(),
 }
 CASES = [
     pytest.param(place, user, name, id=f"{name}-{place}-{user}")
@@ -159,10 +160,10 @@ def report_of(place: str, user: int) -> dict[str, int]:
 @pytest.mark.parametrize(("place", "user", "name"), CASES)
 def test_a_technique_is_refused(place: str, user: int, name: str) -> None:
     """It fails there, and otherwise than where nothing holds it."""
-    refused = report_of(place, user)[name]
+    refused = report_of(place, user).get(name, 0)  # the other program tells nothing where it runs
     assert refused != 0
-    if name not in SAME_EVERYWHERE and name != "another program":
-        assert refused != report_of("nowhere", user)[name]
+    if name not in SAME_EVERYWHERE:
+        assert refused != report_of("nowhere", user).get(name, 0)
 
 
 @pytest.mark.attack
@@ -220,11 +221,3 @@ def test_a_missing_wall_is_told(tmp_path: Path, missing: str, required: bool) ->
         assert client.status.ready is not required
     finally:
         client.kill()
-
-
-@pytest.mark.attack
-def test_another_program_would_run_where_nothing_refuses_it() -> None:
-    """What is compared with above can't be told by itself there: it has become the other program."""
-    with pytest.raises(AssertionError):  # there is no report
-        run("nowhere", USERS[0], ["another program"])
-    assert report_of("ffmpeg", USERS[0])["another program"] != 0
