@@ -61,9 +61,10 @@ lint: sync ## style, types and who may import whom
 docs: sync ## these pages as a site, into site/; a link or an anchor that leads nowhere fails
 	$(RUN) zensical build --clean --strict
 
-bench: sync ## this engine beside Spleeter's own, what delivery costs, and what a gateway holds
+bench: sync ## this engine beside Spleeter's own, what delivery costs, and what a gateway holds, what the sandbox costs
 	$(RUN) python -m bench
 	$(RUN) python -m bench.gateway
+	$(RUN) python -m bench.sandbox
 
 bench-scaling: sync ## replicas from none to six and back by a real KEDA: by requests, and by expected work
 	$(RUN) python -m bench.scaling

@@ -123,7 +123,7 @@ def filter_of_process(machine: Machine) -> bytes:
     its process group.
     """
     made = Filter(machine)
-    made.answer((*_OF_ANYBODY, "setpgid"), _REFUSED)
+    made.answer((*_OF_ANYBODY, "setpgid", "setpriority", "ioprio_set"), _REFUSED)
     made.answer(("clone3",), _UNKNOWN)  # whose flags can't be looked at: the C library takes clone instead
     made.answer_where(("clone",), [*_namespace_tests()])
     made.answer_where(("ioctl",), _terminal_tests())

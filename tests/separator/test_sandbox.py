@@ -8,7 +8,7 @@ import subprocess
 import sys
 import uuid
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import msgspec
@@ -17,6 +17,7 @@ import pytest
 from consumer.core.catalog import FORMATS
 from consumer.core.checkpoints import checkpoint_files, weights_sha256
 from consumer.separator import sandbox
+from consumer.separator.audio.decode import Decoder
 from consumer.separator.audio.ffmpeg import bundled_binary
 from consumer.separator.client import SeparatorClient
 from consumer.separator.models.conversion_cache import conversion_path, ensure_converted
@@ -24,7 +25,7 @@ from consumer.separator.models.convert import load_tensors
 from consumer.separator.sandbox import Landlock, Reach, confine, reach_of_programs
 from consumer.settings import environment_without_secrets
 from harness.audio import RATE_HZ, music
-from harness.files import decode_file, encode_file
+from harness.files import decode_file, encode_file, ffmpeg
 from tests.separator.confined import start_confined
 from tests.separator.intruder import REPORT
 from tests.separator.jobs import FFMPEG, Harness, configuration, job, patience
@@ -208,6 +209,54 @@ def test_ffmpeg_reaches_its_job_alone(tmp_path: Path, server: str) -> None:
         assert "Permission denied" in stderr, stderr
     assert {path.name for path in other.parent.iterdir()} == {"song.wav"}
     assert other.read_bytes() == song.read_bytes()
+
+
+@pytest.mark.attack
+def test_ffmpeg_has_no_environment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Not even what the separator itself has."""
+    monkeypatch.setenv("SECRET", "hunter2")
+    song, program = tmp_path / "song.wav", tmp_path / "env"
+    song.write_text("")
+    program.write_text('#!/bin/sh\nread -r environment < /proc/self/environ\necho "$SECRET$environment" >&2; set >&2\n')
+    program.chmod(0o755)
+    running = replace(FFMPEG, binary=str(program), reach=None).start([])
+    try:
+        running.wait()
+    finally:
+        running.stop()
+    assert running.stderr_lines
+    assert not any("hunter2" in line or line.startswith(("HOME=", "LANG=")) for line in running.stderr_lines)
+
+
+@pytest.mark.attack
+@pytest.mark.parametrize(
+    ("extension", "args"),
+    [
+        ("mkv", ("-f", "lavfi", "-i", "testsrc=size=64x64:rate=5:duration=1", "-c:v", "mpeg4")),
+        ("avi", ("-f", "lavfi", "-i", "testsrc=size=64x64:rate=5:duration=1", "-c:v", "mjpeg")),
+        ("mov", ("-f", "lavfi", "-i", "testsrc=size=64x64:rate=5:duration=1", "-c:v", "png")),
+        ("ts", ("-f", "lavfi", "-i", "testsrc=size=64x64:rate=5:duration=1", "-c:v", "mpeg2video", "-r", "25")),
+    ],
+)
+def test_pictures_are_not_decoded_with_the_sound(tmp_path: Path, extension: str, args: tuple[str, ...]) -> None:
+    """A track of pictures beside the sound is left alone by all that opens the file, and the sound is whole."""
+    path = tmp_path / f"song.{extension}"
+    sound = ("-f", "lavfi", "-i", "sine=frequency=440:duration=1:sample_rate=44100")
+    ffmpeg(*sound, *args, "-c:a", "mp2", "-map", "0:a", "-map", "1:v", f"file:{path}")
+
+    def ends(mapped: str) -> int:
+        confined = FFMPEG.confined_to(path, tmp_path)
+        running = confined.start([*confined.open_args(path), "-map", mapped, "-f", "null", "-"])
+        try:
+            return running.wait()
+        finally:
+            running.stop()
+
+    assert ends("0:a") == 0
+    assert ends("0:v") != 0
+    with Decoder(FFMPEG.confined_to(path, tmp_path), path, rate_hz=RATE_HZ, max_s=60.0) as decoder:
+        assert len(decoder.read(10 * RATE_HZ)) == pytest.approx(RATE_HZ, rel=0.1)
+        assert decoder.warnings == ()
 
 
 def test_a_kernel_without_landlock_is_reported(tmp_path: Path) -> None:

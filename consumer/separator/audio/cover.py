@@ -19,25 +19,27 @@ _JPEG, _PNG = "mjpeg", "png"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Kind:
-    """How pictures of a kind begin, and how they are read. codec: what they are written as; others become PNG.
+    """How pictures of a kind begin, and how they are read, by this decoder alone. codec: what they are written as;
+    others become PNG.
     is_strict: whether each complaint of the decoder means damage; of sound TIFFs it complains too.
     """
 
     begins: bytes
     demuxer: str
+    decoder: str
     codec: str | None = None
     is_strict: bool = True
 
 
 # What a file says of its picture's kind is often wrong. The formats hold JPEG and PNG, all of them.
 _KINDS = (
-    _Kind(begins=b"\xff\xd8\xff", demuxer="jpeg_pipe", codec=_JPEG),
-    _Kind(begins=b"\x89PNG\r\n\x1a\n", demuxer="png_pipe", codec=_PNG),
-    _Kind(begins=b"GIF8", demuxer="gif"),
-    _Kind(begins=b"BM", demuxer="bmp_pipe"),
-    _Kind(begins=b"RIFF", demuxer="webp_pipe"),
-    _Kind(begins=b"II*\0", demuxer="tiff_pipe", is_strict=False),
-    _Kind(begins=b"MM\0*", demuxer="tiff_pipe", is_strict=False),
+    _Kind(begins=b"\xff\xd8\xff", demuxer="jpeg_pipe", decoder="mjpeg", codec=_JPEG),
+    _Kind(begins=b"\x89PNG\r\n\x1a\n", demuxer="png_pipe", decoder="png", codec=_PNG),
+    _Kind(begins=b"GIF8", demuxer="gif", decoder="gif"),
+    _Kind(begins=b"BM", demuxer="bmp_pipe", decoder="bmp"),
+    _Kind(begins=b"RIFF", demuxer="webp_pipe", decoder="webp"),
+    _Kind(begins=b"II*\0", demuxer="tiff_pipe", decoder="tiff", is_strict=False),
+    _Kind(begins=b"MM\0*", demuxer="tiff_pipe", decoder="tiff", is_strict=False),
 )
 
 
@@ -97,7 +99,7 @@ def _read(ffmpeg: FFmpeg, raw: Path) -> Cover | None:
         return None
     args = ["-xerror", "-err_detect", "explode"] if kind.is_strict else []
     args += ["-max_pixels", str(_MAX_PIXELS), "-protocol_whitelist", "file"]
-    args += ["-f", kind.demuxer, "-i", f"file:{raw}", "-frames:v", "1"]
+    args += ["-codec_whitelist", kind.decoder, "-f", kind.demuxer, "-i", f"file:{raw}", "-frames:v", "1"]
     if kind.codec:
         return Cover(path=raw, codec=kind.codec) if _succeeds(ffmpeg, [*args, "-f", "null", "-"]) else None
     png = raw.with_suffix(".png")

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Self
 
 from consumer.core.errors import WorkerCrashed
+from consumer.separator.audio.decoders import SOUND
 from consumer.separator.running import RunningProgram, run_confined
 from consumer.separator.sandbox import Reach, reach_of_programs
 from consumer.separator.spawn import Program
@@ -38,8 +39,13 @@ PIPE_BYTES = 1 << 20  # the most that an unprivileged process may ask for; neith
 # Before a line: what said it, with addresses that differ from run to run.
 _CONTEXT, _ADDRESS = re.compile(r"^(?:\[[^\]]*\] ?)+"), re.compile(r" ?@ ?0x[0-9a-fA-F]+")
 _SPEAKER = re.compile(r"\[([^\s\]]+) @")
-# What it says of files that are sound too, and what names our own folders.
-_NO_REASON = re.compile(r"misdetection possible|Guessed Channel Layout|Estimating duration|file:", re.IGNORECASE)
+# What it says of files that are sound too, and what names our own folders; and what it says of what is not sound.
+_NO_REASON = re.compile(
+    r"misdetection possible|Guessed Channel Layout|Estimating duration|file:|Codec \(\S+\) not on whitelist"
+    r"|Failed to open codec in avformat_find_stream_info|Could not find codec parameters for stream \d+ \((?!Audio)"
+    r"|Consider increasing the value for|Last message repeated",
+    re.IGNORECASE,
+)
 _COMMON = ("-nostdin", "-hide_banner", "-nostats")
 
 
@@ -115,12 +121,13 @@ class FFmpeg:
     def open_args(self, path: Path, *, codec: str | None = None) -> list[str]:
         """Input options for an untrusted local file. codec: its audio's decoder, None for ffmpeg's own choice.
 
-        The protocol list keeps playlists off the network, the format list keeps them from being playlists at all: a
-        file named .mp3 may be an ffconcat script or an HLS playlist that names other files of this machine.
+        Nothing but sound is decoded. The protocol list keeps playlists off the network, the format list keeps them from
+        being playlists at all: a file named .mp3 may be an ffconcat script or an HLS playlist that names other files of
+        this machine.
         """
         formats = self.raw.kind if self.raw else ",".join(self.allowed_formats)
         protocols = "file,pipe" if self.section is None else "subfile,file"
-        args = ["-protocol_whitelist", protocols, "-format_whitelist", formats]
+        args = ["-protocol_whitelist", protocols, "-format_whitelist", formats, "-codec_whitelist", ",".join(SOUND)]
         # Of more than two channels that a file does not name none is guessed: what is guessed wrong is lost in a mix.
         args += ["-guess_layout_max", "2", *(["-c:a", codec] if codec else [])]
         args += self.raw.input_args if self.raw else []

@@ -92,7 +92,7 @@ def probe(ffmpeg: FFmpeg, path: Path, track: int | None = None) -> Probe:
     headers = _read(ffmpeg, path)
     name = _first(_INPUT, headers.described)
     if name is None:
-        if any("not on whitelist" in line for line in headers.lines):
+        if any("not on whitelist" in line and "Codec (" not in line for line in headers.lines):
             raise Rejected(Code.FORMAT_NOT_ALLOWED, "the file's container is not one that is opened here")
         raise Rejected(Code.AUDIO_UNDECODABLE, f"ffmpeg does not recognise the file: {reason_in(headers.lines)}")
     streams = _streams(headers)
