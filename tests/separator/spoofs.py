@@ -3,6 +3,7 @@
 import struct
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 from mutagen import id3 as untyped_id3
 from mutagen.flac import FLAC
@@ -111,10 +112,9 @@ def comments(kind: Callable[[Path], FLAC | OggVorbis | OggOpus], name: str) -> C
     def write(folder: Path, words: str) -> Path:
         path = tone(folder / name)
         file = kind(path)
-        assert file.tags is not None
-        file.tags.append(("title", words))
-        file.tags.append((words.replace("=", "-"), words))
-        file.tags.validate = lambda: None
+        tags: Any = file.tags
+        tags.extend([("title", words), (words.replace("=", "-"), words)])
+        tags.validate = lambda: None
         file.save()
         return path
 
