@@ -83,6 +83,11 @@ def bind(path: Path) -> None:
         listener.bind(str(path))
 
 
+def hole(path: Path, size: int) -> None:
+    path.touch()
+    os.truncate(path, size)
+
+
 def flood(order: Separate, line: str) -> None:
     while True:
         write(line.replace("%JOB", str(order.job)).encode() + b"\n")
@@ -106,7 +111,7 @@ STEPS: dict[str, Callable[[Separate, Any], object]] = {
     "say": lambda order, line: write(line.replace("%JOB", str(order.job)).encode("utf-8", "surrogatepass") + b"\n"),
     "bytes": lambda _, hexadecimal: write(bytes.fromhex(hexadecimal)),
     "finish": finish,
-    "finish twice": lambda order, _: (send(finished(order)), send(finished(order))),
+    "finish twice": lambda order, _: write(2 * encode(finished(order))),
     "flood": flood,
     "endless": say_without_end,
     "end": lambda _, code: os._exit(code),
@@ -117,7 +122,7 @@ STEPS: dict[str, Callable[[Separate, Any], object]] = {
     "folder": lambda order, _: answer_with_file(order, Path.mkdir),
     "socket": lambda order, _: answer_with_file(order, bind),
     "nothing": lambda order, _: answer_with_file(order, lambda stem: None),
-    "hole": lambda order, size: answer_with_file(order, lambda stem: (stem.touch(), os.truncate(stem, size))),
+    "hole": lambda order, size: answer_with_file(order, lambda stem: hole(stem, size)),
     "folder link": move_folder,
 }
 

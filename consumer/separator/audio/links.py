@@ -16,6 +16,7 @@ from consumer.separator.audio.ffmpeg import Section
 from consumer.separator.audio.wavpack_blocks import whole_parts
 
 MOST_LINKS = 1000  # each takes two starts of ffmpeg
+_MOST_CHECKS = 2000  # of pages' checksums; what is no page but looks like one may stand anywhere, any number of times
 _CHUNK_BYTES = 1 << 20
 _HEADER_BYTES, _MAX_PAGE_BYTES = 27, 27 + 255 + 255 * 255
 # A page that begins a stream: its flags say so, and that it continues no packet.
@@ -72,7 +73,9 @@ def _places(file: BinaryIO, pattern: re.Pattern[bytes]) -> Iterator[int]:
 
 def _ogg_starts(file: BinaryIO) -> Iterator[int]:
     end_of_last = -1
-    for place in _places(file, _OGG_BEGIN):
+    for number, place in enumerate(_places(file, _OGG_BEGIN)):
+        if number == _MOST_CHECKS:
+            raise Rejected(Code.AUDIO_UNDECODABLE, f"more than {_MOST_CHECKS} places of it look like a stream's begin")
         if size := _size_of_whole_page(file, place):
             if place != end_of_last:  # streams side by side in one link begin page behind page
                 yield place

@@ -2,17 +2,22 @@
 
 Tags come from its ffmetadata, a format for programs. What streams there are it only prints, for people, among words of
 the file's own that may imitate it: so each genuine line of a stream is known by a word that no file can guess, which
-ffmpeg is told to separate the parts of its line with.
+ffmpeg is told to separate the parts of its line with. Of the other lines the one of the file's format holds its path,
+which no sender knows, and the one of its length is believed only where no other can have been meant.
 """
 
+import os
 import re
 import secrets
+import signal
+import string
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from itertools import takewhile
 from pathlib import Path
 
 from consumer.core.errors import Code, Rejected
+from consumer.core.limits import LONGEST_SPAN_S, MOST_CHANNELS, MOST_RATE_HZ
 from consumer.separator.audio.container_clock import ContainerClock
 from consumer.separator.audio.ffmpeg import FFmpeg, FFmpegProcess, reason_in
 from consumer.separator.audio.mixdown import channel_count
@@ -21,13 +26,19 @@ from consumer.separator.audio.tracks import AudioTrack, choose
 from consumer.separator.audio.wave_header import wave_codec
 
 _MAX_TAGS_BYTES = 32 << 20  # what comes behind them is not read
-_INPUT = re.compile(r"Input #0, (\S+), from '(?:subfile,,start,\d+,end,\d+,,:)?file:")
-_DURATION = re.compile(r" +Duration: (?:(\d+):(\d\d):(\d\d(?:\.\d+)?)|N/A),(?: start: (-?\d+\.\d+))?")
+_CPU_S = 10  # of one look at the headers, which takes a hundredth of a second; some tags are made to take hours
+_INPUT = re.compile(r"Input #0, (\w+)")
+_MOST_URL_BYTES = 900  # of a line that ffmpeg cuts at a thousand
+_DURATION = re.compile(
+    r" +Duration: (?:(\d{2,6}):(\d\d):(\d\d(?:\.\d{1,6})?)|N/A),(?: start: (-?\d{1,10}\.\d{1,6}))?", re.ASCII
+)
+# What stands behind a file's length, and may hold words of its own: chapters, programmes, and streams' languages.
+_BEHIND = re.compile(r" +(Chapter|Program |Stream #)")
 _PROGRAMME = re.compile(r"  Program \d+ [^:]*$")
 _STREAM = re.compile(r"(?: +Stream #0:(\d+))?.*: (Audio|Video): (\w+)", re.ASCII)
-_SOUND = re.compile(r"(?:(\d+) Hz, )?([^,]+)(, \w+)?", re.ASCII)
+_SOUND = re.compile(r"(?:(\d{1,10}) Hz, )?([^,]+)(, \w+)?", re.ASCII)
 _FRONT = re.compile(r" +comment +: Cover \(front\)")
-_SOUGHT = rb"^Input #0, |^ +Duration: |^  Program \d|^ +comment +: Cover \(front\)|"
+_SOUGHT = rb"^Input #0, |^ +Duration: |^ +Chapter|^ +Stream #|^  Program \d|^ +comment +: Cover \(front\)|"
 _GUESSED_DURATION = re.compile(r"(\[.*\] )?Estimating duration")
 _UNKNOWN_PICTURE = re.compile(r"(\[.*\] )?unknown (attached )?(picture mimetype|cover type)", re.IGNORECASE)
 
@@ -57,12 +68,14 @@ class Probe:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Headers:
     """lines: what ffmpeg printed. described: of these, the ones that describe the file. mark: what streams' own lines
-    hold. metadata: of the file, and of each audio stream that is known well enough, as ffmetadata.
+    hold. url: what ffmpeg was to open. metadata: of the file, and of each audio stream that is known well enough, as
+    ffmetadata.
     """
 
     lines: list[str]
     described: list[str]
     mark: str
+    url: str
     metadata: bytes
 
 
@@ -89,8 +102,9 @@ def probe(ffmpeg: FFmpeg, path: Path, track: int | None = None) -> Probe:
     """
     if path.stat().st_size == 0:
         raise Rejected(Code.AUDIO_EMPTY, "the object is empty")
+    ffmpeg = replace(ffmpeg, cpu_s=min(ffmpeg.cpu_s, _CPU_S))
     headers = _read(ffmpeg, path)
-    name = _first(_INPUT, headers.described)
+    name = _format(headers)
     if name is None:
         if any("not on whitelist" in line and "Codec (" not in line for line in headers.lines):
             raise Rejected(Code.FORMAT_NOT_ALLOWED, "the file's container is not one that is opened here")
@@ -98,9 +112,10 @@ def probe(ffmpeg: FFmpeg, path: Path, track: int | None = None) -> Probe:
     streams = _streams(headers)
     audio = [stream for stream in streams.values() if stream.kind == "Audio"]
     chosen = choose(ffmpeg, path, [_track(number, stream) for number, stream in enumerate(audio)], track)
+    _check(chosen)
     clock = _clock(headers, streams)
     found = Probe(
-        format=name[1].partition(",")[0],
+        format=name,
         track=chosen.number,
         channels=chosen.channels,
         layout=chosen.layout,
@@ -117,16 +132,28 @@ def probe(ffmpeg: FFmpeg, path: Path, track: int | None = None) -> Probe:
 
 
 def _read(ffmpeg: FFmpeg, path: Path) -> _Headers:
-    mark = secrets.token_hex(4)  # short: ffmpeg has 256 bytes for what it tells of a stream
-    args = ["-dump_separator", mark, *ffmpeg.open_args(path)]
+    # Short, since ffmpeg has 256 bytes for what it tells of a stream; and more than a file can hold guesses at it.
+    mark = "".join(secrets.choice(string.ascii_letters) for _ in range(12))
+    opened = ffmpeg.open_args(path)
+    args = ["-dump_separator", mark, *opened]
     args += ["-map", "0:a:u", "-c", "copy", "-map_chapters", "-1", "-t", "0", "-f", "ffmetadata", "pipe:1"]
     running = ffmpeg.start(args, reads=True, seeks=re.compile(_SOUGHT + mark.encode()))
     try:
         metadata = _read_some(running)
-        running.wait()  # an error where there is no stream to be mapped
+        code = running.wait()  # an error where there is no stream to be mapped
     finally:
         running.stop()
-    return _Headers(lines=running.stderr_lines, described=running.sought_lines, mark=mark, metadata=metadata)
+    if code == -signal.SIGKILL:  # by its own limit, or it would be a crash
+        raise Rejected(
+            Code.AUDIO_UNDECODABLE, f"its headers and tags take more than {ffmpeg.cpu_s} s of a processor to be read"
+        )
+    return _Headers(
+        lines=running.stderr_lines,
+        described=running.sought_lines,
+        mark=mark,
+        url=opened[-1],
+        metadata=metadata,
+    )
 
 
 def _read_some(running: FFmpegProcess) -> bytes:
@@ -139,8 +166,29 @@ def _read_some(running: FFmpegProcess) -> bytes:
     return b"".join(parts)
 
 
-def _first(pattern: re.Pattern[str], lines: list[str]) -> re.Match[str] | None:
-    return next((match for line in lines if (match := pattern.match(line))), None)
+def _format(headers: _Headers) -> str | None:
+    """ffmpeg's first name of the container; None where it did not know it. What it printed before may be the file's."""
+    for line in headers.described:
+        if match := _INPUT.match(line):
+            _, _, told = line.partition(", from '")
+            if told.startswith(_as_printed(headers.url)):
+                return match[1]
+    return None
+
+
+def _as_printed(url: str) -> str:
+    """What of it surely stands on one of ffmpeg's lines, which has question marks for controls."""
+    data = re.sub(rb"[\x00-\x07\x0e-\x1f]", b"?", os.fsencode(url).split(b"\n")[0])[:_MOST_URL_BYTES]
+    return data.decode("utf-8", "replace").rstrip("\ufffd \t\r\v\f")
+
+
+def _check(track: AudioTrack) -> None:
+    """Raises Rejected(AUDIO_UNDECODABLE) where the track has what no sound has."""
+    if not (1 <= track.channels <= MOST_CHANNELS and 1 <= track.sample_rate_hz <= MOST_RATE_HZ):
+        told = f"{track.channels} channels and {track.sample_rate_hz} Hz"
+        raise Rejected(
+            Code.AUDIO_UNDECODABLE, f"it claims {told}; up to {MOST_CHANNELS} and {MOST_RATE_HZ} Hz are decoded"
+        )
 
 
 def _streams(headers: _Headers) -> dict[int, _Stream]:
@@ -159,16 +207,26 @@ def _streams(headers: _Headers) -> dict[int, _Stream]:
 
 
 def _clock(headers: _Headers, streams: Mapping[int, _Stream]) -> ContainerClock:
-    # The last one before the streams, since what imitates it can only be among the tags before it.
-    before = takewhile(lambda line: not (line.startswith(" ") and headers.mark in line), headers.described)
-    told = _first(_DURATION, [*before][::-1])
+    told = _duration(headers)
+    container_s = int(told[1]) * 3600 + int(told[2]) * 60 + float(told[3]) if told and told[1] else None
     return ContainerClock(
-        container_s=int(told[1]) * 3600 + int(told[2]) * 60 + float(told[3]) if told and told[1] else None,
+        container_s=container_s if container_s is None or container_s <= LONGEST_SPAN_S else None,
         start_s=float(told[4]) if told and told[4] else None,
         tracks=sum(1 for stream in streams.values() if not stream.is_picture),
         programmes=sum(1 for line in headers.described if _PROGRAMME.match(line)),
         is_guessed=any(_GUESSED_DURATION.match(line) for line in headers.lines),
     )
+
+
+def _duration(headers: _Headers) -> re.Match[str] | None:
+    """The line that tells how long the file is: the last one before its streams, since its tags come before it. Where
+    something comes in between whose words may imitate it, the only one; None where there are several.
+    """
+    before = [*takewhile(lambda line: not (line.startswith(" ") and headers.mark in line), headers.described)]
+    found = [match for line in before if (match := _DURATION.match(line))]
+    if len(found) > 1 and any(map(_BEHIND.match, before)):
+        return None
+    return found[-1] if found else None
 
 
 def _track(number: int, stream: _Stream) -> AudioTrack:

@@ -6,13 +6,14 @@ import select
 from collections.abc import Collection, Iterator, Sequence
 
 from consumer.separator.audio.ffmpeg import PIPE_BYTES, FFmpeg, FFmpegProcess, complaint_in
+from consumer.separator.audio.stall import Stall
 from consumer.separator.audio.timeline import Frame, Run, Timeline
 from consumer.separator.dsp.spectral import Samples
 
 _LINES_BYTES = 1 << 16
 _FRAME_BYTES = 8  # two channels of float32
 _MANY_BYTES = 1 << 12  # of times that came together
-_PATIENCE_MS = 20
+_PATIENCE_MS, _LONG_MS = 20, 1000
 
 
 class TimedSamples:
@@ -53,6 +54,7 @@ class TimedSamples:
             raise
         finally:
             os.close(times_in)
+        self._stall = Stall(self._process.process.pid)
         assert self._process.process.stdout
         self._samples = self._process.process.stdout
         fcntl.fcntl(self._samples, fcntl.F_SETPIPE_SZ, PIPE_BYTES)
@@ -75,7 +77,10 @@ class TimedSamples:
         return complaint_in(self._process.stderr_lines, besides=self._besides)
 
     def read_into(self, block: Samples) -> int:
-        """Write the next samples to the start of `block`, float32 (samples, 2); returns how many, 0 at the end."""
+        """Write the next samples to the start of `block`, float32 (samples, 2); returns how many, 0 at the end.
+
+        Raises Rejected(AUDIO_UNDECODABLE) where it works and works, and gives nothing.
+        """
         if not self._has_run():
             return 0
         self.is_in_gap = self._run.silence > 0 and self._has_begun
@@ -115,6 +120,10 @@ class TimedSamples:
             lines = self._new_times()
             if lines is None and self._has_samples and self._samples_only.poll(0):
                 self._take_early()
+        if lines is None:
+            self._stall.check()
+        else:
+            self._stall.heard()
         if lines:
             self._are_short = len(lines) > _MANY_BYTES
         elif lines is not None:
@@ -155,6 +164,9 @@ class TimedSamples:
         buffer[:filled] = self._early[:filled]
         del self._early[:filled]
         while filled < len(buffer):
+            while not self._samples_only.poll(_LONG_MS):
+                self._stall.check()
+            self._stall.heard()
             count = self._samples.readinto(buffer[filled:])  # type: ignore[attr-defined]
             if not count:
                 break

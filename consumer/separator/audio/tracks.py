@@ -1,5 +1,6 @@
 """Which of a file's audio tracks is meant."""
 
+import resource
 import struct
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -9,6 +10,7 @@ from consumer.core.errors import Code, Rejected
 from consumer.separator.audio.ffmpeg import FFmpeg, reason_in
 
 _MAX_TOLD = 8  # tracks that a message names
+_MOST_CPU_S = 20.0  # that may be spent on finding one that can be decoded
 _HEAD_BYTES = 4096  # of a WAVE file that ffmpeg writes: its header, and some samples
 
 
@@ -52,13 +54,21 @@ def choose(ffmpeg: FFmpeg, path: Path, tracks: Sequence[AudioTrack], wanted: int
         if wanted >= len(tracks):
             raise Rejected(Code.REQUEST_INVALID, f"there is no audio track {wanted}{_told(tracks)}")
         return _checked(ffmpeg, path, tracks, tracks[wanted])
-    failures = []
+    failures: list[Rejected] = []
+    begun_s = _children_cpu_s()
     for track in sorted(tracks, key=lambda track: (not track.is_default, -track.channels, track.number)):
+        if failures and _children_cpu_s() - begun_s > _MOST_CPU_S:
+            break
         try:
             return _checked(ffmpeg, path, tracks, track)
         except Rejected as rejected:
             failures.append(rejected)
     raise next((failure for failure in failures if failure.code is not Code.AUDIO_EMPTY), failures[0])
+
+
+def _children_cpu_s() -> float:
+    spent = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return spent.ru_utime + spent.ru_stime
 
 
 def _checked(ffmpeg: FFmpeg, path: Path, tracks: Sequence[AudioTrack], track: AudioTrack) -> AudioTrack:
