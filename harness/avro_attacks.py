@@ -209,7 +209,8 @@ def outcome(name: str, attack: Attack) -> Seen:
 
 def seen_in_a_process(names: Iterable[str]) -> Mapping[str, Seen]:
     """What came of each in a process of its own; it begins anew behind one that it died of, which is left out."""
-    left, found = list(names), {}
+    left = list(names)
+    found: dict[str, Seen] = {}
     while left:
         ran = subprocess.run(
             [sys.executable, "-m", "harness.avro_attacks", *left],

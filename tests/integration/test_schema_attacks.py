@@ -89,7 +89,7 @@ def test_schemas_and_records_that_kill_their_readers(platform: Platform, registr
         wait_for(is_done)
         for replica in (*replicas, exporter):
             assert replica.process.poll() is None
-            wait_for(lambda replica=replica: sum(replica.gauges("lag_messages").values()) == 0)  # type: ignore[misc]
+            wait_for(lambda replica=replica: sum(replica.gauges("lag_messages").values()) == 0)
             assert not replica.said("lag.reader_died")
             assert not replica.said("partitions.lost")
         assert all(replica.is_ready() for replica in replicas)

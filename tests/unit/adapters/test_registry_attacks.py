@@ -7,6 +7,7 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from itertools import chain, repeat
+from typing import Any
 
 import pytest
 
@@ -50,11 +51,13 @@ def answering(pieces: Callable[[], Iterator[bytes]], *, pause_s: float = 0.0) ->
 
     with socket.create_server(("127.0.0.1", 0)) as listener:
         listener.settimeout(0.1)
-        thread = threading.Thread(target=answer, args=(listener,))
+        thread = threading.Thread(target=answer, args=(listener,), daemon=True)
         thread.start()
-        yield f"http://127.0.0.1:{listener.getsockname()[1]}", sent
-        over.set()
-        thread.join(60)
+        try:
+            yield f"http://127.0.0.1:{listener.getsockname()[1]}", sent
+        finally:
+            over.set()
+            thread.join(60)
     assert not thread.is_alive()
 
 
@@ -220,7 +223,7 @@ def test_schemas_without_end() -> None:
     class Counting(FakeRegistry):
         asked = 0
 
-        def schema(self, schema_id: int) -> object:
+        def schema(self, schema_id: int) -> Any:
             self.asked += 1
             return super().schema(schema_id)
 
