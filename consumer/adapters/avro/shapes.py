@@ -128,7 +128,7 @@ class _Reader:
         shape = _combined("record", least, list(read.values()))
         return self._close(name, Read(schema={"type": "record", "name": name, "fields": plain}, shape=shape))
 
-    def _enum(self, schema: dict[str, Any], namespace: str, _: int) -> Read:
+    def _enum(self, schema: dict[str, Any], namespace: str, _depth: int) -> Read:
         name, _ = self._defined(schema, namespace)
         symbols = schema.get("symbols")
         if not isinstance(symbols, list) or not symbols or not all(map(_is_name, symbols)):
@@ -137,7 +137,7 @@ class _Reader:
         shape = Shape(kind="enum", least_bytes=1, nodes=1 + len(symbols), size=len(symbols))
         return self._close(name, Read(schema={"type": "enum", "name": name, "symbols": list(symbols)}, shape=shape))
 
-    def _fixed(self, schema: dict[str, Any], namespace: str, _: int) -> Read:
+    def _fixed(self, schema: dict[str, Any], namespace: str, _depth: int) -> Read:
         name, _ = self._defined(schema, namespace)
         size = schema.get("size")
         if isinstance(size, bool) or not isinstance(size, int) or not 0 <= size <= MAX_FIXED_BYTES:

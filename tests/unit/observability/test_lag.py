@@ -8,7 +8,7 @@ from consumer.adapters.avro.codec import AvroCodec
 from consumer.core.errors import RegistryUnavailable
 from consumer.core.lag import Backlog, Demand, PartitionLag, PendingRecord, ReadAhead, UnfinishedLog
 from consumer.core.model import TopicPartition
-from consumer.observability.lag import RequestEstimator, desired_replicas, held_by_senders
+from consumer.observability.lag import PacedEstimator, RequestEstimator, desired_replicas, held_by_senders
 from harness.fakes import FakeRegistry, a_request
 
 HERE = TopicPartition("requests", 0)
@@ -123,6 +123,30 @@ def test_a_registry_that_is_away_is_not_asked_for_each_record() -> None:
     registry.away = None
     now_s += 60.0
     assert describe(value) == ("2stems", None)
+
+
+@pytest.mark.attack
+def test_records_that_take_long_to_look_at() -> None:
+    """After five seconds of looking at them half of the time is left for it, and the rest is said to be unknown."""
+    now_s, looked_at = 1000.0, 0
+
+    class Slow(RequestEstimator):
+        def __call__(self, value: bytes | None) -> tuple[str, float | None]:
+            nonlocal now_s, looked_at
+            now_s += 0.25
+            looked_at += 1
+            return super().__call__(value)
+
+    value = CODEC.encode(a_request())
+    estimate = PacedEstimator(Slow(CODEC), clock=lambda: now_s)
+    told = [estimate(value) for _ in range(1000)]
+    assert looked_at == 20
+    assert (told[0], told[-1]) == (("2stems", None), ("", None))
+    now_s += 2.0  # half of which comes back
+    told = [estimate(value) for _ in range(1000)]
+    assert looked_at == 24
+    now_s += 3600.0
+    assert estimate(value) == ("2stems", None)
 
 
 @pytest.mark.parametrize(
