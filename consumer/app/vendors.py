@@ -95,6 +95,7 @@ def make_separators(settings: Settings, command: Sequence[str] = SEPARATOR_COMMA
         models=separator.models,
         scratch=settings.scratch_folder.absolute(),
         ffmpeg_path=separator.ffmpeg_path,
+        digests=separator.model_sha256,
     )
     return [
         SeparatorClient(

@@ -1,6 +1,6 @@
 """The messages between the consumer and its separator process: JSON, one a line, over the process's pipes."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import msgspec
@@ -13,7 +13,8 @@ class Configure(msgspec.Struct, frozen=True, tag=True):
 
     It confines itself, which is answered with Confined; then each of `models` is loaded and answered with Loaded or
     Failed. runtime: a name in SeparatorRuntime. allowed_formats: ffmpeg's demuxers that may open a file. scratch: files
-    to separate lie in folders of it. ffmpeg_path: None for the ffmpeg that is installed with us.
+    to separate lie in folders of it. ffmpeg_path: None for the ffmpeg that is installed with us. digests: those that
+    checkpoints must have, by their folders.
     """
 
     model_path: Path
@@ -22,6 +23,7 @@ class Configure(msgspec.Struct, frozen=True, tag=True):
     models: tuple[str, ...]
     scratch: Path
     ffmpeg_path: str | None = None
+    digests: Mapping[str, str] = {}
 
 
 class Separate(msgspec.Struct, frozen=True, tag=True):
