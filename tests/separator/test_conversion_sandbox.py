@@ -125,7 +125,7 @@ def test_a_checkpoint_that_kills_what_reads_it_is_unavailable(
 ) -> None:
     """In words, and nothing is kept of it."""
     (intruder / "tensorflow" / "__init__.py").write_text(f"import os\n{code}\n")
-    with pytest.raises(Rejected, match=rf"damaged or unreadable checkpoint \(what reads it {told}\)"):
+    with pytest.raises(Rejected, match=rf"damaged or unreadable checkpoint \(what reads it ended {told}\)"):
         load_tensors("2stems", folder, digest(folder))
     assert not conversion_path("2stems", folder).exists()
 
