@@ -31,7 +31,13 @@ def test_the_schema_says_something(bill: dict[str, Any]) -> None:
     """Of a bill that is none."""
     validator = JsonStrictValidator(SchemaVersion.V1_6)
     nameless = {key: value for key, value in bill["components"][0].items() if key != "name"}
-    for wrong in ({"components": [nameless]}, {"bomFormat": "CycloneDY"}, {"components": {}}, {"surprise": 1}):
+    wrongs: list[dict[str, Any]] = [
+        {"components": [nameless]},
+        {"bomFormat": "CycloneDY"},
+        {"components": {}},
+        {"surprise": 1},
+    ]
+    for wrong in wrongs:
         assert validator.validate_str(json.dumps(bill | wrong)) is not None
 
 

@@ -95,7 +95,7 @@ CALLS: tuple[Callable[[Layers, int, int, int, int], None], ...] = (
 )  # fmt: skip
 
 
-def tried(call: Callable[..., None], *sizes: int) -> bool:
+def tried(call: Callable[..., object], *sizes: int) -> bool:
     """Whether it was computed; False where it was refused, in words."""
     try:
         call(*sizes)

@@ -88,7 +88,7 @@ class UNet:
         self._down = list(zip(down_kernels, affines[: len(down)], strict=True))
         self._up = list(zip(up_kernels, affines[len(down) :], strict=True))
         # Of a conversion's arrays, which lie in its file one behind the other, not each is aligned.
-        self._last = np.require(last.kernel, np.float32, "CA"), np.require(last.bias, np.float32, "CA")
+        self._last = np.require(last.kernel, np.float32, ["C", "A"]), np.require(last.bias, np.float32, ["C", "A"])
 
     def logits(self, magnitudes: Array, workspace: Workspace, *, frames: int | None = None) -> Array:
         """magnitudes: (2, T + BORDER, F + BORDER), in a border of zeros, 1 before and 2 behind.
