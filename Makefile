@@ -4,14 +4,14 @@ export PATH := $(CURDIR)/.tools/bin:$(PATH)
 UV := $(shell command -v uv || echo $(CURDIR)/.tools/bin/uv)
 RUN := $(UV) run --no-sync
 
-.PHONY: help sync demo test coverage mutants chaos attack fuzz test-deploy lint docs bench bench-scaling endurance stack-up stack-down
+.PHONY: help sync demo test coverage mutants chaos attack fuzz test-deploy lint docs bench bench-scaling endurance stack-up stack-down sbom
 
 help: ## what can be made
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
 
 $(CURDIR)/.tools/bin/uv:
 	python3 -m venv .tools
-	.tools/bin/pip install --quiet --disable-pip-version-check uv
+	.tools/bin/pip install --quiet --disable-pip-version-check --require-hashes -r deploy/docker/uv.txt
 
 # Compiled at install: where bytecode may not be written later, every start would compile TensorFlow anew.
 sync: $(UV) ## install everything into .venv
@@ -51,6 +51,10 @@ endurance: sync ## one separator for 500 jobs, and for a track of three hours: d
 
 test-deploy: sync ## the shipped image, Compose file and manifests, in a real engine and on a real API server
 	$(RUN) pytest tests/deployed -m deploy
+
+# IMAGE=spleeter-consumer: of that image too, by an engine that has it.
+sbom: sync ## bills of materials (CycloneDX) into dist/sbom/, of the wheel and of an image; and the list of licences
+	$(RUN) python -m harness.supply_chain $(if $(IMAGE),--image $(IMAGE))
 
 lint: sync ## style, types and who may import whom
 	$(RUN) ruff check .

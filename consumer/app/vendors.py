@@ -96,6 +96,7 @@ def make_separators(settings: Settings, command: Sequence[str] = SEPARATOR_COMMA
         scratch=settings.scratch_folder.absolute(),
         ffmpeg_path=separator.ffmpeg_path,
         sandbox_required=separator.sandbox_required,
+        digests=separator.model_sha256,
     )
     return [
         SeparatorClient(

@@ -1,5 +1,8 @@
 """`models list`, `models pull` and `models check`."""
 
+import sys
+import tempfile
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -57,24 +60,65 @@ def pull(models: Names = None) -> None:
 @app.command()
 def check(models: Names = None) -> None:
     """Load each model as a separator would, so that a damaged one or another architecture is found out."""
+    from consumer.core.checkpoints import checkpoint_files, weights_sha256
     from consumer.separator.models.spec import load_spec
-    from consumer.separator.runtimes.factory import leave_keras_out, make_runtime
     from consumer.settings import SeparatorSettings
 
     settings = SeparatorSettings.load()
     names = _known(models, settings)
-    leave_keras_out()
-    runtime = make_runtime(settings.separator_runtime)
     bad = 0
     for name in names:
         try:
-            network = runtime.load(load_spec(name, settings.model_path))
-            typer.echo(f"{name}  ok  {network.weights_sha256}  {', '.join(network.spec.stems)}")
+            spec = load_spec(name, settings.model_path)
+            digest = weights_sha256(checkpoint_files(name, spec.folder)[1])
+            _load_confined(name, settings)
+            typer.echo(f"{name}  ok  {digest}  {', '.join(spec.stems)}")
         except Rejected as rejected:
             bad += 1
             typer.echo(f"{name}  {rejected.message}")
     if bad:
         raise Fatal(f"{bad} of {len(names)} models can't be used")
+
+
+def _load_confined(name: str, settings: "SeparatorSettings") -> None:
+    """Have a separator's process load the model: what reads a stranger's weights has none of our secrets.
+
+    Raises Rejected(MODEL_UNAVAILABLE) where it can't.
+    """
+    from consumer.core.cancellation import Cancellation
+    from consumer.core.checkpoints import unavailable
+    from consumer.core.errors import Code
+    from consumer.core.extras import missing_in
+    from consumer.separator.child_process import ChildProcess
+    from consumer.separator.client import not_measured
+    from consumer.separator.protocol import Configure
+    from consumer.separator.status import SeparatorStatus
+    from consumer.settings import environment_without_secrets
+
+    with tempfile.TemporaryDirectory() as scratch:
+        configuration = Configure(
+            model_path=settings.model_path.absolute(),
+            runtime=settings.separator_runtime,
+            allowed_formats=(),
+            models=(name,),
+            scratch=Path(scratch),
+            ffmpeg_path=settings.ffmpeg_path,
+            digests=settings.model_sha256,
+        )
+        command = (sys.executable, "-m", "consumer.separator.process")
+        child = ChildProcess(command, environment_without_secrets(), configuration, SeparatorStatus(), not_measured)
+        try:
+            if not child.wait_loaded(Cancellation()):
+                why, is_dead = child.status.reason, not child.alive
+                child.kill()  # which waits for its last words
+                why_dead = is_dead and (child.stderr_tail or ["without a word"])[-1]
+                if missing := missing_in(child.stderr_tail):
+                    raise missing
+                if why_dead:
+                    raise unavailable(name, f"the process that was to load it died ({why_dead})")
+                raise Rejected(Code.MODEL_UNAVAILABLE, why)
+        finally:
+            child.kill()
 
 
 def _known(models: list[str] | None, settings: "SeparatorSettings") -> list[str]:

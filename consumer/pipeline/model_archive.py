@@ -203,7 +203,7 @@ class _Content:
     def __init__(self, stream: _Unzipped, size: int) -> None:
         self._stream, self._left = stream, size
 
-    def read(self, most: int, /) -> bytes:
+    def read(self, most: int = _CHUNK, /) -> bytes:
         """At most so many bytes; nothing at its end."""
         part = self._stream.read(min(most, self._left))
         self._left -= len(part)

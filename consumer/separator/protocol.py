@@ -4,7 +4,7 @@ The process reads strangers' bytes and may have been taken over by them. So a re
 that has no bound: what is outside of these, or is not known here, is no reply.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Annotated, Literal, Self
 
@@ -38,7 +38,8 @@ class Configure(msgspec.Struct, frozen=True, tag=True):
     It confines itself, which is answered with Confined; then each of `models` is loaded and answered with Loaded or
     Failed. runtime: a name in SeparatorRuntime. allowed_formats: ffmpeg's demuxers that may open a file. scratch: files
     to separate lie in folders of it. ffmpeg_path: None for the ffmpeg that is installed with us. sandbox_required:
-    whether it ends, once it has told what holds, where a wall is missing.
+    whether it ends, once it has told what holds, where a wall is missing. digests: those that checkpoints must have, by
+    their folders.
     """
 
     model_path: Path
@@ -48,6 +49,7 @@ class Configure(msgspec.Struct, frozen=True, tag=True):
     scratch: Path
     ffmpeg_path: str | None = None
     sandbox_required: bool = False
+    digests: Mapping[str, str] = {}
 
 
 class Separate(msgspec.Struct, frozen=True, tag=True):

@@ -1,7 +1,8 @@
 """Reads a Spleeter checkpoint into plain arrays that any runtime can build its network from."""
 
+import math
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -14,6 +15,10 @@ from consumer.separator.models.spec import ModelSpec
 BATCH_NORM_EPSILON = 1e-3  # Keras' default, which Spleeter keeps
 
 _OF_A_NETWORK = re.compile(r"(conv2d|conv2d_transpose|batch_normalization)(_\d+)?/\w+")
+
+_MOST_TENSORS, _MOST_VALUES = 4096, 1 << 28  # of all networks; 5 stems have 155 layers and 49 million values
+# What TensorFlow, and what numpy, make of bytes that are no checkpoint's; IndexError: the data is cut short.
+_OF_DAMAGE = (ValueError, TypeError, RuntimeError, IndexError, OverflowError, MemoryError, SystemError)
 
 Array = NDArray[np.float32]
 
@@ -61,10 +66,22 @@ def read_tensors(name: str, folder: Path) -> dict[str, Array]:
         raise unavailable(name, "its checkpoint can't be read, since TensorFlow is not installed") from error
     try:
         reader = tf.train.load_checkpoint(prefix)
-        names = filter(_OF_A_NETWORK.fullmatch, sorted(reader.get_variable_to_shape_map()))
-        return {tensor: np.asarray(reader.get_tensor(tensor), np.float32) for tensor in names}
-    except (tf.errors.OpError, ValueError, RuntimeError, IndexError) as error:  # IndexError: the data is cut short
+        shapes = {
+            name: shape for name, shape in reader.get_variable_to_shape_map().items() if _OF_A_NETWORK.fullmatch(name)
+        }
+        _check_shapes(shapes)
+        return {tensor: np.asarray(reader.get_tensor(tensor), np.float32) for tensor in sorted(shapes)}
+    except (tf.errors.OpError, *_OF_DAMAGE) as error:
         raise unavailable(name, f"damaged or unreadable checkpoint ({_first_line(error, folder)})") from error
+
+
+def _check_shapes(shapes: Mapping[str, Sequence[int]]) -> None:
+    """Before any value is read: what an index says of sizes is a stranger's word. Raises ValueError."""
+    for name, shape in shapes.items():
+        if len(shape) not in (1, 4) or any(extent < 1 for extent in shape):
+            raise ValueError(f"{name} has shape {list(shape)}")
+    if len(shapes) > _MOST_TENSORS or sum(map(math.prod, shapes.values())) > _MOST_VALUES:
+        raise ValueError("larger than any of Spleeter's networks")
 
 
 def build_weights(spec: ModelSpec, tensors: Mapping[str, Array]) -> tuple[UNetWeights, ...]:

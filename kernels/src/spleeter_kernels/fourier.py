@@ -3,9 +3,7 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from spleeter_kernels.binding import Array, Layers, Spectrum
-
-_SHORTEST = 128  # a butterfly's four inputs are at least a vector each
+from spleeter_kernels.binding import SHORTEST, Array, Layers, Spectrum
 
 
 class OverlapAdd:
@@ -17,8 +15,8 @@ class OverlapAdd:
     def __init__(self, layers: Layers, window: Array, step: int) -> None:
         """window: (frame length); step: samples from frame to frame."""
         length, half = len(window), len(window) // 2
-        if length < _SHORTEST or length & (length - 1):
-            raise ValueError(f"a frame's length must be a power of two and at least {_SHORTEST}, not {length}")
+        if length < SHORTEST or length & (length - 1):
+            raise ValueError(f"a frame's length must be a power of two and at least {SHORTEST}, not {length}")
         self._layers, self._step = layers, step
         self._window = (window / np.float32(length)).astype(np.float32)
         self._halving = _parts(np.exp(2j * np.pi * np.arange(half) / length))

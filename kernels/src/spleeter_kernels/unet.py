@@ -5,14 +5,16 @@ from collections.abc import Sequence
 import numpy as np
 
 from spleeter_kernels import packing
-from spleeter_kernels.binding import BORDER, Array, Layers
+from spleeter_kernels.binding import APART, BORDER, TILES, Array, Layers
+from spleeter_kernels.checks import expect_within
 from spleeter_kernels.packing import PANEL, Layer, padded_channels
 from spleeter_kernels.winograd import FOUR_AT_A_TIME, TWO_AT_A_TIME
 
 ACTIVATIONS = ("ReLU", "LeakyReLU", "ELU")
 
 _FRAMES, _BINS = 128, 128  # multiples of these give tiles of 4 x 4, innermost of 2 x 2
-_TILES, _APART = 32, 16  # as in unet.cpp and winograd.h
+_MOST_FRAMES, _MOST_BINS, _MOST_FILTERS = 8192, 32768, 4096
+_FEWEST_LAYERS, _MOST_LAYERS = 3, 6  # 128 halved six times are one tile
 
 
 class Workspace:
@@ -22,6 +24,11 @@ class Workspace:
     """
 
     def __init__(self, frames: int, bins: int, filters: Sequence[int]) -> None:
+        for name, number, most in (("T", frames, _MOST_FRAMES), ("F", bins, _MOST_BINS)):
+            expect_within(name, number, 1, most)
+        expect_within("the number of layers", len(filters), _FEWEST_LAYERS, _MOST_LAYERS)
+        for count in filters:
+            expect_within("filters", count, 1, _MOST_FILTERS)
         if frames % _FRAMES or bins % _BINS:
             raise ValueError(f"T must be a multiple of {_FRAMES} and F of {_BINS}, not {frames} and {bins}")
         channels = [padded_channels(count) for count in filters]
@@ -42,7 +49,7 @@ class Workspace:
             len(FOUR_AT_A_TIME.plain) * 2 * max(channels[:-1]),
         )
         points = len(FOUR_AT_A_TIME.plain)
-        winograd = _TILES * (transformed + points * PANEL) + 2 * points * _APART
+        winograd = TILES * (transformed + points * PANEL) + 2 * points * APART
         outermost = 3 * 2 * channels[0] * (bins // 2 + BORDER + 16)
         self.scratch = np.zeros(max(winograd, outermost), np.float32)
 
@@ -80,7 +87,8 @@ class UNet:
         affines[-1] = np.ascontiguousarray(affines[-1][:, :1])  # of one channel
         self._down = list(zip(down_kernels, affines[: len(down)], strict=True))
         self._up = list(zip(up_kernels, affines[len(down) :], strict=True))
-        self._last = np.ascontiguousarray(last.kernel), np.ascontiguousarray(last.bias)
+        # Of a conversion's arrays, which lie in its file one behind the other, not each is aligned.
+        self._last = np.require(last.kernel, np.float32, ["C", "A"]), np.require(last.bias, np.float32, ["C", "A"])
 
     def logits(self, magnitudes: Array, workspace: Workspace, *, frames: int | None = None) -> Array:
         """magnitudes: (2, T + BORDER, F + BORDER), in a border of zeros, 1 before and 2 behind.
@@ -88,7 +96,9 @@ class UNet:
         Returns (2, T, F), or of so many frames, the first. Of fewer, the decoder, which takes two thirds of the time,
         has less to do; the encoder sees half a segment around each anyway.
         """
-        frames = magnitudes.shape[1] - BORDER if frames is None else frames
+        whole = workspace.last.shape[0] - 6
+        frames = whole if frames is None else frames
+        expect_within("frames", frames, 1, whole)
         self._encode(magnitudes, workspace)
         self._decode(workspace, frames)
         return self._layers.dilated(workspace.last[: frames + 6], *self._last)

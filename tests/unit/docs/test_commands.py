@@ -24,6 +24,7 @@ NOT_RUN = {
     "make lint": "runs before the tests",
     "make docs": "runs before the tests; tests/unit/docs/test_site.py builds the same site",
     "make sync": "has made the environment that this runs in",
+    "make sbom": "writes a file of the repository; tests/deploy/test_supply_chain.py makes the same",
     "make stack-up": "needs ports 9092 and 9000 for itself; the tests start the same servers on free ones",
     "make stack-down": "as make stack-up",
     "make chaos": "takes an hour",
