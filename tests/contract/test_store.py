@@ -15,6 +15,7 @@ from consumer.adapters.s3.minio import MinioStore
 from consumer.app.checks import check_bucket
 from consumer.core.cancellation import Cancellation
 from consumer.core.errors import BucketUnusable, Cancelled, Code, Rejected, StoreMisconfigured, StoreUnavailable
+from consumer.core.limits import MOST_DOCUMENT_BYTES
 from consumer.core.model import ObjectFacts
 from consumer.core.ports import ObjectStore
 from tests.contract.conftest import BUCKET, close
@@ -273,3 +274,14 @@ def test_wrong_credentials_are_named(real: tuple[str, str, str], key: str, wrong
         with pytest.raises(StoreMisconfigured, match="MINIO_ACCESS_KEY, MINIO_SECRET_KEY"):
             call()
     close(store)
+
+
+@pytest.mark.attack
+def test_a_document_is_read_up_to_a_bound(store: ObjectStore, key: str) -> None:
+    """One byte more, and it is refused; as large as that it is read."""
+    put(store, key, bytes(MOST_DOCUMENT_BYTES))
+    assert store.read(BUCKET, key) == bytes(MOST_DOCUMENT_BYTES)
+    put(store, key, bytes(MOST_DOCUMENT_BYTES + 1))
+    with pytest.raises(Rejected) as caught:
+        store.read(BUCKET, key)
+    assert caught.value.code is Code.OBJECT_TOO_LARGE
