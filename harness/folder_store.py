@@ -19,7 +19,6 @@ from pydantic import Field
 
 from consumer.core.cancellation import Cancellation
 from consumer.core.errors import BucketUnusable, Code, Rejected, StoreUnavailable
-from consumer.core.limits import MOST_DOCUMENT_BYTES
 from consumer.core.model import ObjectFacts
 from consumer.settings import Group
 
@@ -56,10 +55,7 @@ class FolderStore:
 
     def read(self, bucket: str, key: str) -> bytes | None:
         with self._opened(bucket, key) as found:
-            data = found[1].read(MOST_DOCUMENT_BYTES + 1) if found else None
-        if data is not None and len(data) > MOST_DOCUMENT_BYTES:
-            raise Rejected(Code.OBJECT_TOO_LARGE, "no document is as large")
-        return data
+            return found[1].read() if found else None
 
     def create(
         self, bucket: str, key: str, content: Path | bytes, *, media_type: str, metadata: Mapping[str, str]

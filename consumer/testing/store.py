@@ -8,7 +8,6 @@ from typing import NamedTuple
 
 from consumer.core.cancellation import Cancellation
 from consumer.core.errors import BucketUnusable, Code, Rejected, StoreUnavailable
-from consumer.core.limits import MOST_DOCUMENT_BYTES
 from consumer.core.model import ObjectFacts, StartedUpload, StoredVersion
 
 
@@ -67,10 +66,6 @@ class MemoryStore:
 
     def read(self, bucket: str, key: str) -> bytes | None:
         found = self._find(bucket, key)
-        if found and len(found.data) > MOST_DOCUMENT_BYTES:
-            raise Rejected(
-                Code.OBJECT_TOO_LARGE, f"more than {MOST_DOCUMENT_BYTES} bytes: no such document is the service's"
-            )
         return found and found.data
 
     def create(

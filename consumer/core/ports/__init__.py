@@ -14,6 +14,7 @@ from consumer.core.ports.messaging import (
     Traffic,
 )
 from consumer.core.ports.storage import (
+    BoundedReads,
     CreateOnlyProbe,
     ErasableStore,
     ModelSource,
@@ -26,6 +27,7 @@ from consumer.core.ports.work import Check, Codec, OnProgress, Scanner, Separato
 
 __all__ = [
     "AuditLog",
+    "BoundedReads",
     "Check",
     "Codec",
     "Commit",
