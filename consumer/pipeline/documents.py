@@ -11,7 +11,7 @@ from consumer.core.events import Stem
 from consumer.core.limits import MOST_DOCUMENT_BYTES
 from consumer.core.manifest import Manifest, carried_stem, lies_in, parse_manifest
 from consumer.core.model import Job, ObjectFacts
-from consumer.core.ports import ObjectStore
+from consumer.core.ports import BoundedReads, ObjectStore
 from consumer.core.seal import UNSEALED, Seal
 
 _MEDIA_TYPE = "application/json"
@@ -27,7 +27,7 @@ class Documents:
     def read(self, bucket: str, key: str) -> bytes | None:
         """What lies there, None where nothing does. Raises NotOurs where it is too large, or not sealed by us."""
         try:
-            data = self.store.read(bucket, key)
+            data = read_document(self.store, bucket, key)
         except Rejected as refused:
             if refused.code is Code.OBJECT_TOO_LARGE:
                 raise not_ours(key) from refused
@@ -103,6 +103,13 @@ class Documents:
     def vouches_for(self, manifest: Manifest, facts: ObjectFacts, stem: Stem) -> bool:
         """Whether nobody but the service can have stored these bytes, so that they need not be read to know them."""
         return self.seal.is_set and not self.seal.accepts_unsealed and manifest.etags.get(stem.name) == facts.etag
+
+
+def read_document(store: ObjectStore, bucket: str, key: str) -> bytes | None:
+    """A document's bytes, or None. Raises Rejected(OBJECT_TOO_LARGE) where the store can, before all has come."""
+    if isinstance(store, BoundedReads):
+        return store.read_at_most(bucket, key, MOST_DOCUMENT_BYTES)
+    return store.read(bucket, key)
 
 
 def gone_again(what: str) -> StoreUnavailable:

@@ -86,13 +86,13 @@ class Eraser:
 
     def _sources_of(self, places: Iterable[StemsPlace], sources: Iterable[SourceObject]) -> tuple[SourceObject, ...]:
         """Also those that manifests tell of, which will have gone when it is looked whether all has."""
-        manifests = [manifest for place in places if (manifest := self._manifest(place))]
+        manifests = [manifest for place in places if (manifest := self._manifest(place)) and _is_of(place, manifest)]
         told = [SourceObject(bucket=each.source.bucket, key=each.source.key) for each in manifests]
         return tuple(dict.fromkeys([*sources, *told]))
 
     def _of_place(self, place: StemsPlace) -> Iterator[Remains]:
         manifest = self._manifest(place)
-        if manifest and place.fingerprint not in (None, manifest.fingerprint):
+        if manifest and not _is_of(place, manifest):
             return  # another request's
         if manifest:
             yield from self._of_upload(manifest.source.bucket, manifest.source.key)
@@ -105,11 +105,17 @@ class Eraser:
         last: list[StoredVersion] = []
         for version in self._erasable.versions(place.bucket, place.folder):
             if version.key == f"{place.folder}{MANIFEST}":
-                last.append(version)
-            else:
+                if manifest or place.fingerprint is None:
+                    last.append(version)
+            elif place.fingerprint is None or self._bears(version, place.fingerprint):
                 yield version
         yield from self._exactly(self._place.bucket, entries_key)
         yield from last
+
+    def _bears(self, version: StoredVersion, fingerprint: str) -> bool:
+        """Whether it is a stem of that request: where others' objects may lie too, nothing else is taken away."""
+        facts = self._store.stat(version.bucket, version.key, version_id=version.version_id)
+        return facts is not None and facts.metadata.get("fingerprint") == fingerprint
 
     def _of_entry(self, place: StemsPlace, key: str) -> Iterator[Remains]:
         """An entry of the indexes, if it tells of this request; and whatever it told before."""
@@ -145,6 +151,11 @@ class Eraser:
             return self._documents.manifest(place.bucket, f"{place.folder}{MANIFEST}")
         except NotOurs:
             return None
+
+
+def _is_of(place: StemsPlace, manifest: Manifest) -> bool:
+    """Whether it is that of the request whose place this is."""
+    return place.fingerprint in (None, manifest.fingerprint)
 
 
 def place_of(job: Job) -> StemsPlace:

@@ -1,5 +1,6 @@
 """The file that says which tenant may read where, and have stems where: followed while it changes."""
 
+from collections.abc import Callable
 from pathlib import Path
 
 import structlog
@@ -33,9 +34,9 @@ class FollowedTenants:
             self._log.info(LogEvent.TENANTS_READ, number=len(tenants))
 
 
-def followed_tenants(path: Path | None) -> FollowedTenants | None:
-    """None where there is no such file: then every tenant may use every bucket that is allowed."""
-    return None if path is None else FollowedTenants(path)
+def followed_tenants(path: Path | None) -> Callable[[], TenantMap] | None:
+    """What gives the map that counts; None where there is no file: then every tenant may use what is allowed at all."""
+    return None if path is None else FollowedTenants(path).now
 
 
 def _decoded(data: bytes) -> TenantMap:

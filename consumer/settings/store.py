@@ -15,6 +15,7 @@ from consumer.settings.secret_files import SecretFile
 from consumer.settings.variables import Group, WrongVariable, check_endpoint, config
 
 _SECRETS = ("access_key", "secret_key", "session_token")
+_OF_LINKS = ("links_access_key", "links_secret_key")
 
 
 class ObjectStoreSettings(Group):
@@ -79,6 +80,14 @@ class MinioSettings(Group):
     access_key_file: Path | None = Field(default=None, description="a file that holds the access key, instead")
     secret_key_file: Path | None = Field(default=None, description="a file that holds the secret key, instead")
     session_token_file: Path | None = Field(default=None, description="a file that holds the session token, instead")
+    links_access_key: str | None = Field(
+        default=None,
+        description="an access key of its own for the links to stems that the gateway signs, which need to read below "
+        "`OUTPUT_PREFIX` and no more; unset: they are signed by the key above",
+    )
+    links_secret_key: SecretStr | None = Field(default=None, description="its secret key")
+    links_access_key_file: Path | None = Field(default=None, description="a file that holds that access key, instead")
+    links_secret_key_file: Path | None = Field(default=None, description="a file that holds that secret key, instead")
     secure: bool = Field(default=True, description="TLS to object storage")
     ca_file: Path | None = Field(
         default=None, description="certificates of the authorities that TLS trusts, as PEM; unset: the system's"
@@ -95,9 +104,13 @@ class MinioSettings(Group):
     def _one_way_each(cls, values: Any) -> Any:
         """What is set in a file, or comes from elsewhere, need not be set as a text: "" stands for it."""
         given = dict(values)
-        for name in _SECRETS:
+        for name in (*_SECRETS, *_OF_LINKS):
             if name in given and f"{name}_file" in given:
                 raise WrongVariable(f"MINIO_{name}_file".upper(), f"MINIO_{name.upper()} is set too")
+        missing = [name for name in _OF_LINKS if not {name, f"{name}_file"} & given.keys()]
+        if len(missing) == 1:
+            other = next(name for name in _OF_LINKS if name not in missing)
+            raise WrongVariable(f"MINIO_{missing[0]}".upper(), f"must be set where MINIO_{other.upper()} is")
         keys = {name for name in ("access_key", "secret_key") if {name, f"{name}_file"} & given.keys()}
         has_token = bool({"session_token", "session_token_file"} & given.keys())
         if not keys and not has_token and credential_sources():
@@ -160,6 +173,21 @@ class MinioSettings(Group):
         for each in read.values():
             each()
         return StoreKeys(**read)
+
+    def links_keys(self) -> "StoreKeys | None":
+        """Those that links are signed by; None where they are those of all else. Raises SettingsError."""
+        secret = self.links_secret_key.get_secret_value() if self.links_secret_key else ""
+        texts = {"access_key": self.links_access_key or "", "secret_key": secret}
+        files = {name: getattr(self, f"links_{name}_file") for name in texts}
+        if not any((*texts.values(), *files.values())):
+            return None
+        read = {
+            name: SecretFile(f"MINIO_links_{name}_file".upper(), path).read if (path := files[name]) else _always(text)
+            for name, text in texts.items()
+        }
+        for each in read.values():
+            each()
+        return StoreKeys(**read, session_token=_always(""))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

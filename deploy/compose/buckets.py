@@ -1,4 +1,4 @@
-"""Buckets, and two access keys, of the consumers and of the gateway, that may do what these do. Run again: no harm."""
+"""Buckets, and access keys of consumers, gateway and links, that may do what these do. Run again: no harm."""
 
 import os
 import sys
@@ -7,7 +7,7 @@ from minio import Minio
 from minio.credentials import StaticProvider
 from minio.minioadmin import MinioAdmin
 
-POLICY, GATEWAY_POLICY = "separation", "separation-gateway"
+POLICY, GATEWAY_POLICY, LINKS_POLICY = "separation", "separation-gateway", "separation-links"
 
 
 # What it takes to leave nothing of a request that is forgotten, in buckets with versions too.
@@ -77,6 +77,16 @@ def gateway_policy(sources: list[str], output: str, prefix: str = "stems/") -> d
     }
 
 
+def links_policy(output: str, prefix: str = "stems/") -> dict[str, object]:
+    """What a link to a stem does: reads it. Whoever has the key that signs them reads no more than stems."""
+    return {
+        "Version": "2012-10-17",
+        "Statement": [
+            {"Effect": "Allow", "Action": ["s3:GetObject"], "Resource": [f"arn:aws:s3:::{output}/{prefix}*"]},
+        ],
+    }
+
+
 def main() -> None:
     environment = os.environ
     endpoint, secure = environment["MINIO_ENDPOINT"], environment["MINIO_SECURE"] == "true"
@@ -90,10 +100,13 @@ def main() -> None:
         if not store.bucket_exists(name):
             store.make_bucket(name)
     admin = MinioAdmin(endpoint=endpoint, credentials=StaticProvider(user, password), secure=secure)
+    stems = environment.get("OUTPUT_PREFIX", "stems/")
     keys = {
         "MINIO": (POLICY, policy([*sources, *models], output)),
-        "GATEWAY": (GATEWAY_POLICY, gateway_policy(sources, output, environment.get("OUTPUT_PREFIX", "stems/"))),
+        "GATEWAY": (GATEWAY_POLICY, gateway_policy(sources, output, stems)),
     }
+    if environment.get("LINKS_ACCESS_KEY"):  # optional: else links are signed by the gateway's
+        keys["LINKS"] = (LINKS_POLICY, links_policy(output, stems))
     for prefix, (name, allowed) in keys.items():
         key = environment[f"{prefix}_ACCESS_KEY"]
         admin.policy_add(name, policy=allowed)

@@ -15,8 +15,9 @@ from consumer.adapters.s3.minio import MinioStore
 from consumer.app.checks import check_bucket
 from consumer.core.cancellation import Cancellation
 from consumer.core.errors import BucketUnusable, Cancelled, Code, Rejected, StoreMisconfigured, StoreUnavailable
+from consumer.core.limits import MOST_DOCUMENT_BYTES
 from consumer.core.model import ObjectFacts
-from consumer.core.ports import ObjectStore
+from consumer.core.ports import BoundedReads, ObjectStore
 from tests.contract.conftest import BUCKET, close
 
 KEYS = ("plain", "a/b/größe und mehr (1)+&=%20.wav", "a/b/.hidden")
@@ -273,3 +274,16 @@ def test_wrong_credentials_are_named(real: tuple[str, str, str], key: str, wrong
         with pytest.raises(StoreMisconfigured, match="MINIO_ACCESS_KEY, MINIO_SECRET_KEY"):
             call()
     close(store)
+
+
+@pytest.mark.attack
+@pytest.mark.parametrize("store", ["moto", "minio"], indirect=True)
+def test_a_document_is_read_up_to_a_bound(store: ObjectStore, key: str) -> None:
+    """As large as that it is read; one byte more, and no more of it is fetched."""
+    assert isinstance(store, BoundedReads)
+    put(store, key, bytes(MOST_DOCUMENT_BYTES))
+    assert store.read_at_most(BUCKET, key, MOST_DOCUMENT_BYTES) == bytes(MOST_DOCUMENT_BYTES)
+    put(store, key, bytes(MOST_DOCUMENT_BYTES + 1))
+    with pytest.raises(Rejected) as caught:
+        store.read_at_most(BUCKET, key, MOST_DOCUMENT_BYTES)
+    assert caught.value.code is Code.OBJECT_TOO_LARGE

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import httpx2
 import pytest
 from minio import Minio
 from minio.credentials.providers import StaticProvider
@@ -16,6 +17,7 @@ from minio.error import S3Error
 
 from consumer.adapters.s3.client import StoreAccess
 from consumer.adapters.s3.erasing import MinioErasing
+from consumer.adapters.s3.links import make_minio_links
 from consumer.adapters.s3.minio import MinioStore
 from consumer.core.cancellation import Cancellation
 from consumer.pipeline.forgetting import Remains
@@ -26,6 +28,7 @@ from tests.conftest import MinioServer
 SCRIPT = Path(__file__).parents[2] / "deploy/compose/buckets.py"
 KEY, SECRET = f"consumer-{uuid.uuid4().hex[:8]}", "consumer-secret"
 GATEWAY_KEY, GATEWAY_SECRET = f"gateway-{uuid.uuid4().hex[:8]}", "gateway-secret"
+LINKS_KEY, LINKS_SECRET = f"links-{uuid.uuid4().hex[:8]}", "links-secret"
 SOURCE, FURTHER, OUTPUT, MODELS, FOREIGN = (
     f"{name}-{uuid.uuid4().hex[:8]}" for name in ("music", "archive", "stems", "models", "foreign")
 )
@@ -36,6 +39,7 @@ def set_up(minio: MinioServer) -> str:
         "MINIO_ENDPOINT": minio.endpoint, "MINIO_SECURE": "false", "MINIO_ROOT_USER": minio.access_key,
         "MINIO_ROOT_PASSWORD": minio.secret_key, "MINIO_ACCESS_KEY": KEY, "MINIO_SECRET_KEY": SECRET,
         "GATEWAY_ACCESS_KEY": GATEWAY_KEY, "GATEWAY_SECRET_KEY": GATEWAY_SECRET,
+        "LINKS_ACCESS_KEY": LINKS_KEY, "LINKS_SECRET_KEY": LINKS_SECRET,
         "ALLOWED_SOURCE_BUCKETS": f"{SOURCE},{FURTHER}", "OUTPUT_BUCKET": OUTPUT, "MODEL_SOURCES": f"s3://{MODELS}/spleeter",
     }  # fmt: skip
     ran = subprocess.run(
@@ -180,6 +184,50 @@ def test_gateway_s_key_is_for_nothing_else(minio: MinioServer) -> None:
         lambda: client.stat_object(MODELS, "song"),
         lambda: client.stat_object(FOREIGN, "song"),
         lambda: client.make_bucket("another"),
+    )
+    for forbidden in tries:
+        with pytest.raises(S3Error, match=r"AccessDenied"):
+            forbidden()
+    client._http.clear()
+
+
+@pytest.mark.attack
+def test_a_link_reads_a_stem_and_its_key_nothing_else(
+    minio: MinioServer, admin: Minio, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As the gateway signs them by MINIO_LINKS_*: whoever got hold of that key reads stems, and that is all."""
+    settings = {
+        "MINIO_ENDPOINT": minio.endpoint, "MINIO_PUBLIC_ENDPOINT": minio.endpoint, "MINIO_SECURE": "false",
+        "MINIO_ACCESS_KEY": GATEWAY_KEY, "MINIO_SECRET_KEY": GATEWAY_SECRET,
+        "MINIO_LINKS_ACCESS_KEY": LINKS_KEY, "MINIO_LINKS_SECRET_KEY": LINKS_SECRET,
+    }  # fmt: skip
+    for name, value in settings.items():
+        monkeypatch.setenv(name, value)
+    admin.put_object(OUTPUT, "stems/r1/vocals.wav", io.BytesIO(b"la la"), 5)
+    admin.put_object(OUTPUT, "forgotten/stems/none/r1.json", io.BytesIO(b"{}"), 2)
+    links = make_minio_links()
+
+    def read(bucket: str, key: str) -> int:
+        link = links.object_url(bucket, key, expires_s=60, headers={})
+        assert link
+        assert LINKS_KEY in link
+        assert GATEWAY_KEY not in link
+        return httpx2.get(link).status_code
+
+    assert read(OUTPUT, "stems/r1/vocals.wav") == 200
+    for bucket, key in (
+        (OUTPUT, "song"),
+        (OUTPUT, "forgotten/stems/none/r1.json"),
+        (SOURCE, "song"),
+        (FOREIGN, "song"),
+    ):
+        assert read(bucket, key) == 403
+    client = Minio(minio.endpoint, LINKS_KEY, LINKS_SECRET, secure=False)
+    tries = (
+        lambda: client.put_object(OUTPUT, "stems/r1/vocals.wav", io.BytesIO(b"x"), 1),
+        lambda: client.remove_object(OUTPUT, "stems/r1/vocals.wav"),
+        lambda: list(client.list_objects(OUTPUT)),
+        lambda: client.get_object(SOURCE, "song"),
     )
     for forbidden in tries:
         with pytest.raises(S3Error, match=r"AccessDenied"):

@@ -11,6 +11,7 @@ from consumer.adapters.s3.answers import Refused, error_of
 from consumer.core.errors import Code, Rejected, StoreUnavailable
 
 T = TypeVar("T")
+_PIECE_BYTES = 1 << 20
 
 
 def check_key(key: str) -> None:
@@ -26,10 +27,16 @@ def etag_of(value: str | None) -> str:
     return value.strip('"')
 
 
+def read_piece(response: Any, most_bytes: int) -> bytes:
+    """What comes next, as it lies in the store; nothing at the end."""
+    piece: bytes = response.read(most_bytes, decode_content=False)
+    return piece
+
+
 def read_document(response: Any, most_bytes: int) -> bytes:
     """All of an object that is small. Raises Rejected(OBJECT_TOO_LARGE) once more has come than that."""
     data = bytearray()
-    while len(data) <= most_bytes and (piece := response.read(most_bytes + 1 - len(data), decode_content=False)):
+    while len(data) <= most_bytes and (piece := read_piece(response, min(most_bytes + 1 - len(data), _PIECE_BYTES))):
         data += piece
     if len(data) > most_bytes:
         raise Rejected(Code.OBJECT_TOO_LARGE, f"more than {most_bytes} bytes: no such document is the service's")

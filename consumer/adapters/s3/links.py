@@ -1,10 +1,12 @@
 """Addresses of objects that clients reach by themselves, signed for a time."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import timedelta
 
 from consumer.adapters.s3.asking import ask, check_key
 from consumer.adapters.s3.client import StoreAccess, make_clients
+from consumer.adapters.s3.credentials import SetKeys
 from consumer.adapters.s3.minio import access_of
 from consumer.settings import MinioSettings
 
@@ -29,6 +31,9 @@ class MinioLinks:
 
 
 def make_minio_links() -> MinioLinks:
-    """To the store that MINIO_* describe. Raises SettingsError."""
+    """To the store that MINIO_* describe, by a key of their own where there is one. Raises SettingsError."""
     settings = MinioSettings.load()
-    return MinioLinks(settings.endpoint, access_of(settings), secure=settings.secure)
+    access = access_of(settings)
+    if (keys := settings.links_keys()) is not None:
+        access = replace(access, credentials=SetKeys(keys))
+    return MinioLinks(settings.endpoint, access, secure=settings.secure)

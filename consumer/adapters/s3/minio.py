@@ -2,6 +2,7 @@
 
 import hashlib
 import io
+import sys
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
 from functools import partial
@@ -15,13 +16,12 @@ from consumer.adapters.s3.answers import CREDENTIALS, Answer, Denied, Refused, U
 from consumer.adapters.s3.asking import ask as _ask
 from consumer.adapters.s3.asking import check_key as _check_key
 from consumer.adapters.s3.asking import etag_of as _etag
-from consumer.adapters.s3.asking import read_document
+from consumer.adapters.s3.asking import read_document, read_piece
 from consumer.adapters.s3.client import StoreAccess, make_clients
 from consumer.adapters.s3.conditions import probe_create_only
 from consumer.adapters.s3.credentials import FoundKeys, SetKeys, fixed_keys
 from consumer.core.cancellation import Cancellation
 from consumer.core.errors import BucketUnusable, Code, Rejected, ScratchUnavailable, StoreUnavailable
-from consumer.core.limits import MOST_DOCUMENT_BYTES
 from consumer.core.model import ObjectFacts
 from consumer.settings import MinioSettings, credential_sources
 
@@ -134,7 +134,7 @@ class MinioStore:
             raise Rejected(Code.OBJECT_NOT_FOUND, f"{source.key} is no longer in {source.bucket}")
         try:
             left = length
-            while left and (piece := _ask(source.bucket, partial(_read_piece, response, min(left, _CHUNK_BYTES)))):
+            while left and (piece := _ask(source.bucket, partial(read_piece, response, min(left, _CHUNK_BYTES)))):
                 left -= len(piece)
                 yield piece
         finally:
@@ -144,13 +144,17 @@ class MinioStore:
             raise StoreUnavailable(f"object storage sent {left} bytes less than it said")
 
     def read(self, bucket: str, key: str) -> bytes | None:
+        return self.read_at_most(bucket, key, sys.maxsize - 1)
+
+    def read_at_most(self, bucket: str, key: str, most_bytes: int) -> bytes | None:
+        """See ports.BoundedReads."""
         _check_key(key)
 
         def get() -> bytes:
             response = self._client.get_object(bucket, key)
             try:
                 _etag(response.headers.get("etag"))
-                return read_document(response, MOST_DOCUMENT_BYTES)
+                return read_document(response, most_bytes)
             finally:
                 response.close()
                 response.release_conn()
@@ -275,11 +279,6 @@ def access_of(settings: MinioSettings) -> StoreAccess:
         ca_file=settings.ca_file,
         public_url=settings.public_url,
     )
-
-
-def _read_piece(response: Any, most_bytes: int) -> bytes:
-    piece: bytes = response.read(most_bytes, decode_content=False)
-    return piece
 
 
 def _write(chunks: Iterable[bytes], size_bytes: int, path: Path, cancel: Cancellation) -> str:

@@ -14,6 +14,7 @@ from consumer.core.ports.messaging import (
     Traffic,
 )
 from consumer.core.ports.storage import (
+    BoundedReads,
     CreateOnlyProbe,
     ErasableStore,
     ModelSource,
@@ -35,6 +36,7 @@ from consumer.core.ports.work import (
 
 __all__ = [
     "AuditLog",
+    "BoundedReads",
     "Check",
     "Codec",
     "Commit",

@@ -24,10 +24,7 @@ class ObjectStore(Protocol):
         ...
 
     def read(self, bucket: str, key: str) -> bytes | None:
-        """A small object's bytes, None where there is none.
-
-        Raises Rejected(OBJECT_TOO_LARGE), before all of it has come, where it has more than MOST_DOCUMENT_BYTES.
-        """
+        """A small object's bytes, None where there is none."""
         ...
 
     def create(
@@ -53,6 +50,15 @@ class ObjectStore(Protocol):
 
     def check(self, bucket: str) -> None:
         """Answers, and the bucket is there; else StoreUnavailable, StoreMisconfigured or BucketUnusable, why."""
+        ...
+
+
+@runtime_checkable
+class BoundedReads(Protocol):
+    """What an object store has beside its port if an object that is too large is not to be read as a whole."""
+
+    def read_at_most(self, bucket: str, key: str, most_bytes: int) -> bytes | None:
+        """As `read`. Raises Rejected(OBJECT_TOO_LARGE) once more than that has come."""
         ...
 
 

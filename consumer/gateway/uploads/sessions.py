@@ -23,6 +23,7 @@ from consumer.core.upload_place import UPLOADS, upload_record_key
 from consumer.gateway.problems import FieldError, Problem
 from consumer.gateway.uploads.receiving import too_large
 from consumer.gateway.uploads.sniffing import HEAD_BYTES, check_type
+from consumer.pipeline.documents import read_document
 
 _PART_BYTES, _MOST_PARTS = 8 << 20, 10_000
 _MIB = 1 << 20
@@ -192,7 +193,7 @@ class UploadSessions:
             raise Problem(HTTPStatus.GONE, "UPLOAD_EXPIRED", "the time for this upload is over: begin another one")
 
     def _record(self, place: UploadPlace) -> UploadRecord:
-        data = self._store.read(self._bucket, place.record_key)
+        data = read_document(self._store, self._bucket, place.record_key)
         if data is None:
             raise _no_upload()
         try:

@@ -3,7 +3,7 @@
 import hashlib
 import json
 import unicodedata
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, fields
 from datetime import UTC, datetime
 
@@ -13,7 +13,7 @@ from consumer.core.events import REQUEST_ID, OutputOptions, SeparationRequest, S
 from consumer.core.limits import HIGHEST_TRACK, LONGEST_SPAN_S, SHORTEST_SPAN_S
 from consumer.core.model import Job
 from consumer.core.output_place import is_anothers_place, output_folder
-from consumer.pipeline.tenants import FollowedTenants
+from consumer.core.tenants import TenantMap
 
 _MAX_KEY_BYTES = 1024  # S3's
 _LONGEST_NAME = "x" * 32  # as long as any stem's or the manifest's
@@ -22,13 +22,13 @@ _MAX_METADATA_BYTES = 64 * 1024  # it comes back in the result, which has to fit
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Validate:
-    """tenants: which of them may do what where; None: all of them whatever is allowed at all."""
+    """tenants: which of them may do what where, as it is now; None: all of them whatever is allowed at all."""
 
     source_buckets: Collection[str]
     output_bucket: str
     output_prefix: str
     further_output_buckets: Collection[str] = ()
-    tenants: FollowedTenants | None = None
+    tenants: Callable[[], TenantMap] | None = None
 
     def __call__(self, request: SeparationRequest) -> Job:
         """Raises Rejected(REQUEST_INVALID, BUCKET_NOT_ALLOWED, DEADLINE_EXCEEDED)."""
@@ -59,7 +59,7 @@ class Validate:
         """Its stems may always go to its default place."""
         if self.tenants is None:
             return
-        tenants = self.tenants.now()
+        tenants = self.tenants()
         tenants.check_source(request.tenant, request.source)
         if request.output.prefix is not None or bucket != self.output_bucket:
             tenants.check_output(request.tenant, bucket, folder)

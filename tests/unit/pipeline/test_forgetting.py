@@ -240,3 +240,35 @@ class _Busy(MemoryStore):
         if self.writes:
             self.writes -= 1
             put(self, "out", "stems/r1/late.wav")
+
+
+@pytest.mark.attack
+@pytest.mark.parametrize("files", [("albums/r1/vocals.wav",), ("albums/r1/manifest.json",), ("albums/r1/cover.jpg",)])
+def test_forgetting_leaves_somebodys_album(shelf: Shelf, files: tuple[str, ...]) -> None:
+    """Where a request's prefix led among others' objects: it was rejected there, and has nothing to take away."""
+    job = job_of(output=OutputOptions(prefix="albums/"))
+    job = replace(job, output_prefix="albums/r1/")
+    put(shelf.objects, "out", *files, "albums/r1/readme.txt")
+    shelf.eraser.erase([place_of(job)])
+    assert shelf.left() == {*files, "albums/r1/readme.txt"}
+
+
+def test_forgetting_takes_half_made_stems_from_among_others(shelf: Shelf) -> None:
+    """They bear the request's fingerprint; the manifest did not come to be."""
+    job = replace(job_of(output=OutputOptions(prefix="albums/")), output_prefix="albums/r1/")
+    shelf.separate(job)
+    shelf.objects.remove("out", job.manifest_key)
+    put(shelf.objects, "out", "albums/r1/cover.jpg")
+    shelf.eraser.erase([place_of(job)])
+    assert shelf.left() == {"albums/r1/cover.jpg"}
+
+
+@pytest.mark.attack
+def test_forgetting_leaves_the_upload_of_another_request_in_the_same_place(shelf: Shelf) -> None:
+    """That stands in the manifest of the one that came first."""
+    first = replace(job_of(output=OutputOptions(prefix="p/")), output_prefix="p/r1/")
+    put(shelf.objects, "in", "uploads/r1")
+    shelf.separate(first)
+    before = shelf.left()
+    assert shelf.eraser.erase([place_of(replace(first, fingerprint="another"))]) == 0
+    assert shelf.left() == before

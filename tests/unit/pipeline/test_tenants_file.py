@@ -32,7 +32,7 @@ def write(path: Path, *tenants: Any) -> Path:
 def validate_by(path: Path, clock: ManualClock | None = None) -> Validate:
     return Validate(
         source_buckets=("in", "shared", "third"), output_bucket="out", output_prefix="stems/",
-        further_output_buckets=("more",), tenants=FollowedTenants(path, clock or ManualClock(moment=NOON)),
+        further_output_buckets=("more",), tenants=FollowedTenants(path, clock or ManualClock(moment=NOON)).now,
     )  # fmt: skip
 
 
