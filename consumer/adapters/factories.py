@@ -20,7 +20,8 @@ def make_codec(schema: SchemaSettings, topics: TopicSettings) -> AvroCodec:
 
 def make_registry(schema: SchemaSettings, topics: TopicSettings) -> ConfluentRegistry | None:
     """None where none is configured."""
-    if schema.schema_registry_url is None:
+    urls = schema.registry_urls()
+    if urls is None:
         return None
     topic_of = {
         "separation_request": topics.requests,
@@ -32,7 +33,7 @@ def make_registry(schema: SchemaSettings, topics: TopicSettings) -> ConfluentReg
     }
     assert topic_of.keys() == set(SCHEMA_FILES.values())
     return ConfluentRegistry(
-        schema.schema_registry_url,
+        urls,
         {name: f"{topic}-value" for name, topic in topic_of.items()},
         writes=_WRITTEN,
         registers=schema.schema_registry_auto_register,

@@ -2,7 +2,7 @@
 
 import json
 from collections import deque
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NoReturn
 
 import fastavro
@@ -32,7 +32,12 @@ class ConfluentRegistry:
     """
 
     def __init__(
-        self, url: str, subjects: Mapping[str, str], *, writes: Sequence[str] = (), registers: bool = False
+        self,
+        url: str | Callable[[], str],
+        subjects: Mapping[str, str],
+        *,
+        writes: Sequence[str] = (),
+        registers: bool = False,
     ) -> None:
         self._client = RegistryClient(url, timeout_s=_TIMEOUT_S)
         self._prober = RegistryClient(url, timeout_s=_CHECK_S)

@@ -7,7 +7,7 @@ at all) was not said by the registry, and so says nothing about what it holds.
 import json
 import ssl
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from functools import cache
 from typing import Any, NoReturn
 from urllib.parse import quote
@@ -15,11 +15,14 @@ from urllib.parse import quote
 import httpx2
 
 from consumer.adapters.network_errors import reason_of
-from consumer.core.errors import RegistryUnavailable
+from consumer.core.errors import RegistryUnavailable, SettingsError
 
 _ACCEPTED = "application/vnd.schemaregistry.v1+json, application/json"
 _MAX_BYTES = 16 << 20  # of one answer
 _TRIED_ELSEWHERE = frozenset({408, 429, 500, 502, 503, 504})  # where there is another address of the same registry
+
+
+_Address = tuple[httpx2.URL, tuple[str, str] | None]  # and its user and password
 
 
 class Refused(Exception):
@@ -38,13 +41,11 @@ class RegistryClient:
     """Asks the first of its addresses that answers. Thread-safe, and without a memory.
 
     urls: with commas between them, each with user and password where there are any; those of the first are used where
-    another has none. timeout_s: for one answer of one address.
+    another has none; or what gives them as they are now. timeout_s: for one answer of one address.
     """
 
-    def __init__(self, urls: str, *, timeout_s: float) -> None:
-        self._urls = [httpx2.URL(url.strip().rstrip("/")) for url in urls.split(",")]
-        users = [(url.username, url.password) if url.userinfo else None for url in self._urls]
-        self._users = [user or users[0] for user in users]
+    def __init__(self, urls: str | Callable[[], str], *, timeout_s: float) -> None:
+        self._urls = urls if callable(urls) else lambda: urls
         self._http = httpx2.Client(timeout=timeout_s, follow_redirects=False, verify=_trusted())
         self._timeout_s = timeout_s
 
@@ -63,20 +64,30 @@ class RegistryClient:
         self, method: str, path: tuple[str | int, ...], query: Mapping[str, str], body: Mapping[str, Any] | None
     ) -> Any:
         place = "/".join(quote(str(part), safe="") for part in path)
-        for number in range(len(self._urls) - 1):
+        *others, last = self._addresses()
+        for address in others:
             try:
-                return self._ask_one(number, method, place, query, body)
+                return self._ask_one(address, method, place, query, body)
             except RegistryUnavailable:
                 continue
             except Refused as refused:
                 if refused.status not in _TRIED_ELSEWHERE:
                     raise
-        return self._ask_one(-1, method, place, query, body)
+        return self._ask_one(last, method, place, query, body)
+
+    def _addresses(self) -> Sequence["_Address"]:
+        """As they are now."""
+        try:
+            urls = [httpx2.URL(url.strip().rstrip("/")) for url in self._urls().split(",")]
+        except SettingsError as error:  # of a file that held some when we began
+            raise RegistryUnavailable(str(error)) from error
+        users = [(url.username, url.password) if url.userinfo else None for url in urls]
+        return [(url, user or users[0]) for url, user in zip(urls, users, strict=True)]
 
     def _ask_one(
-        self, number: int, method: str, place: str, query: Mapping[str, str], body: Mapping[str, Any] | None
+        self, address: "_Address", method: str, place: str, query: Mapping[str, str], body: Mapping[str, Any] | None
     ) -> Any:
-        url, user = f"{self._urls[number]}/{place}", self._users[number]
+        url, user = f"{address[0]}/{place}", address[1]
         headers = {"Accept": _ACCEPTED}
         if body is not None:
             headers["Content-Type"] = "application/vnd.schemaregistry.v1+json"

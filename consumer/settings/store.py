@@ -7,12 +7,11 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from enum import Enum, auto
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 from pydantic import Field, SecretStr, field_validator, model_validator
 
-from consumer.settings.secret_files import SecretFile
-from consumer.settings.variables import Group, WrongVariable, check_endpoint, config
+from consumer.settings.variables import Group, check_endpoint, config
 
 _SECRETS = ("access_key", "secret_key", "session_token")
 
@@ -71,6 +70,7 @@ class MinioSettings(Group):
     """
 
     model_config = config(env_prefix="MINIO_")
+    secret_fields: ClassVar[tuple[str, ...]] = _SECRETS
 
     endpoint: str = Field(description="object storage, as host:port")
     access_key: str = Field(description="its access key; where neither key is set: AWS's usual ways, if there are any")
@@ -92,12 +92,9 @@ class MinioSettings(Group):
 
     @model_validator(mode="before")
     @classmethod
-    def _one_way_each(cls, values: Any) -> Any:
+    def _set_or_elsewhere(cls, values: Any) -> Any:
         """What is set in a file, or comes from elsewhere, need not be set as a text: "" stands for it."""
         given = dict(values)
-        for name in _SECRETS:
-            if name in given and f"{name}_file" in given:
-                raise WrongVariable(f"MINIO_{name}_file".upper(), f"MINIO_{name.upper()} is set too")
         keys = {name for name in ("access_key", "secret_key") if {name, f"{name}_file"} & given.keys()}
         has_token = bool({"session_token", "session_token_file"} & given.keys())
         if not keys and not has_token and credential_sources():
@@ -147,19 +144,10 @@ class MinioSettings(Group):
 
     def keys(self) -> "StoreKeys | None":
         """The keys as they are set; None where they come from a CredentialSource. Raises SettingsError."""
-        texts = {"access_key": self.access_key, "secret_key": self.secret_key.get_secret_value()}
-        token = self.session_token.get_secret_value() if self.session_token else ""
-        files = {name: getattr(self, f"{name}_file") for name in _SECRETS}
-        if not any((*texts.values(), *files.values())):
+        read = {name: self.secret(name) for name in _SECRETS}
+        if not read["access_key"] and not read["secret_key"] and not self.session_token_file:
             return None
-        texts["session_token"] = token
-        read = {
-            name: SecretFile(f"MINIO_{name}_file".upper(), path).read if (path := files[name]) else _always(text)
-            for name, text in texts.items()
-        }
-        for each in read.values():
-            each()
-        return StoreKeys(**read)
+        return StoreKeys(**{name: each or _nothing for name, each in read.items()})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -171,5 +159,5 @@ class StoreKeys:
     session_token: Callable[[], str]
 
 
-def _always(text: str) -> Callable[[], str]:
-    return lambda: text
+def _nothing() -> str:
+    return ""
