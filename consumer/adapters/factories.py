@@ -6,8 +6,8 @@ from consumer.adapters.avro.codec import AvroCodec
 from consumer.adapters.registry import ConfluentRegistry
 from consumer.core.errors import ConsumerError, SettingsError
 from consumer.core.events import SCHEMA_FILES
-from consumer.core.ports import ErasableStore, ObjectLinks, ObjectStore, PartStore
-from consumer.settings import ObjectStoreSettings, SchemaSettings, TopicSettings
+from consumer.core.ports import ErasableStore, ObjectLinks, ObjectStore, PartStore, Quarantine
+from consumer.settings import ObjectStoreSettings, ScannerSettings, SchemaSettings, TopicSettings
 
 # The events that come of a replica.
 _WRITTEN = ("separation_result", "dead_letter", "separation_progress", "audit_event")
@@ -91,6 +91,19 @@ def make_erasable_store(store: ObjectStore) -> ErasableStore | None:
     from consumer.adapters.s3.erasing import make_minio_erasing
 
     return make_minio_erasing()
+
+
+def make_quarantine(settings: ScannerSettings, store: ObjectStore) -> Quarantine | None:
+    """What puts infected objects away as the settings say; None: nothing does. Raises SettingsError."""
+    if settings.quarantine == "none":
+        return None
+    if isinstance(store, Quarantine):
+        return store
+    if not _is_minio():
+        raise SettingsError("CLAMD_QUARANTINE: the store of OBJECT_STORE has none", variables=("CLAMD_QUARANTINE",))
+    from consumer.adapters.s3.quarantine import make_minio_quarantine
+
+    return make_minio_quarantine(settings.quarantine_bucket if settings.quarantine == "move" else None)
 
 
 def _is_minio() -> bool:

@@ -39,8 +39,6 @@ class SecretFile:
                     self._held = version, text
         except OSError as error:
             reason = f"can't be read ({error.strerror})"
-        except ValueError:  # a path with a zero in it
-            reason = "can't be read (no path)"
         if not self._held[1]:
             raise SettingsError(f"{self._variable}: the file {reason}", variables=(self._variable,))
         return self._held[1]

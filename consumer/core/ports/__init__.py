@@ -20,6 +20,7 @@ from consumer.core.ports.storage import (
     ObjectLinks,
     ObjectStore,
     PartStore,
+    Quarantine,
     RangedReads,
 )
 from consumer.core.ports.work import Check, Codec, OnProgress, Scanner, Separator, SeparatorProcess, SeparatorStatus
@@ -42,6 +43,7 @@ __all__ = [
     "Outbox",
     "PartStore",
     "Position",
+    "Quarantine",
     "RangedReads",
     "RebalanceListener",
     "Scanner",
