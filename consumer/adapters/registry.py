@@ -10,7 +10,7 @@ import fastavro
 from consumer.adapters.avro.codec import Schema, load_schema
 from consumer.adapters.avro.references import inlined
 from consumer.adapters.registry_client import Refused, RegistryClient
-from consumer.core.errors import Code, RegistryMisconfigured, RegistryUnavailable, Rejected
+from consumer.core.errors import Code, RegistryMisconfigured, RegistryRefusal, RegistryUnavailable, Rejected
 
 _TIMEOUT_S, _CHECK_S = 10, 3  # a probe wants to know soon
 _MAX_REFERENCES = 64  # that a schema may have, those of the schemas that it refers to included
@@ -53,7 +53,10 @@ class ConfluentRegistry:
             _numbers(self._prober.get("subjects", next(iter(self._subjects.values())), "versions"))
         except Refused as refused:
             if refused.code not in _NO_SUBJECT:
-                raise RegistryUnavailable(refused.told) from refused
+                kind = RegistryRefusal if refused.status in (401, 403) else RegistryUnavailable
+                raise kind(
+                    f"SCHEMA_REGISTRY_URL: {refused.told}" if kind is RegistryRefusal else refused.told
+                ) from refused
         for name in self._writes:
             if name not in self._ids:
                 self.id_of(name, load_schema(name))

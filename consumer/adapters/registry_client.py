@@ -14,8 +14,8 @@ from urllib.parse import quote
 
 import httpx2
 
-from consumer.adapters.network_errors import reason_of
-from consumer.core.errors import RegistryUnavailable, SettingsError
+from consumer.adapters.network_errors import is_of_a_certificate, reason_of
+from consumer.core.errors import RegistryRefusal, RegistryUnavailable, SettingsError
 
 _ACCEPTED = "application/vnd.schemaregistry.v1+json, application/json"
 _MAX_BYTES = 16 << 20  # of one answer
@@ -98,7 +98,9 @@ class RegistryClient:
         except RegistryUnavailable:
             raise
         except Exception as error:  # httpx2 has no root of all that it raises, and sockets and TLS have their own
-            raise RegistryUnavailable(f"the schema registry can't be reached ({reason_of(error)})") from error
+            reason = reason_of(error)
+            kind = RegistryRefusal if is_of_a_certificate(reason) else RegistryUnavailable
+            raise kind(f"the schema registry can't be reached ({reason})") from error
         if response.status_code != 200:
             _refuse(response, data)
         if not _may_be_json(response):
