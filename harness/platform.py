@@ -35,6 +35,7 @@ from consumer.core.events import (
 )
 from consumer.core.model import Headers
 from devstack.service import free_port
+from harness.leaks import found_in, secrets_in
 
 COMMAND = (str(Path(sys.executable).with_name("spleeter-consumer")),)
 PATIENCE_S = 180.0  # before a test gives up on what should have come; never a measure of speed
@@ -92,6 +93,8 @@ class Platform:
     replica_command: Sequence[str] = field(default_factory=lambda: [*COMMAND, "run"])
     replicas: list[ReplicaProcess] = field(default_factory=list)
     codec: AvroCodec = field(default_factory=AvroCodec)
+    secrets: set[str] = field(default_factory=set)  # that any process of it was given
+    handled: set[str] = field(default_factory=set)  # keys of objects
 
     def topic(self, kind: str) -> str:
         return self.environment[f"TOPIC_{kind}"]
@@ -106,11 +109,16 @@ class Platform:
 
     def run(self, *arguments: str, **environment: str) -> "subprocess.CompletedProcess[str]":
         """A command of the service's, to its end."""
-        return subprocess.run(
+        environment = {**self.environment, **environment}
+        self.secrets |= secrets_in(environment)
+        done = subprocess.run(
             [*COMMAND, *arguments],
-            env={**self.environment, **environment},
+            env=environment,
             stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=PATIENCE_S, check=False,
         )  # fmt: skip
+        leaked = found_in(done.stdout + done.stderr, secrets_in(environment), ())
+        assert not leaked, f"{arguments} says what is secret: {leaked}"
+        return done
 
     def start_replica(self, **environment: str) -> ReplicaProcess:
         """A `run` process; not necessarily ready yet."""
@@ -124,10 +132,12 @@ class Platform:
         port, number = free_port(), len(self.replicas)
         log = self.folder / f"replica-{number}.log"
         own = {"HTTP_PORT": str(port), "INSTANCE_ID": f"replica-{number}", "SCRATCH_DIR": str(self.folder)}
+        environment = {**self.environment, **own, **environment}
+        self.secrets |= secrets_in(environment)
         with log.open("wb") as output:
             process = subprocess.Popen(
                 command,
-                env={**self.environment, **own, **environment},
+                env=environment,
                 stdin=subprocess.DEVNULL, stdout=output, stderr=output, start_new_session=True,
             )  # fmt: skip
         replica = ReplicaProcess(process, log, port)
@@ -135,6 +145,7 @@ class Platform:
         return replica
 
     def upload(self, path: Path, key: str | None = None) -> str:
+        self.handled.add(key or path.name)
         self.minio.fput_object(self.source_bucket, key or path.name, str(path))
         return key or path.name
 
@@ -154,6 +165,7 @@ class Platform:
 
     def a_request(self, object_key: str, *, output_format: str = "wav", **fields: object) -> SeparationRequest:
         """A request for an object of the source bucket, which is not sent."""
+        self.handled.add(object_key)
         request = SeparationRequest(
             request_id=uuid.uuid4().hex,
             source=SourceObject(bucket=self.source_bucket, key=object_key),
@@ -263,6 +275,15 @@ class Platform:
             if replica.process.poll() is None:
                 replica.process.kill()
             replica.process.wait(60)
+        self.check_logs()
+
+    def check_logs(self) -> None:
+        """No process has said a secret that any was given, or the key of an object that was handled."""
+        # Stems lie below the id, which logs may name: what they may not is the path to it.
+        prefix = self.environment.get("OUTPUT_PREFIX", "stems/")
+        for replica in self.replicas:
+            leaked = found_in(replica.log.read_text(errors="replace"), self.secrets, self.handled, prefix)
+            assert not leaked, f"{replica.log.name} holds what no log may: {leaked}"
 
 
 def _headers(message: Message) -> Iterable[tuple[str, bytes | None]]:

@@ -6,8 +6,8 @@ from consumer.adapters.avro.codec import AvroCodec
 from consumer.adapters.registry import ConfluentRegistry
 from consumer.core.errors import ConsumerError, SettingsError
 from consumer.core.events import SCHEMA_FILES
-from consumer.core.ports import ErasableStore, ObjectLinks, ObjectStore, PartStore
-from consumer.settings import ObjectStoreSettings, SchemaSettings, TopicSettings
+from consumer.core.ports import ErasableStore, ObjectLinks, ObjectStore, PartStore, Quarantine
+from consumer.settings import ObjectStoreSettings, ScannerSettings, SchemaSettings, TopicSettings
 
 # The events that come of a replica.
 _WRITTEN = ("separation_result", "dead_letter", "separation_progress", "audit_event")
@@ -20,7 +20,8 @@ def make_codec(schema: SchemaSettings, topics: TopicSettings) -> AvroCodec:
 
 def make_registry(schema: SchemaSettings, topics: TopicSettings) -> ConfluentRegistry | None:
     """None where none is configured."""
-    if schema.schema_registry_url is None:
+    urls = schema.registry_urls()
+    if urls is None:
         return None
     topic_of = {
         "separation_request": topics.requests,
@@ -32,7 +33,7 @@ def make_registry(schema: SchemaSettings, topics: TopicSettings) -> ConfluentReg
     }
     assert topic_of.keys() == set(SCHEMA_FILES.values())
     return ConfluentRegistry(
-        schema.schema_registry_url,
+        urls,
         {name: f"{topic}-value" for name, topic in topic_of.items()},
         writes=_WRITTEN,
         registers=schema.schema_registry_auto_register,
@@ -90,6 +91,19 @@ def make_erasable_store(store: ObjectStore) -> ErasableStore | None:
     from consumer.adapters.s3.erasing import make_minio_erasing
 
     return make_minio_erasing()
+
+
+def make_quarantine(settings: ScannerSettings, store: ObjectStore) -> Quarantine | None:
+    """What puts infected objects away as the settings say; None: nothing does. Raises SettingsError."""
+    if settings.quarantine == "none":
+        return None
+    if isinstance(store, Quarantine):
+        return store
+    if not _is_minio():
+        raise SettingsError("CLAMD_QUARANTINE: the store of OBJECT_STORE has none", variables=("CLAMD_QUARANTINE",))
+    from consumer.adapters.s3.quarantine import make_minio_quarantine
+
+    return make_minio_quarantine(settings.quarantine_bucket if settings.quarantine == "move" else None)
 
 
 def _is_minio() -> bool:

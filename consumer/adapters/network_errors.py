@@ -30,6 +30,11 @@ def reason_of(error: BaseException) -> str:
     return type(error).__name__
 
 
+def is_of_a_certificate(reason: str) -> bool:
+    """Whether that is the reason that a server has shown a certificate which we don't trust."""
+    return reason.startswith(_CERTIFICATE)
+
+
 def _of_tls(error: ssl.SSLError) -> str:
     if isinstance(error, ssl.SSLCertVerificationError) or error.reason == "CERTIFICATE_VERIFY_FAILED":
         why = getattr(error, "verify_message", "") or "unknown"

@@ -3,7 +3,7 @@
 import json
 import time
 from collections import deque
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NoReturn
 
 import fastavro
@@ -13,7 +13,7 @@ from consumer.adapters.avro.references import inlined
 from consumer.adapters.avro.schema_text import MAX_TEXT, schema_of
 from consumer.adapters.avro.shapes import read_schema
 from consumer.adapters.registry_client import AnswerTooLong, Refused, RegistryClient
-from consumer.core.errors import Code, RegistryMisconfigured, RegistryUnavailable, Rejected
+from consumer.core.errors import Code, RegistryMisconfigured, RegistryRefusal, RegistryUnavailable, Rejected
 
 _TIMEOUT_S, _CHECK_S = 10, 3  # a probe wants to know soon
 _MAX_REFERENCES = 64  # that a schema may have, those of the schemas that it refers to included
@@ -38,7 +38,12 @@ class ConfluentRegistry:
     """
 
     def __init__(
-        self, url: str, subjects: Mapping[str, str], *, writes: Sequence[str] = (), registers: bool = False
+        self,
+        url: str | Callable[[], str],
+        subjects: Mapping[str, str],
+        *,
+        writes: Sequence[str] = (),
+        registers: bool = False,
     ) -> None:
         self._client = RegistryClient(url, timeout_s=_TIMEOUT_S)
         self._prober = RegistryClient(url, timeout_s=_CHECK_S)
@@ -54,7 +59,10 @@ class ConfluentRegistry:
             _numbers(self._prober.get("subjects", next(iter(self._subjects.values())), "versions"))
         except Refused as refused:
             if refused.code not in _NO_SUBJECT:
-                raise RegistryUnavailable(refused.told) from refused
+                kind = RegistryRefusal if refused.status in (401, 403) else RegistryUnavailable
+                raise kind(
+                    f"SCHEMA_REGISTRY_URL: {refused.told}" if kind is RegistryRefusal else refused.told
+                ) from refused
         for name in self._writes:
             if name not in self._ids:
                 self.id_of(name, load_schema(name))

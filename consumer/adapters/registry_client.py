@@ -9,7 +9,7 @@ import json
 import socket
 import ssl
 import threading
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from functools import cache
 from types import TracebackType
@@ -18,13 +18,16 @@ from urllib.parse import quote
 
 import httpx2
 
-from consumer.adapters.network_errors import reason_of
-from consumer.core.errors import RegistryUnavailable
+from consumer.adapters.network_errors import is_of_a_certificate, reason_of
+from consumer.core.errors import RegistryRefusal, RegistryUnavailable, SettingsError
 
 _ACCEPTED = "application/vnd.schemaregistry.v1+json, application/json"
 _MAX_BYTES = 2 << 20  # of one answer: a schema of the largest size, however its text is escaped
 _MAX_MESSAGE = 500  # characters of the registry's own words that are passed on
 _TRIED_ELSEWHERE = frozenset({408, 429, 500, 502, 503, 504})  # where there is another address of the same registry
+
+
+_Address = tuple[httpx2.URL, tuple[str, str] | None]  # and its user and password
 
 
 class Refused(Exception):
@@ -47,13 +50,12 @@ class RegistryClient:
     """Asks the first of its addresses that answers. Thread-safe, and without a memory.
 
     urls: with commas between them, each with user and password where there are any; those of the first are used where
-    another has none. timeout_s: for one answer of one address, from its connection to its last byte.
+    another has none; or what gives them as they are now. timeout_s: for one answer of one address, from its connection
+    to its last byte.
     """
 
-    def __init__(self, urls: str, *, timeout_s: float) -> None:
-        self._urls = [httpx2.URL(url.strip().rstrip("/")) for url in urls.split(",")]
-        users = [(url.username, url.password) if url.userinfo else None for url in self._urls]
-        self._users = [user or users[0] for user in users]
+    def __init__(self, urls: str | Callable[[], str], *, timeout_s: float) -> None:
+        self._urls = urls if callable(urls) else lambda: urls
         # A connection is used once: its deadline is that of one answer.
         once = httpx2.Limits(max_keepalive_connections=0)
         self._http = httpx2.Client(timeout=timeout_s, follow_redirects=False, verify=_trusted(), limits=once)
@@ -74,20 +76,30 @@ class RegistryClient:
         self, method: str, path: tuple[str | int, ...], query: Mapping[str, str], body: Mapping[str, Any] | None
     ) -> Any:
         place = "/".join(quote(str(part), safe="") for part in path)
-        for number in range(len(self._urls) - 1):
+        *others, last = self._addresses()
+        for address in others:
             try:
-                return self._ask_one(number, method, place, query, body)
+                return self._ask_one(address, method, place, query, body)
             except RegistryUnavailable:
                 continue
             except Refused as refused:
                 if refused.status not in _TRIED_ELSEWHERE:
                     raise
-        return self._ask_one(-1, method, place, query, body)
+        return self._ask_one(last, method, place, query, body)
+
+    def _addresses(self) -> Sequence["_Address"]:
+        """As they are now."""
+        try:
+            urls = [httpx2.URL(url.strip().rstrip("/")) for url in self._urls().split(",")]
+        except SettingsError as error:  # of a file that held some when we began
+            raise RegistryUnavailable(str(error)) from error
+        users = [(url.username, url.password) if url.userinfo else None for url in urls]
+        return [(url, user or users[0]) for url, user in zip(urls, users, strict=True)]
 
     def _ask_one(
-        self, number: int, method: str, place: str, query: Mapping[str, str], body: Mapping[str, Any] | None
+        self, address: "_Address", method: str, place: str, query: Mapping[str, str], body: Mapping[str, Any] | None
     ) -> Any:
-        url, user = f"{self._urls[number]}/{place}", self._users[number]
+        url, user = f"{address[0]}/{place}", address[1]
         # What is packed may be a thousand times as long as it looks.
         headers = {"Accept": _ACCEPTED, "Accept-Encoding": "identity"}
         if body is not None:
@@ -108,8 +120,9 @@ class RegistryClient:
         except RegistryUnavailable:
             raise
         except Exception as error:  # httpx2 has no root of all that it raises, and sockets and TLS have their own
-            why = "timed out" if deadline.is_over else reason_of(error)
-            raise RegistryUnavailable(f"the schema registry can't be reached ({why})") from error
+            reason = "timed out" if deadline.is_over else reason_of(error)
+            kind = RegistryRefusal if is_of_a_certificate(reason) else RegistryUnavailable
+            raise kind(f"the schema registry can't be reached ({reason})") from error
         if response.status_code != 200:
             _refuse(response, data)
         if not _may_be_json(response):

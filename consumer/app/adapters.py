@@ -14,6 +14,7 @@ from consumer.core.ports import (
     Notices,
     ObjectStore,
     Outbox,
+    Quarantine,
     Scanner,
     SeparatorProcess,
     Source,
@@ -25,7 +26,8 @@ from consumer.core.tracing import Tracer
 class Adapters:
     """What `make_replica` needs beside the settings. A replica closes them in the end.
 
-    scanner: None where nothing is scanned. check_registry: None where there is no schema registry.
+    scanner: None where nothing is scanned. quarantine: None where infected objects stay.
+    check_registry: None where there is no schema registry.
     prepare_model: called with a model's name, folder and weights digest before it is first used; None: nothing to do.
     erasable: what takes away what a forgotten request has left in the store; None: the store can't.
     inspect_brokers: what of the brokers' settings the service can't rest on, a line each; None: nobody looks.
@@ -42,6 +44,7 @@ class Adapters:
     model_sources: Sequence[ModelSource]
     tracer: Tracer
     scanner: Scanner | None = None
+    quarantine: Quarantine | None = None
     erasable: ErasableStore | None = None
     check_registry: Check | None = None
     prepare_model: Callable[[str, Path, str], None] | None = None

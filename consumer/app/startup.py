@@ -11,6 +11,7 @@ from consumer.core.errors import (
     BrokerUnavailable,
     Fatal,
     ModelSourceUnavailable,
+    Refusal,
     RegistryMisconfigured,
     Rejected,
     ScannerMisconfigured,
@@ -27,11 +28,13 @@ from consumer.pipeline.scratch import Scratch
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StartupPolicy:
     """Seconds: between two looks for a model or a dependency, for one try to open the outbox (a signal is heard between
-    two), and for learning what was cancelled before.
+    two), and for learning what was cancelled before. most_refusals: so often in a row a dependency may refuse us before
+    that is taken for final: one that has just been started may not know everybody yet.
     """
 
     retry_models_s: float = 10.0
     retry_checks_s: float = 2.0
+    most_refusals: int = 3
     open_outbox_s: float = 2.0
     control_s: float = 10.0
 
@@ -86,6 +89,7 @@ class Startup:
         self._required.scratch.release()
 
     def _await(self, check: Check) -> None:
+        refused = 0
         while True:
             try:
                 check()
@@ -94,6 +98,9 @@ class Startup:
             except (StoreMisconfigured, RegistryMisconfigured, ScannerMisconfigured) as error:
                 raise Fatal(str(error)) from error
             except (Transient, BrokerUnavailable) as error:
+                refused = refused + 1 if isinstance(error, Refusal) else 0
+                if refused >= self._policy.most_refusals:
+                    raise Fatal(str(error)) from error
                 self._status.reason = f"Kafka: {error}" if isinstance(error, BrokerUnavailable) else str(error)
                 self._log.warning(LogEvent.DEPENDENCY_AWAY, reason=str(error))
                 self._halt.cancellation.sleep(self._policy.retry_checks_s)

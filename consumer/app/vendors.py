@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 from consumer.adapters.avro.codec import AvroCodec
 from consumer.adapters.clamav import ClamavScanner
-from consumer.adapters.factories import make_erasable_store, make_registry, make_store
+from consumer.adapters.factories import make_erasable_store, make_quarantine, make_registry, make_store
 from consumer.adapters.kafka.control_feed import KafkaControlFeed
 from consumer.adapters.kafka.inspection import inspect
 from consumer.adapters.kafka.notices import KafkaNotices
@@ -17,6 +17,8 @@ from consumer.app.adapters import Adapters
 from consumer.app.lag_child import LagChild
 from consumer.app.lag_process import LagTask, make_reader
 from consumer.app.tracing import make_tracer
+from consumer.core.errors import SettingsError
+from consumer.core.ports import ObjectStore, Quarantine
 from consumer.delivery.cancel_registry import MAX_REMEMBERED, REMEMBERED_FOR
 from consumer.observability.process_usage import usage_of
 from consumer.separator.client import SeparatorClient
@@ -60,6 +62,7 @@ def make_adapters(settings: Settings, *, separator_command: Sequence[str] = SEPA
         model_sources=model_sources(settings.separator.model_sources, store),
         tracer=make_tracer(settings.tracing, group_id=kafka.group_id, instance_id=settings.service.instance_id),
         scanner=make_scanner(settings.scanner, settings.job),
+        quarantine=_quarantine(settings, store),
         check_registry=registry.check if registry else None,
         prepare_model=conversion_needed_by(settings.separator.separator_runtime),
         inspect_brokers=lambda: inspect(
@@ -70,7 +73,16 @@ def make_adapters(settings: Settings, *, separator_command: Sequence[str] = SEPA
 
 def make_scanner(scanner: ScannerSettings, job: JobSettings) -> ClamavScanner | None:
     """None where none is configured."""
-    return None if scanner.place is None else ClamavScanner(scanner.place, max_bytes=job.max_object_bytes)
+    return ClamavScanner(*scanner.places, max_bytes=job.max_object_bytes) if scanner.places else None
+
+
+def _quarantine(settings: Settings, store: ObjectStore) -> Quarantine | None:
+    """None where infected objects stay. Raises SettingsError where requests could read what was put away."""
+    bucket, job = settings.scanner.quarantine_bucket, settings.job
+    if settings.scanner.quarantine == "move" and bucket in {*job.allowed_source_buckets, job.output_bucket}:
+        variable = "CLAMD_QUARANTINE_BUCKET"
+        raise SettingsError(f"{variable}: must be another bucket than those of songs and stems", variables=(variable,))
+    return make_quarantine(settings.scanner, store)
 
 
 def make_lag(

@@ -172,7 +172,7 @@ def _make_stages(settings: Settings, adapters: Adapters, model_store: ModelStore
         recall=Recall(store=adapters.store, forgotten=forgotten, seal=seal),
         model_store=model_store,
         fetch=Fetch(store=adapters.store, scratch=scratch, max_object_bytes=job.max_object_bytes),
-        scan=Scan(scanner=adapters.scanner) if adapters.scanner else None,
+        scan=Scan(scanner=adapters.scanner, quarantine=adapters.quarantine) if adapters.scanner else None,
         reuse=Reuse(
             store=adapters.store,
             bucket=job.output_bucket,

@@ -6,10 +6,12 @@ ConsumerError
 ├── Transient             the world's fault: tried again by rule, then through the retry topics
 │   ├── StoreUnavailable      object storage did not answer, or said that it can't now
 │   │   ├── StoreBusy             it has too many requests, and may say when to come back
-│   │   └── StoreMisconfigured    it answers, but not to these credentials: fatal at the start
-│   │       └── BucketUnusable        there is no such bucket, or it is not ours to use
+│   │   ├── StoreMisconfigured    it answers, but not to these credentials: fatal at the start
+│   │   │   └── BucketUnusable        there is no such bucket, or it is not ours to use
+│   │   └── StoreRefusal          its certificate is nobody's that we trust: fatal at the start
 │   ├── RegistryUnavailable   the schema registry
-│   │   └── RegistryMisconfigured  it answers, but lacks our schemas: fatal at the start
+│   │   ├── RegistryMisconfigured  it answers, but lacks our schemas: fatal at the start
+│   │   └── RegistryRefusal       it does not know us, or we don't trust it: fatal at the start
 │   ├── ScannerUnavailable    the malware scanner
 │   │   └── ScannerMisconfigured  it answers, but takes no files as large as ours: fatal at the start
 │   ├── ScratchUnavailable    this machine has no room for a track, or no file descriptor
@@ -19,6 +21,7 @@ ConsumerError
 ├── OwnershipLost         the partition is another replica's now: nothing may be published
 ├── ProducerFenced        the transactional producer is dead for good: a new one takes over
 ├── BrokerUnavailable     Kafka did not answer: wait and do the same again
+│   ├── BrokerRefusal         it does not know us, or we don't trust it: fatal at the start
 │   └── TopicUnavailable      one topic takes nothing of ours; others may
 │       └── AuditUnavailable      it is the audit topic, and nothing is to be done without it
 └── Fatal                 ours: stop, commit nothing, one line on stderr
@@ -88,6 +91,14 @@ def not_ours(key: str) -> NotOurs:
     return NotOurs(f"what stands at {key[:200]!r} was not written by this service")
 
 
+class Refusal:
+    """Beside Transient or BrokerUnavailable: the other side is there, and does not let us in, or is not whom we trust.
+
+    Waiting hardly mends that: a replica that starts ends with it. One that runs waits: what was exchanged on one side
+    may not yet be on the other.
+    """
+
+
 class Transient(ConsumerError):
     """May well succeed later, unchanged."""
 
@@ -124,8 +135,16 @@ class BucketUnusable(StoreMisconfigured):
         return BucketUnusable(self.reason, variables=(*self.variables, variable))
 
 
+class StoreRefusal(StoreUnavailable, Refusal):
+    """Its certificate is signed by nobody that we trust."""
+
+
 class RegistryUnavailable(Transient):
     """The schema registry did not answer, or not properly."""
+
+
+class RegistryRefusal(RegistryUnavailable, Refusal):
+    """It does not know the user that its address names, or is signed by nobody that we trust."""
 
 
 class RegistryMisconfigured(RegistryUnavailable):
@@ -178,6 +197,10 @@ class ProducerFenced(ConsumerError):
 
 class BrokerUnavailable(ConsumerError):
     """Kafka did not answer; the same may be tried again."""
+
+
+class BrokerRefusal(BrokerUnavailable, Refusal):
+    """Brokers refuse the user, certificate or token that we come with, or are signed by nobody that we trust."""
 
 
 class TopicUnavailable(BrokerUnavailable):

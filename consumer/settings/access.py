@@ -4,12 +4,12 @@ import ipaddress
 import re
 from collections.abc import Callable
 from pathlib import Path
+from typing import ClassVar
 from urllib.parse import urlsplit
 
 from pydantic import Field, SecretStr, field_validator, model_validator
 
 from consumer.core.errors import SettingsError
-from consumer.settings.secret_files import SecretFile
 from consumer.settings.variables import Group, WrongVariable, check_url
 
 SHORTEST_KEY, LONGEST_KEY = 16, 512  # characters
@@ -21,6 +21,8 @@ class AccessSettings(Group):
 
     Nothing must be set here for other commands. What the gateway itself needs, `has_any` tells.
     """
+
+    secret_fields: ClassVar[tuple[str, ...]] = ("spleeter_api_key",)
 
     spleeter_api_key: SecretStr | None = Field(
         default=None,
@@ -74,8 +76,6 @@ class AccessSettings(Group):
 
     @model_validator(mode="after")
     def _goes_together(self) -> "AccessSettings":
-        if self.spleeter_api_key and self.spleeter_api_key_file:
-            raise WrongVariable("SPLEETER_API_KEY_FILE", "SPLEETER_API_KEY is set too")
         for name in _OF_TOKENS:
             is_set = getattr(self, name) is not None
             if self.jwt_issuer is not None and not is_set:
@@ -94,13 +94,13 @@ class AccessSettings(Group):
 
         It raises SettingsError, as this does, where they can't be used; the error does not hold them.
         """
+        read = self.secret("spleeter_api_key")
+        if read is None:
+            return None
         if self.spleeter_api_key_file:
-            read = SecretFile("SPLEETER_API_KEY_FILE", self.spleeter_api_key_file).read
             return lambda: _plain_keys("SPLEETER_API_KEY_FILE", read())
-        if self.spleeter_api_key:
-            keys = _plain_keys("SPLEETER_API_KEY", self.spleeter_api_key.get_secret_value())
-            return lambda: keys
-        return None
+        keys = _plain_keys("SPLEETER_API_KEY", read())
+        return lambda: keys
 
 
 def _plain_keys(variable: str, text: str) -> tuple[str, ...]:

@@ -176,6 +176,15 @@ RULES: Mapping[str, Rule] = {
 }
 
 
+# What may lie in a file instead, which KAFKA_<PROPERTY>_FILE names: secrets, and the user that a password belongs to.
+_MAY_LIE_IN_FILES = """
+sasl.username sasl.password ssl.key.password ssl.key.pem ssl.certificate.pem ssl.keystore.password
+sasl.oauthbearer.config sasl.oauthbearer.client.secret sasl.oauthbearer.client.credentials.client.secret
+sasl.oauthbearer.assertion.private.key.passphrase sasl.oauthbearer.assertion.private.key.pem
+"""
+SECRET = frozenset(_MAY_LIE_IN_FILES.split())
+
+
 def variable_of(librdkafka_property: str) -> str:
     """The environment variable that sets a librdkafka property."""
     return "KAFKA_" + librdkafka_property.upper().replace(".", "_")
@@ -187,6 +196,12 @@ _BY_VARIABLE = {variable_of(name): name for name in RULES}
 def property_of(variable: str) -> str:
     """The librdkafka property that an environment variable sets; what the table does not know, by `_` for `.`."""
     return _BY_VARIABLE.get(variable, variable.removeprefix("KAFKA_").lower().replace("_", "."))
+
+
+def secret_in(variable: str) -> str:
+    """The property whose value lies in the file that this variable names, "" where it names none."""
+    name = property_of(variable.removesuffix("_FILE"))
+    return name if variable.endswith("_FILE") and name in SECRET else ""
 
 
 def objection_to(librdkafka_property: str, value: str) -> str:

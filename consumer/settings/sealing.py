@@ -5,6 +5,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from enum import StrEnum
 from pathlib import Path
+from typing import ClassVar
 
 from pydantic import Field, SecretStr, model_validator
 
@@ -26,6 +27,8 @@ class Unsigned(StrEnum):
 class SealingSettings(Group):
     """Part of what all commands need that read or write what is kept of requests in the store."""
 
+    secret_fields: ClassVar[tuple[str, ...]] = ("manifest_key",)
+
     manifest_key: SecretStr | None = Field(
         default=None,
         description=f"by which manifests, index entries and tombstones are signed, of {SHORTEST_KEY} characters or "
@@ -41,9 +44,7 @@ class SealingSettings(Group):
     )
 
     @model_validator(mode="after")
-    def _one_way(self) -> "SealingSettings":
-        if self.manifest_key and self.manifest_key_file:
-            raise WrongVariable("MANIFEST_KEY_FILE", "MANIFEST_KEY is set too")
+    def _holds_keys(self) -> "SealingSettings":
         if self.manifest_key:
             try:
                 _keys("MANIFEST_KEY", self.manifest_key.get_secret_value())

@@ -7,12 +7,11 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from enum import Enum, auto
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 from pydantic import Field, SecretStr, field_validator, model_validator
 
-from consumer.settings.secret_files import SecretFile
-from consumer.settings.variables import Group, WrongVariable, check_endpoint, config
+from consumer.settings.variables import Group, check_endpoint, config
 
 _SECRETS = ("access_key", "secret_key", "session_token")
 _OF_LINKS = ("links_access_key", "links_secret_key")
@@ -72,6 +71,7 @@ class MinioSettings(Group):
     """
 
     model_config = config(env_prefix="MINIO_")
+    secret_fields: ClassVar[tuple[str, ...]] = (*_SECRETS, *_OF_LINKS)
 
     endpoint: str = Field(description="object storage, as host:port")
     access_key: str = Field(description="its access key; where neither key is set: AWS's usual ways, if there are any")
@@ -101,12 +101,9 @@ class MinioSettings(Group):
 
     @model_validator(mode="before")
     @classmethod
-    def _one_way_each(cls, values: Any) -> Any:
+    def _set_or_elsewhere(cls, values: Any) -> Any:
         """What is set in a file, or comes from elsewhere, need not be set as a text: "" stands for it."""
         given = dict(values)
-        for name in (*_SECRETS, *_OF_LINKS):
-            if name in given and f"{name}_file" in given:
-                raise WrongVariable(f"MINIO_{name}_file".upper(), f"MINIO_{name.upper()} is set too")
         missing = [name for name in _OF_LINKS if not {name, f"{name}_file"} & given.keys()]
         if len(missing) == 1:
             other = next(name for name in _OF_LINKS if name not in missing)
@@ -160,34 +157,17 @@ class MinioSettings(Group):
 
     def keys(self) -> "StoreKeys | None":
         """The keys as they are set; None where they come from a CredentialSource. Raises SettingsError."""
-        texts = {"access_key": self.access_key, "secret_key": self.secret_key.get_secret_value()}
-        token = self.session_token.get_secret_value() if self.session_token else ""
-        files = {name: getattr(self, f"{name}_file") for name in _SECRETS}
-        if not any((*texts.values(), *files.values())):
+        read = {name: self.secret(name) for name in _SECRETS}
+        if not read["access_key"] and not read["secret_key"] and not self.session_token_file:
             return None
-        texts["session_token"] = token
-        read = {
-            name: SecretFile(f"MINIO_{name}_file".upper(), path).read if (path := files[name]) else _always(text)
-            for name, text in texts.items()
-        }
-        for each in read.values():
-            each()
-        return StoreKeys(**read)
+        return StoreKeys(**{name: each or _nothing for name, each in read.items()})
 
     def links_keys(self) -> "StoreKeys | None":
         """Those that links are signed by; None where they are those of all else. Raises SettingsError."""
-        secret = self.links_secret_key.get_secret_value() if self.links_secret_key else ""
-        texts = {"access_key": self.links_access_key or "", "secret_key": secret}
-        files = {name: getattr(self, f"links_{name}_file") for name in texts}
-        if not any((*texts.values(), *files.values())):
+        access_key, secret_key = (self.secret(name) for name in _OF_LINKS)
+        if access_key is None or secret_key is None:
             return None
-        read = {
-            name: SecretFile(f"MINIO_links_{name}_file".upper(), path).read if (path := files[name]) else _always(text)
-            for name, text in texts.items()
-        }
-        for each in read.values():
-            each()
-        return StoreKeys(**read, session_token=_always(""))
+        return StoreKeys(access_key=access_key, secret_key=secret_key, session_token=_nothing)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -199,5 +179,5 @@ class StoreKeys:
     session_token: Callable[[], str]
 
 
-def _always(text: str) -> Callable[[], str]:
-    return lambda: text
+def _nothing() -> str:
+    return ""

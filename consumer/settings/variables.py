@@ -3,14 +3,15 @@
 import re
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Annotated, Any, Self, TypeVar
+from typing import Annotated, Any, ClassVar, Self, TypeVar
 from urllib.parse import urlsplit
 
-from pydantic import BeforeValidator, Field, ValidationError, create_model
+from pydantic import BeforeValidator, Field, SecretStr, ValidationError, create_model, model_validator
 from pydantic_core import ErrorDetails
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from consumer.core.errors import SettingsError
+from consumer.settings.secret_files import SecretFile
 
 _UNIT_S = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
 
@@ -81,6 +82,30 @@ class Group(BaseSettings):
     """Settings that belong together, each read from one environment variable; frozen once they are loaded."""
 
     model_config = config()
+
+    secret_fields: ClassVar[tuple[str, ...]] = ()
+    """Those that hold a secret. Each has a `<field>_file` beside it, for a file that holds it instead."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _secrets_in_one_way_each(cls, values: Any) -> Any:
+        for name in cls.secret_fields:
+            if values.get(name) and values.get(f"{name}_file"):  # nobody can know which of them is meant
+                raise WrongVariable(cls.variable(f"{name}_file"), f"{cls.variable(name)} is set too")
+        return values
+
+    def secret(self, field: str) -> Callable[[], str] | None:
+        """What gives one of `secret_fields` as it is now, wherever it lies; None where it is not set.
+
+        Raises SettingsError, which names the variable and not what it holds, where its file can't be used.
+        """
+        if path := getattr(self, f"{field}_file"):
+            read = SecretFile(self.variable(f"{field}_file"), path).read
+            read()
+            return read
+        value = getattr(self, field)
+        text = value.get_secret_value() if isinstance(value, SecretStr) else value
+        return (lambda: text) if text else None
 
     @classmethod
     def load(cls) -> Self:

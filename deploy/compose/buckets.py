@@ -27,7 +27,7 @@ def policy(sources: list[str], output: str) -> dict[str, object]:
             },
             {
                 "Effect": "Allow",
-                "Action": ["s3:ListBucket", "s3:GetBucketLocation"],
+                "Action": ["s3:ListBucket"],
                 "Resource": [f"arn:aws:s3:::{name}" for name in (*sources, output)],
             },
             {
@@ -58,7 +58,7 @@ def gateway_policy(sources: list[str], output: str, prefix: str = "stems/") -> d
             },
             {
                 "Effect": "Allow",
-                "Action": ["s3:ListBucket", "s3:GetBucketLocation"],
+                "Action": ["s3:ListBucket"],
                 "Resource": [f"arn:aws:s3:::{name}" for name in (*sources, output)],
             },
             {

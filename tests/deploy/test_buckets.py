@@ -1,7 +1,9 @@
 """The access keys that the Compose file makes for consumers and gateway are enough for them, and for nothing else."""
 
 import io
+import json
 import os
+import runpy
 import subprocess
 import sys
 import uuid
@@ -103,7 +105,7 @@ def test_key_is_enough(store: MinioStore, tmp_path: Path) -> None:
 @pytest.mark.usefixtures("admin")
 def test_key_is_for_nothing_else(minio: MinioServer) -> None:
     """It writes no sources and no models, reads nothing foreign, and makes no buckets."""
-    client = Minio(minio.endpoint, KEY, SECRET, secure=False)
+    client = Minio(minio.endpoint, KEY, SECRET, secure=False, region="us-east-1")
     tries = (
         lambda: client.put_object(SOURCE, "mine", io.BytesIO(b"x"), 1),
         lambda: client.remove_object(SOURCE, "song"),
@@ -135,7 +137,7 @@ def test_gateway_s_key_is_enough(gateway_store: MinioStore, tmp_path: Path) -> N
 @pytest.mark.usefixtures("admin")
 def test_gateway_s_key_is_enough_for_parts(minio: MinioServer) -> None:
     """An upload is begun, its parts are put and listed, and it is completed or given up."""
-    client = Minio(minio.endpoint, GATEWAY_KEY, GATEWAY_SECRET, secure=False)
+    client = Minio(minio.endpoint, GATEWAY_KEY, GATEWAY_SECRET, secure=False, region="us-east-1")
     for name in ("whole", "given-up"):
         place = (SOURCE, f"uploads/{name}")
         upload = client._create_multipart_upload(*place, {})
@@ -176,7 +178,7 @@ def test_keys_are_enough_to_forget(minio: MinioServer, admin: Minio, key: tuple[
 @pytest.mark.usefixtures("admin")
 def test_gateway_s_key_is_for_nothing_else(minio: MinioServer) -> None:
     """It writes and removes no stems, writes no other sources, and sees neither models nor what is foreign."""
-    client = Minio(minio.endpoint, GATEWAY_KEY, GATEWAY_SECRET, secure=False)
+    client = Minio(minio.endpoint, GATEWAY_KEY, GATEWAY_SECRET, secure=False, region="us-east-1")
     tries = (
         lambda: client.put_object(OUTPUT, "mine", io.BytesIO(b"x"), 1),
         lambda: client.remove_object(OUTPUT, "song"),
@@ -233,3 +235,17 @@ def test_a_link_reads_a_stem_and_its_key_nothing_else(
         with pytest.raises(S3Error, match=r"AccessDenied"):
             forbidden()
     client._http.clear()
+
+
+@pytest.mark.parametrize("who", ["consumer", "gateway"])
+def test_policies_as_files_are_those_of_the_script(who: str) -> None:
+    """For buckets `music` and `stems`; none asks for a bucket's location, and consumers remove nothing from sources."""
+    script = runpy.run_path(str(SCRIPT))
+    made = script["policy" if who == "consumer" else "gateway_policy"](["music"], "stems")
+    text = (SCRIPT.parents[1] / f"store/{who}.json").read_text()
+    assert json.loads(text) == made
+    assert "GetBucketLocation" not in text
+    removing = [each for each in made["Statement"] if "s3:DeleteObject" in each["Action"]]
+    assert removing
+    if who == "consumer":
+        assert {place for each in removing for place in each["Resource"]} == {"arn:aws:s3:::stems/*"}

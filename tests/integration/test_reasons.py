@@ -1,28 +1,20 @@
 """Brokers that can't be used, each for another reason: every command's one line says which, and what to change."""
 
-import re
 from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-from confluent_kafka.admin import (  # type: ignore[attr-defined]
-    AclBinding,
-    AclOperation,
-    AclPermissionType,
-    AdminClient,
-    ResourcePatternType,
-    ResourceType,
-)
+from confluent_kafka.admin import AdminClient
 from cryptography.hazmat.primitives import serialization
 
 from devstack.certificates import make_authority
 from devstack.kafka import kafka
 from devstack.service import free_port
 from harness.clips import write_clip
-from harness.pages import DOCS, table
 from harness.platform import Platform, wait_for
+from harness.rights import bindings, rights_of
 
 COMMANDS = (
     ("lag",), ("dlq", "list"), ("topics", "create"), ("request", "in/a.mp3"), ("watch", "--count", "1"),
@@ -180,27 +172,6 @@ def test_the_rights_that_are_listed_are_enough(platform: Platform, doors: Doors,
 
 def grant(bootstrap_servers: str, platform: Platform) -> None:
     """Give bob what docs/security.md lists."""
-    environment = platform.environment
-    names = {
-        f"TOPIC_{kind}": [platform.topic(kind)] for kind in ("RESULTS", "DEAD_LETTER", "PROGRESS", "CONTROL", "AUDIT")
-    }
-    names["TOPIC_REQUESTS"] = [platform.topic("REQUESTS")]
-    names["<requests>.retry-n"] = [f"{platform.topic('REQUESTS')}.retry-{number}" for number in (1, 2)]
-    names["KAFKA_GROUP_ID"] = [environment["KAFKA_GROUP_ID"]]
-    kinds = {
-        "topic": ResourceType.TOPIC, "group": ResourceType.GROUP, "transactional id": ResourceType.TRANSACTIONAL_ID,
-    }  # fmt: skip
-    bindings = [
-        AclBinding(
-            kinds[kind], name, pattern, "User:bob", "*", AclOperation[operation.strip().upper()],
-            AclPermissionType.ALLOW,
-        )
-        for kind, which, operations in table(DOCS / "security.md", "rights")
-        for pattern in [ResourcePatternType.PREFIXED if "begin with" in which else ResourcePatternType.LITERAL]
-        for variable in re.findall(r"`(.+?)`", which)
-        for name in names[variable]
-        for operation in operations.split(",")
-    ]  # fmt: skip
     admin = AdminClient({"bootstrap.servers": bootstrap_servers})
-    for answer in admin.create_acls(bindings).values():
+    for answer in admin.create_acls(bindings(rights_of("replica"), platform.environment, "bob")).values():
         answer.result(30)

@@ -10,6 +10,7 @@ from typing import Any, TypeVar
 from confluent_kafka import Consumer, KafkaError, KafkaException
 
 from consumer.adapters.kafka.connection_errors import ConnectionErrors
+from consumer.adapters.kafka.following import FOLLOWED, made_to_follow, read_all
 from consumer.core.errors import SettingsError
 from consumer.settings import KafkaSettings, variable_of
 
@@ -30,12 +31,17 @@ _SAY_AGAIN_S, _MOST_SAID = 30.0, 1000
 
 
 def connect(client: Callable[..., ClientT], config: dict[str, Any], role: str) -> ClientT:
-    """A librdkafka client that logs as `role`. Raises SettingsError, which names the variable, for a wrong property."""
+    """A librdkafka client that logs as `role`, with secrets as their files are now.
+
+    Raises SettingsError, which names the variable, for a wrong property.
+    """
+    files = config.get(FOLLOWED, {})
+    config = {name: value for name, value in config.items() if name != FOLLOWED} | read_all(files)
     logger: Any = Sparing(logging.getLogger(f"librdkafka.{role}"))
     if isinstance(errors := config.get("error_cb"), ConnectionErrors):
         logger = _Overheard(logger, errors)
     try:
-        return client(config, logger=logger)
+        return made_to_follow(client, files)(config, logger=logger)
     except KafkaException as error:
         reason = str(error.args[0].str())
         named = [n for n in re.findall(r"[a-z_]+(?:\.[a-z_]+)*", reason) if n in config]
@@ -80,7 +86,7 @@ class _Overheard:
 
 def common_config(settings: KafkaSettings) -> dict[str, Any]:
     """What every client is made with: where the brokers are, and that it comes back to them after an outage."""
-    return {
+    return ({FOLLOWED: settings.secret_files} if settings.secret_files else {}) | {
         "bootstrap.servers": settings.bootstrap_servers,
         "client.id": "spleeter-consumer",
         # A broker that comes back is to be used within a second, not within the default's ten.

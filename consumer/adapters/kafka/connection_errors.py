@@ -14,7 +14,7 @@ from typing import Any, Protocol, TypeVar
 from confluent_kafka import KafkaError, KafkaException, Producer
 
 from consumer.adapters.kafka.retrying import MISSING, RETRY_EVERY_S, broker_away, is_transient, reason_of
-from consumer.core.errors import BrokerUnavailable
+from consumer.core.errors import BrokerRefusal, BrokerUnavailable
 
 LOOK_S = 3.0  # whoever can be connected to is by then
 _FRESH_S = 60.0  # librdkafka leaves out what it has said in the last half minute
@@ -24,10 +24,16 @@ _DEFINITE = frozenset({KafkaError._AUTHENTICATION, KafkaError._SSL})
 _STATE = re.compile(r" \(after \d+ms in state \w+(, \d+ identical error\(s\) suppressed)?\)")
 # What a connection ended with that had only begun: librdkafka writes that into its log and tells nobody.
 _HUNG_UP = re.compile(r"(?:Disconnected|(?:Send|Receive) failed)\b.* \(after (?:\d{1,3}ms in|\d+ms in state (?!UP))")
+# What a broker says of a certificate of ours, or of none, after the connection was made.
+_ALERT = re.compile(r"alert (?:bad certificate|certificate|unknown ca|no certificate|access denied|unsupported cert)")
+# Whoever gives tokens is no broker, and may be away for a moment; unless it has said that it does not know us.
+_OF_A_TOKEN = re.compile(r"(?!.*(?:\b40[013]\b|invalid_client|unauthorized_client)).*(?:OIDC|token)", re.IGNORECASE)
 # What is to be looked at beside the addresses, by what librdkafka says; the first that fits.
 _LOOK_AT = (
+    (_ALERT, "KAFKA_SSL_CERTIFICATE_LOCATION, KAFKA_SSL_KEY_LOCATION"),
     (re.compile(r"current SASL state"), "KAFKA_SECURITY_PROTOCOL"),
     (_HUNG_UP, "KAFKA_SECURITY_PROTOCOL"),
+    (re.compile(r"invalid credentials"), "KAFKA_SASL_USERNAME, KAFKA_SASL_PASSWORD"),
     (re.compile(r"mechanism", re.IGNORECASE), "KAFKA_SASL_MECHANISM"),
     (re.compile(r"SASL|Authentication failed"), "KAFKA_SASL_USERNAME, KAFKA_SASL_PASSWORD"),
     (re.compile(r"certificate verify failed|ssl\.ca\."), "KAFKA_SSL_CA_LOCATION"),
@@ -57,7 +63,8 @@ class ConnectionErrors:
         """What the client reports. That all brokers are down says nothing of why."""
         if error.code() != KafkaError._ALL_BROKERS_DOWN:
             self._note(error.str())
-            self.is_definite = error.code() in _DEFINITE
+            is_refusal = error.code() in _DEFINITE or bool(_ALERT.search(error.str()))
+            self.is_definite = is_refusal and not _OF_A_TOKEN.search(error.str())
 
     def hear(self, line: str) -> None:
         """What the client logs: that brokers hang up on what they don't expect is told nowhere else."""
@@ -78,6 +85,10 @@ class ConnectionErrors:
         """What went wrong, and why where that is known."""
         said = error if isinstance(error, str) else reason_of(error)
         return f"{said}: {self.reason}" if self.reason and self.reason not in said else said
+
+    def unavailable(self, error: BaseException | str) -> BrokerUnavailable:
+        """What to raise where brokers don't answer: BrokerRefusal where they have said that they won't."""
+        return (BrokerRefusal if self.is_definite and self.reason else BrokerUnavailable)(self.explain(error))
 
     def away(self, error: BaseException | str, *, topic: str = "") -> BrokerUnavailable:
         """What to raise where the cluster does not do what it was asked for: one line, with the reason.

@@ -80,12 +80,12 @@ class KafkaOutbox:
             opening.init_transactions(timeout_s)
         except KafkaException as error:
             cause = _cause(error)
-            if cure_of(cause) is Cure.STOP:
+            if cure_of(cause) is Cure.STOP and cause.code() != KafkaError._AUTHENTICATION:
                 raise Fatal(access_refused(cause.str(), cause.code())) from error
             if not cause.retriable() or self._is_stuck_since(self._opening_since):
                 self._opening = None
             opening.poll(0)  # hands out what the connections failed with
-            raise BrokerUnavailable(self._errors.explain(error)) from error
+            raise self._errors.unavailable(error) from error
         self._producer, self._opening = opening, None
 
     def publish(self, commits: Sequence[Commit]) -> None:

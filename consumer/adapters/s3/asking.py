@@ -6,9 +6,9 @@ from typing import Any, TypeVar
 import urllib3
 from minio.error import MinioException
 
-from consumer.adapters.network_errors import reason_of
+from consumer.adapters.network_errors import is_of_a_certificate, reason_of
 from consumer.adapters.s3.answers import Refused, error_of
-from consumer.core.errors import Code, Rejected, StoreUnavailable
+from consumer.core.errors import Code, Rejected, StoreRefusal, StoreUnavailable
 
 T = TypeVar("T")
 _PIECE_BYTES = 1 << 20
@@ -55,7 +55,8 @@ def ask(bucket: str, request: Callable[[], T]) -> T | None:
             raise error from refused
         return None
     except (urllib3.exceptions.HTTPError, OSError) as error:
-        told = f"MINIO_ENDPOINT, MINIO_SECURE: object storage can't be reached ({reason_of(error)})"
-        raise StoreUnavailable(told) from error
+        reason = reason_of(error)
+        told = f"MINIO_ENDPOINT, MINIO_SECURE: object storage can't be reached ({reason})"
+        raise (StoreRefusal if is_of_a_certificate(reason) else StoreUnavailable)(told) from error
     except (MinioException, ValueError, SyntaxError, AttributeError) as error:  # of what can't be read
         raise StoreUnavailable(f"object storage gave no proper answer ({type(error).__name__})") from error

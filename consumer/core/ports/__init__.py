@@ -21,6 +21,7 @@ from consumer.core.ports.storage import (
     ObjectLinks,
     ObjectStore,
     PartStore,
+    Quarantine,
     RangedReads,
 )
 from consumer.core.ports.work import (
@@ -53,6 +54,7 @@ __all__ = [
     "Outbox",
     "PartStore",
     "Position",
+    "Quarantine",
     "RangedReads",
     "RebalanceListener",
     "Room",

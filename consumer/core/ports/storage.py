@@ -166,6 +166,18 @@ class ObjectLinks(Protocol):
         ...
 
 
+@runtime_checkable
+class Quarantine(Protocol):
+    """Where objects are put in which malware was found."""
+
+    def put_away(self, source: ObjectFacts, finding: str) -> None:
+        """See to it that nobody takes this object for a clean one; one that has changed since is left alone.
+
+        Raises StoreUnavailable with the reason, and Rejected for a key that the store does not take.
+        """
+        ...
+
+
 class ModelSource(Protocol):
     """A place that holds model archives."""
 

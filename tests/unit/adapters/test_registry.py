@@ -10,7 +10,7 @@ import pytest
 from consumer.adapters.avro.codec import AvroCodec, load_schema
 from consumer.adapters.registry import ConfluentRegistry
 from consumer.adapters.registry_client import RegistryClient
-from consumer.core.errors import Code, RegistryMisconfigured, RegistryUnavailable, Rejected
+from consumer.core.errors import Code, RegistryMisconfigured, RegistryUnavailable, Rejected, SettingsError
 from harness.fakes import a_request, serve
 
 SCHEMA = load_schema("separation_request")
@@ -223,3 +223,34 @@ def test_user_and_password_of_an_address_are_its_own() -> None:
     me, you = (f"Basic {base64.b64encode(pair).decode()}" for pair in (b"me:hunter2", b"you:no"))
     assert seen == [me, me, you]
     assert "hunter2" not in str(caught.value)
+
+
+def test_addresses_are_asked_for_anew() -> None:
+    """A changed password is used by the next question; addresses that can't be had are the registry's trouble."""
+    seen: list[str | None] = []
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            seen.append(self.headers.get("Authorization"))
+            self.send_error(503)
+
+        def log_message(self, format: str, *args: object) -> None:
+            pass
+
+    users = iter(["me:first", "me:second"])
+    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+
+        def addresses() -> str:
+            if user := next(users, ""):
+                return f"http://{user}@127.0.0.1:{server.server_address[1]}"
+            raise SettingsError("SCHEMA_REGISTRY_URL_FILE: the file is empty")
+
+        client = RegistryClient(addresses, timeout_s=10)
+        for _ in range(3):
+            with pytest.raises(RegistryUnavailable) as caught:
+                client.get("subjects")
+        client.close()
+        server.shutdown()
+    assert seen == [f"Basic {base64.b64encode(pair).decode()}" for pair in (b"me:first", b"me:second")]
+    assert str(caught.value) == "SCHEMA_REGISTRY_URL_FILE: the file is empty"

@@ -15,6 +15,7 @@ from consumer.settings import (
     SchemaSettings,
     SeparatorSettings,
     ServiceSettings,
+    Settings,
     TopicSettings,
     environment_without_secrets,
     variable_of,
@@ -272,7 +273,36 @@ def test_a_scanner_listens_on_a_port_or_a_socket(
 ) -> None:
     """Both forms are understood, IPv6 too; unset and empty mean that there is no scanner."""
     environment.setenv("CLAMD_ADDRESS", text)
-    assert ScannerSettings.load().place == place
+    assert ScannerSettings.load().places == (() if place is None else (place,))
+
+
+def test_scanners_may_be_several(environment: pytest.MonkeyPatch) -> None:
+    """Each in one of both forms; one that is wrong is enough to end the start."""
+    environment.setenv("CLAMD_ADDRESS", "clamd:3310, /run/clamd,[::1]:3310,")
+    assert ScannerSettings.load().places == (("clamd", 3310), Path("/run/clamd"), ("::1", 3310))
+    for wrong in ("clamd:3310,clamd", " , "):
+        environment.setenv("CLAMD_ADDRESS", wrong)
+        with pytest.raises(SettingsError, match=r"^CLAMD_ADDRESS: must "):
+            ScannerSettings.load()
+
+
+@pytest.mark.attack
+def test_a_start_without_the_scanner_that_is_required(environment: pytest.MonkeyPatch) -> None:
+    """A variable that got lost is no reason to read anything unscanned; nor is an empty one."""
+    environment.setenv("CLAMD_REQUIRED", "true")
+    for address in (None, ""):
+        if address is not None:
+            environment.setenv("CLAMD_ADDRESS", address)
+        with pytest.raises(SettingsError, match=r"^CLAMD_ADDRESS: must be set where CLAMD_REQUIRED is true$"):
+            Settings.load()
+    environment.setenv("CLAMD_ADDRESS", "clamd:3310")
+    assert Settings.load().scanner.required
+
+
+def test_a_quarantine_to_move_to_has_a_bucket(environment: pytest.MonkeyPatch) -> None:
+    environment.setenv("CLAMD_QUARANTINE", "move")
+    with pytest.raises(SettingsError, match=r"^CLAMD_QUARANTINE_BUCKET: must be set where CLAMD_QUARANTINE is move$"):
+        ScannerSettings.load()
 
 
 @pytest.mark.parametrize("text", ["clamd", "clamd:", "clamd:0", "clamd:65536", ":3310", "tcp://clamd:3310", "a b:1"])

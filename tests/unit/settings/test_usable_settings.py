@@ -26,7 +26,7 @@ def test_what_rests_on_a_wrong_setting_names_it(environment: pytest.MonkeyPatch)
     """So does a property that is made of it; a group that is wrong as a whole has nothing that can be used."""
     environment.setenv("CLAMD_ADDRESS", "nowhere")
     with pytest.raises(SettingsError, match=r"^CLAMD_ADDRESS "):
-        _ = ScannerSettings.load_usable()[0].place
+        _ = ScannerSettings.load_usable()[0].places
     environment.delenv("KAFKA_BOOTSTRAP_SERVERS")
     environment.setenv("KAFKA_ENABLE_AUTO_COMMIT", "true")
     kafka, problem = KafkaSettings.load_usable()
