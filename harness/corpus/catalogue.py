@@ -6,6 +6,7 @@ from harness.corpus import (
     broadcast,
     channels,
     damage,
+    edits,
     movies,
     mpeg,
     ogg,
@@ -17,7 +18,8 @@ from harness.corpus import (
 from harness.corpus.specimen import Specimen
 
 _FAMILIES = (
-    wave, wave_oddities, apple, sun, channels, rates_and_lengths, ogg, mpeg, movies, broadcast, damage, accessories,
+    wave, wave_oddities, apple, sun, channels, rates_and_lengths, ogg, mpeg, movies, edits, broadcast, damage,
+    accessories,
 )  # fmt: skip
 
 
