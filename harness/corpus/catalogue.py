@@ -11,6 +11,7 @@ from harness.corpus import (
     mpeg,
     ogg,
     rates_and_lengths,
+    speech,
     sun,
     wave,
     wave_oddities,
@@ -18,7 +19,7 @@ from harness.corpus import (
 from harness.corpus.specimen import Specimen
 
 _FAMILIES = (
-    wave, wave_oddities, apple, sun, channels, rates_and_lengths, ogg, mpeg, movies, edits, broadcast, damage,
+    wave, wave_oddities, apple, sun, channels, rates_and_lengths, ogg, mpeg, movies, edits, broadcast, speech, damage,
     accessories,
 )  # fmt: skip
 

@@ -1,5 +1,6 @@
 """MPEG audio: layers II and III, with and without the headers that make mp3 gapless, and what is put around frames."""
 
+import struct
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from functools import partial
@@ -8,6 +9,7 @@ from pathlib import Path
 import soundfile
 
 from harness.corpus.encoding import encode, encode_samples, encoding
+from harness.corpus.riff import Layout, fmt, riff
 from harness.corpus.signal import Signal
 from harness.corpus.specimen import LOSSY, Precision, Specimen, Truth
 
@@ -63,6 +65,7 @@ def specimens() -> Iterator[Specimen]:
     make = partial(_joined, whole, b"", ((1, 44100), (2, 48000), (2, 22050)))
     mixed = Truth(signal=whole, precision=_MIXED, mix=((1.0, 1.0), (1.0, 1.0)), is_mix_exact=False)
     yield Specimen(name="mpeg/joined-of-all-kinds.mp3", make=make, holds=mixed, other=None)
+    yield _one("in-riff.wav", _in_riff, truth)
     for name, rate_hz in (("mp2", 44100), ("mp2-24", 24000)):
         signal = Signal(rate_hz=rate_hz, frames=rate_hz // 2)
         yield Specimen(
@@ -101,3 +104,11 @@ def _joined(whole: Signal, between: bytes, kinds: Sequence[tuple[int, int]], pat
         options = ("-b:a", "192k" if rate_hz > 24000 else "160k", "-id3v2_version", "0")
         parts.append(encode_samples(path, part, rate_hz, *options).read_bytes())
     path.write_bytes(between.join(parts))
+
+
+def _in_riff(path: Path) -> None:
+    """With LAME's header in front, as of a file of its own."""
+    frames = encode_samples(path.with_suffix(".mp3"), _SIGNAL.samples(), 44100, "-b:a", "192k", "-id3v2_version", "0")
+    extra = struct.pack("<HHIHHH", 12, 1, 2, 626, 1, 1393)
+    body = fmt(0x55, 2, 44100, 0, frame_bytes=1, extra=extra)
+    path.write_bytes(riff(Layout(fmt=body), frames.read_bytes()))

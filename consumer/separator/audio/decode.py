@@ -10,12 +10,13 @@ import numpy as np
 
 from consumer.core.errors import Code, Rejected
 from consumer.core.model import AudioFacts
+from consumer.separator.audio.adts_links import adts_sections
 from consumer.separator.audio.ffmpeg import FFmpeg, FFmpegProcess, Section
 from consumer.separator.audio.links import find_links
 from consumer.separator.audio.lying_header import without_lies
 from consumer.separator.audio.mixdown import stereo_filters
 from consumer.separator.audio.movie_edits import Edit, edits_of
-from consumer.separator.audio.mpeg_frames import sections_of_mp3
+from consumer.separator.audio.mpeg_frames import section_in_wave, sections_of_mp3
 from consumer.separator.audio.playback import Playback
 from consumer.separator.audio.probe import Probe, probe
 from consumer.separator.audio.timed_samples import TimedSamples
@@ -134,9 +135,9 @@ class Decoder:
         self._max_s = max_s
         sections = find_links(path) or (ffmpeg.section,)
         found = probe(replace(ffmpeg, section=sections[0]), path, source.track)
-        if found.format == "mp3" and sections == (None,) and (joined := sections_of_mp3(path)):
-            sections = joined
-            found = replace(probe(replace(ffmpeg, section=joined[0]), path, source.track), tags=found.tags)
+        if sections == (None,) and (frames := _sections_of_frames(ffmpeg, path, found.format)):
+            sections = frames
+            found = replace(probe(replace(ffmpeg, section=frames[0]), path, source.track), tags=found.tags)
         # What the headers say of the length of a chain is one link's.
         self.probe: Probe = found if len(sections) == 1 else replace(found, duration_s=None)
         edits = edits_of(path, found.track, found.sample_rate_hz) if found.format == "mov" else ()
@@ -228,6 +229,15 @@ class Decoder:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._playback.stop()
+
+
+def _sections_of_frames(ffmpeg: FFmpeg, path: Path, container: str) -> tuple[Section, ...]:
+    """Where frames of MPEG audio lie that ffmpeg would not play to the sample; none where it does."""
+    if container == "mp3":
+        return sections_of_mp3(path)
+    if container == "wav" and "mp3" in ffmpeg.allowed_formats:
+        return section_in_wave(path)
+    return adts_sections(path) if container == "aac" else ()
 
 
 def too_long(max_s: float) -> Rejected:

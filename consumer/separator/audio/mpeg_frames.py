@@ -15,11 +15,12 @@ from consumer.core.errors import Code, Rejected
 from consumer.separator.audio.ffmpeg import Section
 from consumer.separator.audio.links import MOST_LINKS
 from consumer.separator.audio.trailing_tags import end_of_sound
-from consumer.separator.audio.wave_header import id3_size
+from consumer.separator.audio.wave_header import id3_size, read_format, riff_chunks
 
 _LOOK_BYTES = 1 << 18  # in front and behind: more is no junk
 _MOST_TAGS = 8
 _HEAD_BYTES = 4
+_LAYER_3 = 0x55  # in WAVE
 _CHUNK_BYTES = 1 << 20
 _TAG = re.compile(rb"Xing|Info")
 _SIDES_BYTES = (32, 17, 9)
@@ -65,6 +66,24 @@ def sections_of_mp3(path: Path) -> tuple[Section, ...]:
             section = _sound(file, start, max(start, begin), end)
             found.append(section or Section(first=start, end=end[0]))
         return tuple(found)
+
+
+def section_in_wave(path: Path) -> tuple[Section, ...]:
+    """Where frames lie in a WAVE file whose first one holds LAME's header, which ffmpeg does not look for there; none
+    in any other file.
+    """
+    with path.open("rb") as file:
+        form = read_format(file)
+        if form is None or form.kind != _LAYER_3:
+            return ()
+        for name, chunk_bytes in riff_chunks(file, 0, "<"):
+            if name == b"data":
+                start, size = file.tell(), path.stat().st_size
+                end = min(size, start + chunk_bytes) if chunk_bytes else size
+                if not _lame_header(_at(file, start, max(0, min(_LOOK_BYTES, end - start)))):
+                    return ()
+                return (_sound(file, start, start, (end, end)) or Section(first=start, end=end),)
+    return ()
 
 
 def _sound(file: BinaryIO, start: int, begin: int, ends: tuple[int, int]) -> Section | None:

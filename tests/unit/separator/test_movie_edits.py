@@ -6,7 +6,7 @@ from fractions import Fraction
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from consumer.core.errors import Code, Rejected
@@ -54,6 +54,7 @@ def test_a_track_that_is_not_there_has_no_edits(tmp_path: Path) -> None:
     assert edits_of(movie(tmp_path / "a.mov", [(500, 0)]), 1, 44100) == ()
 
 
+@settings(deadline=None)
 @given(st.recursive(st.binary(max_size=40), lambda inner: st.builds(box, st.sampled_from(NAMES), inner), max_leaves=9))
 def test_whatever_lies_in_a_file_it_is_looked_at(data: bytes) -> None:
     """Boxes in any order, cut and nested as they may be, end in edits or in none."""
@@ -71,6 +72,7 @@ def sound() -> bytes:
         return movie(Path(folder) / "a.mov", [(500, 0)]).read_bytes()
 
 
+@settings(deadline=None)
 @given(st.integers(0, 1000), st.integers(0, 255))
 def test_a_byte_that_is_wrong_ends_in_edits_or_in_none(sound: bytes, place: int, value: int) -> None:
     """Any byte of a sound file's boxes."""
