@@ -19,6 +19,7 @@ from consumer.separator.audio.movie_edits import Edit, edits_of
 from consumer.separator.audio.mpeg_frames import section_in_wave, sections_of_mp3
 from consumer.separator.audio.playback import Playback
 from consumer.separator.audio.probe import Probe, probe
+from consumer.separator.audio.short_sound import resampled
 from consumer.separator.audio.timed_samples import TimedSamples
 from consumer.separator.audio.timeline import Timeline
 from consumer.separator.audio.tracks import AudioFile
@@ -32,6 +33,7 @@ _CHECKED = ("flac", "wv", "ape", "tta")
 _TAGGED_BEHIND = ("flac", "wv", "mp3")  # and taken for sound there
 # Recordings of broadcasts, whose times may begin anew anywhere: ffmpeg and players take a longer jump for that.
 _SPLICED, _LONGEST_GAP_S = ("mpegts", "mpeg"), 10.0
+_FEW_SAMPLES, _FEW_OF_ITS_OWN = 64, 1024
 # A file may end so much before what its headers tell: encoders' delays are counted by some.
 _NEARLY_ALL, _SHORTER_S = 0.995, 0.1
 
@@ -166,6 +168,8 @@ class Decoder:
         filled = self._playback.read_into(block)
         self._has_ended = filled < len(block)
         block = block[:filled]
+        if self._has_ended and self._playback.position < _FEW_SAMPLES and not self._start_s:
+            block = self._without_resampler(block)[:left]
         self.samples += len(block)
         if len(block) < count:
             self._end()
@@ -174,6 +178,21 @@ class Decoder:
         if not np.abs(block).max(initial=0.0) <= _LOUDEST:  # so that NaN is caught too
             block = np.nan_to_num(block, nan=0.0, posinf=0.0, neginf=0.0).clip(-_LOUDEST, _LOUDEST)
         return block
+
+    def _without_resampler(self, block: Samples) -> Samples:
+        """All of a file that gives few samples or none: `block`, or what gets lost in ffmpeg's resampler."""
+        own_hz = self.probe.sample_rate_hz
+        if own_hz in (0, self._rate_hz) or self._source.links > 1 or self.samples:
+            return block
+        playback = Playback(replace(self._source, rate_hz=own_hz).open_link)
+        try:
+            heard = np.empty((_FEW_OF_ITS_OWN, 2), np.float32)
+            count = playback.read_into(heard)
+        finally:
+            playback.stop()
+        if not 0 < count < len(heard):
+            return block
+        return resampled(heard[:count], from_hz=own_hz, to_hz=self._rate_hz)
 
     def _in_samples(self, seconds: float) -> int:
         return round(seconds * self._rate_hz)
