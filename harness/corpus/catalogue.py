@@ -6,10 +6,12 @@ from harness.corpus import (
     broadcast,
     channels,
     damage,
+    edits,
     movies,
     mpeg,
     ogg,
     rates_and_lengths,
+    speech,
     sun,
     wave,
     wave_oddities,
@@ -17,7 +19,8 @@ from harness.corpus import (
 from harness.corpus.specimen import Specimen
 
 _FAMILIES = (
-    wave, wave_oddities, apple, sun, channels, rates_and_lengths, ogg, mpeg, movies, broadcast, damage, accessories,
+    wave, wave_oddities, apple, sun, channels, rates_and_lengths, ogg, mpeg, movies, edits, broadcast, speech, damage,
+    accessories,
 )  # fmt: skip
 
 

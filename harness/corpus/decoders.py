@@ -15,7 +15,7 @@ from harness.corpus.signal import Samples
 # command -> Debian's package that brings it
 PACKAGES = {
     "faad": "faad", "flac": "flac", "mpg123": "mpg123", "oggdec": "vorbis-tools", "opusenc": "opus-tools",
-    "opusdec": "opus-tools", "wvunpack": "wavpack",
+    "opusdec": "opus-tools", "speexdec": "speex", "speexenc": "speex", "wvunpack": "wavpack",
 }  # fmt: skip
 # Where in Vorbis's order of channels (Vorbis I, 4.3.9), which libsndfile leaves as it is, those of WAVE's order are.
 _VORBIS_ORDER = {
@@ -122,6 +122,7 @@ DECODERS: dict[str, Callable[[Path], Heard]] = {
     "pyav": _pyav,
     "oggdec": _to_wav(lambda path, target: ("oggdec", "-Q", "-b", "16", "-o", target, path)),
     "opusdec": _to_wav(lambda path, target: ("opusdec", "--quiet", "--float", "--no-dither", path, target)),
+    "speexdec": _to_wav(lambda path, target: ("speexdec", "--no-enh", path, target)),
     "wvunpack": _to_wav(lambda path, target: ("wvunpack", "-q", "-y", path, "-o", target)),
 }
 

@@ -1,6 +1,7 @@
 """MPEG audio: layers II and III, with and without the headers that make mp3 gapless, and what is put around frames."""
 
-from collections.abc import Callable, Iterator
+import struct
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -8,13 +9,15 @@ from pathlib import Path
 import soundfile
 
 from harness.corpus.encoding import encode, encode_samples, encoding
+from harness.corpus.riff import Layout, fmt, riff
 from harness.corpus.signal import Signal
 from harness.corpus.specimen import LOSSY, Precision, Specimen, Truth
 
 _SIGNAL = Signal()
 # Nothing in the file says what an encoder has put in front and behind: LAME's 576 samples and a decoder's 529.
 _UNSAID = Truth(precision=replace(LOSSY, length_frames=1152 * 2), late_frames=1105)
-_JOINED = Precision(noise_db=6.0, gain_db=6.0, length_frames=5000, start_frames=2400)  # padding lies in the middle
+_JOINED = Precision(noise_db=-9.0, gain_db=1.0)
+_MIXED = Precision(noise_db=0.0, gain_db=1.0)  # parts whose channels differ are no single mix
 _LAYER_2 = Truth(precision=replace(LOSSY, length_frames=1152), late_frames=481)
 
 
@@ -52,13 +55,17 @@ def specimens() -> Iterator[Specimen]:
     for signal in (Signal(rate_hz=22050), Signal(rate_hz=11025, channels=1), Signal(rate_hz=48000, channels=1)):
         name = f"junk-around-{signal.rate_hz}-{signal.channels}.mp3"
         yield _one(name, partial(_around, bytes(3000), bytes(5000), signal=signal), replace(truth, signal=signal))
-    whole = Signal(frames=44100)
-    yield Specimen(
-        name="mpeg/joined.mp3",
-        make=partial(_joined, whole),
-        holds=Truth(signal=whole, precision=_JOINED),
-        other="mpg123",
-    )
+    whole = Signal(frames=66150)
+    for name, between in {
+        "joined": b"", "joined-id3-between": b"TAG" + bytes(125) + b"ID3\3\0\0\0\0\0\x14" + bytes(20),
+        "joined-zeros-between": bytes(3000),
+    }.items():  # fmt: skip
+        make = partial(_joined, whole, between, ((2, 44100), (2, 44100), (2, 44100)))
+        yield _one(f"{name}.mp3", make, Truth(signal=whole, precision=_JOINED))
+    make = partial(_joined, whole, b"", ((1, 44100), (2, 48000), (2, 22050)))
+    mixed = Truth(signal=whole, precision=_MIXED, mix=((1.0, 1.0), (1.0, 1.0)), is_mix_exact=False)
+    yield Specimen(name="mpeg/joined-of-all-kinds.mp3", make=make, holds=mixed, other=None)
+    yield _one("in-riff.wav", _in_riff, truth)
     for name, rate_hz in (("mp2", 44100), ("mp2-24", 24000)):
         signal = Signal(rate_hz=rate_hz, frames=rate_hz // 2)
         yield Specimen(
@@ -86,10 +93,22 @@ def _around(front: bytes, back: bytes, path: Path, *, signal: Signal = _SIGNAL) 
     path.write_bytes(front + path.read_bytes() + back)
 
 
-def _joined(whole: Signal, path: Path) -> None:
-    """Two files, one behind the other, each with a header of its own."""
-    samples = whole.samples()
-    halves = [
-        encode_samples(path, part, 44100, "-b:a", "192k").read_bytes() for part in (samples[:22050], samples[22050:])
-    ]
-    path.write_bytes(b"".join(halves))
+def _joined(whole: Signal, between: bytes, kinds: Sequence[tuple[int, int]], path: Path) -> None:
+    """Files one behind the other, each with a header of its own, and with channels and a rate of its own."""
+    parts = []
+    for number, (channels, rate_hz) in enumerate(kinds):
+        frames = rate_hz * whole.frames // whole.rate_hz
+        first, end = (frames * place // len(kinds) for place in (number, number + 1))
+        part = Signal(rate_hz=rate_hz, frames=frames).samples()[first:end]
+        part = part.mean(axis=1, keepdims=True) if channels == 1 else part
+        options = ("-b:a", "192k" if rate_hz > 24000 else "160k", "-id3v2_version", "0")
+        parts.append(encode_samples(path, part, rate_hz, *options).read_bytes())
+    path.write_bytes(between.join(parts))
+
+
+def _in_riff(path: Path) -> None:
+    """With LAME's header in front, as of a file of its own."""
+    frames = encode_samples(path.with_suffix(".mp3"), _SIGNAL.samples(), 44100, "-b:a", "192k", "-id3v2_version", "0")
+    extra = struct.pack("<HHIHHH", 12, 1, 2, 626, 1, 1393)
+    body = fmt(0x55, 2, 44100, 0, frame_bytes=1, extra=extra)
+    path.write_bytes(riff(Layout(fmt=body), frames.read_bytes()))

@@ -73,6 +73,15 @@ def _lengths() -> Iterator[Specimen]:
         yield Specimen(
             name=f"lengths/{frames}.wav", make=partial(_wav, signal), holds=Truth(signal=signal), other="libsndfile"
         )
+    for rate_hz in (8000, 48000, 96000, 192_000):  # of so few a resampler may give none
+        for frames in (1, 7, 100):
+            signal = Signal(rate_hz=rate_hz, frames=frames)
+            yield Specimen(
+                name=f"lengths/{frames}-at-{rate_hz}.wav",
+                make=partial(_wav, signal),
+                holds=Truth(signal=signal, precision=LOSSY),
+                other="libsndfile",
+            )
     for frames in (16, 4095, 4096, 4097):
         signal = Signal(frames=frames)
         yield Specimen(

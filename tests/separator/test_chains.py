@@ -92,6 +92,49 @@ def test_a_span_of_a_chain_is_that_span_of_the_whole(links: Sequence[Link], tmp_
     assert refusal.value.code is Code.OFFSET_PAST_END
 
 
+@pytest.mark.parametrize(
+    "kinds",
+    [
+        ((2, 44100), (2, 44100)),
+        ((2, 22050), (2, 44100)),
+        ((2, 48000), (1, 24000)),
+        ((1, 16000), (2, 48000), (1, 32000)),
+    ],
+)
+def test_frames_of_aac_may_change_their_rate_and_channels(kinds: Sequence[tuple[int, int]], tmp_path: Path) -> None:
+    """ADTS has no times: each frame is 1024 samples at its own rate, and the encoder's first one is in front."""
+    wanted, content = [], b""
+    for number, (channels, rate_hz) in enumerate(kinds):
+        sound = noise(1.0, seed=number)
+        args = ("-ac", str(channels), "-ar", str(rate_hz), "-b:a", "128k")
+        part = encode_file(tmp_path / f"{number}.aac", sound, args=args).read_bytes()
+        frame = 1024 * RATE_HZ / rate_hz
+        whole = np.zeros((round(adts_frames(part) * frame), 2), np.float32)
+        whole[round(frame) : round(frame) + len(sound)] = sound[: len(whole) - round(frame)]
+        wanted.append(whole)
+        content += part
+    path = tmp_path / "joined.aac"
+    path.write_bytes(b"ID3\4\0\0\0\0\0\x0a" + bytes(10) + content)
+    samples, warnings = decoded(path)
+    assert abs(len(samples) - sum(map(len, wanted))) <= len(kinds)
+    start = 0
+    for part_wanted in wanted:
+        count = len(part_wanted) // 2
+        delay = delay_of(samples, np.concatenate(wanted), start=start + count // 2, count=count)
+        assert abs(delay) <= len(kinds)
+        start += len(part_wanted)
+    assert warnings == ()
+
+
+def adts_frames(stream: bytes) -> int:
+    """ISO/IEC 14496-3, 1.A.2.2: each frame's head has its size in 13 bits."""
+    place = count = 0
+    while place < len(stream):
+        place += int.from_bytes(stream[place + 3 : place + 6], "big") >> 5 & 0x1FFF
+        count += 1
+    return count
+
+
 def test_a_chain_of_many_links(tmp_path: Path) -> None:
     """As radio stations make them."""
     sound = noise(2.0)

@@ -1,6 +1,7 @@
 """Decodes a local file to stereo float32 at the model's rate, through an ffmpeg pipe, as Spleeter would."""
 
 from dataclasses import dataclass, replace
+from fractions import Fraction
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -9,13 +10,16 @@ import numpy as np
 
 from consumer.core.errors import Code, Rejected
 from consumer.core.model import AudioFacts
+from consumer.separator.audio.adts_links import adts_sections
 from consumer.separator.audio.ffmpeg import FFmpeg, FFmpegProcess, Section
 from consumer.separator.audio.links import find_links
 from consumer.separator.audio.lying_header import without_lies
 from consumer.separator.audio.mixdown import stereo_filters
-from consumer.separator.audio.mpeg_frames import sound_of_mp3
+from consumer.separator.audio.movie_edits import Edit, edits_of
+from consumer.separator.audio.mpeg_frames import section_in_wave, sections_of_mp3
 from consumer.separator.audio.playback import Playback
 from consumer.separator.audio.probe import Probe, probe
+from consumer.separator.audio.short_sound import resampled
 from consumer.separator.audio.timed_samples import TimedSamples
 from consumer.separator.audio.timeline import Timeline
 from consumer.separator.audio.tracks import AudioFile
@@ -29,22 +33,33 @@ _CHECKED = ("flac", "wv", "ape", "tta")
 _TAGGED_BEHIND = ("flac", "wv", "mp3")  # and taken for sound there
 # Recordings of broadcasts, whose times may begin anew anywhere: ffmpeg and players take a longer jump for that.
 _SPLICED, _LONGEST_GAP_S = ("mpegts", "mpeg"), 10.0
+_FEW_SAMPLES, _FEW_OF_ITS_OWN = 64, 1024
 # A file may end so much before what its headers tell: encoders' delays are counted by some.
 _NEARLY_ALL, _SHORTER_S = 0.995, 0.1
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Source:
-    """How a file is decoded. rate_hz: of what comes out. sections: its links, None for all. found: in the first."""
+    """How a file is decoded. rate_hz: of what comes out. sections: its links, None for all. found: in the first.
+    edits: what is played of the one link, where the file has a list of that.
+    """
 
     ffmpeg: FFmpeg
     path: Path
     rate_hz: int
     sections: tuple[Section | None, ...]
     found: Probe
+    edits: tuple[Edit, ...] = ()
+
+    @property
+    def links(self) -> int:
+        """How many parts are decoded one behind the other."""
+        return len(self.edits) or len(self.sections)
 
     def open_link(self, number: int, position: int) -> TimedSamples:
         """Start to decode the link of this number, which begins `position` samples behind the file's beginning."""
+        if self.edits:
+            return self._open_edit(number, position)
         ffmpeg = replace(self.ffmpeg, section=self.sections[number])
         found = self.found if number == 0 else probe(ffmpeg, self.path)
         if found.format in _TAGGED_BEHIND and number == len(self.sections) - 1:
@@ -56,6 +71,18 @@ class _Source:
         end = end_of_sound(self.path)
         whole = section or Section(first=0, end=self.path.stat().st_size)
         return replace(whole, end=end) if whole.first < end < whole.end else section
+
+    def _open_edit(self, number: int, position: int) -> TimedSamples:
+        clock, found = self.found.clock, self.found
+        is_told = clock.is_shared and clock.start_s is not None
+        since_s = Fraction(clock.start_s or 0) if is_told else self.edits[0].at_s
+        begins = position if number else 0 if is_told else None
+        args = ["-ignore_editlist", "1", "-flags2:a", "+skip_manual"]
+        args += [*self.ffmpeg.open_args(self.path, codec=found.codec), "-copyts", "-loglevel", "error"]
+        filters = f"{self.edits[number].filters(since_s=since_s)},{stereo_filters(found.layout, found.channels)}"
+        args += ["-map", f"0:a:{found.track}", "-af", filters, "-ar", str(self.rate_hz)]
+        timeline = Timeline(rate_hz=self.rate_hz, begins=begins)
+        return TimedSamples(self.ffmpeg, args, timeline=timeline, besides=found.video_codecs)
 
     def _start(self, ffmpeg: FFmpeg, found: Probe, position: int) -> TimedSamples:
         args = ["-err_detect:a", "crccheck+explode"] if found.format in _CHECKED else []
@@ -110,18 +137,19 @@ class Decoder:
         self._max_s = max_s
         sections = find_links(path) or (ffmpeg.section,)
         found = probe(replace(ffmpeg, section=sections[0]), path, source.track)
-        if found.format == "mp3" and sections == (None,) and (section := sound_of_mp3(path)):
-            sections = (section,)
-            found = replace(probe(replace(ffmpeg, section=section), path, source.track), tags=found.tags)
+        if sections == (None,) and (frames := _sections_of_frames(ffmpeg, path, found.format)):
+            sections = frames
+            found = replace(probe(replace(ffmpeg, section=frames[0]), path, source.track), tags=found.tags)
         # What the headers say of the length of a chain is one link's.
         self.probe: Probe = found if len(sections) == 1 else replace(found, duration_s=None)
-        self._source = _Source(ffmpeg=ffmpeg, path=path, rate_hz=rate_hz, sections=sections, found=found)
+        edits = edits_of(path, found.track, found.sample_rate_hz) if found.format == "mov" else ()
+        self._source = _Source(ffmpeg=ffmpeg, path=path, rate_hz=rate_hz, sections=sections, found=found, edits=edits)
         self._playback = self._play()
         self._has_ended = False
 
     def _play(self) -> Playback:
         """A new pass over the file."""
-        return Playback(self._source.open_link, links=len(self._source.sections))
+        return Playback(self._source.open_link, links=self._source.links)
 
     @property
     def _running(self) -> FFmpegProcess:
@@ -140,6 +168,8 @@ class Decoder:
         filled = self._playback.read_into(block)
         self._has_ended = filled < len(block)
         block = block[:filled]
+        if self._has_ended and self._playback.position < _FEW_SAMPLES and not self._start_s:
+            block = self._without_resampler(block)[:left]
         self.samples += len(block)
         if len(block) < count:
             self._end()
@@ -148,6 +178,21 @@ class Decoder:
         if not np.abs(block).max(initial=0.0) <= _LOUDEST:  # so that NaN is caught too
             block = np.nan_to_num(block, nan=0.0, posinf=0.0, neginf=0.0).clip(-_LOUDEST, _LOUDEST)
         return block
+
+    def _without_resampler(self, block: Samples) -> Samples:
+        """All of a file that gives few samples or none: `block`, or what gets lost in ffmpeg's resampler."""
+        own_hz = self.probe.sample_rate_hz
+        if own_hz in (0, self._rate_hz) or self._source.links > 1 or self.samples:
+            return block
+        playback = Playback(replace(self._source, rate_hz=own_hz).open_link)
+        try:
+            heard = np.empty((_FEW_OF_ITS_OWN, 2), np.float32)
+            count = playback.read_into(heard)
+        finally:
+            playback.stop()
+        if not 0 < count < len(heard):
+            return block
+        return resampled(heard[:count], from_hz=own_hz, to_hz=self._rate_hz)
 
     def _in_samples(self, seconds: float) -> int:
         return round(seconds * self._rate_hz)
@@ -180,7 +225,7 @@ class Decoder:
             first_s = self._playback.gap_at / self._rate_hz
             told.append(f"{silence_s:.3f} s are missing in the file, the first at {first_s:.3f} s: they are silence")
         claimed_s, real_s = self.probe.clock.duration_s, self._playback.position / self._rate_hz
-        is_told = self._has_ended and len(self._source.sections) == 1 and self.probe.format not in _SPLICED
+        is_told = self._has_ended and self._source.links == 1 and self.probe.format not in _SPLICED
         if is_told and claimed_s and claimed_s * _NEARLY_ALL - _SHORTER_S > real_s:
             told.append(f"the file's headers tell of {claimed_s:.2f} s, and it ends after {real_s:.2f} s")
         return tuple(told)
@@ -203,6 +248,15 @@ class Decoder:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._playback.stop()
+
+
+def _sections_of_frames(ffmpeg: FFmpeg, path: Path, container: str) -> tuple[Section, ...]:
+    """Where frames of MPEG audio lie that ffmpeg would not play to the sample; none where it does."""
+    if container == "mp3":
+        return sections_of_mp3(path)
+    if container == "wav" and "mp3" in ffmpeg.allowed_formats:
+        return section_in_wave(path)
+    return adts_sections(path) if container == "aac" else ()
 
 
 def too_long(max_s: float) -> Rejected:

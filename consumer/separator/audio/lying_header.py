@@ -13,6 +13,7 @@ from consumer.core.errors import Code, Rejected
 from consumer.separator.audio.aiff_header import read_aiff
 from consumer.separator.audio.ffmpeg import FFmpeg, RawSamples, Section
 from consumer.separator.audio.wave_header import (
+    G726_AT_5_BITS,
     W64_RIFF,
     WaveFormat,
     id3_size,
@@ -22,6 +23,7 @@ from consumer.separator.audio.wave_header import (
 )
 
 _UNKNOWN, _HUGE = 0xFFFFFFFF, 1 << 62
+_AU_G723_40 = 26
 _AU = {1: "mulaw", 2: "s8", 3: "s16be", 4: "s24be", 5: "s32be", 6: "f32be", 7: "f64be", 27: "alaw"}
 _WAVE_LAWS = {6: "alaw", 7: "mulaw"}
 _WAVE_KINDS = {(1, 1): "u8", (1, 2): "s16", (1, 3): "s24", (1, 4): "s32", (3, 4): "f32", (3, 8): "f64"}
@@ -33,7 +35,7 @@ def without_lies(ffmpeg: FFmpeg, path: Path) -> FFmpeg:
     """How this file is to be opened: as it is, where its header is believed or says nothing that ffmpeg falls for.
 
     Raises Rejected(FORMAT_NOT_ALLOWED) where it is of a format that may not be opened, AUDIO_EMPTY where it has a
-    header but no samples.
+    header but no samples, AUDIO_UNDECODABLE where ffmpeg's decoder gives noise.
     """
     with path.open("rb") as file:
         size = path.stat().st_size
@@ -69,6 +71,8 @@ def _au(file: BinaryIO, size: int) -> tuple[RawSamples, Section] | None:
     if len(head) < 20:
         return None
     first, claimed, encoding, rate_hz, channels = struct.unpack(">IIIII", head)
+    if encoding == _AU_G723_40:
+        raise Rejected(Code.AUDIO_UNDECODABLE, G726_AT_5_BITS)
     if encoding not in _AU or not 24 <= first <= size or claimed >= size - first > 0:
         return None
     raw = RawSamples(container="au", kind=_AU[encoding], rate_hz=rate_hz, channels=channels)

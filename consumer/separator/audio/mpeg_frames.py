@@ -11,13 +11,19 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
 
+from consumer.core.errors import Code, Rejected
 from consumer.separator.audio.ffmpeg import Section
+from consumer.separator.audio.links import MOST_LINKS
 from consumer.separator.audio.trailing_tags import end_of_sound
-from consumer.separator.audio.wave_header import id3_size
+from consumer.separator.audio.wave_header import id3_size, read_format, riff_chunks
 
 _LOOK_BYTES = 1 << 18  # in front and behind: more is no junk
 _MOST_TAGS = 8
 _HEAD_BYTES = 4
+_LAYER_3 = 0x55  # in WAVE
+_CHUNK_BYTES = 1 << 20
+_TAG = re.compile(rb"Xing|Info")
+_SIDES_BYTES = (32, 17, 9)
 _SYNC = re.compile(rb"\xff[\xe2\xe3\xf2\xf3\xfa\xfb]")  # layer III of MPEG 2.5, 2 and 1, with a checksum or without
 _RATES_HZ = (44100, 48000, 32000)
 _KBITS_1 = (0, 32, 40, 48, 56, 64, 80, 96, 112, 128, 160, 192, 224, 256, 320)
@@ -33,27 +39,89 @@ class _Frame:
     side_bytes: int
 
 
-def sound_of_mp3(path: Path) -> Section | None:
-    """From LAME's header to the last frame that it tells of, where ffmpeg would look elsewhere; None where it is right.
+def sections_of_mp3(path: Path) -> tuple[Section, ...]:
+    """The sound of the file, or of each of the files that are joined in it, from LAME's header to the last frame that
+    it tells of; none where ffmpeg finds that by itself.
 
-    What looks like further frames behind those is kept: another file may be joined to this one.
+    What looks like further frames behind those is kept: a file without a header may be joined to it. Raises
+    Rejected(AUDIO_UNDECODABLE) where there are more than MOST_LINKS.
     """
     with path.open("rb") as file:
-        size = path.stat().st_size
-        begin = 0
+        size, begin = path.stat().st_size, 0
         for _ in range(_MOST_TAGS):
             begin += id3_size(_at(file, begin, 10))
-        front = _at(file, begin, _LOOK_BYTES)
-        found = _lame_header(front)
-        if found is None:
-            return None
-        first, frame_bytes = begin + found[0], found[1]
-        end = first + frame_bytes if frame_bytes else size
-        tagged_end = end_of_sound(path)
-        is_padded = end < tagged_end <= end + _LOOK_BYTES and not any(_frames(_at(file, end, tagged_end - end)))
+        starts = [0]
+        for start in _lame_headers(file):
+            last = max(begin, starts[-1])
+            if any(_frames(_at(file, last, max(0, min(start - last, _LOOK_BYTES))))):
+                starts.append(start)
+            if len(starts) > MOST_LINKS:
+                raise Rejected(Code.AUDIO_UNDECODABLE, f"the file is a chain of more than {MOST_LINKS} links")
+        if len(starts) == 1:
+            only = _sound(file, 0, begin, (size, end_of_sound(path)))
+            return (only,) if only else ()
+        ends = [(start, start) for start in starts[1:]] + [(size, end_of_sound(path))]
+        found = []
+        for start, end in zip(starts, ends, strict=True):
+            section = _sound(file, start, max(start, begin), end)
+            found.append(section or Section(first=start, end=end[0]))
+        return tuple(found)
+
+
+def section_in_wave(path: Path) -> tuple[Section, ...]:
+    """Where frames lie in a WAVE file whose first one holds LAME's header, which ffmpeg does not look for there; none
+    in any other file.
+    """
+    with path.open("rb") as file:
+        form = read_format(file)
+        if form is None or form.kind != _LAYER_3:
+            return ()
+        for name, chunk_bytes in riff_chunks(file, 0, "<"):
+            if name == b"data":
+                start, size = file.tell(), path.stat().st_size
+                end = min(size, start + chunk_bytes) if chunk_bytes else size
+                if not _lame_header(_at(file, start, max(0, min(_LOOK_BYTES, end - start)))):
+                    return ()
+                return (_sound(file, start, start, (end, end)) or Section(first=start, end=end),)
+    return ()
+
+
+def _sound(file: BinaryIO, start: int, begin: int, ends: tuple[int, int]) -> Section | None:
+    """Of the part of the file from `start` on, whose tags end at `begin`; None where it is all of that.
+
+    ends: of the part, and of what is in front of the tags at its end.
+    """
+    size, tagged_end = ends
+    found = _lame_header(_at(file, begin, max(0, min(_LOOK_BYTES, size - begin))))
+    if found is None:
+        return None
+    first, frame_bytes = begin + found[0], found[1]
+    end = first + frame_bytes if frame_bytes else size
+    is_padded = end < tagged_end <= end + _LOOK_BYTES and not any(_frames(_at(file, end, tagged_end - end)))
     if not is_padded:
         end = size
-    return Section(first=first if first > begin else 0, end=end) if first > begin or is_padded else None
+    return Section(first=first if first > begin else start, end=end) if first > begin or is_padded else None
+
+
+def _lame_headers(file: BinaryIO) -> Iterator[int]:
+    """Where each frame begins that holds LAME's header, in the whole file."""
+    place = 0
+    while True:
+        chunk = _at(file, place, _CHUNK_BYTES)
+        for match in _TAG.finditer(chunk):
+            for side_bytes in _SIDES_BYTES:
+                start = place + match.start() - side_bytes - _HEAD_BYTES
+                frame = _frame_at(file, start) if start >= 0 else None
+                if frame and frame.side_bytes == side_bytes and _frame_at(file, start + frame.size):
+                    yield start
+        if len(chunk) < _CHUNK_BYTES:
+            return
+        place += _CHUNK_BYTES - len(b"Xing") + 1
+
+
+def _frame_at(file: BinaryIO, start: int) -> _Frame | None:
+    head = _at(file, start, _HEAD_BYTES)
+    return _frame(head) if _SYNC.match(head) else None
 
 
 def _at(file: BinaryIO, position: int, count: int) -> bytes:

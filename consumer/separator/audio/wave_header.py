@@ -8,9 +8,11 @@ from typing import BinaryIO
 
 from consumer.core.errors import Code, Rejected
 
-_PCM, _FLOAT, _EXTENSIBLE = 1, 3, 0xFFFE
+_PCM, _FLOAT, _NMS, _EXTENSIBLE = 1, 3, 0x38, 0xFFFE
+_G721, _G726 = 0x40, (0x40, 0x45, 0x64)
 _PCM_CODECS = {1: "pcm_u8", 2: "pcm_s16", 3: "pcm_s24", 4: "pcm_s32"}  # by bytes a sample; without the byte order
 _FLOAT_CODECS = {4: "pcm_f32", 8: "pcm_f64"}
+G726_AT_5_BITS = "the decoder of G.726 at 5 bits (G.723 at 40 kbit/s) gives noise"
 _MAX_CHUNKS = 64  # before the format; more are no file that anybody wrote
 W64_RIFF = b"riff\x2e\x91\xcf\x11\xa5\xd6\x28\xdb\x04\xc1\x00\x00"
 
@@ -42,10 +44,13 @@ def wave_codec(path: Path, *, first: int = 0) -> str | None:
     one; None elsewhere.
 
     The size of a sample's container decides, as in libsndfile: valid bits are its upper ones. Raises
-    Rejected(AUDIO_UNDECODABLE) where a frame does not hold a whole container for each channel.
+    Rejected(AUDIO_UNDECODABLE) where a frame does not hold a whole container for each channel, or where ffmpeg's
+    decoder gives noise.
     """
     with path.open("rb") as file:
         found = read_format(file, first)
+    if found and (found.kind in _G726 or found.kind == _NMS):
+        return _speech_codec(found)
     if found is None or found.kind not in (_PCM, _FLOAT) or not found.channels:
         return None
     size = found.sample_bytes
@@ -58,6 +63,14 @@ def wave_codec(path: Path, *, first: int = 0) -> str | None:
     if codec == "pcm_u8":
         return codec
     return codec + ("be" if found.is_big_endian else "le")
+
+
+def _speech_codec(found: WaveFormat) -> str | None:
+    if found.kind in _G726 and found.bits == 5:
+        raise Rejected(Code.AUDIO_UNDECODABLE, G726_AT_5_BITS)
+    if found.kind == _NMS and found.bits in (2, 3, 4):  # ffmpeg takes it for AMR
+        raise Rejected(Code.AUDIO_UNDECODABLE, "there is no decoder for Natural MicroSystems' ADPCM")
+    return "g726le" if found.kind == _G721 else None
 
 
 def read_format(file: BinaryIO, first: int = 0) -> WaveFormat | None:

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from mutagen.mp3 import HeaderNotFoundError, MPEGFrame
 
-from consumer.separator.audio.mpeg_frames import _frame, sound_of_mp3
+from consumer.separator.audio.mpeg_frames import _frame, sections_of_mp3
 
 SYNCS = [b"\xff\xe2", b"\xff\xe3", b"\xff\xf2", b"\xff\xf3", b"\xff\xfa", b"\xff\xfb"]
 
@@ -34,17 +34,19 @@ def test_a_frame_is_as_long_as_mutagen_says(sync: bytes) -> None:
     st.binary(max_size=2000) | st.lists(st.sampled_from([*SYNCS, b"\x90\x64", b"Info", b"ID3", bytes(9)])).map(b"".join)
 )
 def test_whatever_lies_in_a_file_it_is_looked_at(data: bytes) -> None:
-    """What is told is a part of the file, or nothing."""
+    """What is told are parts of the file in their order, or nothing."""
     path = Path("/dev/shm") / "any.mp3"
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "any.mp3"
         path.write_bytes(data)
-        section = sound_of_mp3(path)
-    assert section is None or 0 <= section.first < section.end <= len(data)
+        sections = sections_of_mp3(path)
+    places = [place for section in sections for place in (section.first, section.end)]
+    assert places == sorted(places)
+    assert all(0 <= section.first < section.end <= len(data) for section in sections)
 
 
 def test_thousands_of_tags_are_not_followed(tmp_path: Path) -> None:
     """Each of ten bytes; only the first few are looked behind."""
     path = tmp_path / "tags.mp3"
     path.write_bytes(b"ID3\3\0\0\0\0\0\0" * 1_000_000)
-    assert sound_of_mp3(path) is None
+    assert sections_of_mp3(path) == ()
