@@ -11,7 +11,7 @@ from typing import Any, ClassVar
 
 from pydantic import Field, SecretStr, field_validator, model_validator
 
-from consumer.settings.variables import Group, check_endpoint, config
+from consumer.settings.variables import Group, WrongVariable, check_endpoint, config
 
 _SECRETS = ("access_key", "secret_key", "session_token")
 _OF_LINKS = ("links_access_key", "links_secret_key")

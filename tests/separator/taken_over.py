@@ -44,7 +44,7 @@ def make_handler(configuration: Configure, send: Callable[[Reply], None]) -> Han
         else:
             attempt(targets, order.folder / REPORT)
         audio = AudioFacts(format="wav", duration_s=1.0, channels=2, sample_rate_hz=8000)
-        return Finished(order.job, Separation(audio=audio, stems=(), weights_sha256="0" * 64))
+        return Finished.of(order.job, Separation(audio=audio, stems=(), weights_sha256="0" * 64))
 
     return work
 

@@ -13,13 +13,16 @@ import tempfile
 import uuid
 import zlib
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import BinaryIO
 
 from consumer.core.checkpoints import checkpoint_files, unavailable
 from consumer.core.errors import Rejected
 from consumer.core.runtimes import RUNTIMES, SeparatorRuntime
-from consumer.separator.sandbox import Reach, reach_of_models, reach_of_python, start_confined
+from consumer.separator.capabilities import give_up_capabilities
+from consumer.separator.sandbox import Reach, confine, reach_of_models, reach_of_python
+from consumer.separator.seccomp import confine_calls
 
 CONVERSION_S = 600.0  # 5 stems take 4 s, TensorFlow's start included
 _FORMAT_VERSION = 1
@@ -95,11 +98,20 @@ def convert_into(out: BinaryIO, name: str, folder: Path) -> None:
             )
 
         try:
-            start_confined(reach, run)
+            with ThreadPoolExecutor(1, initializer=_confine, initargs=(reach,)) as thread:
+                thread.submit(run).result()
         except subprocess.CalledProcessError as error:
             raise unavailable(name, _last_line(error)) from error
         except subprocess.TimeoutExpired as error:
             raise unavailable(name, f"its checkpoint was not read within {CONVERSION_S:.0f} s") from error
+
+
+def _confine(reach: Reach) -> None:
+    """This thread, and the process that it starts."""
+    confine(reach)
+    with contextlib.suppress(OSError):
+        give_up_capabilities()
+    confine_calls()
 
 
 def _last_line(error: subprocess.CalledProcessError) -> str:
