@@ -1,4 +1,4 @@
-"""What a release is made of: `python -m harness.supply_chain` writes THIRD_PARTY_LICENSES.md and a bill of the wheel."""
+"""What a release is made of: `python -m harness.supply_chain` writes THIRD_PARTY_LICENSES.md and a bill of it."""
 
 import json
 import subprocess
