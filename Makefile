@@ -52,9 +52,8 @@ endurance: sync ## one separator for 500 jobs, and for a track of three hours: d
 test-deploy: sync ## the shipped image, Compose file and manifests, in a real engine and on a real API server
 	$(RUN) pytest tests/deployed -m deploy
 
-# IMAGE=spleeter-consumer: of that image too, by an engine that has it.
-sbom: sync ## bills of materials (CycloneDX) into dist/sbom/, of the wheel and of an image; and the list of licences
-	$(RUN) python -m harness.supply_chain $(if $(IMAGE),--image $(IMAGE))
+sbom: sync ## a bill of materials (CycloneDX) of the wheel, into dist/sbom/, and the list of third-party licences
+	$(RUN) python -m harness.supply_chain
 
 lint: sync ## style, types and who may import whom
 	$(RUN) ruff check .

@@ -21,7 +21,6 @@ MINIO = "github.com/minio/minio@v0.0.0-20260212201848-7aac2a2c5b7c"
 _TOXIPROXY = "github.com/Shopify/toxiproxy/v2/cmd/server@v2.12.0"
 _KUSTOMIZE = "sigs.k8s.io/kustomize/kustomize/v5@v5.7.1"
 _ACTIONLINT = "github.com/rhysd/actionlint/cmd/actionlint@v1.7.12"
-_SYFT = "github.com/anchore/syft/cmd/syft@v1.52.0"
 _COMPOSE = "github.com/docker/compose/v2@v2.40.3"
 _KUBERNETES = "k8s.io/kubernetes@v1.34.3"
 _KEDA = "github.com/kedacore/keda/v2@v2.20.2"
@@ -62,11 +61,6 @@ def kustomize_binary() -> Path:
 
 def actionlint_binary() -> Path:
     return _cached(f"actionlint-{_ACTIONLINT.rpartition('@')[2]}", partial(_compile, _ACTIONLINT)) / "actionlint"
-
-
-def syft_binary() -> Path:
-    """Anchore's syft, which lists what an image is made of."""
-    return _cached(f"syft-{_SYFT.rpartition('@')[2]}", partial(_compile, _SYFT)) / "syft"
 
 
 def compose_binary() -> Path:

@@ -1,15 +1,9 @@
-"""What a release is made of: `python -m harness.supply_chain` writes THIRD_PARTY_LICENSES.md and bills of materials.
+"""What a release is made of: `python -m harness.supply_chain` writes THIRD_PARTY_LICENSES.md and a bill of it."""
 
-`--licenses` writes the list of licences alone; `--image NAME` adds a bill of that image, by syft.
-"""
-
-import argparse
 import json
 import subprocess
 import sys
 from pathlib import Path
-
-from devstack import build
 
 ROOT = Path(__file__).parents[1]
 LICENSES = ROOT / "THIRD_PARTY_LICENSES.md"
@@ -75,12 +69,6 @@ def bill_of_wheel() -> str:
     return _run([*tool, *options], text=requirements())
 
 
-def bill_of_image(source: str) -> str:
-    """A CycloneDX bill of an image's packages, Debian's and Python's. source: as syft takes it, such as docker:NAME."""
-    syft = str(build.syft_binary())
-    return _run([syft, "scan", source, "--quiet", "--output", f"cyclonedx-json@{SPEC_VERSION}"])
-
-
 def _tool(name: str) -> str:
     return str(Path(sys.executable).with_name(name))
 
@@ -95,17 +83,9 @@ def _run(command: list[str], *, text: str | None = None) -> str:
 
 def main() -> None:
     """The command that the module's text describes."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--licenses", action="store_true")
-    parser.add_argument("--image")
-    options = parser.parse_args()
     LICENSES.write_text(licenses())
-    if options.licenses:
-        return
     _BILLS.mkdir(parents=True, exist_ok=True)
     (_BILLS / "wheel.cdx.json").write_text(bill_of_wheel())
-    if options.image:
-        (_BILLS / "image.cdx.json").write_text(bill_of_image(f"docker:{options.image}"))
 
 
 if __name__ == "__main__":
