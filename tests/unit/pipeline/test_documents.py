@@ -293,3 +293,18 @@ def test_a_number_that_no_result_can_hold_makes_it_none(
     assert parse_manifest(data)
     assert change[0] in data
     assert parse_manifest(data.replace(*change, 1)) is None
+
+
+@pytest.mark.attack
+def test_a_stem_whose_bytes_were_exchanged_is_not_recalled(tmp_path: Path, uploads: ThreadPoolExecutor) -> None:
+    """Of the same size and under the same metadata: the store's ETag tells, and the stem is made again."""
+    service, job = Service(tmp_path, uploads, SEALED), a_job()
+    stored = service.separate(job)
+    first = stored.manifest.stems[0]
+    facts = service.objects.stat("out", first.key)
+    assert facts
+    service.plant(first.key, b"secret", **facts.metadata)
+    assert service.recall(job) is None
+    service.separate(job)
+    assert service.objects.read("out", first.key) == b"vocals"
+    assert service.recall(job)
