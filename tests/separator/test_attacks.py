@@ -151,8 +151,13 @@ def run(place: str, user: int, names: list[str]) -> dict[str, int]:
 
 @cache
 def report_of(place: str, user: int) -> dict[str, int]:
-    """Of all that is tried there."""
-    return run(place, user, [name for name in all_techniques() if name not in NOT_TRIED[place]])
+    """Of all that is tried there; of nothing, where it left traces outside: then every case fails, at once."""
+    try:
+        return run(place, user, [name for name in all_techniques() if name not in NOT_TRIED[place]])
+    except AssertionError:
+        if place == "nowhere":
+            raise
+        return {}
 
 
 @pytest.mark.attack
