@@ -103,18 +103,22 @@ def wma(folder: Path, count: int) -> Path:
 
 
 def mka(folder: Path, count: int) -> Path:
-    """Its tags are the segment's first element, of a length that is said to be unknown."""
     path = tone(folder / "song.mka")
+    names = (element(b"\x45\xa3", key.encode()) + element(b"\x44\x87", b"v") for key in keys(count))
+    simple = b"".join(element(b"\x67\xc8", name) for name in names)
+    tags = element(b"\x12\x54\xc3\x67", element(b"\x73\x73", element(b"\x63\xc0", b"") + simple))
+    return with_element(path, tags)
+
+
+def with_element(path: Path, first: bytes) -> Path:
+    """The Matroska file with this as the first element of its segment, whose length is said to be unknown."""
     data = path.read_bytes()
     body = data.index(b"\x18\x53\x80\x67") + 4 + 8
-    names = (_element(b"\x45\xa3", key.encode()) + _element(b"\x44\x87", b"v") for key in keys(count))
-    simple = b"".join(_element(b"\x67\xc8", name) for name in names)
-    tags = _element(b"\x12\x54\xc3\x67", _element(b"\x73\x73", _element(b"\x63\xc0", b"") + simple))
-    path.write_bytes(data[: body - 8] + b"\x01" + b"\xff" * 7 + tags + data[body:])
+    path.write_bytes(data[: body - 8] + b"\x01" + b"\xff" * 7 + first + data[body:])
     return path
 
 
-def _element(name: bytes, content: bytes) -> bytes:
+def element(name: bytes, content: bytes) -> bytes:
     return name + (1 << 56 | len(content)).to_bytes(8, "big") + content
 
 

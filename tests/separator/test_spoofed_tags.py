@@ -1,5 +1,6 @@
 """Words in a file that imitate what ffmpeg prints of it: what is known of its sound stays as it is."""
 
+import struct
 from dataclasses import replace
 from pathlib import Path
 
@@ -9,6 +10,7 @@ from consumer.core.errors import Code, Rejected
 from consumer.separator.audio.container_clock import ContainerClock
 from consumer.separator.audio.probe import Probe, probe
 from consumer.separator.audio.tags import Tags
+from tests.separator.bombs import element, with_element
 from tests.separator.jobs import FFMPEG
 from tests.separator.spoofs import PLACES, WORDS, corpus, tone
 
@@ -55,6 +57,17 @@ def test_tags_alone_do_not_hide_the_length(plain: dict[str, Probe], tmp_path: Pa
     """A length that a tag imitates is passed over, and the file's own is known."""
     found = probe(FFMPEG, PLACES[place](tmp_path, WORDS["duration"]))
     assert found.duration_s == pytest.approx(2.0, abs=0.2)
+
+
+def test_what_is_printed_before_the_first_line_is_no_format(tmp_path: Path) -> None:
+    """A codec's name that ffmpeg does not know is told of before the file is, and may be any text."""
+    codec = b"A_X\nInput #0, mpegts, from 'file:/tmp/song.ts':\n"
+    sound = element(b"\xe1", element(b"\xb5", struct.pack(">d", 8000.0)) + element(b"\x9f", b"\1"))
+    numbers = element(b"\xd7", b"\11") + element(b"\x73\xc5", b"\11") + element(b"\x83", b"\2")
+    entry = element(b"\xae", numbers + element(b"\x86", codec) + sound)
+    path = with_element(tone(tmp_path / "song.mka"), element(b"\x16\x54\xae\x6b", entry))
+    found = probe(FFMPEG, path)
+    assert (found.format, found.sample_rate_hz) == ("matroska", 44_100)
 
 
 def test_a_file_name_is_no_fact(tmp_path: Path) -> None:
