@@ -108,7 +108,9 @@ class OutcomeHistory:
             "fetch.wait.max.ms": 100,
             "queued.max.messages.kbytes": 4096,
         }
-        return connect_reader(self._settings, "history", properties=properties)
+        # In the group's name, which it may use, though it is no member: to another one it may have no right.
+        group_id = self._settings.group_id
+        return connect_reader(self._settings, "history", group_id=group_id, properties=properties)
 
     def _places(self, reader: Consumer, since_ms: int) -> Iterator[Place]:
         """Of all outcomes since then that are there now."""
