@@ -75,7 +75,7 @@ def _tool(name: str) -> str:
 
 def _run(command: list[str], *, text: str | None = None) -> str:
     # What the tools warn of is not ours to mend: that the wheel's own dependencies are a list and no tree, for one.
-    ran = subprocess.run(command, input=text, capture_output=True, text=True, check=False, cwd=ROOT)
+    ran = subprocess.run(command, input=text, capture_output=True, text=True, check=False, cwd=ROOT, timeout=600)
     if ran.returncode:
         raise SystemExit(f"{command[0]} failed: {ran.stderr.strip()[-1000:]}")
     return ran.stdout

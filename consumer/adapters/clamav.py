@@ -167,7 +167,7 @@ def _answer(connection: socket.socket, timeout_s: float) -> str:
             raise TimeoutError("timed out")
         if not (more := connection.recv(_ANSWER_BYTES)):
             if received:
-                raise ConnectionError("half an answer")
+                raise ConnectionError(f"half an answer: {received[:200]!r}")
             return ""
         received += more
     return received.rstrip(b"\0").decode("utf-8", "replace").strip()

@@ -22,7 +22,7 @@ def is_release(address: str) -> bool:
 
 
 def parse_model_digests(text: str) -> dict[str, str]:
-    """Folder -> digest of its checkpoint, of text such as `2stems=0f3a...,4stems=91bc...`.
+    """Folder -> digest of its checkpoint, of text such as `2stems=0f3a...`, several with commas between.
 
     A model's name stands for its folder: 2stems-16kHz has the weights of 2stems. Raises ValueError.
     """

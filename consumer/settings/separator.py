@@ -32,7 +32,7 @@ class SeparatorSettings(Group):
     )
     model_sha256: Annotated[Mapping[str, str], NoDecode, BeforeValidator(_parse_digests)] = Field(
         default={},
-        description="digests that the weights must have, as `models list` prints them: `2stems=...,4stems=...`",
+        description="digests that the weights must have, as `models list` prints them: `2stems=...`, by commas",
     )
     scratch_dir: Path = Field(
         default_factory=lambda: Path(tempfile.gettempdir()), description="where tracks lie while they are worked on"

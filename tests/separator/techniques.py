@@ -170,7 +170,7 @@ def _limit_parent(targets: Targets) -> None:
 def _clone(flags: int, number: int) -> None:
     if not raw(number, flags | signal.SIGCHLD, 0, 0, 0, 0):
         os._exit(0)
-    os.wait()
+    os.waitpid(-1, 0)
 
 
 def _change(targets: Targets, change: Callable[[str], object]) -> None:

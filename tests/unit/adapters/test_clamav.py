@@ -18,7 +18,7 @@ SONG = b"song" * 1000
 
 @contextmanager
 def answering(*answers: bytes) -> Iterator[tuple[str, int]]:
-    """A server that gives one answer a connection, once the client has said something, and hangs up; its address."""
+    """A server that gives one answer a connection, once the client has said all, and hangs up; its address."""
     with socket.create_server(("127.0.0.1", 0)) as server:
         server.settimeout(PATIENCE_S)
 
@@ -27,7 +27,9 @@ def answering(*answers: bytes) -> Iterator[tuple[str, int]]:
                 connection, _ = server.accept()
                 connection.settimeout(PATIENCE_S)
                 with connection, suppress(OSError):  # the client may have heard enough
-                    connection.recv(1 << 20)
+                    said = b""
+                    while not said.endswith((b"PING\0", bytes(4))) and (more := connection.recv(1 << 20)):
+                        said += more
                     connection.sendall(answer)
                     connection.shutdown(socket.SHUT_WR)
                     while connection.recv(1 << 20):

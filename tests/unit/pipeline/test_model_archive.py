@@ -73,7 +73,7 @@ def test_what_tar_packs_is_unpacked(tmp_path: Path, options: tuple[str, ...], of
     for name, content in packed.items():
         (tmp_path / "source" / name).write_bytes(content)
     command = ["tar", "-cz", *options, "-C", str(tmp_path / "source"), *(of if of == ["."] else sorted(packed))]
-    data = subprocess.run(command, capture_output=True, check=True).stdout
+    data = subprocess.run(command, capture_output=True, check=True, timeout=60).stdout
     (tmp_path / "place").mkdir()
     assert unpacked(tmp_path / "place", data) == packed
 
