@@ -86,7 +86,9 @@ def test_a_commit_that_ci_has_not_passed_is_not_released(tmp_path: Path, green: 
     (tmp_path / "gh").write_text(f'#!/bin/sh\necho "$@" > {tmp_path}/asked\necho {green}\n')
     (tmp_path / "gh").chmod(0o755)
     environment = {"PATH": f"{tmp_path}:/usr/bin:/bin", "GITHUB_SHA": "a1b2"}
-    ran = subprocess.run(["bash", "-e", "-c", step["run"]], env=environment, capture_output=True, check=False, timeout=300)
+    ran = subprocess.run(
+        ["bash", "-e", "-c", step["run"]], env=environment, capture_output=True, check=False, timeout=300
+    )
     assert (ran.returncode != 0) == bool(code)
     asked = (tmp_path / "asked").read_text()
     assert "--workflow ci.yml --branch main --event push --commit a1b2 --status success" in asked

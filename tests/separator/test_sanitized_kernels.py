@@ -23,7 +23,9 @@ def library(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def run(library: Path, what: str) -> "subprocess.CompletedProcess[str]":
     runtime = [
-        subprocess.run(["g++", f"-print-file-name={name}"], capture_output=True, text=True, check=True, timeout=60).stdout.strip()
+        subprocess.run(
+            ["g++", f"-print-file-name={name}"], capture_output=True, text=True, check=True, timeout=60
+        ).stdout.strip()
         for name in ("libasan.so", "libubsan.so")
     ]
     environment = os.environ | {
