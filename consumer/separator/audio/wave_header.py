@@ -1,5 +1,6 @@
 """The samples of a WAVE file as its header has them: ffmpeg takes valid bits for their size, and big ends for small."""
 
+import os
 import struct
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -126,8 +127,10 @@ def w64_chunks(file: BinaryIO, *, lying: bytes = b"") -> Iterator[tuple[bytes, i
 
     lying: a name whose chunk is told of, as the last one, whatever its size.
     """
-    position = 40
+    position, end = 40, file.seek(0, os.SEEK_END)
     for _ in range(_MAX_CHUNKS):
+        if position > end:  # no file system can look beyond 2^63, and some not so far
+            return
         file.seek(position)
         head = file.read(24)
         if len(head) < 24:
