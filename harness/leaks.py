@@ -6,6 +6,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 _OF_A_SECRET = re.compile(r"SECRET|PASSWORD|TOKEN$|API_KEY|PASSPHRASE|_PEM$|HEADERS$|ACCESS_KEY")
+_DIGEST = re.compile(r"\b[0-9a-f]{64}\b")
 _SHORTEST = 6  # what is shorter is found anywhere
 
 
@@ -23,8 +24,10 @@ def secrets_in(environment: Mapping[str, str]) -> set[str]:
 
 
 def _lines(file: str) -> list[str]:
+    """What a file of secrets holds; of JSON, which has names and tenants too, the digests."""
     path = Path(file)
-    return re.split(r"[,\n]", path.read_text(errors="replace")) if path.is_file() else []
+    text = path.read_text(errors="replace") if path.is_file() else ""
+    return _DIGEST.findall(text) if text.lstrip().startswith("{") else re.split(r"[,\n]", text)
 
 
 def _passwords(urls: Iterable[str]) -> Iterable[str]:

@@ -21,6 +21,13 @@ def test_secrets_are_known_by_their_variables(tmp_path: Path) -> None:
     }  # fmt: skip
 
 
+def test_of_a_file_of_keys_the_digests_are_secret(tmp_path: Path) -> None:
+    """Not the names and tenants that lie beside them, which logs may tell."""
+    path, digest = tmp_path / "keys.json", "0123456789abcdef" * 4
+    path.write_text(f'{{"keys": [{{"id": "a", "tenant": "acme",\n"sha256": "{digest}"}}]}}')
+    assert secrets_in({"API_KEYS_FILE": str(path)}) == {digest}
+
+
 @pytest.mark.parametrize("line", ["password=hunter2!", '{"key": "albums/song.mp3"}', "at s3://in/albums/song.mp3"])
 def test_what_leaks_is_found(line: str) -> None:
     assert found_in(f"fine\n{line}\nfine", {"hunter2!"}, {"albums/song.mp3"})
