@@ -58,6 +58,10 @@ def lying_clamd(lie: Callable[[Question], None], *, pongs: bool = True) -> Itera
     class Server(socketserver.ThreadingTCPServer):
         daemon_threads, allow_reuse_address, block_on_close = True, True, False
 
+        def server_bind(self) -> None:
+            self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1 << 16)
+            super().server_bind()
+
         def handle_error(self, *_: object) -> None:
             """Who asks may hang up."""
 

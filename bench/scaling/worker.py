@@ -17,7 +17,10 @@ from consumer.settings import LogSettings, Settings  # noqa: E402
 if __name__ == "__main__":
     log, settings = LogSettings.load(), Settings.load()
     logs.configure(log.level, log.format, instance_id=settings.service.instance_id, version=VERSION)
-    adapters = make_adapters(settings, separator_command=(sys.executable, "-m", "bench.scaling.separator"))
+    # Of this process's environment a separator is given nothing of ours.
+    asked = [f"{name}={value}" for name, value in os.environ.items() if name.startswith("BENCH_")]
+    separator = ("/usr/bin/env", *asked, sys.executable, "-m", "bench.scaling.separator")
+    adapters = make_adapters(settings, separator_command=separator)
     replica = make_replica(settings, adapters)
     with stopped_by_signals(replica):
         replica.run()

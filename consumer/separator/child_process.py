@@ -82,6 +82,7 @@ class ChildProcess:
         self._events: queue.SimpleQueue[Reply | _Event] = queue.SimpleQueue()
         self._loads: list[Loaded | Failed] = []
         self._ended = self._has_told = False
+        self._is_given_up = False
         self._changed = threading.Condition()  # notified when _loads or _ended change
         with stop_signals_blocked():  # from its first moment on, also those that are sent to each process by itself
             self._process = subprocess.Popen(
@@ -104,7 +105,7 @@ class ChildProcess:
     @property
     def alive(self) -> bool:
         """Whether it still runs."""
-        return not self._ended and self._process.poll() is None
+        return not self._ended and not self._is_given_up and self._process.poll() is None
 
     @property
     def stderr_tail(self) -> list[str]:
@@ -219,6 +220,7 @@ class ChildProcess:
                     self._take(reply)
             except NotAReply as error:
                 self._stderr_tail.append(str(error)[:_STDERR_CHARS])
+                self._is_given_up = True
                 self._process.kill()  # whatever it is doing, nobody will hear of it
         self._process.wait()
         with contextlib.suppress(BrokenPipeError):  # closing flushes

@@ -41,8 +41,6 @@ from consumer.settings import LogSettings, Settings
 from harness.chaos.separator import KILLS_REPLICA
 from harness.platform import wait_for
 
-SEPARATOR = (sys.executable, "-m", "harness.chaos.separator")
-
 
 class Trap:
     """Counts passings of named points, and strikes at the one that the environment names."""
@@ -70,6 +68,12 @@ def die() -> None:
 def hold() -> None:
     Path(os.environ["CHAOS_HELD"]).touch()
     wait_for(Path(os.environ["CHAOS_RELEASE"]).exists, 0.05)
+
+
+def separator_command() -> Sequence[str]:
+    """The fake separator's, with what tests ask of it: of this process's environment it is given nothing of ours."""
+    asked = [f"{name}={value}" for name, value in os.environ.items() if name.startswith("CHAOS_")]
+    return ("/usr/bin/env", *asked, sys.executable, "-m", "harness.chaos.separator")
 
 
 TRAPS = (Trap(variable="CHAOS_CRASH", strike=die), Trap(variable="CHAOS_HOLD", strike=hold))
@@ -247,7 +251,7 @@ def run() -> None:
     set_points()
     if count := int(os.environ.get("CHAOS_GATHER", "0")):
         gather(count)
-    adapters = make_adapters(settings, separator_command=SEPARATOR)
+    adapters = make_adapters(settings, separator_command=separator_command())
     if mutant := os.environ.get("CHAOS_MUTANT"):
         MUTANTS[mutant](adapters)
     replica = make_replica(settings, adapters)

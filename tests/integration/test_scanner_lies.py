@@ -68,8 +68,9 @@ def real(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Address]:
 def files(folder: Path) -> tuple[Path, Path]:
     """One that is clean and one that is not."""
     clean, infected = folder / "clean", folder / "infected"
-    clean.write_bytes(bytes(3 << 20))
-    infected.write_bytes(bytes(3 << 20) + EICAR)
+    # More than a connection takes before any of it is read: who answers without reading answers too early.
+    clean.write_bytes(bytes(7 << 20))
+    infected.write_bytes(bytes(7 << 20) + EICAR)
     return clean, infected
 
 

@@ -11,9 +11,9 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from consumer.core.model import AudioFacts, Separation
 from consumer.separator.process import Handler, main
-from consumer.separator.protocol import Configure, Finished, Loaded, Reply, Separate
+from consumer.separator.protocol import Configure, Loaded, Reply, Separate
+from tests.separator.lies import finished
 from tests.separator.techniques import REPORT, attempt
 
 
@@ -43,8 +43,7 @@ def make_handler(configuration: Configure, send: Callable[[Reply], None]) -> Han
                 os._exit(0)
         else:
             attempt(targets, order.folder / REPORT)
-        audio = AudioFacts(format="wav", duration_s=1.0, channels=2, sample_rate_hz=8000)
-        return Finished.of(order.job, Separation(audio=audio, stems=(), weights_sha256="0" * 64))
+        return finished(order)
 
     return work
 

@@ -117,9 +117,7 @@ def test_what_checks_a_model_finds_no_secret_and_reaches_nothing(folder: Path, t
 
 
 @pytest.mark.attack
-@pytest.mark.parametrize(
-    ("code", "told"), [("os.abort()", "ended by signal 6"), ("os._exit(7)", "ended with exit code 7")]
-)
+@pytest.mark.parametrize(("code", "told"), [("os.abort()", "by signal 6"), ("os._exit(7)", "with exit code 7")])
 def test_a_checkpoint_that_kills_what_reads_it_is_unavailable(
     code: str, told: str, folder: Path, intruder: Path
 ) -> None:

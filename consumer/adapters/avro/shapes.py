@@ -133,6 +133,8 @@ class _Reader:
         symbols = schema.get("symbols")
         if not isinstance(symbols, list) or not symbols or not all(map(_is_name, symbols)):
             refuse(f"has no proper list of symbols in {_shown(name)}")
+        if len(set(symbols)) < len(symbols):
+            refuse(f"has a symbol twice in {_shown(name)}")
         self._count(len(symbols))
         shape = Shape(kind="enum", least_bytes=1, nodes=1 + len(symbols), size=len(symbols))
         return self._close(name, Read(schema={"type": "enum", "name": name, "symbols": list(symbols)}, shape=shape))

@@ -80,7 +80,7 @@ class KafkaOutbox:
             opening.init_transactions(timeout_s)
         except KafkaException as error:
             cause = _cause(error)
-            if cure_of(cause) is Cure.STOP and cause.code() != KafkaError._AUTHENTICATION:
+            if cure_of(cause) is Cure.STOP:
                 raise Fatal(access_refused(cause.str(), cause.code())) from error
             if not cause.retriable() or self._is_stuck_since(self._opening_since):
                 self._opening = None

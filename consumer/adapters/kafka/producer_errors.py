@@ -32,6 +32,8 @@ CURES: Mapping[int, Cure] = {
     KafkaError._FENCED: Cure.NEW_PRODUCER,
     # The transaction is over already: a message before has failed, which is told of once it is aborted.
     KafkaError._STATE: Cure.WAIT,
+    # A password that is exchanged may be on one side only, for a moment; a start gives up by itself.
+    KafkaError._AUTHENTICATION: Cure.WAIT,
     # A rebalance has taken the partition away, or ended the generation that the work began in.
     KafkaError.ILLEGAL_GENERATION: Cure.OTHER_OWNER,
     KafkaError.UNKNOWN_MEMBER_ID: Cure.OTHER_OWNER,
@@ -60,7 +62,6 @@ CURES: Mapping[int, Cure] = {
     KafkaError.INVALID_TRANSACTION_TIMEOUT: Cure.STOP,
     KafkaError.UNSUPPORTED_VERSION: Cure.STOP,
     KafkaError._UNSUPPORTED_FEATURE: Cure.STOP,
-    KafkaError._AUTHENTICATION: Cure.STOP,
 }
 
 # Whoever has taken the place of a producer is told of by these alone.

@@ -230,13 +230,9 @@ def test_a_producer_that_is_gone_is_replaced(code: int) -> None:
 
 @pytest.mark.parametrize("code", sorted(code for code, cure in CURES.items() if cure is Cure.STOP))
 def test_what_only_an_operator_mends_ends_the_replica(code: int) -> None:
-    """At the start and in a transaction alike, with Kafka's words.
-
-    Who is not let in at the start waits: a password that was exchanged may be on one side only, for a moment.
-    """
+    """At the start and in a transaction alike, with Kafka's words."""
     at_start = FakeProducer().will("init_transactions", trouble(code, "not you"))
-    waits = code == KafkaError._AUTHENTICATION
-    with pytest.raises(BrokerUnavailable if waits else Fatal, match="not you"):
+    with pytest.raises(Fatal, match="not you"):
         Harness(at_start).outbox.open()
     in_work = FakeProducer().will("send_offsets_to_transaction", trouble(code, "not you", txn_requires_abort=True))
     with pytest.raises(Fatal, match="not you"):
