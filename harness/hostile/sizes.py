@@ -32,8 +32,8 @@ def files() -> Iterator[HostileFile]:
         yield _patched(f"caf-desc-{edge:x}.caf", "caf", 36, struct.pack(">I", edge))
         yield _patched(f"flac-streaminfo-{edge:x}.flac", "flac", 18, struct.pack(">I", edge))
         yield _patched(f"ogg-granule-{edge:x}.ogg", "ogg", 6, struct.pack("<Q", edge << 31))
-    for size in (0, 23, 1 << 44, (1 << 62) - 1, 1 << 62, (1 << 64) - 1):
-        yield _patched(f"w64-fmt-{size:x}.w64", "w64", 56, struct.pack("<Q", size))
+    for chunk_bytes in (0, 23, 1 << 44, (1 << 62) - 1, 1 << 62, (1 << 64) - 1):
+        yield _patched(f"w64-fmt-{chunk_bytes:x}.w64", "w64", 56, struct.pack("<Q", chunk_bytes))
     for rate_hz in (1, 8, 50, 767_999, 768_001, 16_000_000):
         yield _patched(f"wav-{rate_hz}-hz.wav", "wav", 24, struct.pack("<II", rate_hz, rate_hz * 4 & 0xFFFFFFFF))
     yield HostileFile(name="sizes/eight-hertz-for-hours.wav", make=_slow)

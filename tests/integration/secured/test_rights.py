@@ -89,14 +89,16 @@ def test_a_right_that_a_replica_lacks_is_named(
     secured.grant(bindings(left, guarded.environment, user))
     replica = guarded.start_replica(**settings)
     guarded.request(guarded.upload(write_clip(tmp_path / "song.wav", seconds=1.0, seed=1)))
-    wanted = WORDS.get(missing.kind, "") or names_of(guarded.environment, missing.place)[0]
+    words = WORDS.get(missing.kind, "")
+    wanted = (words,) if words else names_of(guarded.environment, missing.place)
 
     def is_told() -> bool:
         refusals = [line for line in replica.log.read_text().splitlines() if REFUSED.search(line)]
-        return any(wanted in line for line in refusals)
+        return any(word in line for line in refusals for word in wanted)
 
     wait_for(is_told, patience_s=90)
-    assert not any(isinstance(outcome, SeparationResult) for outcome in guarded.read_outcomes())
+    if missing.place != "TOPIC_AUDIT":  # without it work goes on, as AUDIT_REQUIRED says
+        assert not any(isinstance(outcome, SeparationResult) for outcome in guarded.read_outcomes())
 
 
 REFUSED = re.compile(r"refuses access|uthorization failed")
