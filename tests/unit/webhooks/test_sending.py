@@ -5,7 +5,7 @@ import json
 import socket
 import threading
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from ipaddress import ip_network
 from pathlib import Path
 
@@ -128,9 +128,12 @@ def a_bare_server(serve: Callable[[socket.socket], None]) -> Iterator[int]:
         listening.close()
 
 
-def silence(_: socket.socket) -> None:
-    """It accepts, and says nothing."""
-    threading.Event().wait(PATIENCE_S)
+def silence(connection: socket.socket) -> None:
+    """It accepts, and says nothing, until the other side hangs up."""
+    connection.settimeout(PATIENCE_S)
+    with connection, suppress(OSError):
+        while connection.recv(1 << 16):
+            pass
 
 
 def drip(connection: socket.socket) -> None:
