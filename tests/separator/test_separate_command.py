@@ -254,7 +254,9 @@ def test_a_run_that_is_ended_leaves_nothing_half_done(
 ) -> None:
     """What it had begun goes, with the folders that it made."""
     environment = {"PATH": os.environ["PATH"], "MODEL_PATH": str(model_path)}
-    with subprocess.Popen([COMMAND, "separate", "-o", "out", long_song], cwd=tmp_path, env=environment) as process:
+    # As at a terminal; whoever runs these tests in the background has all that they start ignore SIGINT.
+    command = ["env", "--default-signal=INT", COMMAND, "separate", "-o", "out", long_song]
+    with subprocess.Popen(command, cwd=tmp_path, env=environment) as process:
         while not list((tmp_path / "out").rglob("*.part")):
             with contextlib.suppress(subprocess.TimeoutExpired):
                 process.wait(0.1)
