@@ -255,7 +255,7 @@ def test_a_run_that_is_ended_leaves_nothing_half_done(
     """What it had begun goes, with the folders that it made."""
     environment = {"PATH": os.environ["PATH"], "MODEL_PATH": str(model_path)}
     # As at a terminal; whoever runs these tests in the background has all that they start ignore SIGINT.
-    command = ["env", "--default-signal=INT", COMMAND, "separate", "-o", "out", long_song]
+    command = ["env", "--default-signal=INT", str(COMMAND), "separate", "-o", "out", str(long_song)]
     with subprocess.Popen(command, cwd=tmp_path, env=environment) as process:
         while not list((tmp_path / "out").rglob("*.part")):
             with contextlib.suppress(subprocess.TimeoutExpired):
