@@ -71,10 +71,8 @@ def make_replica(settings: Settings, adapters: Adapters, policies: Policies | No
     metrics.build.info({"version": VERSION, "runtime": settings.separator.separator_runtime})
     if not settings.audit.audit_required:
         adapters = replace(adapters, outbox=OptionalAuditOutbox(adapters.outbox, metrics.audit_events_lost.inc))
-    scratch, cancel_registry = (
-        Scratch(settings.scratch_folder, max_bytes=settings.separator.scratch_max_bytes),
-        CancelRegistry(),
-    )
+    scratch = Scratch(settings.scratch_folder, max_bytes=settings.separator.scratch_max_bytes)
+    cancel_registry = CancelRegistry()
     dependencies = dependencies_of(settings, adapters, scratch)
     model_store = ModelStore(
         settings.separator.model_path,

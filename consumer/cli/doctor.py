@@ -205,13 +205,12 @@ def _scratch(settings: "Settings") -> str:
 
 
 def _sandbox(settings: "Settings") -> str:
-    from consumer.separator.sandbox import Reach, confine
-    from consumer.separator.seccomp import confine_calls
+    from consumer.separator.confinement import confine_thread
+    from consumer.separator.sandbox import Reach
     from consumer.separator.walls import require_walls
 
     with ThreadPoolExecutor(1) as thread:  # which is lost with it
-        files = thread.submit(confine, Reach(reads=(settings.separator.model_path,), writes=())).result()
-        holds = f"{files}, {thread.submit(confine_calls).result()}"
+        holds = thread.submit(confine_thread, Reach(reads=(settings.separator.model_path,), writes=())).result()
     if settings.separator.sandbox_required:
         require_walls(holds)
     return holds

@@ -10,13 +10,12 @@ import sys
 import threading
 import time
 from collections.abc import Callable
-from contextlib import suppress
 from pathlib import Path
 from typing import BinaryIO, NoReturn, assert_never
 
 from consumer.core.errors import Cancelled, Code, Rejected, WorkerCrashed
 from consumer.separator.audio.ffmpeg import bundled_binary
-from consumer.separator.capabilities import give_up_capabilities
+from consumer.separator.confinement import confine_thread
 from consumer.separator.protocol import (
     Alive,
     Command,
@@ -31,8 +30,7 @@ from consumer.separator.protocol import (
     decode_command,
     encode,
 )
-from consumer.separator.sandbox import Reach, confine, reach_of_models, reach_of_python, set_limits
-from consumer.separator.seccomp import confine_calls
+from consumer.separator.sandbox import Reach, reach_of_models, reach_of_python, set_limits
 from consumer.separator.stop_signals import block_stop_signals
 from consumer.separator.walls import require_walls
 
@@ -130,10 +128,8 @@ def confine_to(configuration: Configure) -> str:
     binary = configuration.ffmpeg_path or bundled_binary()
     ffmpeg = Path(shutil.which(binary) or binary)
     reads = (*reach_of_python(), *reach_of_models(configuration.model_path), ffmpeg)
-    files = confine(Reach(reads=reads, writes=(configuration.scratch,)))
-    with suppress(OSError):
-        give_up_capabilities()
-    return f"{files}, {confine_calls()}, {set_limits()}"
+    holds = confine_thread(Reach(reads=reads, writes=(configuration.scratch,)))
+    return f"{holds}, {set_limits()}"
 
 
 def load_networks(configuration: Configure, send: Send) -> Handler:

@@ -1,7 +1,6 @@
 """Who may use the gateway, and how much."""
 
 import ipaddress
-import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import ClassVar
@@ -9,10 +8,10 @@ from urllib.parse import urlsplit
 
 from pydantic import Field, SecretStr, field_validator, model_validator
 
-from consumer.core.errors import SettingsError
+from consumer.settings.key_list import KeyRule
 from consumer.settings.variables import Group, WrongVariable, check_url
 
-SHORTEST_KEY, LONGEST_KEY = 16, 512  # characters
+_KEYS = KeyRule(shortest=16, longest=512, characters="[ -~]")
 _OF_TOKENS = ("jwt_audience", "jwt_jwks_url")
 
 
@@ -26,7 +25,7 @@ class AccessSettings(Group):
 
     spleeter_api_key: SecretStr | None = Field(
         default=None,
-        description=f"plain keys for `X-API-KEY`, of {SHORTEST_KEY} characters or more; several with commas between",
+        description=f"plain keys for `X-API-KEY`, of {_KEYS.shortest} characters or more; several with commas between",
     )
     spleeter_api_key_file: Path | None = Field(
         default=None, description="a file that holds plain keys, instead; followed when it changes"
@@ -98,21 +97,9 @@ class AccessSettings(Group):
         if read is None:
             return None
         if self.spleeter_api_key_file:
-            return lambda: _plain_keys("SPLEETER_API_KEY_FILE", read())
-        keys = _plain_keys("SPLEETER_API_KEY", read())
+            return lambda: _KEYS.parse("SPLEETER_API_KEY_FILE", read())
+        keys = _KEYS.parse("SPLEETER_API_KEY", read())
         return lambda: keys
-
-
-def _plain_keys(variable: str, text: str) -> tuple[str, ...]:
-    keys = tuple(dict.fromkeys(key for part in re.split(r"[,\r\n]", text) if (key := part.strip())))
-    if not keys:
-        raise SettingsError(f"{variable}: must hold at least one key", variables=(variable,))
-    if any(not SHORTEST_KEY <= len(key) <= LONGEST_KEY for key in keys):
-        bounds = f"{SHORTEST_KEY} to {LONGEST_KEY}"
-        raise SettingsError(f"{variable}: each key must have {bounds} characters", variables=(variable,))
-    if any(not re.fullmatch(r"[ -~]+", key) for key in keys):
-        raise SettingsError(f"{variable}: keys must be of ASCII's printable characters", variables=(variable,))
-    return keys
 
 
 def _is_this_machine(host: str) -> bool:

@@ -1,6 +1,5 @@
 """The keys by which the service knows what it wrote into the store, and what becomes of what bears none."""
 
-import re
 from collections.abc import Callable
 from contextlib import suppress
 from enum import StrEnum
@@ -11,10 +10,11 @@ from pydantic import Field, SecretStr, model_validator
 
 from consumer.core.errors import SettingsError
 from consumer.core.seal import UNSEALED, Seal
+from consumer.settings.key_list import KeyRule
 from consumer.settings.secret_files import SecretFile
 from consumer.settings.variables import Group, WrongVariable
 
-SHORTEST_KEY, LONGEST_KEY = 32, 512  # characters
+_KEYS = KeyRule(shortest=32, longest=512, characters="[!-~]")
 
 
 class Unsigned(StrEnum):
@@ -31,7 +31,7 @@ class SealingSettings(Group):
 
     manifest_key: SecretStr | None = Field(
         default=None,
-        description=f"by which manifests, index entries and tombstones are signed, of {SHORTEST_KEY} characters or "
+        description=f"by which manifests, index entries and tombstones are signed, of {_KEYS.shortest} characters or "
         "more; several with commas between: the first signs, each is accepted; unset: nothing is signed",
     )
     manifest_key_file: Path | None = Field(
@@ -78,12 +78,4 @@ def _followed(path: Path) -> Callable[[], tuple[bytes, ...]]:
 
 
 def _keys(variable: str, text: str) -> tuple[bytes, ...]:
-    keys = tuple(dict.fromkeys(key for part in re.split(r"[,\r\n]", text) if (key := part.strip())))
-    if not keys:
-        raise SettingsError(f"{variable}: must hold at least one key", variables=(variable,))
-    if any(not SHORTEST_KEY <= len(key) <= LONGEST_KEY for key in keys):
-        bounds = f"{SHORTEST_KEY} to {LONGEST_KEY}"
-        raise SettingsError(f"{variable}: each key must have {bounds} characters", variables=(variable,))
-    if any(not re.fullmatch(r"[!-~]+", key) for key in keys):
-        raise SettingsError(f"{variable}: keys must be of ASCII's printable characters", variables=(variable,))
-    return tuple(key.encode() for key in keys)
+    return tuple(key.encode() for key in _KEYS.parse(variable, text))

@@ -20,9 +20,8 @@ from typing import BinaryIO
 from consumer.core.checkpoints import checkpoint_files, unavailable
 from consumer.core.errors import Rejected
 from consumer.core.runtimes import RUNTIMES, SeparatorRuntime
-from consumer.separator.capabilities import give_up_capabilities
-from consumer.separator.sandbox import Reach, confine, reach_of_models, reach_of_python
-from consumer.separator.seccomp import confine_calls
+from consumer.separator.confinement import confine_thread
+from consumer.separator.sandbox import Reach, reach_of_models, reach_of_python
 
 CONVERSION_S = 600.0  # 5 stems take 4 s, TensorFlow's start included
 _FORMAT_VERSION = 1
@@ -98,20 +97,12 @@ def convert_into(out: BinaryIO, name: str, folder: Path) -> None:
             )
 
         try:
-            with ThreadPoolExecutor(1, initializer=_confine, initargs=(reach,)) as thread:
+            with ThreadPoolExecutor(1, initializer=confine_thread, initargs=(reach,)) as thread:
                 thread.submit(run).result()
         except subprocess.CalledProcessError as error:
             raise unavailable(name, _last_line(error)) from error
         except subprocess.TimeoutExpired as error:
             raise unavailable(name, f"its checkpoint was not read within {CONVERSION_S:.0f} s") from error
-
-
-def _confine(reach: Reach) -> None:
-    """This thread, and the process that it starts."""
-    confine(reach)
-    with contextlib.suppress(OSError):
-        give_up_capabilities()
-    confine_calls()
 
 
 def _last_line(error: subprocess.CalledProcessError) -> str:
