@@ -12,7 +12,7 @@ setup(
             "spleeter_kernels._layers",
             [str(SOURCES / "unet.cpp")],
             depends=[str(header) for header in SOURCES.glob("*.h")],
-            extra_compile_args=["-O3", "-std=c++17", "-ffp-contract=fast"],
+            extra_compile_args=["-O3", "-std=c++17", "-ffp-contract=fast", "-fno-math-errno"],
             language="c++",
         )
     ]

@@ -86,8 +86,8 @@ class OutputFormat:
     """ffmpeg's encoder."""
     muxer: str
     """ffmpeg's container."""
-    takes: str = "f32le"
-    """The samples that the encoder is fed with, as ffmpeg names them: f32le, or s16le."""
+    is_plain: bool = False
+    """Whether a file is its samples behind a header, which are written without ffmpeg."""
     bitrates: Bitrates | None = None
     """What may be asked for; None where it has no meaning, since nothing is lost."""
     frame_bytes: int = 8
@@ -127,21 +127,21 @@ class OutputFormat:
         return ["-c:a", self.codec, *rate, *self.options, "-f", self.muxer]
 
 
-def _wav(codec: str, frame_bytes: int, takes: str = "f32le") -> OutputFormat:
+def _wav(codec: str, frame_bytes: int) -> OutputFormat:
     # Past 4 GiB a WAV file has to be an RF64 file, or its length is a lie.
     return OutputFormat(
         extension="wav",
         media_type="audio/wav",
         codec=codec,
         muxer="wav",
-        takes=takes,
+        is_plain=True,
         frame_bytes=frame_bytes,
         options=("-rf64", "auto"),
     )
 
 
 FORMATS: dict[str, OutputFormat] = {
-    "wav": _wav("copy", 4, takes="s16le"),  # rounded here and only packed there: half of an encoder's time
+    "wav": _wav("pcm_s16le", 4),
     "wav-s24": _wav("pcm_s24le", 6),
     "wav-f32": _wav("pcm_f32le", 8),
     "flac": OutputFormat(

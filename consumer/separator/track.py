@@ -13,9 +13,10 @@ from consumer.core.model import Separation, StemFile
 from consumer.core.ports import OnProgress
 from consumer.separator.audio.cover import cover_of
 from consumer.separator.audio.decode import Decoder, too_long
-from consumer.separator.audio.encode import Encoder, Encoding
+from consumer.separator.audio.encode import Encoding
 from consumer.separator.audio.ffmpeg import FFmpeg
 from consumer.separator.audio.meter import Meter
+from consumer.separator.audio.stem_writer import stem_writer
 from consumer.separator.audio.tracks import AudioFile
 from consumer.separator.dsp.concurrency import Sink
 from consumer.separator.dsp.engine import separate
@@ -89,7 +90,10 @@ def separate_track(
         chosen = stack.enter_context(cover_of(ffmpeg, order.path, decoder.probe.tags, order.folder, encoding))
         encoding = replace(encoding, cover=chosen.cover)
         outputs = [
-            stack.enter_context(_StemOutput(ffmpeg, _stem_path(order, name), encoding)) for name in network.spec.stems
+            stack.enter_context(
+                _StemOutput(ffmpeg, _stem_path(order, name), encoding, Meter(network.new_weighting(encoding.rate_hz)))
+            )
+            for name in network.spec.stems
         ]
         segments = stack.enter_context(
             closing(separate(network, decoder.read, high_frequencies=order.high_frequencies))
@@ -178,18 +182,17 @@ def _expected_s(order: TrackOrder, decoder: Decoder) -> float | None:
 class _StemOutput:
     """One stem on its way to a file: measured and encoded in a thread of its own, so that encoders run side by side."""
 
-    def __init__(self, ffmpeg: FFmpeg, path: Path, encoding: Encoding) -> None:
-        self._path, self._rate_hz = path, encoding.rate_hz
-        self._meter = Meter(encoding.rate_hz)
+    def __init__(self, ffmpeg: FFmpeg, path: Path, encoding: Encoding, meter: Meter) -> None:
+        self._path, self._rate_hz, self._meter = path, encoding.rate_hz, meter
         self._partial = path.with_suffix(".part")
-        self._encoder = Encoder(ffmpeg, self._partial, encoding)
+        self._writer = stem_writer(ffmpeg, self._partial, encoding)
         self._sink = Sink(self._take)
 
     def _take(self, samples: Samples) -> None:
         for start in range(0, len(samples), _BLOCK_SAMPLES):
             block = samples[start : start + _BLOCK_SAMPLES]
             self._meter.add(block)
-            self._encoder.write(block)
+            self._writer.write(block)
 
     def write(self, samples: Samples) -> None:
         """Hand over float32 (samples, 2). Raises what an earlier call's encoding raised."""
@@ -198,7 +201,7 @@ class _StemOutput:
     def finish(self) -> StemFile:
         """Wait until all is encoded. Raises as Encoder.finish."""
         self._sink.finish()
-        self._encoder.finish()
+        self._writer.finish()
         return StemFile(
             name=self._path.stem,
             path=self._path,
@@ -217,7 +220,7 @@ class _StemOutput:
         return self
 
     def __exit__(self, kind: object, *rest: object) -> None:
-        self._encoder.__exit__(None, None, None)  # first: it ends a write that hangs
+        self._writer.__exit__(None, None, None)  # first: it ends a write that hangs
         self._sink.close()
         if kind is not None:
             with suppress(OSError):  # what led here is what is to be told

@@ -14,7 +14,7 @@ import numpy as np
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
-from spleeter_kernels import BORDER, Layers, OverlapAdd, Workspace, binding, packing
+from spleeter_kernels import BORDER, Layers, OverlapAdd, Transform, Weighting, Workspace, binding, packing
 from spleeter_kernels.winograd import FOUR_AT_A_TIME, TWO_AT_A_TIME
 
 Array = NDArray[Any]
@@ -90,8 +90,23 @@ def overlap_add(layers: Layers, h: int, w: int, _: int, __: int) -> None:
     OverlapAdd(layers, np.ones(length, np.float32), step)(stft, zeros(h, bins), samples)
 
 
+def transform(layers: Layers, h: int, w: int, _: int, __: int) -> None:
+    length = 128 << (w % 3)
+    bins = min(2 * w, length // 2 + 1)
+    samples = zeros((h - 1) * (length // 4) + length)
+    stft, magnitudes = np.zeros((h, bins), np.complex64), zeros(h, bins - bins % 7)
+    Transform(layers, np.ones(length, np.float32), length // 4)(samples, stft, magnitudes)
+
+
+def weigh(layers: Layers, h: int, w: int, _: int, __: int) -> None:
+    weighting = Weighting(layers, 10 * max(1, w))
+    for count in (h, h * w, 1):
+        weighting(zeros(count, 2))
+
+
 CALLS: tuple[Callable[[Layers, int, int, int, int], None], ...] = (
-    outermost_down, down, innermost_down, innermost_up, up, outermost_up, dilated, ratio_masks, overlap_add,
+    outermost_down, down, innermost_down, innermost_up, up, outermost_up, dilated, ratio_masks, overlap_add, transform,
+    weigh,
 )  # fmt: skip
 
 

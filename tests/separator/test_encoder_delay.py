@@ -12,7 +12,8 @@ import pytest
 import soundfile
 
 from consumer.core.catalog import FORMATS
-from consumer.separator.audio.encode import Encoder, Encoding
+from consumer.separator.audio.encode import Encoding
+from consumer.separator.audio.stem_writer import stem_writer
 from harness.audio import RATE_HZ
 from harness.files import Samples, decode_file, ffmpeg
 from tests.separator.decoding import delay_of, noise
@@ -26,7 +27,7 @@ LONG_S = 5.0
 
 def encoded(folder: Path, format: str, samples: Samples) -> Path:
     path = folder / f"stem.{FORMATS[format].extension}"
-    with Encoder(FFMPEG, path, Encoding(format=format, rate_hz=RATE_HZ)) as encoder:
+    with stem_writer(FFMPEG, path, Encoding(format=format, rate_hz=RATE_HZ)) as encoder:
         for start in range(0, len(samples), 7777):
             encoder.write(samples[start : start + 7777])
         encoder.finish()

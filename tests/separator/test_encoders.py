@@ -8,7 +8,8 @@ import pytest
 
 from consumer.core.catalog import FORMATS
 from consumer.core.errors import Code, Rejected
-from consumer.separator.audio.encode import Encoder, Encoding
+from consumer.separator.audio.encode import Encoding
+from consumer.separator.audio.stem_writer import stem_writer
 from harness.audio import RATE_HZ
 from harness.files import Samples, decode_file
 from tests.separator.jobs import FFMPEG
@@ -23,7 +24,7 @@ def noise(samples: int, peak: float = 1.0) -> Samples:
 
 def encoded(folder: Path, format: str, samples: Samples, *, bitrate: str | None = None, rate_hz: int = RATE_HZ) -> Path:
     path = folder / f"stem.{FORMATS[format].extension}"
-    with Encoder(FFMPEG, path, Encoding(format=format, rate_hz=rate_hz, bitrate=bitrate)) as encoder:
+    with stem_writer(FFMPEG, path, Encoding(format=format, rate_hz=rate_hz, bitrate=bitrate)) as encoder:
         encoder.write(samples)
         encoder.finish()
     return path
@@ -102,16 +103,18 @@ def test_audio_that_an_encoder_fails_at_is_to_blame(tmp_path: Path, format: str,
     assert [path.stem for path in tmp_path.iterdir()] == ["stem"]
 
 
-def test_an_encoder_that_never_works_is_ours(tmp_path: Path) -> None:
+@pytest.mark.parametrize("format", ["m4a", "wav"])
+def test_an_encoder_that_never_works_is_ours(tmp_path: Path, format: str) -> None:
     """Where not even silence can be written, this deployment is to blame."""
     with pytest.raises(Rejected) as caught:
-        encoded(tmp_path / "missing", "m4a", noise(RATE_HZ))
+        encoded(tmp_path / "missing", format, noise(RATE_HZ))
     assert caught.value.code is Code.SEPARATION_FAILED
 
 
-def test_a_full_disk_is_ours(tmp_path: Path) -> None:
+@pytest.mark.parametrize("format", ["mp3", "wav"])
+def test_a_full_disk_is_ours(tmp_path: Path, format: str) -> None:
     """A device without space is told as what it is, though silence may still fit."""
-    (tmp_path / "stem.mp3").symlink_to("/dev/full")
+    (tmp_path / f"stem.{format}").symlink_to("/dev/full")
     with pytest.raises(Rejected, match="No space left on device") as caught:
-        encoded(tmp_path, "mp3", noise(20 * RATE_HZ))
+        encoded(tmp_path, format, noise(20 * RATE_HZ))
     assert caught.value.code is Code.SEPARATION_FAILED

@@ -10,9 +10,10 @@ from typing import Any
 import numpy as np
 import pytest
 from numpy.typing import NDArray
-from spleeter_kernels import BORDER, Layers, OverlapAdd, UNet, Workspace, available
+from spleeter_kernels import BORDER, Layers, OverlapAdd, Transform, UNet, Weighting, Workspace, available
 
 from consumer.core.errors import Code, Rejected
+from consumer.separator.dsp.weighting import WeightingByEbur128
 from consumer.separator.models.checkpoint import Layer
 from consumer.separator.models.spec import load_spec
 from consumer.separator.runtimes.factory import make_runtime
@@ -164,6 +165,44 @@ def test_masks_are_spleeters(instruction_set: str, size: float, *, has_softmax: 
         shares = np.exp(exact - exact.max(0)) if has_softmax else 1 / (1 + np.exp(-exact))
     powers = ((shares / shares.sum(0) if has_softmax else shares) * mix) ** 2
     assert np.abs(got - (powers + 1e-10 / 5) / (powers.sum(0) + 1e-10)).max() < 1e-6
+
+
+@pytest.mark.parametrize("instruction_set", available())
+@pytest.mark.parametrize("length", [128, 256, 512, 4096])
+@pytest.mark.parametrize("bins_of", [lambda half: half + 1, lambda half: half // 2, lambda half: half - 13])
+@pytest.mark.parametrize("measured_of", [lambda bins: bins, lambda bins: bins // 2 + 1])
+def test_frames_are_transformed(
+    instruction_set: str, length: int, bins_of: Callable[[int], int], measured_of: Callable[[int], int]
+) -> None:
+    """NumPy's transform, which is in double precision, of windowed frames; and its absolute values."""
+    frames, step, bins = 7, length // 4, bins_of(length // 2)
+    rng = np.random.default_rng(length)
+    samples = rng.normal(size=(frames - 1) * step + length).astype(np.float32)
+    window = rng.uniform(size=length).astype(np.float32)
+    stft = np.full((frames, bins), np.nan, np.complex64)
+    magnitudes = np.full((frames, measured_of(bins)), np.nan, np.float32)
+    Transform(Layers(instruction_set), window, step)(samples, stft, magnitudes)
+    framed = np.lib.stride_tricks.sliding_window_view(samples.astype(np.float64), length)[::step]
+    expected = np.fft.rfft(framed * window)[:, :bins]
+    assert np.abs(stft - expected).max() < 1e-6 * np.abs(expected).max()
+    assert np.abs(magnitudes - np.abs(expected[:, : magnitudes.shape[1]])).max() < 1e-6 * np.abs(expected).max()
+
+
+@pytest.mark.parametrize("instruction_set", available())
+@pytest.mark.parametrize("rate_hz", [8_000, 44_100, 48_000, 192_000])
+def test_samples_are_weighted_as_by_libebur128(instruction_set: str, rate_hz: int) -> None:
+    """The power of each tenth of a second, however the samples are cut into blocks, and behind a long silence too."""
+    rng = np.random.default_rng(rate_hz)
+    samples = rng.normal(size=(3 * rate_hz, 2)).astype(np.float32)
+    samples[rate_hz : 2 * rate_hz] = 0.0
+    ours, theirs = Weighting(Layers(instruction_set), rate_hz), WeightingByEbur128(rate_hz)
+    found: list[float] = []
+    left = samples
+    while len(left):
+        block, left = np.split(left, [rng.integers(1, 30_000)])
+        found.extend(ours(block))
+    # Of silence libebur128 says that it is not, by some -300 dB; of what dies away its sums keep fewer digits.
+    assert np.array(found) == pytest.approx(theirs(samples), rel=1e-7, abs=1e-25)
 
 
 @pytest.mark.parametrize("instruction_set", available())

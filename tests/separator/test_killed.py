@@ -58,8 +58,8 @@ def test_a_decoder_that_is_killed_blames_nobody(song: Path, number: signal.Signa
 @ENDED
 def test_an_encoder_that_is_killed_blames_nobody(tmp_path: Path, number: signal.Signals) -> None:
     """Whether it is noticed while samples are written or at the end."""
-    target, second = tmp_path / "stem.wav", music(seconds=1)
-    with Encoder(FFMPEG, target, Encoding(format="wav", rate_hz=RATE_HZ)) as encoder:
+    target, second = tmp_path / "stem.flac", music(seconds=1)
+    with Encoder(FFMPEG, target, Encoding(format="flac", rate_hz=RATE_HZ)) as encoder:
         catches(encoder._running)
         os.kill(encoder._running.process.pid, number)
 

@@ -15,8 +15,9 @@ from mutagen.oggopus import OggOpus
 from mutagen.oggvorbis import OggVorbis
 from mutagen.wavpack import WavPack
 
-from consumer.separator.audio.encode import Encoder, Encoding
+from consumer.separator.audio.encode import Encoding
 from consumer.separator.audio.probe import Probe, probe
+from consumer.separator.audio.stem_writer import stem_writer
 from consumer.separator.audio.tags import Tags
 from harness.audio import RATE_HZ, music
 from harness.files import ffmpeg
@@ -190,7 +191,7 @@ def test_a_title_is_written_whole(tmp_path: Path, format: str, text: str) -> Non
     """Whatever it holds, with the stem's name behind it."""
     path = tmp_path / f"vocals.{format}"
     encoding = Encoding(format=format, rate_hz=RATE_HZ, tags=Tags(texts={"title": text, "artist": "A"}))
-    with Encoder(FFMPEG, path, encoding) as encoder:
+    with stem_writer(FFMPEG, path, encoding) as encoder:
         encoder.write(music(seconds=0.2))
         encoder.finish()
     assert title_of(path) == f"{text} (vocals)"

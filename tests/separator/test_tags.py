@@ -2,17 +2,21 @@
 
 import re
 import subprocess
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import numpy as np
 import pytest
 from pyebur128 import MeasurementMode, R128State, get_loudness_global
+from spleeter_kernels import Layers, available
+from spleeter_kernels import Weighting as KernelWeighting
 
 from consumer.separator.audio.ffmpeg import bundled_binary
 from consumer.separator.audio.loudness import Loudness
 from consumer.separator.audio.meter import Meter
 from consumer.separator.audio.probe import probe
 from consumer.separator.dsp.network import Network
+from consumer.separator.dsp.weighting import Weighting, WeightingByEbur128
 from consumer.separator.track import TrackOrder, separate_track
 from harness.audio import RATE_HZ, music
 from tests.separator.jobs import FFMPEG
@@ -79,10 +83,18 @@ def test_tags_of_chapters_are_not_the_files(tmp_path: Path) -> None:
     assert probe(FFMPEG, tmp_path / "song.mka").tags.texts == {}
 
 
-def test_loudness_is_ffmpegs(tmp_path: Path) -> None:
+WEIGHTINGS: Mapping[str, Callable[[int], Weighting]] = {
+    "libebur128": WeightingByEbur128,
+    **{name: lambda rate_hz, name=name: KernelWeighting(Layers(name), rate_hz) for name in available()},  # type: ignore[misc]
+}
+EACH_WEIGHTING = pytest.mark.parametrize("weighting", WEIGHTINGS.values(), ids=WEIGHTINGS)
+
+
+@EACH_WEIGHTING
+def test_loudness_is_ffmpegs(weighting: Callable[[int], Weighting], tmp_path: Path) -> None:
     """Integrated loudness is that of ffmpeg's own meter, however the samples are cut into blocks."""
     samples = music(seconds=12.0, seed=3)
-    meter = Meter(RATE_HZ)
+    meter = Meter(weighting(RATE_HZ))
     for start in range(0, len(samples), 50_001):
         meter.add(samples[start : start + 50_001])
     raw = tmp_path / "samples.f32"
@@ -92,13 +104,14 @@ def test_loudness_is_ffmpegs(tmp_path: Path) -> None:
     assert meter.loudness_lufs == pytest.approx(float(theirs), abs=0.05)  # it says one digit
 
 
-def test_gates_are_the_librarys() -> None:
+@EACH_WEIGHTING
+def test_gates_are_the_librarys(weighting: Callable[[int], Weighting]) -> None:
     """Quiet and silent passages count, or don't, exactly as in libebur128 where it remembers every block."""
     rng = np.random.default_rng(7)
     for _ in range(20):
         levels = np.repeat(10 ** rng.uniform(-5, 0, size=20), RATE_HZ // 2)[: 10 * RATE_HZ - int(rng.integers(RATE_HZ))]
         samples = (levels[:, None] * rng.normal(size=(len(levels), 2))).astype(np.float32)
-        ours, theirs = Loudness(RATE_HZ), R128State(2, RATE_HZ, MeasurementMode.MODE_I)
+        ours, theirs = Loudness(weighting(RATE_HZ)), R128State(2, RATE_HZ, MeasurementMode.MODE_I)
         theirs.add_frames(samples.reshape(-1), len(samples))
         while len(samples):
             block, samples = np.split(samples, [rng.integers(1, 30_000)])
@@ -111,7 +124,7 @@ def test_overview_is_of_equal_spans(samples: int) -> None:
     """An overview holds the peak of each of at most 1600 equal spans, however the samples are cut into blocks."""
     rng = np.random.default_rng(samples)
     track = rng.normal(size=(samples, 2)).astype(np.float32)
-    meter = Meter(RATE_HZ)
+    meter = Meter(WeightingByEbur128(RATE_HZ))
     left = track
     while len(left):
         block, left = np.split(left, [rng.integers(1, 70_000)])
@@ -126,7 +139,7 @@ def test_overview_is_of_equal_spans(samples: int) -> None:
 
 def test_silence_has_no_loudness() -> None:
     """Silence, and what is shorter than a block, has no loudness rather than a number that means nothing."""
-    silent, short = Meter(RATE_HZ), Meter(RATE_HZ)
+    silent, short = Meter(WeightingByEbur128(RATE_HZ)), Meter(WeightingByEbur128(RATE_HZ))
     silent.add(0 * music(seconds=3.0))
     short.add(music(seconds=0.1))
     assert (silent.loudness_lufs, short.loudness_lufs) == (None, None)

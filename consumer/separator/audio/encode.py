@@ -10,7 +10,6 @@ from types import TracebackType
 from typing import Self
 
 import numpy as np
-from numpy.typing import NDArray
 
 from consumer.core.catalog import FORMATS
 from consumer.core.errors import Code, Rejected
@@ -68,7 +67,7 @@ class Encoder:
             highest = self._row.highest_sample
             if highest is not None and np.abs(samples).max(initial=0.0) > highest:
                 samples = samples.clip(-highest, highest)
-            data = (as_s16(samples) if self._row.takes == "s16le" else samples).data.cast("B")
+            data = samples.data.cast("B")
             while data:
                 data = data[self._running.process.stdin.write(data) :]
         except BrokenPipeError:
@@ -111,7 +110,7 @@ class Encoder:
 
 def _start(ffmpeg: FFmpeg, path: Path, encoding: Encoding) -> FFmpegProcess:
     row = FORMATS[encoding.format]
-    args = ["-loglevel", "error", "-f", row.takes, "-ar", str(encoding.rate_hz), "-ac", "2", "-i", "pipe:0"]
+    args = ["-loglevel", "error", "-f", "f32le", "-ar", str(encoding.rate_hz), "-ac", "2", "-i", "pipe:0"]
     args += input_args(row, encoding.cover)
     args += output_args(row, encoding.tags, encoding.cover, path.stem)
     args += row.encoder_args(encoding.bitrate)
@@ -134,10 +133,3 @@ def encodes_silence(ffmpeg: FFmpeg, folder: Path, encoding: Encoding) -> bool:
     finally:
         running.stop()
         path.unlink(missing_ok=True)
-
-
-def as_s16(samples: Samples) -> NDArray[np.int16]:
-    """Float32 samples, -1..1, as 16-bit integers, clipped: the ones that ffmpeg, and so Spleeter, makes of them."""
-    scaled = samples * np.float32(1 << 15)
-    np.rint(scaled, out=scaled)
-    return scaled.clip(-(1 << 15), (1 << 15) - 1, out=scaled).astype(np.int16)

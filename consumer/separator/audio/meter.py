@@ -4,21 +4,22 @@ import numpy as np
 
 from consumer.separator.audio.loudness import Loudness
 from consumer.separator.dsp.spectral import Samples
+from consumer.separator.dsp.weighting import Weighting
 
 OVERVIEW_POINTS = 800  # about what a page is wide
 
 
 class Meter:
-    """Measures one stem, block by block, in next to constant memory."""
+    """Measures one stem, block by block, in next to constant memory. weighting: of its own."""
 
-    def __init__(self, rate_hz: int) -> None:
+    def __init__(self, weighting: Weighting) -> None:
         self.samples = 0
         self.peak = 0.0
         self.clipped_samples = 0
         self._spans: list[float] = []  # largest absolute sample of each span
         self._span_samples = 1024
         self._open_peak, self._open_samples = 0.0, 0  # of the span that is not full yet
-        self._loudness = Loudness(rate_hz)
+        self._loudness = Loudness(weighting)
 
     def add(self, block: Samples) -> None:
         """block: float32 (samples, 2), contiguous."""

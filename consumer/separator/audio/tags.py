@@ -101,11 +101,16 @@ def input_args(output: OutputFormat, cover: Cover | None) -> list[str]:
     return ["-protocol_whitelist", "file", "-f", _COVER_DEMUXER[cover.codec], "-i", f"file:{cover.path}"]
 
 
+def texts_of(tags: Tags, stem: str) -> Mapping[str, str]:
+    """What a stem's file is to say: the track's tags, and in its title the stem's name."""
+    title = f"{tags.texts['title']} ({stem})" if "title" in tags.texts else stem
+    return {**tags.texts, "title": title}
+
+
 def output_args(output: OutputFormat, tags: Tags, cover: Cover | None, stem: str) -> list[str]:
     """ffmpeg's output options that write the tags, and the picture as it is."""
-    title = f"{tags.texts['title']} ({stem})" if "title" in tags.texts else stem
     args = []
-    for name, text in {**tags.texts, "title": title}.items():
+    for name, text in texts_of(tags, stem).items():
         # ffmpeg reads UTF-8, whatever this process's own encoding is.
         args += ["-metadata", os.fsdecode(f"{name}={text}".encode())]
     if cover is not None and output.holds_cover:

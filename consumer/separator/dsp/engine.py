@@ -6,8 +6,6 @@ Four stages overlap, each a step ahead of the next: reading and analysis, the ne
 from collections.abc import Generator, Iterator
 from functools import partial
 
-import numpy as np
-
 from consumer.separator.dsp.concurrency import parallel_map, prefetch
 from consumer.separator.dsp.network import Network
 from consumer.separator.dsp.spectral import Array, Read, Samples, SegmentSpectrum, Synthesis, analyse
@@ -26,13 +24,13 @@ def separate(network: Network, read: Read, *, high_frequencies: str | None = Non
     spec = network.spec
     averages = (high_frequencies or spec.mask_extension) == "average"
     bins = spec.frame_length // 2 + 1 if averages else spec.frequency_bins  # nobody needs those that become zeros
-    spectra = prefetch(analyse(spec, read, bins=bins))
+    spectra = prefetch(analyse(spec, network.transform, read, bins=bins))
     masked = prefetch(parallel_map(partial(_masked, network), spectra, network.segments_at_once))
     return prefetch(_synthesised(network, masked))
 
 
 def _masked(network: Network, segment: SegmentSpectrum) -> tuple[SegmentSpectrum, Array]:
-    return segment, network.masks(np.abs(segment.stft[..., : network.spec.frequency_bins]))
+    return segment, network.masks(segment.magnitudes)
 
 
 def _synthesised(network: Network, masked: Generator[tuple[SegmentSpectrum, Array]]) -> Iterator[tuple[Samples, ...]]:

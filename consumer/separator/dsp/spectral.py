@@ -8,7 +8,6 @@ frame_length - frame_step samples over: in memory that does not depend on the tr
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from itertools import product
 
 import numpy as np
 import scipy.fft
@@ -19,6 +18,11 @@ from consumer.separator.models.spec import ModelSpec
 Array = NDArray[np.float32]
 Samples = Array
 Spectrum = NDArray[np.complex64]
+
+# Transforms windowed frames, of which each begins frame_step samples behind the one before.
+# samples: float32 ((frames - 1) * frame_step + frame_length), contiguous. Written to: stft, complex64 (frames, bins),
+# the lowest bins; magnitudes: float32 (frames, frequency_bins), |stft| of the model's band. Both contiguous.
+Transform = Callable[[Samples, Spectrum, Array], None]
 
 # Masks frames and adds them, transformed back and times `synthesis_window`, to the samples that they reach.
 # stft: complex64 (frames, bins), the lowest bins; mask: float32 (frames, bins); samples: float32
@@ -37,11 +41,13 @@ _SYNTHESIS_GAIN = 2.0 / 3.0  # spleeter.model.EstimatorSpecBuilder.WINDOW_COMPEN
 class SegmentSpectrum:
     """One segment's STFT.
 
-    stft: complex64 (2, frames, bins), `frames` at most segment_frames. final: so many samples of the padded track need
+    stft: complex64 (2, frames, bins), `frames` at most segment_frames. magnitudes: float32 (2, frames, frequency_bins),
+    |stft| of the model's band. final: so many samples of the padded track need
     no frame of a later segment. skip: so many of them, the first, are padding.
     """
 
     stft: Spectrum
+    magnitudes: Array
     skip: int
     final: int
 
@@ -62,6 +68,19 @@ def synthesis_window(spec: ModelSpec) -> Samples:
     return hann(spec.frame_length) * np.float32(_SYNTHESIS_GAIN)
 
 
+def transform_by_scipy(spec: ModelSpec) -> Transform:
+    """A Transform that computes on one core, for frames of any length."""
+    window = hann(spec.frame_length)
+
+    def transform(samples: Samples, stft: Spectrum, magnitudes: Array) -> None:
+        framed = np.lib.stride_tricks.sliding_window_view(samples, spec.frame_length)[:: spec.frame_step]
+        for block in _blocks(len(stft)):
+            stft[block] = scipy.fft.rfft(framed[block] * window, overwrite_x=True)[:, : stft.shape[1]]
+        np.abs(stft[:, : magnitudes.shape[1]], out=magnitudes)
+
+    return transform
+
+
 def overlap_add_by_scipy(spec: ModelSpec) -> OverlapAdd:
     """An OverlapAdd that computes on one core, for frames of any length that is a multiple of frame_step."""
     window, step = synthesis_window(spec), spec.frame_step
@@ -79,12 +98,11 @@ def overlap_add_by_scipy(spec: ModelSpec) -> OverlapAdd:
     return overlap_add
 
 
-def analyse(spec: ModelSpec, read: Read, *, bins: int) -> Iterator[SegmentSpectrum]:
+def analyse(spec: ModelSpec, transform: Transform, read: Read, *, bins: int) -> Iterator[SegmentSpectrum]:
     """The spectra of a track's segments, in order, each with the `bins` lowest of its frame_length / 2 + 1 bins.
 
     Reads the track to its end; what `read` raises is raised here.
     """
-    window = hann(spec.frame_length)
     wanted = spec.segment_samples - spec.frame_step + spec.frame_length
     buffer = np.zeros((2, wanted), np.float32)  # channel-major: a frame is contiguous for the transform
     skip = filled = spec.frame_length
@@ -97,12 +115,13 @@ def analyse(spec: ModelSpec, read: Read, *, bins: int) -> Iterator[SegmentSpectr
             filled += len(block)
         buffer[:, filled:] = 0
         frames = min(spec.segment_frames, -(-filled // spec.frame_step))
-        views = np.lib.stride_tricks.sliding_window_view(buffer, spec.frame_length, axis=1)[:, :: spec.frame_step]
         stft = np.empty((2, frames, bins), np.complex64)
-        for channel, block in product((0, 1), _blocks(frames)):
-            stft[channel, block] = scipy.fft.rfft(views[channel, block] * window, overwrite_x=True)[:, :bins]
+        magnitudes = np.empty((2, frames, spec.frequency_bins), np.float32)
+        taken = (frames - 1) * spec.frame_step + spec.frame_length
+        for channel, samples in enumerate(buffer[:, :taken]):
+            transform(samples, stft[channel], magnitudes[channel])
         final = min(spec.segment_samples, filled)
-        yield SegmentSpectrum(stft=stft, skip=skip, final=final)
+        yield SegmentSpectrum(stft=stft, magnitudes=magnitudes, skip=skip, final=final)
         skip = 0
         filled -= final
         buffer[:, :filled] = buffer[:, final : final + filled]

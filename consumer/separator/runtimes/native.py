@@ -1,4 +1,4 @@
-"""Spleeter's networks, and its way back to samples, on kernels of our own (`kernels/`), in full float32.
+"""Spleeter's networks, its Fourier transforms, and loudness, on kernels of our own (`kernels/`), in full float32.
 
 The weights are the same as the others'.
 """
@@ -8,11 +8,12 @@ import queue
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
+import spleeter_kernels
 from spleeter_kernels import BORDER, Layers, UNet, Workspace
-from spleeter_kernels import OverlapAdd as KernelOverlapAdd
 
 from consumer.core.checkpoints import checkpoint_files, unavailable, weights_sha256
-from consumer.separator.dsp.spectral import OverlapAdd, synthesis_window
+from consumer.separator.dsp.spectral import OverlapAdd, Transform, hann, synthesis_window
+from consumer.separator.dsp.weighting import Weighting
 from consumer.separator.malloc import give_back_memory
 from consumer.separator.models.checkpoint import Array, UNetWeights, build_weights
 from consumer.separator.models.convert import load_tensors
@@ -43,7 +44,9 @@ class NativeNetwork:
         self._workspaces: queue.SimpleQueue[Workspace] = queue.SimpleQueue()
         self._layers = Layers()
         try:
-            self.overlap_add: OverlapAdd = KernelOverlapAdd(self._layers, synthesis_window(spec), spec.frame_step)
+            window, back, step = hann(spec.frame_length), synthesis_window(spec), spec.frame_step
+            self.transform: Transform = spleeter_kernels.Transform(self._layers, window, step)
+            self.overlap_add: OverlapAdd = spleeter_kernels.OverlapAdd(self._layers, back, step)
             for _ in range(at_once):
                 self._workspaces.put(Workspace(spec.segment_frames, spec.frequency_bins, spec.filters))
         except ValueError as error:
@@ -51,6 +54,10 @@ class NativeNetwork:
         weights = build_weights(spec, load_tensors(spec.name, spec.folder, self.weights_sha256))
         self._networks = list(self._threads.map(self._packed, weights))
         give_back_memory()
+
+    def new_weighting(self, rate_hz: int) -> Weighting:
+        """See runtime.Network."""
+        return spleeter_kernels.Weighting(self._layers, rate_hz)
 
     def _packed(self, weights: UNetWeights) -> UNet:
         return UNet(

@@ -7,7 +7,8 @@ from typing import Any
 import numpy as np
 
 from consumer.core.checkpoints import checkpoint_files, weights_sha256
-from consumer.separator.dsp.spectral import overlap_add_by_scipy
+from consumer.separator.dsp.spectral import overlap_add_by_scipy, transform_by_scipy
+from consumer.separator.dsp.weighting import Weighting, WeightingByEbur128
 from consumer.separator.malloc import give_back_memory
 from consumer.separator.models.checkpoint import Array, Layer, UNetWeights, build_weights, subpixel_kernel
 from consumer.separator.models.convert import load_tensors
@@ -38,11 +39,16 @@ class OpenVINONetwork:
     segments_at_once = 1  # it divides each among all cores
 
     def __init__(self, spec: ModelSpec) -> None:
-        self.spec, self.overlap_add = spec, overlap_add_by_scipy(spec)
+        self.spec = spec
+        self.transform, self.overlap_add = transform_by_scipy(spec), overlap_add_by_scipy(spec)
         self.weights_sha256 = weights_sha256(checkpoint_files(spec.name, spec.folder)[1])
         compiled = ov.Core().compile_model(_model(spec, self.weights_sha256), "CPU", _config())
         self._request = compiled.create_infer_request()  # its first run takes no longer than the others
         give_back_memory()
+
+    def new_weighting(self, rate_hz: int) -> Weighting:
+        """See runtime.Network."""
+        return WeightingByEbur128(rate_hz)
 
     def masks(self, magnitudes: Array) -> Array:
         """See runtime.Network."""

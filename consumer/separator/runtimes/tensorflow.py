@@ -15,7 +15,8 @@ import numpy as np
 import tensorflow as tf
 
 from consumer.core.checkpoints import checkpoint_files, weights_sha256
-from consumer.separator.dsp.spectral import overlap_add_by_scipy
+from consumer.separator.dsp.spectral import overlap_add_by_scipy, transform_by_scipy
+from consumer.separator.dsp.weighting import Weighting, WeightingByEbur128
 from consumer.separator.malloc import give_back_memory
 from consumer.separator.models.checkpoint import Layer, UNetWeights, load_weights, subpixel_kernel
 from consumer.separator.models.spec import ModelSpec
@@ -40,7 +41,8 @@ class TensorFlowNetwork:
     segments_at_once = 1  # it divides each among all cores
 
     def __init__(self, spec: ModelSpec) -> None:
-        self.spec, self.overlap_add = spec, overlap_add_by_scipy(spec)
+        self.spec = spec
+        self.transform, self.overlap_add = transform_by_scipy(spec), overlap_add_by_scipy(spec)
         self.weights_sha256 = weights_sha256(checkpoint_files(spec.name, spec.folder)[1])
         kernels = _Kernels()
         with tf.Graph().as_default() as graph:
@@ -53,6 +55,10 @@ class TensorFlowNetwork:
         # The first run picks and compiles kernels; it belongs to loading, not to the first job.
         self.masks(np.zeros(self._magnitudes.shape, np.float32))
         give_back_memory()
+
+    def new_weighting(self, rate_hz: int) -> Weighting:
+        """See runtime.Network."""
+        return WeightingByEbur128(rate_hz)
 
     def masks(self, magnitudes: Array) -> Array:
         """See runtime.Network."""

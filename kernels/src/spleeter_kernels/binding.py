@@ -22,6 +22,7 @@ from spleeter_kernels.winograd import FOUR_AT_A_TIME, TWO_AT_A_TIME, Filtering
 
 Array = NDArray[np.float32]
 Spectrum = NDArray[np.complex64]
+Doubles = NDArray[np.float64]
 
 INSTRUCTION_SETS = ("any", "avx2", "avx512")  # the better ones behind
 TILES, APART = 32, 16  # as in unet.cpp and winograd.h
@@ -32,6 +33,7 @@ BORDER = 3  # of a map (h + BORDER, w + BORDER, channels): 1 before and 2 behind
 _ARGUMENTS: dict[str, Any] = {
     "f": np.ctypeslib.ndpointer(np.float32, flags="C_CONTIGUOUS"),
     "c": np.ctypeslib.ndpointer(np.complex64, flags="C_CONTIGUOUS"),
+    "d": np.ctypeslib.ndpointer(np.float64, flags="C_CONTIGUOUS"),
     "n": ctypes.c_size_t,
     "i": ctypes.c_int,
     "e": ctypes.c_float,
@@ -47,6 +49,8 @@ _FUNCTIONS = {
     "dilated": "fffnnf",
     "ratio_masks": "pnfniief",
     "overlap_add": "cfnnnnfffff",
+    "transform": "fnnnnnfffcff",
+    "weigh": "fndnndd",
 }
 
 
@@ -166,23 +170,81 @@ class Layers:
         scratch: Array,
     ) -> None:
         """stft, mask: (frames, bins); samples: ((frames - 1) * step + len(window)); the others as in fourier.py."""
-        half = len(window) // 2
-        expect_within("a frame's length", len(window), SHORTEST, 1 << 20)
-        if len(window) & (len(window) - 1):
-            raise ValueError(f"a frame's length must be a power of two, not {len(window)}")
-        if not isinstance(stft, np.ndarray) or stft.ndim != 2 or not 0 < stft.shape[1] <= half + 1:
-            raise ValueError(f"stft must be an array of two axes, of at most {half + 1} bins")
+        half = _half_of(window)
+        _expect_bins(stft, half)
         expect("stft", stft, stft.shape, np.complex64)
         expect("mask", mask, stft.shape)
-        expect("window", window, (2 * half,))
-        expect("halving", halving, (2, half))
-        expect("turns", turns, (3 * ((half.bit_length() - 1) // 2), 2, half // 4))
-        expect_within("step", step, 0, 1 << 30)
+        _expect_tables(half, halving, turns, window, step)
         expect_scratch(scratch, 6 * half + 2)
         if not stft.shape[0]:
             return
         expect_output("samples", samples, ((stft.shape[0] - 1) * step + 2 * half,), longer=True)
         self._call["overlap_add"](stft, mask, *stft.shape, half, step, halving, turns, window, samples, scratch)
+
+    def transform(
+        self,
+        samples: Array,
+        step: int,
+        halving: Array,
+        turns: Array,
+        window: Array,
+        stft: Spectrum,
+        magnitudes: Array,
+        scratch: Array,
+    ) -> None:
+        """samples: at least ((frames - 1) * step + len(window)); stft: (frames, bins); magnitudes: (frames, measured),
+        of at most as many bins; the others as in fourier.py.
+        """
+        half = _half_of(window)
+        _expect_bins(stft, half)
+        frames, bins = stft.shape
+        expect_output("stft", stft, stft.shape, np.complex64)
+        measured = magnitudes.shape[-1] if isinstance(magnitudes, np.ndarray) and magnitudes.ndim else 0
+        expect_within("the number of magnitudes", measured, 0, bins)
+        expect_output("magnitudes", magnitudes, (frames, measured))
+        _expect_tables(half, halving, turns, window, step)
+        expect_scratch(scratch, 4 * (half + LANES))
+        if not frames:
+            return
+        expect("samples", samples, ((frames - 1) * step + 2 * half,), longer=True)
+        arguments = (samples, frames, bins, measured, half, step, halving, turns, window, stft, magnitudes, scratch)
+        self._call["transform"](*arguments)
+
+    def weigh(
+        self, samples: Array, coefficients: Doubles, step: int, opened: int, state: Doubles, powers: Doubles
+    ) -> int:
+        """samples: (n, 2); the others as in loudness.py. Returns how many of `powers` it has written."""
+        if not isinstance(samples, np.ndarray) or samples.ndim != 2:
+            raise ValueError("samples must be an array of two axes")
+        expect("samples", samples, (len(samples), 2))
+        expect("coefficients", coefficients, (5, 4), np.float64)
+        expect_within("step", step, 1, 1 << 30)
+        expect_within("opened", opened, 0, step - 1)
+        expect_output("state", state, (9,), np.float64)
+        full = (opened + len(samples)) // step
+        expect_output("powers", powers, (full,), np.float64, longer=True)
+        self._call["weigh"](samples, len(samples), coefficients, step, opened, state, powers)
+        return full
+
+
+def _half_of(window: Array) -> int:
+    """Half a frame's length. Raises ValueError unless that is one that can be transformed."""
+    expect_within("a frame's length", len(window), SHORTEST, 1 << 20)
+    if len(window) & (len(window) - 1):
+        raise ValueError(f"a frame's length must be a power of two, not {len(window)}")
+    return len(window) // 2
+
+
+def _expect_tables(half: int, halving: Array, turns: Array, window: Array, step: int) -> None:
+    expect("window", window, (2 * half,))
+    expect("halving", halving, (2, half))
+    expect("turns", turns, (3 * ((half.bit_length() - 1) // 2), 2, half // 4))
+    expect_within("step", step, 0, 1 << 30)
+
+
+def _expect_bins(stft: Spectrum, half: int) -> None:
+    if not isinstance(stft, np.ndarray) or stft.ndim != 2 or not 0 < stft.shape[1] <= half + 1:
+        raise ValueError(f"stft must be an array of two axes, of at most {half + 1} bins")
 
 
 def available() -> tuple[str, ...]:

@@ -25,9 +25,11 @@ def expect(
         raise ValueError(f"{name} must be contiguous and aligned")
 
 
-def expect_output(name: str, array: NDArray[Any], shape: Shape, *, longer: bool = False) -> None:
+def expect_output(
+    name: str, array: NDArray[Any], shape: Shape, dtype: DTypeLike = np.float32, *, longer: bool = False
+) -> None:
     """The same of what is written to. Raises ValueError."""
-    expect(name, array, shape, longer=longer)
+    expect(name, array, shape, dtype, longer=longer)
     if not array.flags.writeable:
         raise ValueError(f"{name} is written to, and must not be read-only")
 

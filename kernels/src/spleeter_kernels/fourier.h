@@ -1,5 +1,5 @@
-// The way back from masked spectra to samples. The inverse Fourier transform of real samples is a complex one of half the
-// length, of which each number is two samples.
+// From samples to spectra, and from masked spectra back to samples. The Fourier transform of real samples is a complex
+// one of half the length, of which each number is two samples.
 
 // LANES complex numbers, real and imaginary parts apart.
 struct Complex {
@@ -62,6 +62,21 @@ INLINE void by_four(Numbers x, Numbers y, size_t quarter, size_t stride, const f
     }
 }
 
+// All passes over numbers that are in x: by four as often as that goes. half: a power of two, at least 4 * 16; turns: of
+// each pass, as of `by_four`. The result is in x; where `stride` comes to half of `half`, pairs are left to be added and
+// subtracted.
+INLINE size_t by_fours(Numbers &x, Numbers &y, size_t half, const float *turns) {
+    const size_t quarter = half / 4;
+    by_four(x, y, quarter, 1, turns);
+    by_four(y, x, quarter, 4, turns + 6 * quarter);
+    size_t stride = 16;
+    for (const float *turn = turns + 12 * quarter; 4 * stride <= half; stride *= 4, turn += 6 * quarter) {
+        by_four(x, y, quarter, stride, turn);
+        std::swap(x, y);
+    }
+    return stride;
+}
+
 INLINE Complex load_complex(const float *from) {
     Complex x;
     separate(load(from), load(from + LANES), &x.re, &x.im);
@@ -112,19 +127,12 @@ INLINE void add_samples(float *to, Complex x, const float *window) {
 extern "C" void NAME(overlap_add)(const float *stft, const float *mask, size_t frames, size_t bins, size_t half,
                                   size_t step, const float *halving, const float *turns, const float *window,
                                   float *samples, float *work) {
-    const size_t quarter = half / 4;
     float *const masked = work + 4 * half;
     for (size_t frame = 0; frame < frames; frame++, stft += 2 * bins, mask += bins, samples += step) {
         Numbers x = {work, work + half}, y = {work + 2 * half, work + 3 * half};
         mask_spectrum(stft, mask, bins, masked, half);
         halve(masked, half, halving, x);
-        by_four(x, y, quarter, 1, turns);
-        by_four(y, x, quarter, 4, turns + 6 * quarter);
-        size_t stride = 16;
-        for (const float *turn = turns + 12 * quarter; 4 * stride <= half; stride *= 4, turn += 6 * quarter) {
-            by_four(x, y, quarter, stride, turn);
-            std::swap(x, y);
-        }
+        const size_t stride = by_fours(x, y, half, turns);
         if (stride == half)
             for (size_t i = 0; i < half; i += LANES) add_samples(samples + 2 * i, x.at(i), window + 2 * i);
         else  // what is left are pairs
@@ -132,5 +140,75 @@ extern "C" void NAME(overlap_add)(const float *stft, const float *mask, size_t f
                 add_samples(samples + 2 * i, x.at(i) + x.at(j), window + 2 * i);
                 add_samples(samples + 2 * j, x.at(i) - x.at(j), window + 2 * j);
             }
+    }
+}
+
+// The conjugates of a frame's samples, in pairs, times the window.
+INLINE void pair_up(const float *samples, const float *window, size_t half, Numbers x) {
+    for (size_t i = 0; i < half; i += LANES) {
+        Complex pairs;
+        separate(load(samples + 2 * i) * load(window + 2 * i),
+                 load(samples + 2 * i + LANES) * load(window + 2 * i + LANES), &pairs.re, &pairs.im);
+        store(x.re + i, pairs.re);
+        store(x.im + i, -pairs.im);
+    }
+}
+
+INLINE void add_pairs(Numbers x, size_t half) {
+    for (size_t i = 0, j = half / 2; i < half / 2; i += LANES, j += LANES) {
+        const Complex a = x.at(i), b = x.at(j), sum = a + b, less = a - b;
+        store(x.re + i, sum.re);
+        store(x.im + i, sum.im);
+        store(x.re + j, less.re);
+        store(x.im + j, less.im);
+    }
+}
+
+INLINE vec root(vec x) {
+    vec y;
+    UNROLL for (int i = 0; i < LANES; i++) y[i] = __builtin_sqrtf(x[i]);
+    return y;
+}
+
+// The first `count` values of a vector, at most all.
+INLINE void store_some(float *to, vec x, size_t count) {
+    if (count >= LANES) return store(to, x);
+    for (size_t i = 0; i < count; i++) to[i] = x[i];
+}
+
+// LANES bins of the samples' spectrum, from k on, out of the conjugate spectrum of their pairs, whose number `half` is
+// its first again. turns: as in `halve`.
+INLINE Complex whole_bins(Numbers x, size_t half, size_t k, const float *turns) {
+    const size_t back = half - k - LANES + 1;
+    const Complex low = conjugate(x.at(k)), high = {reversed(load(x.re + back)), reversed(load(x.im + back))};
+    return low + high - turned_left(conjugate(turn_at(turns, half, k)) * (low - high));
+}
+
+// samples: ((frames - 1) * step + 2 * half); stft: (frames, bins), complex, the lowest of half + 1 bins; magnitudes:
+// (frames, measured), of the lowest of those. halving, turns: as in `overlap_add`, and half too; window: (2 * half),
+// with half of what it is to weigh. work: (4 * (half + 16)).
+extern "C" void NAME(transform)(const float *samples, size_t frames, size_t bins, size_t measured, size_t half,
+                                size_t step, const float *halving, const float *turns, const float *window,
+                                float *stft, float *magnitudes, float *work) {
+    const size_t room = half + 16;
+    for (size_t frame = 0; frame < frames; frame++, samples += step, stft += 2 * bins, magnitudes += measured) {
+        Numbers x = {work, work + room}, y = {work + 2 * room, work + 3 * room};
+        pair_up(samples, window, half, x);
+        if (by_fours(x, y, half, turns) != half) add_pairs(x, half);
+        x.re[half] = x.re[0];
+        x.im[half] = x.im[0];
+        for (size_t k = 0; k < bins && k < half; k += LANES) {
+            const Complex found = whole_bins(x, half, k, halving);
+            vec pairs[2];
+            interleave(found.re, found.im, pairs, pairs + 1);
+            store_some(stft + 2 * k, pairs[0], 2 * (bins - k));
+            if (bins - k > LANES / 2) store_some(stft + 2 * k + LANES, pairs[1], 2 * (bins - k) - LANES);
+            if (k < measured) store_some(magnitudes + k, root(found.re * found.re + found.im * found.im), measured - k);
+        }
+        if (bins > half) {  // the last is real
+            stft[2 * half] = 2.0f * (x.re[0] + x.im[0]);
+            stft[2 * half + 1] = 0.0f;
+            if (measured > half) magnitudes[half] = __builtin_fabsf(stft[2 * half]);
+        }
     }
 }

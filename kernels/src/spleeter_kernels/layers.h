@@ -6,6 +6,7 @@
 #include "product.h"
 
 #include "fourier.h"
+#include "loudness.h"
 #include "masks.h"
 #include "outermost.h"
 #include "winograd.h"
