@@ -7,6 +7,8 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+import soundfile
+
 from consumer.core.errors import Code
 from harness.corpus.pcm import PACKINGS, Packing, integers
 from harness.corpus.riff import UNKNOWN, chunk
@@ -186,8 +188,15 @@ def _caf() -> Iterator[Specimen]:
     }
     for name, options in lies.items():
         yield _specimen(f"{name}.caf", written(partial(_core_audio_song, options)))
+    for bits, frames in ((16, 100), (16, 8193), (16, 12287), (24, 22050)):  # ALAC has 4096 to a packet
+        holds = Truth(signal=Signal(frames=frames), precision=exact(bits))
+        yield _specimen(f"alac-{bits}-of-{frames}.caf", partial(_by_libsndfile, bits, holds.signal), holds)
     yield _specimen("no-samples.caf", written(partial(caf, b"")), Code.AUDIO_EMPTY)
     yield _specimen("impossible-rate-0.caf", written(partial(_core_audio_song, {"rate_hz": 0})), Code.AUDIO_UNDECODABLE)
+
+
+def _by_libsndfile(bits: int, signal: Signal, path: Path) -> None:
+    soundfile.write(path, signal.samples(), signal.rate_hz, format="CAF", subtype=f"ALAC_{bits}")
 
 
 def _packed_caf(packing: Packing, end: str, kind: bytes, flags: int, path: Path) -> None:

@@ -18,6 +18,7 @@ _SIGNAL = Signal()
 _UNSAID = Truth(precision=replace(LOSSY, length_frames=1152 * 2), late_frames=1105)
 _JOINED = Precision(noise_db=-9.0, gain_db=1.0)
 _MIXED = Precision(noise_db=0.0, gain_db=1.0)  # parts whose channels differ are no single mix
+_LONGER, _FEW_MORE = Signal(frames=88200), replace(_JOINED, length_frames=3456, start_frames=2400)
 _LAYER_2 = Truth(precision=replace(LOSSY, length_frames=1152), late_frames=481)
 
 
@@ -66,6 +67,19 @@ def specimens() -> Iterator[Specimen]:
     mixed = Truth(signal=whole, precision=_MIXED, mix=((1.0, 1.0), (1.0, 1.0)), is_mix_exact=False)
     yield Specimen(name="mpeg/joined-of-all-kinds.mp3", make=make, holds=mixed, other=None)
     yield _one("in-riff.wav", _in_riff, truth)
+    unsaid_end = Truth(precision=replace(LOSSY, length_frames=1152))  # where the header doesn't fit what follows it
+    for name, frames, size in (
+        ("frames-halved", 0.5, 1.0), ("frames-doubled", 2.0, 1.0),
+        ("bytes-halved", 1.0, 0.5), ("bytes-doubled", 1.0, 2.0),
+        ("both-halved", 0.5, 0.5), ("both-doubled", 2.0, 2.0),
+    ):  # fmt: skip
+        yield _one(f"header-{name}.mp3", partial(_with_header, frames, size), unsaid_end)
+    yield _one("header-before-a-few-more.mp3", _with_a_few_more, Truth(signal=_LONGER, precision=_FEW_MORE))
+    free = Signal(rate_hz=48000, frames=24000)
+    late = Truth(signal=free, precision=replace(LOSSY, length_frames=2304), late_frames=1105)
+    yield _one("free-format.mp3", partial(_free_format, free, "mp3"), late)
+    layer_2 = replace(_LAYER_2, signal=free)
+    yield _one("free-format.mp2", partial(_free_format, free, "mp2"), layer_2)
     for name, rate_hz in (("mp2", 44100), ("mp2-24", 24000)):
         signal = Signal(rate_hz=rate_hz, frames=rate_hz // 2)
         yield Specimen(
@@ -112,3 +126,34 @@ def _in_riff(path: Path) -> None:
     extra = struct.pack("<HHIHHH", 12, 1, 2, 626, 1, 1393)
     body = fmt(0x55, 2, 44100, 0, frame_bytes=1, extra=extra)
     path.write_bytes(riff(Layout(fmt=body), frames.read_bytes()))
+
+
+def _with_header(frames: float, size: float, path: Path) -> None:
+    """LAME's header tells of so many times the frames and the bytes that there are."""
+    encode(path, _SIGNAL, "-q:a", "0", "-id3v2_version", "0")
+    data = bytearray(path.read_bytes())
+    tag = max(data.find(b"Xing"), data.find(b"Info")) + 8
+    told = struct.unpack_from(">II", data, tag)
+    struct.pack_into(">II", data, tag, round(told[0] * frames), round(told[1] * size))
+    path.write_bytes(data)
+
+
+def _with_a_few_more(path: Path) -> None:
+    """Frames without a header behind a file with one, so few that its size seems right."""
+    samples, border = _LONGER.samples(), 1152 * 74
+    options = ("-b:a", "192k", "-id3v2_version", "0")
+    first = encode_samples(path, samples[:border], 44100, *options).read_bytes()
+    more = encode_samples(path, samples[border:], 44100, *options, "-write_xing", "0").read_bytes()
+    path.write_bytes(first + more)
+
+
+def _free_format(signal: Signal, extension: str, path: Path) -> None:
+    """Frames of one size, without their bit rate: that is what free format is (ISO/IEC 11172-3, 2.4.2.3)."""
+    bare = ("-write_xing", "0", "-id3v2_version", "0") if extension == "mp3" else ()
+    encode(path, signal, "-b:a", "128k", *bare)
+    data = bytearray(path.read_bytes())
+    size = 144 * 128_000 // signal.rate_hz
+    for place in range(0, len(data) - size + 1, size):
+        assert data[place] == 0xFF
+        data[place + 2] &= 0x0F
+    path.write_bytes(data)

@@ -44,6 +44,9 @@ def _single() -> Iterator[Specimen]:
     yield _one("flac-24.oga", encoding(_SIGNAL, "-c:a", "flac", "-sample_fmt", "s32"), Truth(), "flac")
     broadcast = Truth(precision=replace(LOSSY, length_frames=1024))  # where it began is not said
     yield _one("of-a-broadcast.ogg", _of_a_broadcast, broadcast, "oggdec")
+    lying = Truth(precision=replace(LOSSY, length_frames=1024))  # libvorbis takes off no more than a block
+    for name, position in (("1", 1), ("too-low", -3000), ("too-high", 1_000_000)):
+        yield _one(f"last-position-{name}.ogg", partial(_with_last_position, position), lying, "oggdec")
     yield _one("junk-in-front.ogg", partial(_with_junk, b"\0" * 500, b""), truth, "oggdec")
     yield _one("junk-behind.ogg", partial(_with_junk, b"", b"TAG" + bytes(125)), truth, "oggdec")
     yield _one("video-beside.ogv", _with_video, truth, "pyav")
@@ -57,20 +60,34 @@ def _by_libvorbis(path: Path) -> None:
     soundfile.write(path, _SIGNAL.samples(), 44100, format="OGG", subtype="VORBIS")
 
 
-def _of_a_broadcast(path: Path) -> None:
+def _of_a_broadcast(path: Path, *options: str) -> None:
     """Positions that go on from what was sent before, as of a listener who comes later."""
+    encode(path, _OPUS if path.suffix == ".opus" else _SIGNAL, "-page_duration", "20000", *options)
+    path.write_bytes(_placed_anew(path.read_bytes(), lambda position, _: position + 1_000_000))
+
+
+def _with_last_position(position: int, path: Path) -> None:
+    """A last page that says this, or that much more than is so where that is negative or large."""
     encode(path, _SIGNAL, "-page_duration", "20000")
-    data, place = bytearray(path.read_bytes()), 0
+    told: Callable[[int, bool], int] = lambda was, is_last: (  # noqa: E731
+        was if not is_last else position if position == 1 else was + position
+    )
+    path.write_bytes(_placed_anew(path.read_bytes(), told))
+
+
+def _placed_anew(content: bytes, position_of: Callable[[int, bool], int]) -> bytes:
+    """With other positions on pages that have one: of what it was, and whether the page is the last."""
+    data, place = bytearray(content), 0
     while place < len(data):
         segments = data[place + 26]
         end = place + 27 + segments + sum(data[place + 27 : place + 27 + segments])
         position = struct.unpack("<q", data[place + 6 : place + 14])[0]
         if position > 0:
-            data[place + 6 : place + 14] = struct.pack("<q", position + 1_000_000)
+            data[place + 6 : place + 14] = struct.pack("<q", position_of(position, end == len(data)))
             data[place + 22 : place + 26] = bytes(4)
             data[place + 22 : place + 26] = struct.pack("<I", page_crc(data[place:end]))
         place = end
-    path.write_bytes(data)
+    return bytes(data)
 
 
 def _with_junk(front: bytes, back: bytes, path: Path) -> None:
@@ -99,6 +116,7 @@ def _opus() -> Iterator[Specimen]:
     )
     options = ("-b:a", "160k", "-application", "lowdelay")
     yield _one("low-delay.opus", encoding(_OPUS, *options), truth, "opusdec")
+    yield _one("of-a-broadcast.opus", lambda path: _of_a_broadcast(path, "-b:a", "160k"), truth, "opusdec")
     half = Truth(signal=_OPUS, precision=LOSSY, gain=0.5)
     yield _one("gain-minus-6-db.opus", partial(_with_opus_gain, -1541), half, "opusdec")
     yield _one("mislabelled.ogg", encoding(_OPUS, "-c:a", "libopus", "-b:a", "160k"), truth, "opusdec")

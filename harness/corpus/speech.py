@@ -8,7 +8,7 @@ from pathlib import Path
 
 import soundfile
 
-from harness.corpus.encoding import encode
+from harness.corpus.encoding import encode, encode_samples
 from harness.corpus.signal import Signal
 from harness.corpus.specimen import Precision, Specimen, Truth
 
@@ -42,12 +42,18 @@ def specimens() -> Iterator[Specimen]:
         yield Specimen(name=f"speech/{subtype.lower()}.wav", make=make, holds=narrow, other="libsndfile")
     for name, signal, options in (
         ("narrow", _NARROW, ("--narrowband",)), ("wide", _WIDE, ("--wideband",)),
+        ("stereo", Signal(rate_hz=16000, frames=16000), ("--wideband", "--stereo")),
+        ("on-one-page", Signal(channels=1, rate_hz=16000, frames=8000), ("--wideband",)),
         ("packets-of-4", _WIDE, ("--wideband", "--vbr", "--nframes", "4")),
         ("ultra-wide", Signal(channels=1, rate_hz=32000, frames=32000), ("--ultra-wideband",)),
     ):  # fmt: skip
-        truth = Truth(signal=signal, precision=replace(_COARSE, length_frames=640, start_frames=120))
+        truth = Truth(signal=signal, precision=replace(_COARSE, length_frames=0, start_frames=8))
+        if signal.channels == 2:  # of which it tells but how loud each side is
+            truth = replace(truth, mix=((1.0, 1.0), (1.0, 1.0)), is_mix_exact=False)
         make = partial(_by_speexenc, signal, options)
         yield Specimen(name=f"speech/speex-{name}.spx", make=make, holds=truth, other="speexdec")
+    make = partial(_joined_amr, _NARROW)
+    yield Specimen(name="speech/joined.amr", make=make, holds=narrow, other=None)
 
 
 def _one(name: str, options: Sequence[str], truth: Truth, other: str) -> Specimen:
@@ -64,3 +70,11 @@ def _by_speexenc(signal: Signal, options: Sequence[str], path: Path) -> None:
     soundfile.write(source, signal.samples(), signal.rate_hz)
     command = ("speexenc", "--quality", "10", *options, str(source), str(path))
     subprocess.run(command, check=True, capture_output=True, timeout=60)
+
+
+def _joined_amr(signal: Signal, path: Path) -> None:
+    """Each half of the signal is a file of its own, magic number and all."""
+    half, content = signal.frames // 2, b""
+    for part in (signal.samples()[:half], signal.samples()[half:]):
+        content += encode_samples(path, part, signal.rate_hz, "-b:a", "12.2k").read_bytes()
+    path.write_bytes(content)

@@ -9,6 +9,7 @@ import soundfile
 
 from consumer.core.errors import Code, Rejected
 from harness.audio import RATE_HZ
+from harness.corpus.catalogue import catalogue
 from harness.files import Samples, encode_file
 from tests.separator.decoding import decoded, delay_of, noise, sum_of_stems
 from tests.separator.jobs import Harness
@@ -210,11 +211,42 @@ def test_streams_without_a_header_go_on(kind: tuple[str, Sequence[str], Sequence
         assert 0 <= delay_of(samples, sound, start=start, count=count, most=9000) < 0.2 * RATE_HZ
 
 
-@pytest.mark.parametrize("extension", ["wav", "aiff", "w64", "caf", "m4a", "tta", "wma", "flv"])
+@pytest.mark.parametrize("extension", ["wav", "aiff", "w64", "au", "caf", "m4a", "mov", "tta", "wma", "flv"])
 def test_files_whose_header_tells_their_end_are_the_first_one(extension: str, tmp_path: Path) -> None:
-    """What stands behind it is not theirs: other decoders (libsndfile) and players say the same."""
+    """What stands behind it is not theirs: other decoders (libsndfile) and players say the same. That it is left out
+    is told, with its size; of the first one alone there is nothing to tell.
+    """
     first = encode_file(tmp_path / f"1.{extension}", noise(2.0))
     other = encode_file(tmp_path / f"2.{extension}", noise(2.5, seed=2))
     path = tmp_path / f"both.{extension}"
     path.write_bytes(first.read_bytes() + other.read_bytes())
-    assert np.array_equal(decoded(path)[0], decoded(first)[0])
+    samples, warnings = decoded(path)
+    alone, none = decoded(first)
+    assert np.array_equal(samples, alone)
+    assert none == ()
+    [warning] = warnings
+    assert warning.startswith("another file follows the one that is heard: ")
+    count, begin = (int(word) for word in warning.split() if word.isdigit())
+    assert 0 <= path.stat().st_size - (begin + count) < 100  # tags of TTA
+    assert 0 <= first.stat().st_size - begin < 100
+    assert decoded(path, start_s=0.5, duration_s=0.5)[1] == warnings
+
+
+@pytest.mark.parametrize("extension", ["spx", "caf", "mp3", "amr"])
+def test_a_span_is_that_of_the_whole_where_the_headers_are_corrected(extension: str, tmp_path: Path) -> None:
+    """Speex and ALAC in CAF, an mp3 whose header tells of too few frames, and joined AMR."""
+    specimens = catalogue()
+    name = {
+        "spx": "speech/speex-wide.spx",
+        "caf": "apple/alac-24-of-22050.caf",
+        "mp3": "mpeg/header-frames-halved.mp3",
+        "amr": "speech/joined.amr",
+    }[extension]
+    path = tmp_path / f"song.{extension}"
+    specimens[name].make(path)
+    samples, warnings = decoded(path)
+    assert warnings == ()
+    for start_s, duration_s in ((0.1, 0.2), (0.24, 0.15), (0.3, None)):
+        first = round(start_s * RATE_HZ)
+        wanted = samples[first:] if duration_s is None else samples[first : first + round(duration_s * RATE_HZ)]
+        assert np.array_equal(decoded(path, start_s=start_s, duration_s=duration_s)[0], wanted)

@@ -11,7 +11,10 @@ import numpy as np
 from consumer.core.errors import Code, Rejected
 from consumer.core.model import AudioFacts
 from consumer.separator.audio.adts_links import adts_sections
+from consumer.separator.audio.caf_packets import whole_caf
 from consumer.separator.audio.ffmpeg import FFmpeg, FFmpegProcess, Section
+from consumer.separator.audio.free_format import is_of_free_format
+from consumer.separator.audio.left_behind import left_behind
 from consumer.separator.audio.links import find_links
 from consumer.separator.audio.lying_header import without_lies
 from consumer.separator.audio.mixdown import stereo_filters
@@ -20,10 +23,12 @@ from consumer.separator.audio.mpeg_frames import section_in_wave, sections_of_mp
 from consumer.separator.audio.playback import Playback
 from consumer.separator.audio.probe import Probe, probe
 from consumer.separator.audio.short_sound import resampled
+from consumer.separator.audio.speex_length import whole_speex
 from consumer.separator.audio.timed_samples import TimedSamples
 from consumer.separator.audio.timeline import Timeline
 from consumer.separator.audio.tracks import AudioFile
 from consumer.separator.audio.trailing_tags import end_of_sound
+from consumer.separator.audio.trimming import trim, trimmed
 from consumer.separator.audio.vorbis_length import whole_vorbis
 from consumer.separator.dsp.spectral import Samples
 
@@ -36,6 +41,14 @@ _SPLICED, _LONGEST_GAP_S = ("mpegts", "mpeg"), 10.0
 _FEW_SAMPLES, _FEW_OF_ITS_OWN = 64, 1024
 # A file may end so much before what its headers tell: encoders' delays are counted by some.
 _NEARLY_ALL, _SHORTER_S = 0.995, 0.1
+
+
+def _whole_ogg(args: list[str], path: Path, section: Section | None) -> list[str]:
+    return whole_speex(whole_vorbis(args, path, section), path, section)
+
+
+# Where the sound of some containers begins and ends to the sample, which ffmpeg gets wrong.
+_WHOLE = {"ogg": _whole_ogg, "caf": whole_caf}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -90,7 +103,10 @@ class _Source:
         args += [*ffmpeg.open_args(self.path, codec=found.codec), "-copyts", "-loglevel", "error"]
         args += ["-map", f"0:a:{found.track}", "-af", stereo_filters(found.layout, found.channels)]
         args += ["-ar", str(self.rate_hz)]
-        args = whole_vorbis(args, self.path, ffmpeg.section) if found.format == "ogg" else args
+        if whole := _WHOLE.get(found.format):
+            args = whole(args, self.path, ffmpeg.section)
+        if ffmpeg.section and ffmpeg.section.front:
+            args = trimmed(args, trim(first=ffmpeg.section.front, count=None, rate_hz=found.sample_rate_hz))
         continues = ffmpeg.section is not None and ffmpeg.section.continues
         timeline = Timeline(
             rate_hz=self.rate_hz,
@@ -136,7 +152,7 @@ class Decoder:
         self._start_s, self._duration_s = start_s, duration_s
         self._max_s = max_s
         sections = find_links(path) or (ffmpeg.section,)
-        found = probe(replace(ffmpeg, section=sections[0]), path, source.track)
+        found = _probe(replace(ffmpeg, section=sections[0]), source)
         if sections == (None,) and (frames := _sections_of_frames(ffmpeg, path, found.format)):
             sections = frames
             found = replace(probe(replace(ffmpeg, section=frames[0]), path, source.track), tags=found.tags)
@@ -144,6 +160,7 @@ class Decoder:
         self.probe: Probe = found if len(sections) == 1 else replace(found, duration_s=None)
         edits = edits_of(path, found.track, found.sample_rate_hz) if found.format == "mov" else ()
         self._source = _Source(ffmpeg=ffmpeg, path=path, rate_hz=rate_hz, sections=sections, found=found, edits=edits)
+        self._left_behind = left_behind(path, found.format) if len(sections) == 1 else None
         self._playback = self._play()
         self._has_ended = False
 
@@ -224,10 +241,12 @@ class Decoder:
         if self._playback.gap_at is not None:
             first_s = self._playback.gap_at / self._rate_hz
             told.append(f"{silence_s:.3f} s are missing in the file, the first at {first_s:.3f} s: they are silence")
-        claimed_s, real_s = self.probe.clock.duration_s, self._playback.position / self._rate_hz
+        claimed_s, real_s = self.probe.claimed_s, self._playback.position / self._rate_hz
         is_told = self._has_ended and self._source.links == 1 and self.probe.format not in _SPLICED
         if is_told and claimed_s and claimed_s * _NEARLY_ALL - _SHORTER_S > real_s:
             told.append(f"the file's headers tell of {claimed_s:.2f} s, and it ends after {real_s:.2f} s")
+        if self._left_behind:
+            told.append(self._left_behind)
         return tuple(told)
 
     @property
@@ -248,6 +267,17 @@ class Decoder:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._playback.stop()
+
+
+def _probe(ffmpeg: FFmpeg, source: AudioFile) -> Probe:
+    """As `probe`, but with the reason where it is not ffmpeg that knows it."""
+    try:
+        return probe(ffmpeg, source.path, source.track)
+    except Rejected as refusal:
+        if refusal.code is Code.AUDIO_UNDECODABLE and is_of_free_format(source.path):
+            told = "it is MPEG audio of free format, which there is no decoder for"
+            raise Rejected(Code.AUDIO_UNDECODABLE, told) from None
+        raise
 
 
 def _sections_of_frames(ffmpeg: FFmpeg, path: Path, container: str) -> tuple[Section, ...]:

@@ -59,12 +59,13 @@ def bundled_binary() -> str:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Section:
     """A part of a file: its bytes from `first` up to, without, `end`. continues: whether its times are those of the
-    file, and not its own.
+    file, and not its own. front: samples before its sound that nothing in it tells of.
     """
 
     first: int
     end: int
     continues: bool = False
+    front: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,4 +1,4 @@
-"""The links of a chained file: Ogg streams, or FLAC files, that were put one behind the other, each with headers.
+"""The links of a chained file: Ogg streams, FLAC or AMR files, that were put one behind the other, each with headers.
 
 ffmpeg follows such a file only where the links are of one kind, and then not to the sample: each link is decoded for
 itself instead. RFC 3533, section 4 says what a chain of Ogg streams is. What damage leaves whole of a WavPack file is
@@ -23,7 +23,9 @@ _HEADER_BYTES, _MAX_PAGE_BYTES = 27, 27 + 255 + 255 * 255
 _OGG_BEGIN = re.compile(rb"OggS\x00[\x02\x06]")
 # The marker, and the head of the one block that has to come first (RFC 9639, 8.2).
 _FLAC_BEGIN = re.compile(rb"fLaC[\x00\x80]\x00\x00\x22")
-_BEGIN_BYTES = 8  # the longer one
+# The magic numbers of AMR's two kinds: as the head of a frame '#' has padding that is not zero (RFC 4867, 5.1, 5.3).
+_AMR_BEGIN = re.compile(rb"#!AMR(?:\n|-WB\n)")
+_BEGIN_BYTES = 9  # the longest one
 
 
 def find_links(path: Path) -> tuple[Section, ...]:
@@ -37,6 +39,8 @@ def find_links(path: Path) -> tuple[Section, ...]:
             found = _ogg_starts(file)
         elif begin.startswith(b"fLaC"):
             found = _places(file, _FLAC_BEGIN)
+        elif begin.startswith(b"#!AMR"):
+            found = _places(file, _AMR_BEGIN)
         elif begin.startswith(b"wvpk"):
             found = whole_parts(file, path.stat().st_size)
         else:

@@ -29,6 +29,8 @@ _RATES_HZ = (44100, 48000, 32000)
 _KBITS_1 = (0, 32, 40, 48, 56, 64, 80, 96, 112, 128, 160, 192, 224, 256, 320)
 _KBITS_2 = (0, 8, 16, 24, 32, 40, 48, 56, 64, 80, 96, 112, 128, 144, 160)
 _HAS_FRAMES, _HAS_BYTES = 1, 2
+_PARTS = ((_HAS_FRAMES, 4), (_HAS_BYTES, 4), (4, 100), (8, 4))  # by their flags: the last are seek points and quality
+_DELAY_AT, _DECODERS_DELAY = 21, 529  # bytes behind the parts, samples
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +39,19 @@ class _Frame:
 
     size: int
     side_bytes: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Header:
+    """LAME's, in a frame of its own. start: where that begins. told_bytes, told_frames: what it tells of, with and
+    without itself; 0 for none. front: samples that the encoder and the decoder put before the sound.
+    """
+
+    start: int
+    frame: _Frame
+    told_bytes: int
+    told_frames: int
+    front: int
 
 
 def sections_of_mp3(path: Path) -> tuple[Section, ...]:
@@ -95,12 +110,30 @@ def _sound(file: BinaryIO, start: int, begin: int, ends: tuple[int, int]) -> Sec
     found = _lame_header(_at(file, begin, max(0, min(_LOOK_BYTES, size - begin))))
     if found is None:
         return None
-    first, frame_bytes = begin + found[0], found[1]
-    end = first + frame_bytes if frame_bytes else size
+    first = begin + found.start
+    if found.told_frames and found.front and _has_more(file, first + found.frame.size, tagged_end, found.told_frames):
+        return Section(first=first + found.frame.size, end=size, front=found.front)
+    end = first + found.told_bytes if found.told_bytes else size
     is_padded = end < tagged_end <= end + _LOOK_BYTES and not any(_frames(_at(file, end, tagged_end - end)))
     if not is_padded:
         end = size
     return Section(first=first if first > begin else start, end=end) if first > begin or is_padded else None
+
+
+def _has_more(file: BinaryIO, place: int, end: int, frames: int) -> bool:
+    """Whether more frames than these lie one behind the other from here on: ffmpeg leaves out the padding of the last
+    one that it is told of, wherever that is.
+    """
+    begin, chunk = place, b""
+    for _ in range(frames + 1):
+        if not begin <= place <= begin + len(chunk) - _HEAD_BYTES:
+            begin, chunk = place, _at(file, place, _CHUNK_BYTES)
+        head = chunk[place - begin : place - begin + _HEAD_BYTES]
+        frame = _frame(head) if _SYNC.match(head) else None
+        if frame is None or place + frame.size > end:
+            return False
+        place += frame.size
+    return True
 
 
 def _lame_headers(file: BinaryIO) -> Iterator[int]:
@@ -129,14 +162,23 @@ def _at(file: BinaryIO, position: int, count: int) -> bytes:
     return file.read(count)
 
 
-def _lame_header(data: bytes) -> tuple[int, int] | None:
-    """Where the frame with the header begins, and how many bytes it tells of, 0 for none."""
+def _lame_header(data: bytes) -> _Header | None:
+    """What the first frame tells, if it holds the header and not sound."""
     for start, frame in _frames(data):
         tag = start + _HEAD_BYTES + frame.side_bytes
         if data[tag : tag + 4] not in (b"Xing", b"Info"):
-            return None  # the first frame is sound: there is no header
+            return None
         flags, *told = struct.unpack_from(">III", data[tag + 4 :].ljust(12, b"\0"))
-        return start, told[1] if flags & _HAS_FRAMES and flags & _HAS_BYTES else 0
+        has_both = flags & _HAS_FRAMES and flags & _HAS_BYTES
+        place = tag + 8 + sum(size for bit, size in _PARTS if flags & bit) + _DELAY_AT
+        delay = int.from_bytes(data[place : place + 2], "big") >> 4
+        return _Header(
+            start=start,
+            frame=frame,
+            told_bytes=told[1] if has_both else 0,
+            told_frames=told[0] if flags & _HAS_FRAMES else 0,
+            front=delay + _DECODERS_DELAY if delay else 0,
+        )
     return None
 
 

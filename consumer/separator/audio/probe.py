@@ -64,6 +64,14 @@ class Probe:
     clock: ContainerClock = field(default_factory=ContainerClock)
     video_codecs: frozenset[str] = frozenset()
 
+    @property
+    def claimed_s(self) -> float | None:
+        """How long the headers say that the sound is; None where they don't, or not of the sound alone."""
+        claimed_s, start_s = self.clock.duration_s, self.clock.start_s
+        if self.format == "ogg" and claimed_s and start_s and claimed_s > start_s > 0:
+            return claimed_s - start_s  # ffmpeg counts from 0 there, and a recording of a broadcast begins later
+        return claimed_s
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Headers:

@@ -99,3 +99,14 @@ def test_there_is_an_end_to_chains(tmp_path: Path) -> None:
     with pytest.raises(Rejected, match="a chain of more than 1000 links") as refusal:
         sections(tmp_path / "x", *[short] * (MOST_LINKS + 1))
     assert refusal.value.code is Code.AUDIO_UNDECODABLE
+
+
+def test_amr_files_follow_each_other(tmp_path: Path) -> None:
+    """Of either kind (RFC 4867, 5.1), wherever a megabyte that is read at a time ends; one alone is no chain."""
+    narrow, wide = b"#!AMR\n" + b"\x3c" * 32, b"#!AMR-WB\n" + b"\x44" * 61
+    assert sections(tmp_path / "x", narrow) == ()
+    assert sections(tmp_path / "x", narrow, wide, narrow) == borders(narrow, wide, narrow)
+    for cut in range(-9, 9):
+        first = b"#!AMR-WB\n".ljust((1 << 20) + cut, b"\x44")
+        assert sections(tmp_path / "x", first, wide) == borders(first, wide)
+    assert sections(tmp_path / "x", b"RIFF", narrow, narrow) == ()
