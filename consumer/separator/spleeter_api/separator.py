@@ -1,5 +1,6 @@
 """Spleeter's Separator on this engine."""
 
+import logging
 import os
 from collections.abc import Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -32,6 +33,8 @@ from consumer.separator.spleeter_api.options import (
 )
 from consumer.separator.track import TrackOrder, separate_track
 from consumer.separator.workplace import give_names, workplace
+
+_LOG = logging.getLogger("consumer.separator")
 
 
 class Separator:
@@ -175,12 +178,15 @@ class Separator:
                     start_s=part.start_s,
                     duration_s=part.duration_s,
                 )
-                made = {stem.name: stem.path for stem in separate_track(order, network, ffmpeg).stems}
+                separation = separate_track(order, network, ffmpeg)
+                made = {stem.name: stem.path for stem in separation.stems}
                 if is_wma:
                     for name, path in made.items():
                         made[name] = path.with_suffix(".wma")
                         transcode(ffmpeg.confined_to(path, folder), path, made[name], how)
                 give_names({path: targets[name] for name, path in made.items()})
+        for warning in separation.warnings:
+            _LOG.warning("%s: %s", source, warning)
 
     def _loaded(self) -> Network:
         if self._network is None:
