@@ -249,7 +249,7 @@ class Recorder(AudioAdapter):
         self.calls.append(("load", arguments, named))
         return music_samples(SECOND), 44100.0
 
-    def save(self, path: Any, data: Any, *rest: Any) -> None:  # type: ignore[override]
+    def save(self, path: Any, data: Any, *rest: Any) -> None:
         self.calls.append(("save", path, Path(path).parent.is_dir(), *rest))
         self.saved[path] = data
 
@@ -271,7 +271,8 @@ def test_an_adapter_is_called_as_by_spleeter(
     """With the same arguments in the same way, for files of the same names in folders that are there."""
     adapters = Recorder(), Recorder()
     separator = Separator(configuration, multiprocess=False)
-    for one, adapter in zip((spleeters, separator), adapters, strict=True):
+    both: tuple[Any, Any] = spleeters, separator
+    for one, adapter in zip(both, adapters, strict=True):
         one.separate_to_file(descriptor, str(tmp_path), audio_adapter=adapter, **arguments)
         one.join()
     wanted, got = adapters
@@ -283,7 +284,7 @@ def test_an_adapters_failures_are_told(ours: Separator, configuration: Path, tmp
     """Those of saving by `join`, where the call was not to wait for them; those of loading at once."""
 
     class Broken(Recorder):
-        def save(self, path: Any, data: Any, *rest: Any) -> None:  # type: ignore[override]
+        def save(self, path: Any, data: Any, *rest: Any) -> None:
             raise OSError("no room")
 
     ours.separate_to_file("x.mp3", tmp_path, audio_adapter=Broken(), synchronous=False)
@@ -411,8 +412,9 @@ def test_what_can_not_be_done_is_a_spleeter_error(
     arguments: dict[str, Any], words: str, song: Path, ours: Separator, tmp_path: Path
 ) -> None:
     """Where Spleeter gives empty files, none at all or another error; and nothing is left behind."""
+    given: dict[str, Any] = {"audio_descriptor": str(song), "destination": tmp_path / "out"}
     with pytest.raises(SpleeterError, match=words):
-        ours.separate_to_file(**{"audio_descriptor": str(song), "destination": tmp_path / "out"} | arguments)
+        ours.separate_to_file(**given | arguments)
     assert list(tmp_path.iterdir()) == []
 
 
@@ -465,11 +467,11 @@ def test_the_default_adapter_reads_what_is_in_a_file(tmp_path: Path) -> None:
     assert isinstance(adapter, FFMPEGProcessAudioAdapter)
     mono = write_float_wav(tmp_path / "mono.wav", music_samples(8000)[:, :1], rate_hz=8000)
     waveform, rate_hz = adapter.load(str(mono))
-    assert (waveform.shape, waveform.dtype, rate_hz) == ((8000, 1), np.float32, 8000)
+    assert (waveform.shape, str(waveform.dtype), rate_hz) == ((8000, 1), "float32", 8000)
     assert np.array_equal(waveform, music_samples(8000)[:, :1])
     stereo = write_float_wav(tmp_path / "stereo.wav", music_samples(2 * SECOND))
     waveform, rate_hz = adapter.load(stereo, 0.5, 1.0, 44100, b"float64")
-    assert (waveform.dtype, rate_hz) == (np.float64, 44100)
+    assert (str(waveform.dtype), rate_hz) == ("float64", 44100)
     assert np.array_equal(waveform, music_samples(2 * SECOND)[22050:66150])
     waveform, rate_hz = adapter.load(stereo, sample_rate=22050)
     assert (waveform.shape, rate_hz) == ((SECOND, 2), 22050)
