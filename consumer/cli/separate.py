@@ -186,8 +186,8 @@ def _separate_all(
 
 def _separate_one(track: StemPaths, order: "TrackOrder", network: "Network", ffmpeg: "FFmpeg") -> "Separation":
     from consumer.cli.progress import progress_bar
-    from consumer.cli.stem_files import give_names, workplace
     from consumer.separator.track import separate_track
+    from consumer.separator.workplace import give_names, workplace
 
     with workplace(list(track.targets.values())) as folder, progress_bar(shown(track.path.name)) as report:
         order = replace(order, path=track.path.absolute(), folder=folder)

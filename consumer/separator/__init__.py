@@ -3,4 +3,38 @@
 It decodes with ffmpeg, separates segment by segment with Spleeter's networks, and encodes with ffmpeg. It knows
 nothing of Kafka or object storage and holds no credentials; it may be killed at any moment with nothing lost.
 `client` and `protocol` are the parent's side and import neither numpy nor TensorFlow.
+
+For scripts that were written for Spleeter this package has the names of theirs too, `Separator` and what goes with it:
+see `spleeter_api`. They are found when they are asked for, and what they need is loaded then.
 """
+
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+from consumer.core.extras import not_installed
+
+if TYPE_CHECKING:
+    from consumer.separator.spleeter_api.adapter import AudioAdapter, FFMPEGProcessAudioAdapter
+    from consumer.separator.spleeter_api.errors import SpleeterError
+    from consumer.separator.spleeter_api.options import Codec, STFTBackend
+    from consumer.separator.spleeter_api.separator import Separator
+
+__all__ = ["AudioAdapter", "Codec", "FFMPEGProcessAudioAdapter", "STFTBackend", "Separator", "SpleeterError"]
+
+_MODULES = {
+    "AudioAdapter": "adapter",
+    "Codec": "options",
+    "FFMPEGProcessAudioAdapter": "adapter",
+    "STFTBackend": "options",
+    "Separator": "separator",
+    "SpleeterError": "errors",
+}
+
+
+def __getattr__(name: str) -> object:
+    if name not in _MODULES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    try:
+        return getattr(import_module(f"{__name__}.spleeter_api.{_MODULES[name]}"), name)
+    except ModuleNotFoundError as error:
+        raise ImportError(f"{name}: {not_installed(error.name or str(error))}") from error

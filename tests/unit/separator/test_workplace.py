@@ -1,10 +1,10 @@
-"""Folders that `separate` makes for its stems, and what is left of them."""
+"""Folders that are made for stems, and what is left of them."""
 
 from pathlib import Path
 
 import pytest
 
-from consumer.cli.stem_files import give_names, workplace
+from consumer.separator.workplace import give_names, workplace
 
 
 def everything(folder: Path) -> list[str]:
