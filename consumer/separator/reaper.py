@@ -11,14 +11,14 @@ import sys
 import threading
 
 # Nothing is imported but what lies in the interpreter itself: it starts within 10 ms.
-_WAITS_AND_ENDS_ITS_GROUP = "import posix; posix.read(0, 1); posix.kill(0, 9)"
+REAPER = (sys.executable, "-ISc", "import posix; posix.read(0, 1); posix.kill(0, 9)")
 
 
 def start_reaper(process: "subprocess.Popen[bytes]") -> None:
     """Start one for a process that leads a group and was started just now. Raises OSError; then that is ended."""
     try:
         reaper = subprocess.Popen(
-            [sys.executable, "-ISc", _WAITS_AND_ENDS_ITS_GROUP],
+            REAPER,
             stdin=subprocess.PIPE,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,

@@ -40,10 +40,11 @@ def leave_children(count: int, report: Path) -> None:
 
 
 def look_around() -> dict[str, str]:
-    """What the kernel tells of the network, and which namespaces these are."""
+    """What the kernel tells of the network, which namespaces these are, and who is ended first."""
     own = Path("/proc/self")
     connections = (own / "net/tcp").read_text() + (own / "net/unix").read_text()
-    return {"connections": connections, **{kind: str((own / "ns" / kind).readlink()) for kind in ("net", "ipc")}}
+    namespaces = {kind: str((own / "ns" / kind).readlink()) for kind in ("net", "ipc")}
+    return {"connections": connections, "score": (own / "oom_score_adj").read_text().strip(), **namespaces}
 
 
 def start_threads(count: int) -> int:

@@ -1,4 +1,4 @@
-"""What a separator has of its own beside its sandbox, where the kernel lets it: a network, and a count of threads."""
+"""What a separator has of its own beside its sandbox: a network, a count of threads, the first place to lack memory."""
 
 import json
 import os
@@ -55,6 +55,14 @@ def test_a_separator_is_in_no_network(folder: Path, user: int) -> None:
     else:
         assert told.startswith("none (")
         assert ours.items() <= seen.items()
+
+
+@pytest.mark.attack
+def test_where_memory_runs_out_a_separator_goes_first(folder: Path, user: int) -> None:
+    """It, and so what it starts, has the score that the kernel's documents call the first to be ended."""
+    seen, _ = seen_by(folder, user, {"look": True})
+    assert isinstance(seen, dict)
+    assert seen["score"] == "1000"
 
 
 @pytest.mark.attack
