@@ -8,7 +8,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import pytest
@@ -37,7 +37,7 @@ def folder(user: int) -> Iterator[Path]:
     shutil.rmtree(root)
 
 
-def start(folder: Path, user: int, targets: dict[str, object]) -> "subprocess.Popen[bytes]":
+def start(folder: Path, user: int, targets: Mapping[str, object]) -> "subprocess.Popen[bytes]":
     """What holds a separator as a replica does; it is given these targets as its job."""
     python, path = python_for(user), folder / "targets.json"
     path.write_text(json.dumps({"secret": str(folder.parent / "secret"), **targets}))
