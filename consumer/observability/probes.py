@@ -56,7 +56,12 @@ class Probes:
                 **{name: Dependency(check, clock) for name, check in dependencies.items()},
             },
             started={"replica": lambda: "" if view.has_begun() else view.state()},
-            notes={"sandbox": self._sandbox, "senders": view.held_by_senders, "audit": view.audit_trouble},
+            notes={
+                "sandbox": self._sandbox,
+                "namespaces": self._namespaces,
+                "senders": view.held_by_senders,
+                "audit": view.audit_trouble,
+            },
         )
 
     def _poll_loop(self) -> str:
@@ -83,6 +88,10 @@ class Probes:
         """What holds the separators, which read strangers' bytes, in; where that is little it is said, not refused."""
         held = {separator.sandbox for separator in self._view.separators()}
         return "; ".join(sorted(held - {""})) or "not known yet"
+
+    def _namespaces(self) -> str:
+        """Which the separators have of their own, or why none: more than is needed, where the sandbox holds."""
+        return "; ".join(sorted({separator.namespaces for separator in self._view.separators()} - {""}))
 
     def _group(self) -> str:
         if trouble := self._view.source_error():

@@ -10,11 +10,20 @@ _VERSION = 0x20080522  # linux/capability.h: two words of 32 bits each
 _KEPT = 1 << 1 | 1 << 2  # CAP_DAC_OVERRIDE, CAP_DAC_READ_SEARCH
 
 
-def give_up_capabilities() -> None:
-    """This thread, and what it starts, has none but these two from now on, if it had them. Raises OSError."""
-    forbid_privileges()  # else root gets all of them again by running a program
-    header, words = struct.pack("=Ii", _VERSION, 0), ctypes.create_string_buffer(24)
-    called(libc().capget(header, words))
+def permitted_capabilities() -> int:
+    """Those that this thread has or may take, a bit each; of the first 32. Raises OSError."""
+    words = ctypes.create_string_buffer(24)
+    called(libc().capget(_header(), words))
     _, permitted, *_ = struct.unpack("=6I", words.raw)
-    kept = permitted & _KEPT
-    called(libc().capset(header, struct.pack("=6I", kept, kept, 0, 0, 0, 0)))
+    return int(permitted)
+
+
+def give_up_capabilities(kept: int = _KEPT) -> None:
+    """This thread, and what it starts, has none but these from now on, if it had them. Raises OSError."""
+    forbid_privileges()  # else root gets all of them again by running a program
+    kept &= permitted_capabilities()
+    called(libc().capset(_header(), struct.pack("=6I", kept, kept, 0, 0, 0, 0)))
+
+
+def _header() -> bytes:
+    return struct.pack("=Ii", _VERSION, 0)

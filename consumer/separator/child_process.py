@@ -37,6 +37,7 @@ from consumer.separator.protocol import (
     Stopped,
     encode,
 )
+from consumer.separator.reaper import start_reaper
 from consumer.separator.replies import ReplyReader
 from consumer.separator.status import SeparatorStatus
 from consumer.separator.stop_signals import stop_signals_blocked
@@ -93,6 +94,7 @@ class ChildProcess:
                 process_group=0,  # nor is it stopped, or hung up on, with its parent's terminal; see _bury
                 env={**MALLOC_ENVIRONMENT, **environment},  # what the operator sets wins
             )
+            start_reaper(self._process)
         assert self._process.stdout
         self._replies = ReplyReader(self._process.stdout, configuration.models)
         threading.Thread(target=self._read_replies, daemon=True).start()
@@ -236,7 +238,7 @@ class ChildProcess:
                 self._take_heartbeat()
             case Confined():
                 if not self._has_told:  # before it read anything of strangers; later it may say what they want
-                    self.status = replace(self.status, sandbox=reply.holds)
+                    self.status = replace(self.status, sandbox=reply.holds, namespaces=reply.namespaces)
                 self._has_told = True
             case Loaded() | Failed(job=None):
                 self._take_load(reply)

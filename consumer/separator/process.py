@@ -15,7 +15,9 @@ from typing import BinaryIO, NoReturn, assert_never
 
 from consumer.core.errors import Cancelled, Code, Rejected, WorkerCrashed
 from consumer.separator.audio.ffmpeg import bundled_binary
+from consumer.separator.bounds import go_first, set_bounds
 from consumer.separator.confinement import confine_thread
+from consumer.separator.namespaces import leave_namespaces
 from consumer.separator.protocol import (
     Alive,
     Command,
@@ -30,7 +32,7 @@ from consumer.separator.protocol import (
     decode_command,
     encode,
 )
-from consumer.separator.sandbox import Reach, reach_of_models, reach_of_python, set_limits
+from consumer.separator.sandbox import Reach, reach_of_models, reach_of_python
 from consumer.separator.stop_signals import block_stop_signals
 from consumer.separator.walls import require_walls
 
@@ -68,10 +70,10 @@ class Process:
             return
         configuration = decode_command(line)
         assert isinstance(configuration, Configure)
-        holds = confine_to(configuration)  # before there is another thread: it would not be confined
-        self.send(Confined(holds))
+        confined = confine_to(configuration)  # before there is another thread: it would not be confined
+        self.send(confined)
         if configuration.sandbox_required:
-            require_walls(holds)
+            require_walls(confined.holds)
         threading.Thread(target=self._read_commands, daemon=True).start()
         threading.Thread(target=self._send_heartbeats, daemon=True).start()
         handler = make_handler(configuration, self.send)
@@ -121,15 +123,18 @@ class Process:
             time.sleep(HEARTBEAT_S)
 
 
-def confine_to(configuration: Configure) -> str:
+def confine_to(configuration: Configure) -> Confined:
     """Confine this thread, and all that it starts, to what its work needs; returns what holds, in a few words."""
+    go_first()
+    namespaces = leave_namespaces()  # while files of /proc can still be written to
     # TensorFlow looks for a temporary folder, and for Keras' settings in the home, though it needs neither.
     os.environ.update(TMPDIR=str(configuration.scratch), KERAS_HOME=f"{os.devnull}/keras")
     binary = configuration.ffmpeg_path or bundled_binary()
     ffmpeg = Path(shutil.which(binary) or binary)
     reads = (*reach_of_python(), *reach_of_models(configuration.model_path), ffmpeg)
     holds = confine_thread(Reach(reads=reads, writes=(configuration.scratch,)))
-    return f"{holds}, {set_limits()}"
+    bounds = set_bounds(counts_threads=namespaces.counts_threads)
+    return Confined(holds=f"{holds}, {bounds}", namespaces=namespaces.held)
 
 
 def load_networks(configuration: Configure, send: Send) -> Handler:

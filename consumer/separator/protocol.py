@@ -83,9 +83,12 @@ class _Reply(msgspec.Struct, frozen=True, tag=True, forbid_unknown_fields=True):
 
 
 class Confined(_Reply, frozen=True):
-    """The process can touch nothing but what it needs. holds: what keeps it from that, in a few words."""
+    """The process can touch nothing but what it needs. holds: what keeps it from that, in a few words. namespaces:
+    which it has of its own beside that, or why none.
+    """
 
     holds: _Text
+    namespaces: _Text = ""
 
 
 class Loaded(_Reply, frozen=True):

@@ -1,4 +1,4 @@
-"""What a process that reads strangers' bytes may touch: Landlock, where the kernel has it, and limits.
+"""What a process that reads strangers' bytes may touch: Landlock, where the kernel has it.
 
 Landlock binds the thread that asks for it and all that this thread starts from then on, for good. So a process is
 confined before it has a second thread, and a program that is to be confined more closely is started by a thread of
@@ -8,7 +8,6 @@ its own.
 import ctypes
 import errno
 import os
-import resource
 import struct
 import sys
 from collections.abc import Iterable
@@ -78,21 +77,6 @@ def reach_of_models(model_path: Path) -> tuple[Path, ...]:
     """The folder, and what links in it lead to."""
     found = [model_path, *model_path.glob("*"), *model_path.glob("*/*")]
     return (model_path, *(path.resolve() for path in found if path.is_symlink()))
-
-
-def set_limits() -> str:
-    """Limit this process and its children, besides what each ffmpeg is limited to; returns what to report of it."""
-    most = {
-        resource.RLIMIT_CORE: 0,  # a core file would hold someone's music
-        resource.RLIMIT_NPROC: 8192,  # threads of all this user's processes, though not root's
-        resource.RLIMIT_NOFILE: 4096,
-        resource.RLIMIT_FSIZE: 64 << 30,
-    }
-    for kind, count in most.items():
-        _, hard = resource.getrlimit(kind)
-        least = count if hard == resource.RLIM_INFINITY else min(count, hard)
-        resource.setrlimit(kind, (least, least))
-    return "limits"
 
 
 def confine(reach: Reach, landlock: Landlock = _OF_THIS_KERNEL) -> str:

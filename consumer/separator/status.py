@@ -10,14 +10,15 @@ class SeparatorStatus:
     """A separator process at one moment; what changes makes a new one.
 
     ready: whether all its models are loaded. reason: why it is not ready, "" where it is. sandbox: what keeps it from
-    touching anything else, in a few words, "" until it has said so. restarts: processes that took another's place.
-    own, ffmpeg: what the present process and all its ffmpegs have used. last_heartbeat: seconds of time.monotonic()
-    when it last gave a sign of life.
+    touching anything else, in a few words, "" until it has said so. namespaces: which it has of its own, or why none,
+    in the same way. restarts: processes that took another's place. own, ffmpeg: what the present process and all its
+    ffmpegs have used. last_heartbeat: seconds of time.monotonic() when it last gave a sign of life.
     """
 
     ready: bool = False
     reason: str = "starting"
     sandbox: str = ""
+    namespaces: str = ""
     restarts: int = 0
     own: Usage = NO_USAGE
     ffmpeg: Usage = NO_USAGE

@@ -49,6 +49,7 @@ class Traffic:
 
     def add_source(self, key: str, data: bytes) -> None:
         self.sources[key] = data
+        self.platform.handled.add(key)  # which no replica's log may name
         self.platform.minio.put_object(self.platform.source_bucket, key, io.BytesIO(data), len(data))
 
     def add_sources(self, count: int) -> None:

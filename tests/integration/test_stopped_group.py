@@ -25,14 +25,14 @@ def long_song(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def processes(replica: ReplicaProcess) -> list[psutil.Process]:
-    """The replica's own and all below it: separator and ffmpegs."""
+    """The replica's own and all below it: separator, its reaper and ffmpegs."""
     own = psutil.Process(replica.process.pid)
     return [*own.children(recursive=True), own]
 
 
 def is_separating(replica: ReplicaProcess) -> bool:
-    """A decoder and two encoders are at work beside the separator."""
-    return len(processes(replica)) >= 1 + 1 + 3
+    """A decoder and two encoders are at work beside the separator and its reaper."""
+    return len(processes(replica)) >= 1 + 2 + 3
 
 
 def starts_of(platform: Platform) -> Iterator[str]:

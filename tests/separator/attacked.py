@@ -18,6 +18,7 @@ from consumer.settings import environment_without_secrets
 from tests.separator.jobs import job, patience
 
 WITHIN_S = 120
+TOLD = "told"  # beside TARGETS, what a separator said of its namespaces
 
 
 def in_place_of_ffmpeg(targets: Path, program: Path) -> None:
@@ -45,11 +46,12 @@ def in_place_of_a_separator(targets: Path) -> None:
         configuration,
         max_audio_s=60.0,
         environment=environment_without_secrets(),
-        command=(sys.executable, "-m", "tests.separator.taken_over"),
+        command=(sys.executable, "-m", "tests.separator.taken_over", str(targets)),
     )
     try:
         client.prepare(patience())
         client.separate(job(), targets, cancel=patience(), on_progress=lambda done, total: None)
+        targets.with_name(TOLD).write_text(client.status.namespaces)
     finally:
         client.kill()
 

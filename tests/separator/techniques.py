@@ -53,8 +53,8 @@ def _fast_open(port: int, protocol: int) -> None:
         caller.sendto(b"x", 0x20000000, ("127.0.0.1", port))  # MSG_FASTOPEN
 
 
-def _write_elsewhere(path: str) -> None:
-    Path(path).write_text("x")
+def _write_elsewhere(path: str, text: str = "x") -> None:
+    Path(path).write_text(text)
 
 
 def _rename_out(targets: Targets) -> None:
@@ -123,6 +123,17 @@ def _take_memory() -> None:
         mmap.mmap(-1, 3 << 30).close()
     except ValueError as error:
         raise OSError(errno.ENOMEM, "refused") from error
+
+
+def _take_all_memory() -> None:
+    """As much as the machine has, in parts, without using it."""
+    taken = []
+    try:
+        for _ in range(0, os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE"), 1 << 30):
+            taken.append(mmap.mmap(-1, 1 << 30, flags=mmap.MAP_PRIVATE))  # noqa: PERF401 - so that each is closed again
+    finally:
+        for part in taken:
+            part.close()
 
 
 def _open_files() -> None:
@@ -234,6 +245,8 @@ def _run(targets: Targets) -> dict[str, Callable[[], object]]:
         "cut by path": lambda: _change(targets, lambda path: os.truncate(path, 3)),
         "big file": lambda: _write_big_file(targets),
         "memory": _take_memory,
+        "all memory": _take_all_memory,
+        "be spared where memory runs out": lambda: _write_elsewhere("/proc/self/oom_score_adj", "0"),
         "many files": _open_files,
         "inherited descriptor": lambda: _read_inherited(targets),
         "writable code": lambda: _code(7),

@@ -98,6 +98,11 @@ class SeparatorStatus(Protocol):
         ...
 
     @property
+    def namespaces(self) -> str:
+        """Which it has of its own, or why none, in a few words; "" while that is not known."""
+        ...
+
+    @property
     def restarts(self) -> int:
         """How often its process was started again."""
         ...

@@ -140,6 +140,17 @@ def test_what_holds_the_separators_in_is_told(harness: Harness) -> None:
     assert "sandbox" not in harness.vitals.health.ready()
 
 
+def test_namespaces_are_told_where_they_are_known(harness: Harness) -> None:
+    """Each thing once; that there are none makes nobody unready."""
+    assert "namespaces" not in harness.vitals.health.notes()
+    for separator in harness.separators:
+        separator.report(namespaces="network, ipc")
+    assert harness.vitals.health.notes()["namespaces"] == "network, ipc"
+    harness.separators[1].report(namespaces="none (Operation not permitted)")
+    assert harness.vitals.health.notes()["namespaces"] == "network, ipc; none (Operation not permitted)"
+    assert "namespaces" not in harness.vitals.health.ready()
+
+
 def test_probes_do_not_wear_out_the_store(harness: Harness) -> None:
     """However often the probe asks, the store is asked now and then, and its recovery is seen."""
     harness.store_error = "away"
