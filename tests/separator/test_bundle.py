@@ -75,7 +75,8 @@ def test_full_size_weights_are_read_as_tensorflow_reads_them(full_models: Path, 
 
 def test_a_bundle_of_several_parts_and_many_blocks_is_read(tmp_path: Path) -> None:
     """As TensorFlow merges those that several workers have written; names share their beginnings."""
-    rng, prefixes, wanted = np.random.default_rng(1), [], {}
+    wanted: Tensors = {}
+    rng, prefixes = np.random.default_rng(1), []
     for part in range(3):
         names = [f"conv2d_{part * 1000 + number}/kernel" for number in range(1000)]
         values = {

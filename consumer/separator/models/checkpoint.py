@@ -9,7 +9,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from consumer.core.checkpoints import checkpoint_files, unavailable
+from consumer.core.checkpoints import checkpoint_files, unavailable, weights_sha256
+from consumer.core.errors import Rejected
 from consumer.separator.models.bundle import BadBundle, open_bundle
 from consumer.separator.models.spec import ModelSpec
 
@@ -45,12 +46,28 @@ class UNetWeights:
     last: Layer
 
 
-def load_weights(spec: ModelSpec) -> tuple[UNetWeights, ...]:
-    """One UNetWeights a stem, in the model's order.
+def load_checkpoint(spec: ModelSpec) -> tuple[str, tuple[UNetWeights, ...]]:
+    """The digest of a model's checkpoint, and the networks in it: one a stem, in the model's order.
 
-    Raises Rejected(MODEL_UNAVAILABLE) where the checkpoint is missing, damaged or of another architecture.
+    Raises Rejected(MODEL_UNAVAILABLE) where the checkpoint is missing, damaged, of another architecture, or replaced
+    while it is read: the digest would be another's.
     """
-    return build_weights(spec, read_tensors(spec.name, spec.folder))
+    _, files = checkpoint_files(spec.name, spec.folder)
+    try:
+        before = [_identity(path) for path in files]
+        sha256 = weights_sha256(files)
+        weights = build_weights(spec, read_tensors(spec.name, spec.folder))
+        is_same = [_identity(path) for path in files] == before
+    except OSError as error:
+        raise _unreadable(spec.name, error) from error
+    if not is_same:
+        raise unavailable(spec.name, "its checkpoint was replaced while it was being read")
+    return sha256, weights
+
+
+def _identity(path: Path) -> tuple[int, ...]:
+    facts = path.stat()
+    return facts.st_dev, facts.st_ino, facts.st_size, facts.st_mtime_ns, facts.st_ctime_ns
 
 
 def read_tensors(name: str, folder: Path) -> dict[str, Array]:
@@ -67,8 +84,12 @@ def read_tensors(name: str, folder: Path) -> dict[str, Array]:
     except BadBundle as error:
         raise unavailable(name, f"damaged or unreadable checkpoint ({error})") from error
     except OSError as error:
-        why = error.strerror or type(error).__name__  # without the path, which is nobody's business
-        raise unavailable(name, f"damaged or unreadable checkpoint ({why})") from error
+        raise _unreadable(name, error) from error
+
+
+def _unreadable(name: str, error: OSError) -> Rejected:
+    """Without the path, which is nobody's business who reads a dead letter."""
+    return unavailable(name, f"damaged or unreadable checkpoint ({error.strerror or type(error).__name__})")
 
 
 def _check_shapes(shapes: Mapping[str, Sequence[int]]) -> None:

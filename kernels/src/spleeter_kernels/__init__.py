@@ -2,6 +2,6 @@
 
 from spleeter_kernels.binding import BORDER, Layers, available
 from spleeter_kernels.fourier import OverlapAdd
-from spleeter_kernels.unet import UNet, Workspace
+from spleeter_kernels.unet import PackedUNet, UNet, Workspace
 
-__all__ = ["BORDER", "Layers", "OverlapAdd", "UNet", "Workspace", "available"]
+__all__ = ["BORDER", "Layers", "OverlapAdd", "PackedUNet", "UNet", "Workspace", "available"]

@@ -56,7 +56,7 @@ class Bundle:
         if entry.offset + entry.size_bytes > shard.size:
             raise BadBundle(f"{name} lies beyond the end of its data, which is cut short")
         values = np.empty(entry.size_bytes // 4, "<f4")  # no more than its file holds
-        _fill(values, shard.descriptor, entry.offset, name)
+        _fill(values.data, shard.descriptor, entry.offset, name)
         if masked_crc32c(values) != entry.crc32c:
             raise BadBundle(f"{name} has another checksum than its index says")
         return values.reshape(entry.shape)
@@ -81,7 +81,7 @@ def open_bundle(prefix: Path) -> Iterator[Bundle]:
         if index.size > MOST_INDEX_BYTES:
             raise BadBundle(f"its index has {index.size} bytes, more than {MOST_INDEX_BYTES}")
         data = bytearray(index.size)
-        _fill(data, index.descriptor, 0, "its index")
+        _fill(memoryview(data), index.descriptor, 0, "its index")
         table = dict(read_table(bytes(data)))
         if HEADER_KEY not in table:
             raise BadBundle("its index has no header")
@@ -117,12 +117,12 @@ def _opened(path: Path, files: ExitStack) -> _Shard:
     return _Shard(descriptor=descriptor, size=facts.st_size)
 
 
-def _fill(target: Array | bytearray, descriptor: int, offset: int, name: str) -> None:
+def _fill(target: memoryview, descriptor: int, offset: int, name: str) -> None:
     """Read as many bytes as the target has. Raises BadBundle where the file has become shorter."""
-    with memoryview(target) as whole, whole.cast("B") if whole.nbytes else whole as missing:
-        done = 0
-        while done < missing.nbytes:
-            count = os.preadv(descriptor, [missing[done:]], offset + done)
-            if not count:
-                raise BadBundle(f"{name} is cut short")
-            done += count
+    missing = target.cast("B") if target.nbytes else target
+    done = 0
+    while done < missing.nbytes:
+        count = os.preadv(descriptor, [missing[done:]], offset + done)
+        if not count:
+            raise BadBundle(f"{name} is cut short")
+        done += count
