@@ -56,7 +56,7 @@ def _rows(model: str, song: Path, out: Path, environment: dict[str, str], rounds
         for runtime, title in _RUNTIMES.items()
     }
     for command in starts.values():
-        run(command, environment)  # converts the checkpoint, which is done once and not measured
+        run(command, environment)  # converts the checkpoint for native, which is done once and not measured
     runs: dict[str, list[Run]] = {name: [] for name in (*contenders, *starts)}
     for _ in range(rounds):  # they take turns, so that a busy minute of the machine meets all of them
         for name, command in (*contenders.items(), *starts.items()):

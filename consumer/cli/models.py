@@ -1,4 +1,4 @@
-"""`models list`, `models pull` and `models check`."""
+"""`models list`, `models pull`, `models convert` and `models check`."""
 
 import sys
 import tempfile
@@ -44,6 +44,7 @@ def pull(models: Names = None) -> None:
     from consumer.core.version import VERSION
     from consumer.observability import logging as logs
     from consumer.pipeline.model_store import ModelStore
+    from consumer.separator.models.conversion_cache import discard_unfit
     from consumer.settings import SeparatorSettings
 
     settings = SeparatorSettings.load()
@@ -52,9 +53,37 @@ def pull(models: Names = None) -> None:
     needs_store = any(source.startswith("s3://") for source in settings.model_sources)
     store = make_store() if needs_store else None
     sources = model_sources(settings.model_sources, store)
-    weights = ModelStore(settings.model_path, sources, digests=settings.model_sha256)
+    weights = ModelStore(settings.model_path, sources, discard_unfit, digests=settings.model_sha256)
     for name in names:
         typer.echo(f"{name}  {weights.ensure(name)}")
+
+
+@app.command()
+def convert(models: Names = None) -> None:
+    """Write each model as the native runtime maps it, beside its checkpoint; one that is whole is left as it is."""
+    from consumer.core.catalog import MODELS
+    from consumer.core.checkpoints import checkpoint_files, refuse_other_weights, weights_sha256
+    from consumer.separator.models import conversion_cache
+    from consumer.settings import SeparatorSettings
+
+    settings = SeparatorSettings.load()
+    names = _known(models, settings)
+    bad = 0
+    for name in names:
+        folder = settings.model_path / MODELS[name]
+        try:
+            digest = weights_sha256(checkpoint_files(name, folder)[1])
+            refuse_other_weights(name, folder.name, digest, settings.model_sha256)
+            kept = conversion_cache.convert(name, folder, digest)
+            typer.echo(f"{name}  {kept.name}  {kept.stat().st_size / 1e6:.0f} MB")
+        except Rejected as rejected:
+            bad += 1
+            typer.echo(f"{name}  {rejected.message}")
+        except OSError as error:
+            why = f"MODEL_PATH: its conversion can't be written ({error.strerror or type(error).__name__})"
+            raise SettingsError(why, variables=("MODEL_PATH",)) from error
+    if bad:
+        raise Fatal(f"{bad} of {len(names)} models can't be converted")
 
 
 @app.command()

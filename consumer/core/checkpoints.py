@@ -6,6 +6,9 @@ from pathlib import Path
 
 from consumer.core.errors import Code, Rejected
 
+# What the native runtime maps instead of a checkpoint, beside it and called as it.
+CONVERSION_ENDING = ".native.safetensors"
+
 _MOST_STATE = 4096  # characters of a state file's first line
 
 

@@ -7,12 +7,14 @@ from consumer.core.errors import Fatal
 
 # What a package is imported by, and the extra that brings it.
 EXTRAS: Mapping[str, str] = {
+    "google_crc32c": "separator",
     "imageio_ffmpeg": "separator",
     "jwt": "gateway",
     "numpy": "separator",
     "openvino": "openvino",
     "opentelemetry": "otel",
     "pyebur128": "separator",
+    "safetensors": "separator",
     "scipy": "separator",
     "spleeter": "separator",
     "spleeter_kernels": "native",

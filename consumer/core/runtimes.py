@@ -15,8 +15,8 @@ class SeparatorRuntime(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RuntimeFacts:
-    """title: its name in a text. description: what it is, in a line. reads_checkpoints: whether it loads TensorFlow's
-    checkpoints as they are; the others load a conversion, which is made once.
+    """title: its name in a text. description: what it is, in a line. reads_checkpoints: whether it loads
+    checkpoints as they are; the others map a conversion, which is made once.
     """
 
     title: str
@@ -28,7 +28,9 @@ RUNTIMES: Mapping[SeparatorRuntime, RuntimeFacts] = {
     SeparatorRuntime.TENSORFLOW: RuntimeFacts(
         title="TensorFlow", description="Spleeter's own, installed with every separator", reads_checkpoints=True
     ),
-    SeparatorRuntime.OPENVINO: RuntimeFacts(title="OpenVINO", description="least memory; extra `openvino`"),
+    SeparatorRuntime.OPENVINO: RuntimeFacts(
+        title="OpenVINO", description="least memory; extra `openvino`", reads_checkpoints=True
+    ),
     SeparatorRuntime.NATIVE: RuntimeFacts(
         title="native", description="least time, on this project's own kernels; extra `native`"
     ),

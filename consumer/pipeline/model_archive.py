@@ -14,6 +14,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
 
+from consumer.core.checkpoints import CONVERSION_ENDING
+
 MEBIBYTE = 1 << 20
 _BLOCK = 512
 _CHUNK = 1 << 18
@@ -21,6 +23,7 @@ _END = bytes(_BLOCK)
 
 # What a checkpoint consists of, and how large each part may be; Spleeter's own are 4 x 10 MB of float32 a stem.
 _STATE, _CONFIGURATION, _INDEX, _GRAPH, _DATA = 1 << 16, 1 << 16, 16 * MEBIBYTE, 64 * MEBIBYTE, 768 * MEBIBYTE
+_CONVERSION = 768 * MEBIBYTE  # 131 MB a stem
 _PREFIX = r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,63}"
 _MOST_BYTES = 1024 * MEBIBYTE
 # Trained weights hardly shrink, so what grows by much is none; what is small may, such as a graph in text.
@@ -54,7 +57,7 @@ LIMITS = Limits()
 def unpack(archive: Path, folder: Path, *, model: str, limits: Limits = LIMITS) -> None:
     """Write the checkpoint in this archive (a tar file in gzip) into `folder`, which must not exist.
 
-    model: whose it is; a `<model>.json` is taken too. Names that a checkpoint has not are read past, unwritten.
+    model: whose it is; a `<model>.json` and a conversion are taken too. Other names are read past, unwritten.
     Raises BadArchive where anything but files of plain names is in it, FileExistsError, and OSError of the disk.
     """
     folder.mkdir()
@@ -87,6 +90,7 @@ def _limits_by_name(model: str) -> list[tuple[re.Pattern[str], int]]:
         (re.compile(rf"{_PREFIX}\.index"), _INDEX),
         (re.compile(rf"{_PREFIX}\.meta"), _GRAPH),
         (re.compile(rf"{_PREFIX}\.data-[0-9]{{5}}-of-[0-9]{{5}}"), _DATA),
+        (re.compile(rf"{_PREFIX}{re.escape(CONVERSION_ENDING)}"), _CONVERSION),
     ]
 
 

@@ -15,7 +15,13 @@ from pathlib import Path
 import structlog
 
 from consumer.core.catalog import MODELS
-from consumer.core.checkpoints import checkpoint_files, refuse_other_weights, unavailable, weights_sha256
+from consumer.core.checkpoints import (
+    CONVERSION_ENDING,
+    checkpoint_files,
+    refuse_other_weights,
+    unavailable,
+    weights_sha256,
+)
 from consumer.core.clock import SYSTEM_CLOCK, Clock
 from consumer.core.digest import sha256_of
 from consumer.core.errors import ModelSourceUnavailable, Rejected
@@ -138,6 +144,9 @@ def _fetch(source: ModelSource, folder: Path, work: Path, wanted: Mapping[str, s
     except BadArchive as error:
         raise unavailable(name, f"its archive can't be unpacked ({error})") from error
     refuse_other_weights(name, name, weights_sha256(checkpoint_files(name, work / "model")[1]), wanted)
+    if name in wanted:  # that digest is the checkpoint's: it says nothing of what else is in the archive
+        for conversion in (work / "model").glob(f"*{CONVERSION_ENDING}"):
+            conversion.unlink()
     (work / "model" / ".probe").write_text("OK")  # so that Spleeter itself takes the folder for complete
     try:
         (work / "model").rename(folder)

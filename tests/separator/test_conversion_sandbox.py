@@ -12,14 +12,13 @@ import pytest
 from consumer.core.checkpoints import checkpoint_files, weights_sha256
 from consumer.core.errors import Code, Rejected
 from consumer.separator.models import conversion_cache
-from consumer.separator.models.conversion_cache import conversion_path, ensure_converted
-from consumer.separator.models.convert import load_tensors
+from consumer.separator.models.conversion_cache import conversion_path, conversion_prefix, convert, ensure_converted
 
 COMMAND = Path(sys.executable).with_name("spleeter-consumer")
 SECRETS = ("VAULT_TOKEN", "DATABASE_URL", "HTTPS_PROXY", "MINIO_SECRET_KEY", "MODEL_SOURCES", "KAFKA_SASL_PASSWORD")
 HARMLESS = {"PATH", "PYTHONPATH", "LD_LIBRARY_PATH", "OPENBLAS_CORETYPE", "TMPDIR", "HOME", "KERAS_HOME", "LC_CTYPE"}
 
-# Stands in TensorFlow's place: what a checkpoint that takes TensorFlow over would run. It tells by its last line.
+# Stands in the place of what a checkpoint is read by: what one that takes it over would run. It tells by its last line.
 INTRUDER = """
 import json, os, pathlib, socket, sys
 done = []
@@ -55,7 +54,7 @@ def folder(narrow_models: Path, tmp_path: Path) -> Path:
     place = tmp_path / "models" / "2stems"
     place.mkdir(parents=True)
     for path in (narrow_models / "2stems").iterdir():
-        if path.suffix != ".tensors":
+        if path.suffix != ".safetensors":
             (place / path.name).write_bytes(path.read_bytes())
     return place
 
@@ -66,7 +65,7 @@ def intruder(tmp_path: Path, folder: Path, listener: int, monkeypatch: pytest.Mo
     outside = tmp_path / "outside"
     outside.mkdir()
     (outside / "secret").write_text("secret")
-    stub = tmp_path / "stub" / "tensorflow"
+    stub = tmp_path / "stub" / "google_crc32c"
     stub.mkdir(parents=True)
     (stub / "__init__.py").write_text(INTRUDER % (str(outside), listener, str(folder), str(folder)))
     monkeypatch.setenv("PYTHONPATH", str(stub.parent))
@@ -89,7 +88,7 @@ def test_what_converts_a_checkpoint_finds_no_secret_and_reaches_nothing(folder: 
     """Neither a file outside, nor our environment, nor the network; and the weights stay as they are."""
     before = files(tmp_path)
     with pytest.raises(Rejected) as refusal:
-        load_tensors("2stems", folder, digest(folder))
+        convert("2stems", folder, digest(folder))
     assert refusal.value.code == Code.MODEL_UNAVAILABLE
     done, environment = json.loads(refusal.value.message.removeprefix("model 2stems: "))
     assert done == []
@@ -101,7 +100,7 @@ def test_what_converts_a_checkpoint_finds_no_secret_and_reaches_nothing(folder: 
 @pytest.mark.attack
 @pytest.mark.usefixtures("intruder")
 def test_what_checks_a_model_finds_no_secret_and_reaches_nothing(folder: Path, tmp_path: Path) -> None:
-    """`models check` has a separator's process load it, also on TensorFlow, which reads checkpoints itself."""
+    """`models check` has a separator's process load it, whatever it then is that reads it."""
     before = files(tmp_path)
     variables = {"PATH": "/usr/bin:/bin", "PYTHONPATH": str(tmp_path / "stub"), "MODEL_PATH": str(folder.parent)}
     secrets = {"MINIO_SECRET_KEY": "secret", "KAFKA_SASL_PASSWORD": "secret"}
@@ -122,9 +121,9 @@ def test_a_checkpoint_that_kills_what_reads_it_is_unavailable(
     code: str, told: str, folder: Path, intruder: Path
 ) -> None:
     """In words, and nothing is kept of it."""
-    (intruder / "tensorflow" / "__init__.py").write_text(f"import os\n{code}\n")
+    (intruder / "google_crc32c" / "__init__.py").write_text(f"import os\n{code}\n")
     with pytest.raises(Rejected, match=rf"damaged or unreadable checkpoint \(what reads it ended {told}\)"):
-        load_tensors("2stems", folder, digest(folder))
+        convert("2stems", folder, digest(folder))
     assert not conversion_path("2stems", folder).exists()
 
 
@@ -134,18 +133,19 @@ def test_a_checkpoint_that_is_read_for_ever_is_unavailable(
 ) -> None:
     """What reads it is ended after a time."""
     monkeypatch.setattr(conversion_cache, "CONVERSION_S", 1.5)
-    (intruder / "tensorflow" / "__init__.py").write_text("import threading\nthreading.Event().wait()\n")
+    (intruder / "google_crc32c" / "__init__.py").write_text("import threading\nthreading.Event().wait()\n")
     with pytest.raises(Rejected, match="its checkpoint was not read within"):
-        load_tensors("2stems", folder, digest(folder))
+        convert("2stems", folder, digest(folder))
 
 
 @pytest.mark.attack
 def test_a_conversion_by_a_taken_over_process_is_not_believed(folder: Path, intruder: Path) -> None:
     """It may write what it likes: what is no conversion of this checkpoint is neither kept nor used."""
-    stub = f"import os\nfor fd in range(3, 9):\n  try: os.write(fd, b'tensors 1 {digest(folder)} 00000000\\n[]')\n"
-    (intruder / "tensorflow" / "__init__.py").write_text(stub + "  except OSError: pass\nos._exit(0)\n")
+    begin = (1000).to_bytes(8, "little") + conversion_prefix(digest(folder)) + b'00000000"}}'
+    stub = f"import os\nfor fd in (1, *range(3, 9)):\n  try: os.write(fd, {begin!r})\n"
+    (intruder / "google_crc32c" / "__init__.py").write_text(stub + "  except OSError: pass\nos._exit(0)\n")
     with pytest.raises(Rejected, match=r"its checkpoint was replaced|its conversion can't be used"):
-        load_tensors("2stems", folder, digest(folder))
+        convert("2stems", folder, digest(folder))
     ensure_converted("2stems", folder, digest(folder))
     assert not conversion_path("2stems", folder).exists()
 

@@ -9,7 +9,9 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from consumer.core.checkpoints import checkpoint_files, unavailable
+from consumer.core.checkpoints import checkpoint_files, unavailable, weights_sha256
+from consumer.core.errors import Rejected
+from consumer.separator.models.bundle import BadBundle, open_bundle
 from consumer.separator.models.spec import ModelSpec
 
 BATCH_NORM_EPSILON = 1e-3  # Keras' default, which Spleeter keeps
@@ -17,8 +19,6 @@ BATCH_NORM_EPSILON = 1e-3  # Keras' default, which Spleeter keeps
 _OF_A_NETWORK = re.compile(r"(conv2d|conv2d_transpose|batch_normalization)(_\d+)?/\w+")
 
 _MOST_TENSORS, _MOST_VALUES = 4096, 1 << 28  # of all networks; 5 stems have 155 layers and 49 million values
-# What TensorFlow, and what numpy, make of bytes that are no checkpoint's; IndexError: the data is cut short.
-_OF_DAMAGE = (ValueError, TypeError, RuntimeError, IndexError, OverflowError, MemoryError, SystemError)
 
 Array = NDArray[np.float32]
 
@@ -46,42 +46,59 @@ class UNetWeights:
     last: Layer
 
 
-def load_weights(spec: ModelSpec) -> tuple[UNetWeights, ...]:
-    """One UNetWeights a stem, in the model's order.
+def load_checkpoint(spec: ModelSpec) -> tuple[str, tuple[UNetWeights, ...]]:
+    """The digest of a model's checkpoint, and the networks in it: one a stem, in the model's order.
 
-    Raises Rejected(MODEL_UNAVAILABLE) where the checkpoint is missing, damaged or of another architecture.
+    Raises Rejected(MODEL_UNAVAILABLE) where the checkpoint is missing, damaged, of another architecture, or replaced
+    while it is read: the digest would be another's.
     """
-    return build_weights(spec, read_tensors(spec.name, spec.folder))
+    _, files = checkpoint_files(spec.name, spec.folder)
+    try:
+        before = [_identity(path) for path in files]
+        sha256 = weights_sha256(files)
+        weights = build_weights(spec, read_tensors(spec.name, spec.folder))
+        is_same = [_identity(path) for path in files] == before
+    except OSError as error:
+        raise _unreadable(spec.name, error) from error
+    if not is_same:
+        raise unavailable(spec.name, "its checkpoint was replaced while it was being read")
+    return sha256, weights
+
+
+def _identity(path: Path) -> tuple[int, ...]:
+    facts = path.stat()
+    return facts.st_dev, facts.st_ino, facts.st_size, facts.st_mtime_ns, facts.st_ctime_ns
 
 
 def read_tensors(name: str, folder: Path) -> dict[str, Array]:
     """A checkpoint's tensors, float32, by the names that Keras gives; those of the networks, no optimizer's state.
 
-    name, folder: the model's. Raises Rejected(MODEL_UNAVAILABLE), also where there is no TensorFlow to read it with.
+    name, folder: the model's. Raises Rejected(MODEL_UNAVAILABLE).
     """
     prefix, _ = checkpoint_files(name, folder)
     try:
-        import tensorflow as tf  # here, so that specifications can be read without it
-    except ImportError as error:
-        raise unavailable(name, "its checkpoint can't be read, since TensorFlow is not installed") from error
-    try:
-        reader = tf.train.load_checkpoint(prefix)
-        shapes = {
-            name: shape for name, shape in reader.get_variable_to_shape_map().items() if _OF_A_NETWORK.fullmatch(name)
-        }
-        _check_shapes(shapes)
-        return {tensor: np.asarray(reader.get_tensor(tensor), np.float32) for tensor in sorted(shapes)}
-    except (tf.errors.OpError, *_OF_DAMAGE) as error:
-        raise unavailable(name, f"damaged or unreadable checkpoint ({_first_line(error, folder)})") from error
+        with open_bundle(Path(prefix)) as bundle:
+            wanted = {tensor: entry for tensor, entry in bundle.entries.items() if _OF_A_NETWORK.fullmatch(tensor)}
+            _check_shapes({tensor: entry.shape for tensor, entry in wanted.items()})
+            return {tensor: bundle.read(tensor) for tensor in wanted}
+    except BadBundle as error:
+        raise unavailable(name, f"damaged or unreadable checkpoint ({error})") from error
+    except OSError as error:
+        raise _unreadable(name, error) from error
+
+
+def _unreadable(name: str, error: OSError) -> Rejected:
+    """Without the path, which is nobody's business who reads a dead letter."""
+    return unavailable(name, f"damaged or unreadable checkpoint ({error.strerror or type(error).__name__})")
 
 
 def _check_shapes(shapes: Mapping[str, Sequence[int]]) -> None:
-    """Before any value is read: what an index says of sizes is a stranger's word. Raises ValueError."""
+    """Before any value is read: what an index says of sizes is a stranger's word. Raises BadBundle."""
     for name, shape in shapes.items():
         if len(shape) not in (1, 4) or any(extent < 1 for extent in shape):
-            raise ValueError(f"{name} has shape {list(shape)}")
+            raise BadBundle(f"{name} has shape {list(shape)}")
     if len(shapes) > _MOST_TENSORS or sum(map(math.prod, shapes.values())) > _MOST_VALUES:
-        raise ValueError("larger than any of Spleeter's networks")
+        raise BadBundle("larger than any of Spleeter's networks")
 
 
 def build_weights(spec: ModelSpec, tensors: Mapping[str, Array]) -> tuple[UNetWeights, ...]:
@@ -162,8 +179,3 @@ def subpixel_kernel(kernel: Array) -> Array:
             for before, width in _UP_TAPS[column]:
                 phases[above, before, :, :, row, column] = kernel[height, width].T
     return phases.reshape(3, 3, kernel.shape[3], -1)
-
-
-def _first_line(error: Exception, folder: Path) -> str:
-    """Without the path, which is nobody's business who reads a dead letter."""
-    return str(error).partition("\n")[0].replace(f"{folder}/", "")[:200]

@@ -1,31 +1,39 @@
 """Where a checkpoint's conversion is kept, and how it is recognised and made; imports no numpy.
 
-A runtime that can't read TensorFlow's checkpoints loads their conversion, a file beside them. TensorFlow reads whatever
-a stranger's checkpoint holds, so that is done by a process of its own: confined to the model's folder, to read, with
-nothing of our environment, and bounded in time and space.
+A runtime that wants its kernels in another order than a checkpoint has them maps them from a file beside it, which was
+made once: a safetensors file, whose header begins with the digest of its checkpoint, the layout of its kernels and a
+checksum of all that follows. It is made by a process of its own, since it reads a stranger's checkpoint: confined to
+the model's folder, to read, with nothing of our environment, and bounded in time and space.
 """
 
 import contextlib
+import hashlib
 import os
+import platform
+import struct
 import subprocess
 import sys
-import tempfile
 import uuid
-import zlib
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from functools import cache
+from importlib.util import find_spec
 from pathlib import Path
 from typing import BinaryIO
 
-from consumer.core.checkpoints import checkpoint_files, unavailable
-from consumer.core.errors import Rejected
+from consumer.core.checkpoints import CONVERSION_ENDING, checkpoint_files, unavailable
+from consumer.core.errors import Fatal, Rejected
+from consumer.core.extras import not_installed
 from consumer.core.runtimes import RUNTIMES, SeparatorRuntime
 from consumer.separator.confinement import confine_thread
 from consumer.separator.sandbox import Reach, reach_of_models, reach_of_python
 
-CONVERSION_S = 600.0  # 5 stems take 4 s, TensorFlow's start included
+CONVERSION_S = 120.0  # 5 stems take 3 s
 _FORMAT_VERSION = 1
 _CHUNK = 1 << 20
+_KERNELS = "spleeter_kernels"
+# What makes the kernels' order: where one of them is another, so may be the order.
+_ORDERED_BY = ("packing.py", "winograd.py", "unet.py")
 # Where Python and its libraries are found; nothing else of ours is that process's business.
 _PASSED_ON = ("PATH", "PYTHONPATH", "LD_LIBRARY_PATH", "OPENBLAS_CORETYPE")
 
@@ -35,12 +43,52 @@ def conversion_path(name: str, folder: Path) -> Path:
 
     Raises Rejected(MODEL_UNAVAILABLE) where there is no checkpoint.
     """
-    return Path(f"{checkpoint_files(name, folder)[0]}.tensors")
+    return Path(f"{checkpoint_files(name, folder)[0]}{CONVERSION_ENDING}")
 
 
 def conversion_prefix(sha256: str) -> bytes:
-    """The bytes that every conversion of the checkpoint with this digest begins with, and no other."""
-    return f"tensors {_FORMAT_VERSION} {sha256} ".encode()
+    """What the header of every conversion of the checkpoint with this digest begins with, and of no other.
+
+    Raises Fatal where the kernels are not installed.
+    """
+    return (
+        f'{{"__metadata__":{{"format":"spleeter-consumer {_FORMAT_VERSION}","checkpoint":"{sha256}",'
+        f'"layout":"{_layout()}","crc32c":"'
+    ).encode()
+
+
+@cache
+def _layout() -> str:
+    """The order that the installed kernels want their arrays in."""
+    found = find_spec(_KERNELS)
+    if found is None or not found.submodule_search_locations:
+        raise not_installed(_KERNELS)
+    folder = Path(found.submodule_search_locations[0])
+    digest = hashlib.sha256(b"".join((folder / name).read_bytes() for name in _ORDERED_BY))
+    return f"{_KERNELS} {platform.machine()} {digest.hexdigest()[:16]}"
+
+
+def is_conversion(path: Path, sha256: str) -> bool:
+    """Whether a file is a conversion of the checkpoint with this digest, for these kernels, and whole.
+
+    Raises OSError where it can't be read, Fatal where the kernels, or what checks sums, are not installed.
+    """
+    try:
+        import google_crc32c  # with the separator
+    except ModuleNotFoundError as error:
+        raise not_installed("google_crc32c") from error
+    prefix = conversion_prefix(sha256)
+    with path.open("rb") as file:
+        length, begin, told = file.read(8), file.read(len(prefix)), file.read(8)
+        crc = int(google_crc32c.value(length))
+        while chunk := file.read(_CHUNK):
+            crc = google_crc32c.extend(crc, chunk)
+    return begin == prefix and told == checksum_text(crc)
+
+
+def checksum_text(crc: int) -> bytes:
+    """As it stands in the header. crc: CRC-32C of the first 8 bytes and of all that follows the text."""
+    return struct.pack(">I", crc).hex().encode()
 
 
 def conversion_needed_by(runtime: str) -> Callable[[str, Path, str], None] | None:
@@ -51,22 +99,45 @@ def conversion_needed_by(runtime: str) -> Callable[[str, Path, str], None] | Non
 def ensure_converted(name: str, folder: Path, sha256: str) -> None:
     """Convert the checkpoint with this digest unless that is done, and keep the conversion beside it.
 
-    Where that fails nothing is raised: whoever loads the model converts it once more, and reports what is wrong.
+    Where that fails nothing is raised: whoever loads the model reads the checkpoint itself, and reports what is wrong.
     """
-    with contextlib.suppress(OSError, Rejected):
+    with contextlib.suppress(OSError, Rejected, Fatal):
+        convert(name, folder, sha256)
+
+
+def discard_unfit(name: str, folder: Path, sha256: str) -> None:
+    """Remove a conversion that came with this checkpoint and can't be used: another's, damaged, or for other kernels.
+
+    Where no kernels are installed there is nothing to hold it against, and it stays.
+    """
+    with contextlib.suppress(OSError, Rejected, Fatal):
         kept = conversion_path(name, folder)
-        with contextlib.suppress(OSError), kept.open("rb") as conversion:
-            prefix = conversion_prefix(sha256)
-            if conversion.read(len(prefix)) == prefix:
-                return
-        fresh = kept.with_name(f".{kept.name}-{uuid.uuid4().hex}")
-        try:
-            with fresh.open("xb") as out:
-                convert_into(out, name, folder)
-            if _is_conversion(fresh, sha256):
-                fresh.replace(kept)
-        finally:
-            fresh.unlink(missing_ok=True)
+        if kept.is_file() and not is_conversion(kept, sha256):
+            kept.unlink()
+
+
+def convert(name: str, folder: Path, sha256: str) -> Path:
+    """The conversion of the checkpoint with this digest: the one that is kept, where that is whole, or a new one.
+
+    Raises Rejected(MODEL_UNAVAILABLE) where the checkpoint can't be read, OSError where its folder can't be written to,
+    Fatal where the kernels are not installed.
+    """
+    kept = conversion_path(name, folder)
+    with contextlib.suppress(OSError):
+        if kept.is_file() and is_conversion(kept, sha256):
+            return kept
+    fresh = kept.with_name(f".{kept.name}-{uuid.uuid4().hex}")
+    try:
+        with fresh.open("xb") as out:
+            convert_into(out, name, folder)
+            out.flush()
+            os.fsync(out.fileno())  # whole before it gets its name, whatever becomes of the machine
+        if not is_conversion(fresh, sha256):
+            raise unavailable(name, "its checkpoint was replaced while it was being read")
+        fresh.replace(kept)  # never written into: others may have it mapped
+    finally:
+        fresh.unlink(missing_ok=True)
+    return kept
 
 
 def convert_into(out: BinaryIO, name: str, folder: Path) -> None:
@@ -74,35 +145,31 @@ def convert_into(out: BinaryIO, name: str, folder: Path) -> None:
 
     What it has written is a stranger's too until it is checked. Raises Rejected(MODEL_UNAVAILABLE), OSError.
     """
-    command = [sys.executable, "-m", "consumer.separator.models.convert", name, str(folder)]
-    with tempfile.TemporaryDirectory(prefix="conversion-") as scratch:
-        searched = filter(None, os.environ.get("PYTHONPATH", "").split(os.pathsep))
-        ours = Path("/proc/self").resolve()  # this process's, with all that is in its environment
-        python = (place for place in reach_of_python() if place != ours)
-        reads = (*python, *map(Path, searched), *reach_of_models(folder))
-        reach = Reach(reads=reads, writes=(Path(scratch),))
-        # TensorFlow looks for a temporary folder, and for Keras' settings in the home, though it needs neither.
-        own = {"TMPDIR": scratch, "HOME": scratch, "KERAS_HOME": f"{os.devnull}/keras", "TF_CPP_MIN_LOG_LEVEL": "3"}
-        environment = own | {variable: os.environ[variable] for variable in _PASSED_ON if variable in os.environ}
+    command = [sys.executable, "-m", "consumer.separator.runtimes.convert", name, str(folder)]
+    searched = filter(None, os.environ.get("PYTHONPATH", "").split(os.pathsep))
+    ours = Path("/proc/self").resolve()  # this process's, with all that is in its environment
+    python = (place for place in reach_of_python() if place != ours)
+    reach = Reach(reads=(*python, *map(Path, searched), *reach_of_models(folder)), writes=())
+    environment = {variable: os.environ[variable] for variable in _PASSED_ON if variable in os.environ}
 
-        def run() -> None:
-            subprocess.run(
-                command,
-                stdin=subprocess.DEVNULL,
-                stdout=out,
-                stderr=subprocess.PIPE,
-                env=environment,
-                timeout=CONVERSION_S,
-                check=True,
-            )
+    def run() -> None:
+        subprocess.run(
+            command,
+            stdin=subprocess.DEVNULL,
+            stdout=out,
+            stderr=subprocess.PIPE,
+            env=environment,
+            timeout=CONVERSION_S,
+            check=True,
+        )
 
-        try:
-            with ThreadPoolExecutor(1, initializer=confine_thread, initargs=(reach,)) as thread:
-                thread.submit(run).result()
-        except subprocess.CalledProcessError as error:
-            raise unavailable(name, _last_line(error)) from error
-        except subprocess.TimeoutExpired as error:
-            raise unavailable(name, f"its checkpoint was not read within {CONVERSION_S:.0f} s") from error
+    try:
+        with ThreadPoolExecutor(1, initializer=confine_thread, initargs=(reach,)) as thread:
+            thread.submit(run).result()
+    except subprocess.CalledProcessError as error:
+        raise unavailable(name, _last_line(error)) from error
+    except subprocess.TimeoutExpired as error:
+        raise unavailable(name, f"its checkpoint was not read within {CONVERSION_S:.0f} s") from error
 
 
 def _last_line(error: subprocess.CalledProcessError) -> str:
@@ -111,14 +178,3 @@ def _last_line(error: subprocess.CalledProcessError) -> str:
         return str(lines[-1][:500])
     how = f"by signal {-error.returncode}" if error.returncode < 0 else f"with exit code {error.returncode}"
     return f"damaged or unreadable checkpoint (what reads it ended {how})"
-
-
-def _is_conversion(path: Path, sha256: str) -> bool:
-    """Whether a file is a conversion of the checkpoint with this digest, and whole: by its first line."""
-    prefix = conversion_prefix(sha256)
-    with path.open("rb") as conversion:
-        first = conversion.readline(len(prefix) + 16)
-        crc32 = 0
-        while chunk := conversion.read(_CHUNK):
-            crc32 = zlib.crc32(chunk, crc32)
-    return first == prefix + f"{crc32:08x}\n".encode()

@@ -1,13 +1,13 @@
-"""What Spleeter's configuration files say of a model."""
+"""What a model is made of: as `core.architectures` has it of Spleeter's own, or as a configuration file says."""
 
 import json
 import re
-from dataclasses import dataclass
-from importlib import resources
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from consumer.core.catalog import HIGH_FREQUENCIES, MODELS
+from consumer.core.architectures import ARCHITECTURES, Architecture
+from consumer.core.catalog import HIGH_FREQUENCIES, MODELS, STEM_MODELS
 from consumer.core.checkpoints import unavailable
 
 # No network needs more, and memory grows with each.
@@ -17,30 +17,15 @@ _STEM = re.compile(r"[A-Za-z0-9][A-Za-z0-9 _.-]{0,63}")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ModelSpec:
-    """A model's architecture and signal parameters, from a Spleeter configuration (deezer/spleeter, resources/*.json).
+class ModelSpec(Architecture):
+    """A model, where it lies, and what it is made of.
 
     name, folder: the model's, and where its checkpoint lies. stems: their names, in the networks' order.
-    frame_length, frame_step: samples of a frame of the STFT, and from one frame to the next. segment_frames: frames of
-    one network's input, T. frequency_bins: F, the lowest of the frame_length / 2 + 1 bins, which get a mask.
-    mask_extension: what the bins above them get, zeros or average. separation_exponent: of the ratio mask.
-    filters: channels behind each strided convolution.
     """
 
     name: str
     folder: Path
     stems: tuple[str, ...]
-    sample_rate_hz: int
-    frame_length: int
-    frame_step: int
-    segment_frames: int
-    frequency_bins: int
-    separation_exponent: int
-    mask_extension: str
-    filters: tuple[int, ...]
-    encoder_activation: str  # LeakyReLU or ELU
-    decoder_activation: str  # ReLU, LeakyReLU or ELU
-    has_softmax: bool  # stems compete for each bin (5 stems) instead of a sigmoid each
 
     @property
     def segment_samples(self) -> int:
@@ -51,7 +36,7 @@ class ModelSpec:
 def load_spec(name: str, model_path: Path) -> ModelSpec:
     """The model's specification, its folder being one of MODEL_PATH's.
 
-    A `<name>.json` beside the checkpoint is preferred to the configuration that Spleeter ships.
+    A `<name>.json` beside the checkpoint is preferred to what the catalog has of Spleeter's own models.
     Raises Rejected(MODEL_UNAVAILABLE).
     """
     if name not in MODELS:
@@ -60,10 +45,9 @@ def load_spec(name: str, model_path: Path) -> ModelSpec:
     own = folder / f"{name}.json"
     if own.is_file():
         return read_spec(own, name=name, folder=folder)
-    shipped = resources.files("spleeter.resources") / f"{name}.json"
-    if not shipped.is_file():
+    if name not in ARCHITECTURES:
         raise unavailable(name, f"there is no {name}.json beside its weights, and Spleeter ships none")
-    return _parse(name, folder, json.loads(shipped.read_text()))
+    return ModelSpec(name=name, folder=folder, stems=STEM_MODELS[name].stems, **asdict(ARCHITECTURES[name]))
 
 
 def read_spec(config: Path, *, name: str | None = None, folder: Path | None = None) -> ModelSpec:
@@ -98,7 +82,7 @@ def _parse(name: str, folder: Path, params: dict[str, Any]) -> ModelSpec:
         frequency_bins=_whole(params, "F", 1, frame_length // 2 + 1),
         separation_exponent=_whole(params, "separation_exponent", 1, 16),
         mask_extension=_one_of(params, "mask_extension", HIGH_FREQUENCIES),
-        filters=_filters(options.get("conv_n_filters", (16, 32, 64, 128, 256, 512))),
+        filters=_filters(options.get("conv_n_filters", Architecture().filters)),
         encoder_activation="ELU" if options.get("conv_activation") == "ELU" else _relu(options, "conv", "LeakyReLU"),
         decoder_activation="ELU" if options.get("deconv_activation") == "ELU" else _relu(options, "deconv", "ReLU"),
         has_softmax=kind == "unet.softmax_unet",

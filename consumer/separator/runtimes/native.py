@@ -5,18 +5,20 @@ The weights are the same as the others'.
 
 import os
 import queue
+from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import spleeter_kernels
-from spleeter_kernels import BORDER, Layers, UNet, Workspace
+from spleeter_kernels import BORDER, Layers, PackedUNet, UNet, Workspace
 
 from consumer.core.checkpoints import checkpoint_files, unavailable, weights_sha256
 from consumer.separator.dsp.spectral import OverlapAdd, Transform, hann, synthesis_window
 from consumer.separator.dsp.weighting import Weighting
 from consumer.separator.malloc import give_back_memory
-from consumer.separator.models.checkpoint import Array, UNetWeights, build_weights
-from consumer.separator.models.convert import load_tensors
+from consumer.separator.models.checkpoint import Array, UNetWeights, load_checkpoint
+from consumer.separator.models.conversion import OutOfDate, map_conversion
+from consumer.separator.models.conversion_cache import conversion_path
 from consumer.separator.models.spec import ModelSpec
 from consumer.separator.runtimes.runtime import MASK_EPSILON
 
@@ -38,7 +40,6 @@ class NativeNetwork:
 
     def __init__(self, spec: ModelSpec) -> None:
         self.spec = spec
-        self.weights_sha256 = weights_sha256(checkpoint_files(spec.name, spec.folder)[1])
         at_once = min(len(os.sched_getaffinity(0)), self.segments_at_once * len(spec.stems))
         self._threads = ThreadPoolExecutor(at_once)
         self._workspaces: queue.SimpleQueue[Workspace] = queue.SimpleQueue()
@@ -51,23 +52,23 @@ class NativeNetwork:
                 self._workspaces.put(Workspace(spec.segment_frames, spec.frequency_bins, spec.filters))
         except ValueError as error:
             raise unavailable(spec.name, f"the runtime native can't compute it: {error}") from error
-        weights = build_weights(spec, load_tensors(spec.name, spec.folder, self.weights_sha256))
-        self._networks = list(self._threads.map(self._packed, weights))
+        self.weights_sha256, self._networks = self._loaded()
         give_back_memory()
 
     def new_weighting(self, rate_hz: int) -> Weighting:
         """See runtime.Network."""
         return spleeter_kernels.Weighting(self._layers, rate_hz)
 
-    def _packed(self, weights: UNetWeights) -> UNet:
-        return UNet(
-            self._layers,
-            weights.down,
-            weights.up,
-            weights.last,
-            encoder_activation=self.spec.encoder_activation,
-            decoder_activation=self.spec.decoder_activation,
-        )
+    def _loaded(self) -> tuple[str, list[UNet]]:
+        """The checkpoint's digest, and its networks: of its conversion, where there is one, else of itself."""
+        spec = self.spec
+        sha256 = weights_sha256(checkpoint_files(spec.name, spec.folder)[1])
+        try:
+            arrays = map_conversion(conversion_path(spec.name, spec.folder), sha256, architecture(spec))
+            return sha256, [_mapped(spec, self._layers, arrays, stem) for stem in range(len(spec.stems))]
+        except (OutOfDate, KeyError, OSError):
+            sha256, weights = load_checkpoint(spec)
+            return sha256, list(self._threads.map(lambda each: _network(spec, self._layers, each), weights))
 
     def masks(self, magnitudes: Array) -> Array:
         """See runtime.Network."""
@@ -89,3 +90,31 @@ class NativeNetwork:
             return network.logits(bordered, workspace, frames=frames)
         finally:
             self._workspaces.put(workspace)
+
+
+def architecture(spec: ModelSpec) -> dict[str, str]:
+    """What a conversion says of the networks in it, to be held against a specification's."""
+    return {"stems": str(len(spec.stems)), "filters": ",".join(map(str, spec.filters))}
+
+
+def packed(spec: ModelSpec, weights: tuple[UNetWeights, ...]) -> dict[str, Array]:
+    """The arrays of a conversion: each network's, in the order that the kernels want them."""
+    layers = Layers()
+    return {
+        f"{stem}/{name}": array
+        for stem, network in enumerate(weights)
+        for name, array in _network(spec, layers, network).packed().items()
+    }
+
+
+def _network(spec: ModelSpec, layers: Layers, weights: UNetWeights) -> UNet:
+    return UNet(layers, weights.down, weights.up, weights.last, **_activations(spec))
+
+
+def _mapped(spec: ModelSpec, layers: Layers, arrays: Mapping[str, Array], stem: int) -> UNet:
+    own = {name.partition("/")[2]: array for name, array in arrays.items() if name.startswith(f"{stem}/")}
+    return PackedUNet(layers, own, depth=len(spec.filters), **_activations(spec))
+
+
+def _activations(spec: ModelSpec) -> dict[str, str]:
+    return {"encoder_activation": spec.encoder_activation, "decoder_activation": spec.decoder_activation}

@@ -6,12 +6,10 @@ from typing import Any
 
 import numpy as np
 
-from consumer.core.checkpoints import checkpoint_files, weights_sha256
 from consumer.separator.dsp.spectral import overlap_add_by_scipy, transform_by_scipy
 from consumer.separator.dsp.weighting import Weighting, WeightingByEbur128
 from consumer.separator.malloc import give_back_memory
-from consumer.separator.models.checkpoint import Array, Layer, UNetWeights, build_weights, subpixel_kernel
-from consumer.separator.models.convert import load_tensors
+from consumer.separator.models.checkpoint import Array, Layer, UNetWeights, load_checkpoint, subpixel_kernel
 from consumer.separator.models.spec import ModelSpec
 from consumer.separator.runtimes.runtime import MASK_EPSILON, padded_to_segment
 
@@ -41,8 +39,8 @@ class OpenVINONetwork:
     def __init__(self, spec: ModelSpec) -> None:
         self.spec = spec
         self.transform, self.overlap_add = transform_by_scipy(spec), overlap_add_by_scipy(spec)
-        self.weights_sha256 = weights_sha256(checkpoint_files(spec.name, spec.folder)[1])
-        compiled = ov.Core().compile_model(_model(spec, self.weights_sha256), "CPU", _config())
+        self.weights_sha256, weights = load_checkpoint(spec)
+        compiled = ov.Core().compile_model(_model(spec, weights), "CPU", _config())
         self._request = compiled.create_infer_request()  # its first run takes no longer than the others
         give_back_memory()
 
@@ -66,9 +64,8 @@ def _config() -> dict[str, Any]:
     }
 
 
-def _model(spec: ModelSpec, sha256: str) -> Any:
+def _model(spec: ModelSpec, weights: tuple[UNetWeights, ...]) -> Any:
     """(channels, T, F) -> (stems, channels, T, F), by Spleeter's ratio mask."""
-    weights = build_weights(spec, load_tensors(spec.name, spec.folder, sha256))
     magnitudes = op.parameter((2, spec.segment_frames, spec.frequency_bins), np.float32)
     mix = op.unsqueeze(magnitudes, _constant([0]))
     logits = op.concat([_unet(spec, network, mix) for network in weights], 0)

@@ -14,11 +14,10 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 import numpy as np
 import tensorflow as tf
 
-from consumer.core.checkpoints import checkpoint_files, weights_sha256
 from consumer.separator.dsp.spectral import overlap_add_by_scipy, transform_by_scipy
 from consumer.separator.dsp.weighting import Weighting, WeightingByEbur128
 from consumer.separator.malloc import give_back_memory
-from consumer.separator.models.checkpoint import Layer, UNetWeights, load_weights, subpixel_kernel
+from consumer.separator.models.checkpoint import Layer, UNetWeights, load_checkpoint, subpixel_kernel
 from consumer.separator.models.spec import ModelSpec
 from consumer.separator.runtimes.runtime import MASK_EPSILON, Array, padded_to_segment
 
@@ -43,13 +42,13 @@ class TensorFlowNetwork:
     def __init__(self, spec: ModelSpec) -> None:
         self.spec = spec
         self.transform, self.overlap_add = transform_by_scipy(spec), overlap_add_by_scipy(spec)
-        self.weights_sha256 = weights_sha256(checkpoint_files(spec.name, spec.folder)[1])
+        self.weights_sha256, weights = load_checkpoint(spec)
         kernels = _Kernels()
         with tf.Graph().as_default() as graph:
             self._magnitudes = tf.compat.v1.placeholder(
                 tf.float32, (2, spec.segment_frames, spec.frequency_bins), "magnitudes"
             )
-            self._masks = _masks(spec, load_weights(spec), self._magnitudes, kernels.hold)
+            self._masks = _masks(spec, weights, self._magnitudes, kernels.hold)
         self._session = tf.compat.v1.Session(graph=graph, config=_config())
         kernels.fill(self._session)
         # The first run picks and compiles kernels; it belongs to loading, not to the first job.

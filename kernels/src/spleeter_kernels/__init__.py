@@ -3,6 +3,6 @@
 from spleeter_kernels.binding import BORDER, Layers, available
 from spleeter_kernels.fourier import OverlapAdd, Transform
 from spleeter_kernels.loudness import Weighting
-from spleeter_kernels.unet import UNet, Workspace
+from spleeter_kernels.unet import PackedUNet, UNet, Workspace
 
-__all__ = ["BORDER", "Layers", "OverlapAdd", "Transform", "UNet", "Weighting", "Workspace", "available"]
+__all__ = ["BORDER", "Layers", "OverlapAdd", "PackedUNet", "Transform", "UNet", "Weighting", "Workspace", "available"]

@@ -1,6 +1,6 @@
 """One stem's U-Net, layer after layer, and the maps that lie between the layers."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 
@@ -90,6 +90,16 @@ class UNet:
         # Of a conversion's arrays, which lie in its file one behind the other, not each is aligned.
         self._last = np.require(last.kernel, np.float32, ["C", "A"]), np.require(last.bias, np.float32, ["C", "A"])
 
+    def packed(self) -> dict[str, Array]:
+        """What the constructor has made of the layers, by name, for a PackedUNet."""
+        sides = {"down": self._down, "up": self._up, "last": [self._last]}
+        return {
+            f"{side}/{number}/{kind}": array
+            for side, pairs in sides.items()
+            for number, pair in enumerate(pairs)
+            for kind, array in zip(("kernel", "affine"), pair, strict=True)
+        }
+
     def logits(self, magnitudes: Array, workspace: Workspace, *, frames: int | None = None) -> Array:
         """magnitudes: (2, T + BORDER, F + BORDER), in a border of zeros, 1 before and 2 behind.
 
@@ -121,6 +131,27 @@ class UNet:
         for i in range(1, len(ups)):
             layers.up(skips[i - 1], inputs[i], *self._up[i], self._decoder, ups[i], scratch)
         layers.outermost_up(skips[-1], inputs[-1], *self._up[-1], self._decoder, workspace.last, scratch)
+
+
+class PackedUNet(UNet):
+    """A U-Net whose arrays are packed already, and may lie in a file that is mapped."""
+
+    def __init__(
+        self,
+        layers: Layers,
+        arrays: Mapping[str, Array],
+        *,
+        depth: int,
+        encoder_activation: str,
+        decoder_activation: str,
+    ) -> None:
+        """arrays: what `UNet.packed` gave. depth: layers down, and up. Raises KeyError where one is missing."""
+        self._layers = layers
+        self._encoder, self._decoder = map(ACTIVATIONS.index, (encoder_activation, decoder_activation))
+        self._down, self._up, (self._last,) = (
+            [(arrays[f"{side}/{number}/kernel"], arrays[f"{side}/{number}/affine"]) for number in range(count)]
+            for side, count in (("down", depth), ("up", depth), ("last", 1))
+        )
 
 
 def _rows(frames: int, heights: Sequence[int]) -> list[int]:

@@ -3,6 +3,7 @@
 import hashlib
 import io
 import json
+import shutil
 import subprocess
 import sys
 import tarfile
@@ -83,3 +84,34 @@ def test_a_model_that_can_not_be_used_is_found_out(checkpoint: Path, tmp_path: P
     assert lines[0].startswith("2stems  model 2stems: damaged or unreadable checkpoint")
     assert "another architecture" in lines[1]
     assert lines[2] == "5stems  model 5stems: no checkpoint in 5stems/ under MODEL_PATH"
+
+
+def test_a_model_is_converted_and_pulled_with_its_conversion(checkpoint: Path, tmp_path: Path) -> None:
+    """Once, beside its checkpoint; an archive may hold it, and one that is not the checkpoint's is left out."""
+    made = tmp_path / "made"
+    shutil.copytree(checkpoint / "2stems", made / "2stems")
+    stats = []
+    for _ in range(2):
+        done = models("convert", "2stems", "4stems", MODEL_PATH=str(made))
+        assert (done.returncode, done.stdout.splitlines()[0][:34]) == (1, "2stems  model.native.safetensors  ")
+        assert done.stdout.splitlines()[1] == "4stems  model 4stems: no checkpoint in 4stems/ under MODEL_PATH"
+        assert done.stderr.splitlines()[-1] == "spleeter-consumer: 1 of 2 models can't be converted"
+        conversion = made / "2stems" / "model.native.safetensors"
+        stats.append((conversion.stat().st_ino, conversion.stat().st_mtime_ns))
+    assert stats[0] == stats[1]
+    whole = conversion.read_bytes()
+    other = whole[:-1] + bytes([whole[-1] ^ 1])
+    # What MODEL_SHA256 names is the checkpoint: it says nothing of a conversion.
+    for content, arrives, pinned in ((whole, True, False), (other, False, False), (whole, False, True)):
+        conversion.write_bytes(content)
+        packed = archive(made / "2stems")
+        sums = json.dumps({"2stems": hashlib.sha256(packed).hexdigest()}).encode()
+        place = tmp_path / hashlib.sha256(packed + bytes(pinned)).hexdigest()
+        pin = {"MODEL_SHA256": f"2stems={digest(checkpoint / '2stems')}"} if pinned else {}
+        with serve({"/checksum.json": (200, sums), "/2stems.tar.gz": (200, packed)}) as (url, _):
+            pulled = models("pull", MODEL_PATH=str(place), MODEL_SOURCES=url, **pin)
+        assert pulled.returncode == 0, pulled.stderr
+        found = place / "2stems" / conversion.name
+        assert found.exists() == arrives
+        assert not arrives or found.read_bytes() == whole
+        assert (place / "2stems" / "model.index").exists()

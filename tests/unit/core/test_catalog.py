@@ -1,3 +1,4 @@
+import json
 import re
 from collections.abc import Collection
 from importlib import resources
@@ -6,6 +7,7 @@ from pathlib import Path
 import pytest
 
 import consumer
+from consumer.core.architectures import ARCHITECTURES, Architecture
 from consumer.core.catalog import FORMATS, MODELS, STEM_MODELS, Bitrates
 from consumer.core.errors import Code, Rejected
 from consumer.core.events import OutputOptions
@@ -30,6 +32,46 @@ def test_both_bands_of_a_model_share_its_weights(model: str) -> None:
 def test_a_model_knows_how_many_stems_it_makes(model: str) -> None:
     """The number that its name begins with."""
     assert len(STEM_MODELS[model].stems) == int(model[0])
+
+
+@pytest.mark.parametrize("model", SHIPPED)
+def test_a_model_is_made_of_what_spleeters_own_configuration_says(model: str) -> None:
+    """Each of its numbers and words; Spleeter's code has those that a configuration leaves out."""
+    shipped = json.loads((resources.files("spleeter.resources") / f"{model}.json").read_text())
+    network = shipped["model"]
+    options = network["params"]
+    assert ARCHITECTURES[model] == Architecture(
+        sample_rate_hz=shipped["sample_rate"],
+        frame_length=shipped["frame_length"],
+        frame_step=shipped["frame_step"],
+        segment_frames=shipped["T"],
+        frequency_bins=shipped["F"],
+        separation_exponent=shipped["separation_exponent"],
+        mask_extension=shipped["mask_extension"],
+        filters=tuple(options.get("conv_n_filters", (16, 32, 64, 128, 256, 512))),
+        encoder_activation=options.get("conv_activation", "LeakyReLU"),
+        decoder_activation=options.get("deconv_activation", "ReLU"),
+        has_softmax={"unet.unet": False, "unet.softmax_unet": True}[network["type"]],
+    )
+    assert STEM_MODELS[model].stems == tuple(shipped["instrument_list"])
+    assert MODELS[model] == shipped["model_dir"]
+    assert shipped["n_channels"] == 2
+
+
+def test_spleeter_ships_no_other_of_our_models_and_we_have_all_that_are_published() -> None:
+    """Of its configurations only the one for training on MUSDB has no published weights."""
+    files = {path.name for path in resources.files("spleeter.resources").iterdir() if path.name.endswith(".json")}
+    assert {name.removesuffix(".json") for name in files} - {"musdb"} == set(SHIPPED) == set(ARCHITECTURES)
+
+
+@pytest.mark.parametrize("model", SHIPPED)
+def test_spleeters_own_configuration_is_parsed_to_the_same(model: str, tmp_path: Path) -> None:
+    """Copied beside weights, as people do who change a number of it."""
+    (tmp_path / MODELS[model]).mkdir()
+    bare = load_spec(model, tmp_path)
+    own = tmp_path / MODELS[model] / f"{model}.json"
+    own.write_text((resources.files("spleeter.resources") / f"{model}.json").read_text())
+    assert load_spec(model, tmp_path) == bare
 
 
 @pytest.mark.parametrize("model", SHIPPED)

@@ -68,7 +68,7 @@ def unpacked(tmp_path: Path, data: bytes, limits: Limits = LIMITS) -> dict[str, 
 @pytest.mark.parametrize("of", [["."], sorted(FILES)])
 def test_what_tar_packs_is_unpacked(tmp_path: Path, options: tuple[str, ...], of: list[str]) -> None:
     """A folder, or its files by name, in each of tar's formats; the file of the same name as its model's too."""
-    packed = FILES | {"2stems.json": b"{}", "2stems-16kHz.json": b"{}"}
+    packed = FILES | {"2stems.json": b"{}", "2stems-16kHz.json": b"{}", "model.native.safetensors": b"{}"}
     (tmp_path / "source").mkdir()
     for name, content in packed.items():
         (tmp_path / "source" / name).write_bytes(content)
