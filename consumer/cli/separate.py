@@ -29,9 +29,11 @@ from consumer.core.limits import HIGHEST_TRACK, LONGEST_SPAN_S, SHORTEST_SPAN_S
 
 if TYPE_CHECKING:
     from consumer.core.model import Separation
+    from consumer.core.runtimes import ChosenRuntime
     from consumer.separator.audio.ffmpeg import FFmpeg
     from consumer.separator.dsp.network import Network
     from consumer.separator.models.spec import ModelSpec
+    from consumer.separator.runtimes.choice import choose_runtime
     from consumer.separator.track import TrackOrder
     from consumer.settings import SeparatorSettings
 
@@ -95,9 +97,9 @@ def separate(
         int | None,
         typer.Option("--track", min=0, max=HIGHEST_TRACK, help="Audio track, from 0; ffmpeg's own choice by default."),
     ] = None,
-    verbose: Annotated[bool, typer.Option("--verbose", help="Tell of each file what it is and how long it took.")] = (
-        False
-    ),
+    verbose: Annotated[
+        bool, typer.Option("--verbose", help="Tell of each file what it is, how long it took and what computed it.")
+    ] = (False),
     _inputs: Annotated[
         str | None, typer.Option("--inputs", "-i", is_eager=True, callback=_NO_INPUTS, help="Refused, as by Spleeter.")
     ] = None,
@@ -133,7 +135,9 @@ def separate(
         duration_s=duration,
         track=track,
     )
-    if not _separate_all(tracks, order, *_loaded(spec, settings), verbose=verbose):
+    chosen = choose_runtime(settings.separator_runtime, [spec])
+    network, ffmpeg = _loaded(spec, settings, chosen)
+    if not _separate_all(tracks, order, network, ffmpeg, about=f" by {chosen}" if verbose else None):
         raise typer.Exit(1)
 
 
@@ -152,19 +156,22 @@ def _check_options(codec: str, bitrate: str, template: str) -> str:
     return bitrate
 
 
-def _loaded(spec: "ModelSpec", settings: "SeparatorSettings") -> "tuple[Network, FFmpeg]":
+def _loaded(spec: "ModelSpec", settings: "SeparatorSettings", chosen: "ChosenRuntime") -> "tuple[Network, FFmpeg]":
     from consumer.separator.audio.ffmpeg import FFmpeg, bundled_binary
     from consumer.separator.runtimes.factory import leave_keras_out, make_runtime
 
     leave_keras_out()
-    network = make_runtime(settings.separator_runtime).load(spec)
+    network = make_runtime(chosen.name).load(spec)
     return network, FFmpeg(binary=settings.ffmpeg_path or bundled_binary(), allowed_formats=SOURCE_FORMATS)
 
 
 def _separate_all(
-    tracks: Sequence[StemPaths], order: "TrackOrder", network: "Network", ffmpeg: "FFmpeg", *, verbose: bool
+    tracks: Sequence[StemPaths], order: "TrackOrder", network: "Network", ffmpeg: "FFmpeg", *, about: str | None
 ) -> bool:
-    """Whether all went well. What goes wrong with a file is told, and the next one is done."""
+    """Whether all went well. What goes wrong with a file is told, and the next one is done.
+
+    about: what is told of each file behind what it is and how long it took; None: none of that is told.
+    """
     for number in (signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, _end)  # in an orderly way: nothing half-done is left
     is_well = True
@@ -179,8 +186,8 @@ def _separate_all(
             typer.echo(f"{shown(track.path)}: {warning}", err=True)
         for target in track.targets.values():
             typer.echo(os.fsencode(target))  # a file's name need not be text
-        if verbose:
-            typer.echo(f"{shown(track.path)}: {_told(separation)}", err=True)
+        if about is not None:
+            typer.echo(f"{shown(track.path)}: {_told(separation)}{about}", err=True)
     return is_well
 
 

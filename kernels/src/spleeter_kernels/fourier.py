@@ -3,7 +3,8 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from spleeter_kernels.binding import SHORTEST, Array, Layers, Spectrum
+from spleeter_kernels.binding import Array, Layers, Spectrum
+from spleeter_kernels.fit import why_unfit_transform
 
 
 class OverlapAdd:
@@ -15,8 +16,8 @@ class OverlapAdd:
     def __init__(self, layers: Layers, window: Array, step: int) -> None:
         """window: (frame length); step: samples from frame to frame."""
         length, half = len(window), len(window) // 2
-        if length < SHORTEST or length & (length - 1):
-            raise ValueError(f"a frame's length must be a power of two and at least {SHORTEST}, not {length}")
+        if why := why_unfit_transform(length):
+            raise ValueError(why)
         self._layers, self._step = layers, step
         self._window = (window / np.float32(length)).astype(np.float32)
         self._halving = _parts(np.exp(2j * np.pi * np.arange(half) / length))
