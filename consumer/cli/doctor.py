@@ -5,7 +5,6 @@ import shutil
 import subprocess
 import uuid
 from collections.abc import Callable, Container
-from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
 import typer
@@ -204,6 +203,8 @@ def _scratch(settings: "Settings") -> str:
 
 
 def _sandbox(settings: "Settings") -> str:
+    from concurrent.futures import ThreadPoolExecutor
+
     from consumer.separator.confinement import confine_thread
     from consumer.separator.sandbox import Reach
     from consumer.separator.walls import require_walls

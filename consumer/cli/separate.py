@@ -6,6 +6,7 @@ import signal
 import sys
 import tempfile
 from collections.abc import Callable, Sequence
+from contextlib import nullcontext
 from dataclasses import replace
 from pathlib import Path
 from types import FrameType
@@ -28,12 +29,14 @@ from consumer.core.errors import ConsumerError
 from consumer.core.limits import HIGHEST_TRACK, LONGEST_SPAN_S, SHORTEST_SPAN_S
 
 if TYPE_CHECKING:
+    from contextlib import AbstractContextManager
+
     from consumer.core.model import Separation
+    from consumer.core.ports import OnProgress
     from consumer.core.runtimes import ChosenRuntime
     from consumer.separator.audio.ffmpeg import FFmpeg
     from consumer.separator.dsp.network import Network
     from consumer.separator.models.spec import ModelSpec
-    from consumer.separator.runtimes.choice import choose_runtime
     from consumer.separator.track import TrackOrder
     from consumer.settings import SeparatorSettings
 
@@ -116,6 +119,7 @@ def separate(
 ) -> None:
     """Separate local audio files into stems."""
     bitrate = _check_options(codec, bitrate, template)
+    from consumer.separator.runtimes.choice import choose_runtime
     from consumer.separator.track import TrackOrder
     from consumer.settings import SeparatorSettings
 
@@ -192,15 +196,23 @@ def _separate_all(
 
 
 def _separate_one(track: StemPaths, order: "TrackOrder", network: "Network", ffmpeg: "FFmpeg") -> "Separation":
-    from consumer.cli.progress import progress_bar
     from consumer.cli.stem_files import give_names, workplace
     from consumer.separator.track import separate_track
 
-    with workplace(list(track.targets.values())) as folder, progress_bar(shown(track.path.name)) as report:
+    with workplace(list(track.targets.values())) as folder, _progress(shown(track.path.name)) as report:
         order = replace(order, path=track.path.absolute(), folder=folder)
         separation = separate_track(order, network, ffmpeg, on_progress=report)
         give_names({stem.path: track.targets[stem.name] for stem in separation.stems})
     return separation
+
+
+def _progress(title: str) -> "AbstractContextManager[OnProgress]":
+    """What shows how far it is, where somebody looks."""
+    if not sys.stderr.isatty():
+        return nullcontext(lambda _done, _total: None)
+    from consumer.cli.progress import progress_bar
+
+    return progress_bar(title)
 
 
 def _told(separation: "Separation") -> str:
@@ -235,7 +247,18 @@ def _spec(model: str, settings: "SeparatorSettings") -> "ModelSpec":
     return replace(spec, folder=settings.model_path / folder)
 
 
+def _is_there(folder: Path) -> bool:
+    try:
+        return folder.is_dir()
+    except OSError:
+        return False  # as the store will tell
+
+
 def _ensure(name: str, settings: "SeparatorSettings") -> None:
+    """Have its weights there, and the right ones. What fetches and checks them is loaded where that is to be done."""
+    folder = MODELS.get(name, "")
+    if folder and folder not in settings.model_sha256 and _is_there(settings.model_path / folder):
+        return
     from consumer.adapters.model_sources import model_sources
     from consumer.pipeline.model_store import ModelStore
 
