@@ -119,6 +119,9 @@ def separate(
 ) -> None:
     """Separate local audio files into stems."""
     bitrate = _check_options(codec, bitrate, template)
+    from consumer.separator.blas import use_one_thread
+
+    use_one_thread()
     from consumer.separator.runtimes.choice import choose_runtime
     from consumer.separator.track import TrackOrder
     from consumer.settings import SeparatorSettings
