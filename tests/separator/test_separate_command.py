@@ -396,7 +396,7 @@ def test_nothing_is_loaded_that_is_not_needed(model_path: Path, tmp_path: Path) 
     environment = {"PATH": os.environ["PATH"], "MODEL_PATH": str(model_path), "SEPARATOR_RUNTIME": "native"}
     code = "import json, sys\nfrom consumer.cli import main\ntry:\n    main()\nfinally:\n"
     code += "    print(json.dumps(list(sys.modules)))"
-    command = [sys.executable, "-c", code, "separate", song, "-o", tmp_path / "out"]
+    command = [sys.executable, "-c", code, "separate", str(song), "-o", str(tmp_path / "out")]
     done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False, timeout=500)
     assert done.returncode == 0, done.stderr
     loaded = set(json.loads(done.stdout.splitlines()[-1]))
