@@ -13,6 +13,7 @@ from consumer.core.runtimes import RUNTIMES
 from devstack import system
 
 _SEGMENT_S = 524288 / 44100
+_COMMAND = str(Path(sys.executable).with_name("spleeter-consumer"))
 _RUNTIMES = {str(runtime): facts.title for runtime, facts in RUNTIMES.items()}
 
 
@@ -40,6 +41,18 @@ def print_table(work: Path, seconds: float, rounds: int) -> None:
     _say("|---|---|---:|---:|---:|")
     for model in ("2stems", "4stems", "5stems"):
         _rows(model, song, work / "out", environment, rounds)
+    _light_rows(environment, rounds)
+
+
+def _light_rows(environment: dict[str, str], rounds: int) -> None:
+    """What nobody should have to wait for."""
+    light = {"`import consumer`": python("-c", "import consumer"), "`spleeter-consumer --help`": [_COMMAND, "--help"]}
+    runs: dict[str, list[Run]] = {name: [] for name in light}
+    for _ in range(rounds):
+        for name, command in light.items():
+            runs[name].append(run(command, environment))
+    for name, those in runs.items():
+        _say(f"| | {name} | {median(those, 'process'):.2f} | | |")
 
 
 def _rows(model: str, song: Path, out: Path, environment: dict[str, str], rounds: int) -> None:
@@ -48,7 +61,7 @@ def _rows(model: str, song: Path, out: Path, environment: dict[str, str], rounds
     contenders = {
         "`spleeter separate`": python("-m", "bench.spleeter_command", "separate", *files),
         "`Separator.separate_to_file`, warm": python("-m", "bench.contenders", "reference", *warm),
-        "`spleeter-consumer separate`": [str(Path(sys.executable).with_name("spleeter-consumer")), "separate", *files],
+        "`spleeter-consumer separate`": [_COMMAND, "separate", *files],
         **{f"this engine, {title}, warm": engine(f"engine:{runtime}", *warm) for runtime, title in _RUNTIMES.items()},
     }
     starts = {

@@ -14,6 +14,7 @@ from consumer.core.errors import Fatal, RegistryUnavailable, StoreUnavailable, T
 from consumer.core.events import DeadLetter, SourceObject
 from consumer.core.model import Message, ObjectFacts, TopicPartition
 from consumer.core.ports import Check, ModelSource
+from consumer.core.runtimes import ChosenRuntime
 from consumer.core.tracing import Tracer
 from consumer.delivery.delivery import DeliveryPolicy
 from consumer.delivery.poll_loop import PollPolicy
@@ -114,6 +115,7 @@ class Harness:
             separators=[self.separator],
             model_sources=self.model_sources,
             tracer=self.tracer,
+            runtime=ChosenRuntime(name="tensorflow", reason="the tests' own"),
             scanner=self.scanner,
             check_registry=self.checks.get(RegistryUnavailable),
         )

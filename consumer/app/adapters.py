@@ -19,6 +19,7 @@ from consumer.core.ports import (
     SeparatorProcess,
     Source,
 )
+from consumer.core.runtimes import ChosenRuntime
 from consumer.core.tracing import Tracer
 
 
@@ -27,7 +28,7 @@ class Adapters:
     """What `make_replica` needs beside the settings. A replica closes them in the end.
 
     scanner: None where nothing is scanned. quarantine: None where infected objects stay.
-    check_registry: None where there is no schema registry.
+    check_registry: None where there is no schema registry. runtime: what computes the networks.
     prepare_model: called with a model's name, folder and weights digest before it is first used; None: nothing to do.
     erasable: what takes away what a forgotten request has left in the store; None: the store can't.
     inspect_brokers: what of the brokers' settings the service can't rest on, a line each; None: nobody looks.
@@ -43,6 +44,7 @@ class Adapters:
     separators: Sequence[SeparatorProcess]
     model_sources: Sequence[ModelSource]
     tracer: Tracer
+    runtime: ChosenRuntime
     scanner: Scanner | None = None
     quarantine: Quarantine | None = None
     erasable: ErasableStore | None = None

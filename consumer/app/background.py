@@ -55,6 +55,8 @@ def make_background(
     servers: list[ProbeServer] = []
 
     def start() -> None:
+        chosen = adapters.runtime
+        structlog.get_logger().info(LogEvent.RUNTIME_CHOSEN, runtime=chosen.name, reason=chosen.reason)
         servers.append(ProbeServer(service.http_host, service.http_port, probes.health, metrics.registry))
         adapters.lag_reader.start()
         if inspect := adapters.inspect_brokers:
@@ -99,6 +101,7 @@ def _view(adapters: Adapters, delivery: Delivery, status: ReplicaStatus) -> Repl
         separators=lambda: [separator.status for separator in adapters.separators],
         held_by_senders=lambda: held_by_senders(adapters.lag_reader.backlog(), now_s=time.time()),
         audit_trouble=lambda: _audit_trouble(adapters.outbox),
+        runtime=lambda: str(adapters.runtime),
     )
 
 

@@ -19,11 +19,13 @@ from consumer.app.lag_process import LagTask, make_reader
 from consumer.app.tracing import make_tracer
 from consumer.core.errors import SettingsError
 from consumer.core.ports import ObjectStore, Quarantine
+from consumer.core.runtimes import ChosenRuntime
 from consumer.delivery.cancel_registry import MAX_REMEMBERED, REMEMBERED_FOR
 from consumer.observability.process_usage import usage_of
 from consumer.separator.client import SeparatorClient
 from consumer.separator.models.conversion_cache import conversion_needed_by
 from consumer.separator.protocol import Configure
+from consumer.separator.runtimes.choice import choose_for_replica
 from consumer.settings import (
     JobSettings,
     KafkaSettings,
@@ -40,6 +42,7 @@ SEPARATOR_COMMAND = (sys.executable, "-m", "consumer.separator.process")
 def make_adapters(settings: Settings, *, separator_command: Sequence[str] = SEPARATOR_COMMAND) -> Adapters:
     """One of each, connected where that needs no waiting. Raises Fatal."""
     kafka, service, topics = settings.kafka, settings.service, settings.topics
+    runtime = choose_for_replica(settings.separator.separator_runtime, settings.separator.model_path)
     registry = make_registry(settings.schema, topics)
     store = make_store()
     return Adapters(
@@ -58,13 +61,14 @@ def make_adapters(settings: Settings, *, separator_command: Sequence[str] = SEPA
         store=store,
         erasable=make_erasable_store(store),
         lag_reader=make_lag(kafka, topics, settings.retry_topics, settings.schema, instance_id=service.instance_id),
-        separators=make_separators(settings, separator_command),
+        separators=make_separators(settings, runtime, separator_command),
         model_sources=model_sources(settings.separator.model_sources, store),
         tracer=make_tracer(settings.tracing, group_id=kafka.group_id, instance_id=settings.service.instance_id),
+        runtime=runtime,
         scanner=make_scanner(settings.scanner, settings.job),
         quarantine=_quarantine(settings, store),
         check_registry=registry.check if registry else None,
-        prepare_model=conversion_needed_by(settings.separator.separator_runtime),
+        prepare_model=conversion_needed_by(runtime.name),
         inspect_brokers=lambda: inspect(
             kafka, topics, retry_topics=settings.retry_topics, retry_delays_s=service.retry_delays
         ),
@@ -98,11 +102,13 @@ def make_lag(
     return LagChild(task, make_reader(task))
 
 
-def make_separators(settings: Settings, command: Sequence[str] = SEPARATOR_COMMAND) -> list[SeparatorClient]:
+def make_separators(
+    settings: Settings, runtime: ChosenRuntime, command: Sequence[str] = SEPARATOR_COMMAND
+) -> list[SeparatorClient]:
     separator = settings.separator
     configuration = Configure(
         model_path=separator.model_path.absolute(),
-        runtime=separator.separator_runtime,
+        runtime=runtime.name,
         allowed_formats=settings.job.allowed_formats,
         models=separator.models,
         scratch=settings.scratch_folder.absolute(),

@@ -68,7 +68,7 @@ def make_replica(settings: Settings, adapters: Adapters, policies: Policies | No
     """A replica that is ready to run; nothing of it has been started."""
     policies = policies or Policies()
     metrics, status, halt = Metrics(), ReplicaStatus(), Halt()
-    metrics.build.info({"version": VERSION, "runtime": settings.separator.separator_runtime})
+    metrics.build.info({"version": VERSION, "runtime": adapters.runtime.name})
     if not settings.audit.audit_required:
         adapters = replace(adapters, outbox=OptionalAuditOutbox(adapters.outbox, metrics.audit_events_lost.inc))
     scratch = Scratch(settings.scratch_folder, max_bytes=settings.separator.scratch_max_bytes)

@@ -5,7 +5,6 @@ import shutil
 import subprocess
 import uuid
 from collections.abc import Callable, Container
-from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
 import typer
@@ -142,16 +141,15 @@ def _models(settings: "Settings") -> str:
     from consumer.core.catalog import MODELS
     from consumer.core.checkpoints import checkpoint_files
     from consumer.core.extras import not_installed
-    from consumer.core.runtimes import SeparatorRuntime
+    from consumer.separator.runtimes.choice import choose_for_replica
 
     separator = settings.separator
     for name in separator.models:
         checkpoint_files(name, separator.model_path / MODELS.get(name, name))
-    runtime = separator.separator_runtime
-    for package in ("numpy", "spleeter_kernels" if runtime is SeparatorRuntime.NATIVE else str(runtime)):
-        if find_spec(package) is None:
-            raise not_installed(package)
-    return f"{', '.join(separator.models)}; `models check` loads them"
+    if find_spec("numpy") is None:
+        raise not_installed("numpy")
+    runtime = choose_for_replica(separator.separator_runtime, separator.model_path)
+    return f"{', '.join(separator.models)}, by {runtime}; `models check` loads them"
 
 
 def _ffmpeg(settings: "Settings") -> str:
@@ -205,6 +203,8 @@ def _scratch(settings: "Settings") -> str:
 
 
 def _sandbox(settings: "Settings") -> str:
+    from concurrent.futures import ThreadPoolExecutor
+
     from consumer.separator.confinement import confine_thread
     from consumer.separator.sandbox import Reach
     from consumer.separator.walls import require_walls

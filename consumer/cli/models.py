@@ -91,16 +91,18 @@ def check(models: Names = None) -> None:
     """Load each model as a separator would, so that a damaged one or another architecture is found out."""
     from consumer.core.checkpoints import checkpoint_files, weights_sha256
     from consumer.separator.models.spec import load_spec
+    from consumer.separator.runtimes.choice import choose_for_replica
     from consumer.settings import SeparatorSettings
 
     settings = SeparatorSettings.load()
     names = _known(models, settings)
+    runtime = choose_for_replica(settings.separator_runtime, settings.model_path).name
     bad = 0
     for name in names:
         try:
             spec = load_spec(name, settings.model_path)
             digest = weights_sha256(checkpoint_files(name, spec.folder)[1])
-            _load_confined(name, settings)
+            _load_confined(name, settings, runtime)
             typer.echo(f"{name}  ok  {digest}  {', '.join(spec.stems)}")
         except Rejected as rejected:
             bad += 1
@@ -109,7 +111,7 @@ def check(models: Names = None) -> None:
         raise Fatal(f"{bad} of {len(names)} models can't be used")
 
 
-def _load_confined(name: str, settings: "SeparatorSettings") -> None:
+def _load_confined(name: str, settings: "SeparatorSettings", runtime: str) -> None:
     """Have a separator's process load the model: what reads a stranger's weights has none of our secrets.
 
     Raises Rejected(MODEL_UNAVAILABLE) where it can't.
@@ -127,7 +129,7 @@ def _load_confined(name: str, settings: "SeparatorSettings") -> None:
     with tempfile.TemporaryDirectory() as scratch:
         configuration = Configure(
             model_path=settings.model_path.absolute(),
-            runtime=settings.separator_runtime,
+            runtime=runtime,
             allowed_formats=(),
             models=(name,),
             scratch=Path(scratch),

@@ -6,6 +6,7 @@ import signal
 import sys
 import tempfile
 from collections.abc import Callable, Sequence
+from contextlib import nullcontext
 from dataclasses import replace
 from pathlib import Path
 from types import FrameType
@@ -28,7 +29,11 @@ from consumer.core.errors import ConsumerError
 from consumer.core.limits import HIGHEST_TRACK, LONGEST_SPAN_S, SHORTEST_SPAN_S
 
 if TYPE_CHECKING:
+    from contextlib import AbstractContextManager
+
     from consumer.core.model import Separation
+    from consumer.core.ports import OnProgress
+    from consumer.core.runtimes import ChosenRuntime
     from consumer.separator.audio.ffmpeg import FFmpeg
     from consumer.separator.dsp.network import Network
     from consumer.separator.models.spec import ModelSpec
@@ -95,9 +100,9 @@ def separate(
         int | None,
         typer.Option("--track", min=0, max=HIGHEST_TRACK, help="Audio track, from 0; ffmpeg's own choice by default."),
     ] = None,
-    verbose: Annotated[bool, typer.Option("--verbose", help="Tell of each file what it is and how long it took.")] = (
-        False
-    ),
+    verbose: Annotated[
+        bool, typer.Option("--verbose", help="Tell of each file what it is, how long it took and what computed it.")
+    ] = (False),
     _inputs: Annotated[
         str | None, typer.Option("--inputs", "-i", is_eager=True, callback=_NO_INPUTS, help="Refused, as by Spleeter.")
     ] = None,
@@ -114,6 +119,10 @@ def separate(
 ) -> None:
     """Separate local audio files into stems."""
     bitrate = _check_options(codec, bitrate, template)
+    from consumer.separator.blas import use_one_thread
+
+    use_one_thread()
+    from consumer.separator.runtimes.choice import choose_runtime
     from consumer.separator.track import TrackOrder
     from consumer.settings import SeparatorSettings
 
@@ -133,7 +142,9 @@ def separate(
         duration_s=duration,
         track=track,
     )
-    if not _separate_all(tracks, order, *_loaded(spec, settings), verbose=verbose):
+    chosen = choose_runtime(settings.separator_runtime, [spec])
+    network, ffmpeg = _loaded(spec, settings, chosen)
+    if not _separate_all(tracks, order, network, ffmpeg, about=f" by {chosen}" if verbose else None):
         raise typer.Exit(1)
 
 
@@ -152,19 +163,22 @@ def _check_options(codec: str, bitrate: str, template: str) -> str:
     return bitrate
 
 
-def _loaded(spec: "ModelSpec", settings: "SeparatorSettings") -> "tuple[Network, FFmpeg]":
+def _loaded(spec: "ModelSpec", settings: "SeparatorSettings", chosen: "ChosenRuntime") -> "tuple[Network, FFmpeg]":
     from consumer.separator.audio.ffmpeg import FFmpeg, bundled_binary
     from consumer.separator.runtimes.factory import leave_keras_out, make_runtime
 
     leave_keras_out()
-    network = make_runtime(settings.separator_runtime).load(spec)
+    network = make_runtime(chosen.name).load(spec)
     return network, FFmpeg(binary=settings.ffmpeg_path or bundled_binary(), allowed_formats=SOURCE_FORMATS)
 
 
 def _separate_all(
-    tracks: Sequence[StemPaths], order: "TrackOrder", network: "Network", ffmpeg: "FFmpeg", *, verbose: bool
+    tracks: Sequence[StemPaths], order: "TrackOrder", network: "Network", ffmpeg: "FFmpeg", *, about: str | None
 ) -> bool:
-    """Whether all went well. What goes wrong with a file is told, and the next one is done."""
+    """Whether all went well. What goes wrong with a file is told, and the next one is done.
+
+    about: what is told of each file behind what it is and how long it took; None: none of that is told.
+    """
     for number in (signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, _end)  # in an orderly way: nothing half-done is left
     is_well = True
@@ -179,21 +193,29 @@ def _separate_all(
             typer.echo(f"{shown(track.path)}: {warning}", err=True)
         for target in track.targets.values():
             typer.echo(os.fsencode(target))  # a file's name need not be text
-        if verbose:
-            typer.echo(f"{shown(track.path)}: {_told(separation)}", err=True)
+        if about is not None:
+            typer.echo(f"{shown(track.path)}: {_told(separation)}{about}", err=True)
     return is_well
 
 
 def _separate_one(track: StemPaths, order: "TrackOrder", network: "Network", ffmpeg: "FFmpeg") -> "Separation":
-    from consumer.cli.progress import progress_bar
     from consumer.separator.track import separate_track
     from consumer.separator.workplace import give_names, workplace
 
-    with workplace(list(track.targets.values())) as folder, progress_bar(shown(track.path.name)) as report:
+    with workplace(list(track.targets.values())) as folder, _progress(shown(track.path.name)) as report:
         order = replace(order, path=track.path.absolute(), folder=folder)
         separation = separate_track(order, network, ffmpeg, on_progress=report)
         give_names({stem.path: track.targets[stem.name] for stem in separation.stems})
     return separation
+
+
+def _progress(title: str) -> "AbstractContextManager[OnProgress]":
+    """What shows how far it is, where somebody looks."""
+    if not sys.stderr.isatty():
+        return nullcontext(lambda _done, _total: None)
+    from consumer.cli.progress import progress_bar
+
+    return progress_bar(title)
 
 
 def _told(separation: "Separation") -> str:
@@ -228,7 +250,18 @@ def _spec(model: str, settings: "SeparatorSettings") -> "ModelSpec":
     return replace(spec, folder=settings.model_path / folder)
 
 
+def _is_there(folder: Path) -> bool:
+    try:
+        return folder.is_dir()
+    except OSError:
+        return False  # as the store will tell
+
+
 def _ensure(name: str, settings: "SeparatorSettings") -> None:
+    """Have its weights there, and the right ones. What fetches and checks them is loaded where that is to be done."""
+    folder = MODELS.get(name, "")
+    if folder and folder not in settings.model_sha256 and _is_there(settings.model_path / folder):
+        return
     from consumer.adapters.model_sources import model_sources
     from consumer.pipeline.model_store import ModelStore
 

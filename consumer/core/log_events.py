@@ -23,6 +23,7 @@ class LogEvent(StrEnum):
 
     REPLICA_STARTED = "replica.started", "it reads records from now on; with its models"
     REPLICA_STOPPED = "replica.stopped", "it has ended in good order"
+    RUNTIME_CHOSEN = "runtime.chosen", "what computes the networks from now on, and why that"
     PARTITIONS_ASSIGNED = "partitions.assigned", "the group has given it partitions"
     PARTITIONS_REVOKED = "partitions.revoked", "it gives partitions back"
     PARTITIONS_LOST = "partitions.lost", "partitions have been another's for a while; work on them is dropped"

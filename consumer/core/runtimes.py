@@ -6,11 +6,31 @@ from enum import StrEnum
 
 
 class SeparatorRuntime(StrEnum):
-    """The names that SEPARATOR_RUNTIME may have."""
+    """What there is."""
 
     TENSORFLOW = "tensorflow"
     OPENVINO = "openvino"
     NATIVE = "native"
+
+
+class RuntimeChoice(StrEnum):
+    """What SEPARATOR_RUNTIME may say: one of them, or `auto` for the fastest that will do."""
+
+    AUTO = "auto"
+    NATIVE = "native"
+    OPENVINO = "openvino"
+    TENSORFLOW = "tensorflow"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ChosenRuntime:
+    """What computes the networks from a process's start to its end. name: its own. reason: why it was chosen."""
+
+    name: str
+    reason: str
+
+    def __str__(self) -> str:
+        return f"{self.name} ({self.reason})"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -21,7 +21,7 @@ class ReplicaView:
     last_poll: when Kafka was last polled. has_joined: whether the group took it in. overdue_s: how long the oldest job
     has been at work beyond its time, 0 or less where none is. source_error, publish_trouble: what is wrong with Kafka
     for reading and for publishing, "" if nothing is. held_by_senders: what stands behind transactions of senders.
-    audit_trouble: why audit events are lost, "" while none is.
+    audit_trouble: why audit events are lost, "" while none is. runtime: what computes the networks, and why.
     """
 
     state: Callable[[], str]
@@ -34,6 +34,7 @@ class ReplicaView:
     separators: Callable[[], Sequence[SeparatorStatus]]
     held_by_senders: Callable[[], str] = str
     audit_trouble: Callable[[], str] = str
+    runtime: Callable[[], str] = str
 
 
 class Probes:
@@ -57,6 +58,7 @@ class Probes:
             },
             started={"replica": lambda: "" if view.has_begun() else view.state()},
             notes={
+                "runtime": view.runtime,
                 "sandbox": self._sandbox,
                 "namespaces": self._namespaces,
                 "senders": view.held_by_senders,

@@ -15,6 +15,7 @@ from typing import BinaryIO, NoReturn, assert_never
 
 from consumer.core.errors import Cancelled, Code, Rejected, WorkerCrashed
 from consumer.separator.audio.ffmpeg import bundled_binary
+from consumer.separator.blas import use_one_thread
 from consumer.separator.bounds import go_first, set_bounds
 from consumer.separator.confinement import confine_thread
 from consumer.separator.namespaces import leave_namespaces
@@ -151,6 +152,7 @@ def load_networks(configuration: Configure, send: Send) -> Handler:
 
 def main(make_handler: Callable[[Configure, Send], Handler] = load_networks) -> None:
     """Serve on the standard streams. Whatever else prints, prints to standard error."""
+    use_one_thread()
     block_stop_signals()  # before there is another thread: it would have them open
     replies = os.fdopen(os.dup(1), "wb")
     os.dup2(2, 1)

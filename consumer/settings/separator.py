@@ -10,7 +10,7 @@ from pydantic_settings import NoDecode
 
 from consumer.core.catalog import MODELS
 from consumer.core.model_digests import parse_model_digests
-from consumer.core.runtimes import SeparatorRuntime
+from consumer.core.runtimes import RuntimeChoice
 from consumer.settings.variables import Group, Strings
 
 
@@ -41,9 +41,10 @@ class SeparatorSettings(Group):
         default=None, ge=1, description="what may lie there at most, such as a volume's limit; unset: all of its disk"
     )
     separator_processes: int = Field(default=1, ge=1, le=64, description="separators a replica")
-    separator_runtime: SeparatorRuntime = Field(
-        default=SeparatorRuntime.TENSORFLOW,
-        description="what computes the networks; of the extras, `openvino` takes least memory and `native` least time",
+    separator_runtime: RuntimeChoice = Field(
+        default=RuntimeChoice.AUTO,
+        description="what computes the networks: `native`, `openvino`, `tensorflow`, or `auto` for the first of these"
+        " that is installed and fits the models",
     )
     sandbox_required: bool = Field(
         default=False,

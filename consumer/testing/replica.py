@@ -20,6 +20,7 @@ from consumer.core.events import DeadLetter, Event, SeparationRequest, Separatio
 from consumer.core.lag import Backlog
 from consumer.core.model import Message
 from consumer.core.ports import ObjectStore, Outbox, SeparatorProcess, Source
+from consumer.core.runtimes import ChosenRuntime
 from consumer.observability.tracing import NoTracer
 from consumer.pipeline.model_store import ModelStore
 from consumer.settings import (
@@ -122,6 +123,7 @@ def memory_adapters(
         separators=separators,
         model_sources=(),
         tracer=NoTracer(),
+        runtime=ChosenRuntime(name="none", reason="nothing is computed: stems are silence"),
     )
 
 

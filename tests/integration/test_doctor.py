@@ -33,6 +33,7 @@ def test_a_platform_that_is_well_is_said_to_be(platform: Platform, tmp_path: Pat
     assert {words.split()[0] for words in found.values()} == {"OK"}
     assert f"{platform.topic('REQUESTS')} has 6 partitions" in found["kafka"]
     assert found["ffmpeg"].startswith("OK (ffmpeg version")
+    assert "by native (its kernels are installed, run on this processor and fit the models)" in found["models"]
     assert "landlock" in found["sandbox"]
     assert [item.object_name for item in platform.minio.list_objects(platform.output_bucket, recursive=True)] == [
         "stems/.doctor"

@@ -103,6 +103,7 @@ def test_what_checks_a_model_finds_no_secret_and_reaches_nothing(folder: Path, t
     """`models check` has a separator's process load it, whatever it then is that reads it."""
     before = files(tmp_path)
     variables = {"PATH": "/usr/bin:/bin", "PYTHONPATH": str(tmp_path / "stub"), "MODEL_PATH": str(folder.parent)}
+    variables["SEPARATOR_RUNTIME"] = "tensorflow"
     secrets = {"MINIO_SECRET_KEY": "secret", "KAFKA_SASL_PASSWORD": "secret"}
     ran = subprocess.run(
         [COMMAND, "models", "check"], env=variables | secrets, capture_output=True, text=True, timeout=180, check=False

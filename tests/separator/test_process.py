@@ -13,6 +13,7 @@ import pytest
 from consumer.app import vendors as parts
 from consumer.core.cancellation import Cancellation
 from consumer.core.errors import Cancelled, WorkerCrashed
+from consumer.core.runtimes import ChosenRuntime
 from consumer.separator.client import SeparatorClient
 from consumer.separator.protocol import (
     Configure,
@@ -210,7 +211,8 @@ def test_the_process_is_given_no_credentials(
     others = {"ALLOWED_SOURCE_BUCKETS": "songs", "OUTPUT_BUCKET": "stems", "MODEL_PATH": str(narrow_models)}
     for name, value in (secrets | others).items():
         monkeypatch.setenv(name, value)
-    [client] = parts.make_separators(Settings.load(), (*parts.SEPARATOR_COMMAND, str(tmp_path)))
+    of_tests = ChosenRuntime(name="tensorflow", reason="the tests' own")
+    [client] = parts.make_separators(Settings.load(), of_tests, (*parts.SEPARATOR_COMMAND, str(tmp_path)))
     client.start()
     try:
         [pid] = pids_with(str(tmp_path))

@@ -388,3 +388,20 @@ def test_a_wrong_setting_is_named(tmp_path: Path) -> None:
     """A setting that can't be used ends the command with code 1 and a line that names its variable."""
     encode_file(tmp_path / "song.wav", music(seconds=0.1))
     assert_one_line(run(tmp_path, "song.wav", SEPARATOR_RUNTIME="abacus"), 1, "SEPARATOR_RUNTIME")
+
+
+def test_nothing_is_loaded_that_is_not_needed(model_path: Path, tmp_path: Path) -> None:
+    """Where the weights are there, and nobody looks at its progress: no HTTP, no logs, no display, no other runtime."""
+    song = encode_file(tmp_path / "song.wav", music(seconds=0.2))
+    environment = {"PATH": os.environ["PATH"], "MODEL_PATH": str(model_path), "SEPARATOR_RUNTIME": "native"}
+    code = "import json, sys\nfrom consumer.cli import main\ntry:\n    main()\nfinally:\n"
+    code += "    print(json.dumps(list(sys.modules)))"
+    command = [sys.executable, "-c", code, "separate", str(song), "-o", str(tmp_path / "out")]
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False, timeout=500)
+    assert done.returncode == 0, done.stderr
+    loaded = set(json.loads(done.stdout.splitlines()[-1]))
+    assert "spleeter_kernels.unet" in loaded
+    unneeded = {"httpx2", "structlog", "rich", "confluent_kafka", "minio", "fastavro", "tensorflow", "openvino"}
+    assert not loaded & unneeded
+    groups = {name for name in loaded if name.startswith("consumer.settings.")}
+    assert groups == {"consumer.settings.separator", "consumer.settings.variables", "consumer.settings.secret_files"}

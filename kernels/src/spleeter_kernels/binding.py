@@ -17,6 +17,7 @@ from spleeter_kernels.checks import (
     expect_scratch,
     expect_within,
 )
+from spleeter_kernels.fit import LONGEST, SHORTEST
 from spleeter_kernels.packing import CHANNELS, PANEL
 from spleeter_kernels.winograd import FOUR_AT_A_TIME, TWO_AT_A_TIME, Filtering
 
@@ -27,7 +28,6 @@ Doubles = NDArray[np.float64]
 INSTRUCTION_SETS = ("any", "avx2", "avx512")  # the better ones behind
 TILES, APART = 32, 16  # as in unet.cpp and winograd.h
 LANES = 16  # of the widest vectors: what all sets can do is a multiple of them
-SHORTEST = 128  # samples of a frame: a butterfly's four inputs are at least a vector each
 BORDER = 3  # of a map (h + BORDER, w + BORDER, channels): 1 before and 2 behind, zeros
 
 _ARGUMENTS: dict[str, Any] = {
@@ -229,7 +229,7 @@ class Layers:
 
 def _half_of(window: Array) -> int:
     """Half a frame's length. Raises ValueError unless that is one that can be transformed."""
-    expect_within("a frame's length", len(window), SHORTEST, 1 << 20)
+    expect_within("a frame's length", len(window), SHORTEST, LONGEST)
     if len(window) & (len(window) - 1):
         raise ValueError(f"a frame's length must be a power of two, not {len(window)}")
     return len(window) // 2

@@ -3,7 +3,8 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from spleeter_kernels.binding import LANES, SHORTEST, Array, Layers, Spectrum
+from spleeter_kernels.binding import LANES, Array, Layers, Spectrum
+from spleeter_kernels.fit import why_unfit_transform
 
 
 class Transform:
@@ -53,8 +54,8 @@ class OverlapAdd:
 def _tables(length: int) -> tuple[Array, Array]:
     """Factors of the pairs of bins, and of each pass, for a frame of this length."""
     half = length // 2
-    if length < SHORTEST or length & (length - 1):
-        raise ValueError(f"a frame's length must be a power of two and at least {SHORTEST}, not {length}")
+    if why := why_unfit_transform(length):
+        raise ValueError(why)
     halving = _parts(np.exp(2j * np.pi * np.arange(half) / length))
     # Stockham's passes, by four: that of stride s turns the k-th quarter's number i by k * (i // s) / (half / s).
     quarter, strides = np.arange(half // 4), [4**n for n in range((half.bit_length() - 1) // 2)]

@@ -7,14 +7,11 @@ import numpy as np
 from spleeter_kernels import packing
 from spleeter_kernels.binding import APART, BORDER, TILES, Array, Layers
 from spleeter_kernels.checks import expect_within
+from spleeter_kernels.fit import why_unfit_network
 from spleeter_kernels.packing import PANEL, Layer, padded_channels
 from spleeter_kernels.winograd import FOUR_AT_A_TIME, TWO_AT_A_TIME
 
 ACTIVATIONS = ("ReLU", "LeakyReLU", "ELU")
-
-_FRAMES, _BINS = 128, 128  # multiples of these give tiles of 4 x 4, innermost of 2 x 2
-_MOST_FRAMES, _MOST_BINS, _MOST_FILTERS = 8192, 32768, 4096
-_FEWEST_LAYERS, _MOST_LAYERS = 3, 6  # 128 halved six times are one tile
 
 
 class Workspace:
@@ -24,13 +21,8 @@ class Workspace:
     """
 
     def __init__(self, frames: int, bins: int, filters: Sequence[int]) -> None:
-        for name, number, most in (("T", frames, _MOST_FRAMES), ("F", bins, _MOST_BINS)):
-            expect_within(name, number, 1, most)
-        expect_within("the number of layers", len(filters), _FEWEST_LAYERS, _MOST_LAYERS)
-        for count in filters:
-            expect_within("filters", count, 1, _MOST_FILTERS)
-        if frames % _FRAMES or bins % _BINS:
-            raise ValueError(f"T must be a multiple of {_FRAMES} and F of {_BINS}, not {frames} and {bins}")
+        if why := why_unfit_network(frames, bins, filters):
+            raise ValueError(why)
         channels = [padded_channels(count) for count in filters]
         depth = len(filters)
 

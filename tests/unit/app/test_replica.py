@@ -115,6 +115,22 @@ def test_a_signal_ends_it_in_good_order(harness: Harness) -> None:
     ]  # fmt: skip
 
 
+def test_what_computes_is_told_once(harness: Harness) -> None:
+    """A line of the log and the build's metric have the runtime's name, the line also why it was chosen."""
+    run = Run(harness)
+
+    def meanwhile() -> None:
+        await_(lambda: run.replica.status.has_begun)
+        terminate()
+
+    told = [line for line in run.run(meanwhile) if line["event"] == "runtime.chosen"]
+    assert told == [
+        {"event": "runtime.chosen", "log_level": "info", "runtime": "tensorflow", "reason": "the tests' own"}
+    ]
+    [build] = [family for family in harness.metrics.registry.collect() if family.name == "separation_build"]
+    assert build.samples[0].labels["runtime"] == "tensorflow"
+
+
 def test_what_dies_while_it_stops_is_left_to_others(harness: Harness) -> None:
     """A separator that is killed after the stop began charges nobody, and its record is not begun again here."""
     at_work, stopping = threading.Event(), threading.Event()

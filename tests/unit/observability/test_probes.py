@@ -1,5 +1,7 @@
 """What each probe says, and when it says nothing."""
 
+from dataclasses import replace
+
 import pytest
 
 from consumer.core.errors import RegistryUnavailable, StoreUnavailable
@@ -21,8 +23,8 @@ class Harness:
         self.separators = [FakeSeparator(), FakeSeparator()]
         self.vitals = self.probes({"store": self._check_store})
 
-    def probes(self, dependencies: dict[str, Check]) -> Probes:
-        view = ReplicaView(
+    def view(self) -> ReplicaView:
+        return ReplicaView(
             state=lambda: self.state,
             has_begun=lambda: self.has_begun,
             last_poll=lambda: self.last_poll,
@@ -33,7 +35,9 @@ class Harness:
             separators=lambda: [separator.status for separator in self.separators],
             held_by_senders=lambda: self.held,
         )
-        return Probes(view, dependencies, clock=lambda: self.now)
+
+    def probes(self, dependencies: dict[str, Check]) -> Probes:
+        return Probes(self.view(), dependencies, clock=lambda: self.now)
 
     def _check_store(self) -> None:
         self.store_checks += 1
@@ -167,3 +171,11 @@ def test_senders_that_keep_requests_back_are_noted(harness: Harness) -> None:
     harness.held = "waiting for a sender's transaction to end: requests [0] (5 offsets for 40 s)"
     assert harness.vitals.health.notes()["senders"] == harness.held
     assert set(harness.vitals.health.ready().values()) == {""}
+
+
+def test_what_computes_is_told(harness: Harness) -> None:
+    """Its name and why it was chosen; it keeps nobody from being ready."""
+    view = harness.view()
+    health = Probes(replace(view, runtime=lambda: "native (it fits)"), {}).health
+    assert health.notes()["runtime"] == "native (it fits)"
+    assert "runtime" not in health.ready()

@@ -44,7 +44,7 @@ def test_defaults_are_the_documented_ones() -> None:
     assert job.max_job_s == 1800
     separator = SeparatorSettings.load()
     assert (str(separator.model_path), separator.separator_processes) == ("pretrained_models", 1)
-    assert separator.separator_runtime == "tensorflow"
+    assert separator.separator_runtime == "auto"
     assert (service.http_host, service.http_port, service.shutdown_grace_s) == ("127.0.0.1", 8080, 30)
     assert list(service.retry_delays) == [10, 60, 600]
     assert service.instance_id == socket.gethostname()
