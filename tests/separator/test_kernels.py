@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from spleeter_kernels import BORDER, Layers, OverlapAdd, Transform, UNet, Weighting, Workspace, available
 
 from consumer.core.errors import Code, Rejected
-from consumer.separator.dsp.weighting import WeightingByEbur128
+from consumer.separator.dsp.by_ebur128 import WeightingByEbur128
 from consumer.separator.models.checkpoint import Layer
 from consumer.separator.models.spec import load_spec
 from consumer.separator.runtimes.factory import make_runtime

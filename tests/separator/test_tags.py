@@ -15,8 +15,9 @@ from consumer.separator.audio.ffmpeg import bundled_binary
 from consumer.separator.audio.loudness import Loudness
 from consumer.separator.audio.meter import Meter
 from consumer.separator.audio.probe import probe
+from consumer.separator.dsp.by_ebur128 import WeightingByEbur128
 from consumer.separator.dsp.network import Network
-from consumer.separator.dsp.weighting import Weighting, WeightingByEbur128
+from consumer.separator.dsp.weighting import Weighting
 from consumer.separator.track import TrackOrder, separate_track
 from harness.audio import RATE_HZ, music
 from tests.separator.jobs import FFMPEG

@@ -10,7 +10,6 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
-import scipy.fft
 from numpy.typing import NDArray
 
 from consumer.separator.models.spec import ModelSpec
@@ -68,36 +67,6 @@ def synthesis_window(spec: ModelSpec) -> Samples:
     return hann(spec.frame_length) * np.float32(_SYNTHESIS_GAIN)
 
 
-def transform_by_scipy(spec: ModelSpec) -> Transform:
-    """A Transform that computes on one core, for frames of any length."""
-    window = hann(spec.frame_length)
-
-    def transform(samples: Samples, stft: Spectrum, magnitudes: Array) -> None:
-        framed = np.lib.stride_tricks.sliding_window_view(samples, spec.frame_length)[:: spec.frame_step]
-        for block in _blocks(len(stft)):
-            stft[block] = scipy.fft.rfft(framed[block] * window, overwrite_x=True)[:, : stft.shape[1]]
-        np.abs(stft[:, : magnitudes.shape[1]], out=magnitudes)
-
-    return transform
-
-
-def overlap_add_by_scipy(spec: ModelSpec) -> OverlapAdd:
-    """An OverlapAdd that computes on one core, for frames of any length that is a multiple of frame_step."""
-    window, step = synthesis_window(spec), spec.frame_step
-
-    def overlap_add(stft: Spectrum, mask: Array, samples: Samples) -> None:
-        frames, bins = stft.shape
-        masked = np.zeros((frames, spec.frame_length // 2 + 1), np.complex64)
-        np.multiply(stft, mask, out=masked[:, :bins])
-        framed = scipy.fft.irfft(masked, spec.frame_length)
-        framed *= window
-        hops, parts = samples.reshape(-1, step), framed.reshape(frames, -1, step)
-        for hop in range(parts.shape[1]):
-            hops[hop : hop + frames] += parts[:, hop]
-
-    return overlap_add
-
-
 def analyse(spec: ModelSpec, transform: Transform, read: Read, *, bins: int) -> Iterator[SegmentSpectrum]:
     """The spectra of a track's segments, in order, each with the `bins` lowest of its frame_length / 2 + 1 bins.
 
@@ -127,7 +96,8 @@ def analyse(spec: ModelSpec, transform: Transform, read: Read, *, bins: int) -> 
         buffer[:, :filled] = buffer[:, final : final + filled]
 
 
-def _blocks(frames: int) -> list[slice]:
+def blocks_of(frames: int) -> list[slice]:
+    """Frames that are transformed at a time, of so many."""
     return [slice(start, min(start + _BLOCK_FRAMES, frames)) for start in range(0, frames, _BLOCK_FRAMES)]
 
 
@@ -151,7 +121,7 @@ class Synthesis:
         """
         stem = np.empty((segment.frames * self._spec.frame_step, 2), np.float32)
         for channel, tail in enumerate(self._tails[index]):
-            for block in _blocks(segment.frames):
+            for block in blocks_of(segment.frames):
                 span = slice(block.start * self._spec.frame_step, block.stop * self._spec.frame_step)
                 stem[span, channel] = self._final(segment.stft[channel, block], mask[channel, block], tail)
         return stem[segment.skip : segment.final]

@@ -6,8 +6,9 @@ from typing import Any
 
 import numpy as np
 
-from consumer.separator.dsp.spectral import overlap_add_by_scipy, transform_by_scipy
-from consumer.separator.dsp.weighting import Weighting, WeightingByEbur128
+from consumer.separator.dsp.by_ebur128 import WeightingByEbur128
+from consumer.separator.dsp.by_scipy import overlap_add_by_scipy, transform_by_scipy
+from consumer.separator.dsp.weighting import Weighting
 from consumer.separator.malloc import give_back_memory
 from consumer.separator.models.checkpoint import Array, Layer, UNetWeights, load_checkpoint, subpixel_kernel
 from consumer.separator.models.spec import ModelSpec

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from consumer.core.catalog import SOURCE_FORMATS
 from consumer.core.model_digests import parse_model_digests
+from consumer.core.runtimes import RuntimeChoice
 from consumer.separator.audio.ffmpeg import FFmpeg, bundled_binary
 from consumer.separator.spleeter_api.errors import SpleeterError, told_as_spleeter_error
 
@@ -27,10 +28,13 @@ def model_digests() -> Mapping[str, str]:
         raise SpleeterError(f"MODEL_SHA256: {error}") from error
 
 
-def runtime() -> str | None:
-    """SEPARATOR_RUNTIME; None where the fastest is to be taken that there is."""
+def runtime() -> RuntimeChoice:
+    """SEPARATOR_RUNTIME, or the fastest that there is. Raises SpleeterError."""
     name = os.environ.get("SEPARATOR_RUNTIME", "").strip().lower()
-    return None if name in ("", "auto") else name
+    try:
+        return RuntimeChoice(name or RuntimeChoice.AUTO)
+    except ValueError as error:
+        raise SpleeterError(f"SEPARATOR_RUNTIME must be one of {', '.join(RuntimeChoice)}, not {name}") from error
 
 
 def ffmpeg() -> FFmpeg:
