@@ -10,6 +10,7 @@ import uuid
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from typing import Any
 
 from minio.commonconfig import ENABLED
 from minio.versioningconfig import VersioningConfig
@@ -138,7 +139,7 @@ class Inhabited:
     def finished(self) -> tuple[str, str]:
         """The id of a separation of an uploaded song that has come to its result, and the song's sha256."""
         data = self.song()
-        form = [("request", (None, json.dumps(OPTIONS), "application/json")), ("file", ("a.wav", data))]
+        form: Any = [("request", (None, json.dumps(OPTIONS), "application/json")), ("file", ("a.wav", data))]
         sent = self.door.http.post("/v1/separations", files=form, headers={"Prefer": "wait=60"})
         assert sent.json()["state"] == "succeeded", sent.text
         return sent.json()["id"], hashlib.sha256(data).hexdigest()

@@ -250,8 +250,8 @@ class MinioStore:
         except Rejected as refused:
             raise BucketUnusable(str(refused)) from refused
         except Denied as denied:
-            refused = denied.__cause__
-            told = lacking(refused) if isinstance(refused, Refused) else ""
+            answer = denied.__cause__
+            told = lacking(answer) if isinstance(answer, Refused) else ""
             reason = f"object storage refuses access to {bucket}{told}"
             raise BucketUnusable(reason, variables=CREDENTIALS) from denied
         if not is_there:

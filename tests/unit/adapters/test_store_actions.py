@@ -68,6 +68,6 @@ def test_the_action_that_is_missing_is_named(action: str, ask: Ask) -> None:
 
 def test_a_copy_may_lack_either_right() -> None:
     """The answer does not say whether it is that to what is copied."""
-    headers = {"x-amz-copy-source": "/music/k"}
+    headers: dict[str, str | list[str] | tuple[str]] = {"x-amz-copy-source": "/music/k"}
     told = refused_at(lambda store: store._upload_part_copy("music", "k2", "u", 1, headers))
     assert "s3:PutObject (or s3:GetObject on what is copied)" in told
