@@ -67,9 +67,12 @@ class House:
         who = who or _STORE_RIGHTS[role]
         if role not in self._kept:
             self._kept[role] = self._in_kafka(role)
+        return self._kept[role] | self._keys(who)
+
+    def _keys(self, who: str) -> dict[str, str]:
         if f"store {who}" not in self._kept:
             self._kept[f"store {who}"] = self._in_store(who)
-        return self._kept[role] | self._kept[f"store {who}"]
+        return self._kept[f"store {who}"]
 
     def _in_store(self, who: str) -> dict[str, str]:
         """Temporary keys of a user with these rights."""
@@ -87,6 +90,7 @@ class House:
         Nor the one that MinIO takes for it: of S3's pairs of rights, to things and to their versions, it is content
         with either, or with the plain one.
         """
+        self._keys(who)  # who gets all rights when first asked for
         gone = also_named(missing)
         left = [each for each in store_rights(who) if each.resource != missing.resource or each.action not in gone]
         self._allow(who, left)
