@@ -52,8 +52,9 @@ endurance: sync ## one separator for 500 jobs, and for a track of three hours: d
 test-deploy: sync ## the shipped image, Compose file and manifests, in a real engine and on a real API server
 	$(RUN) pytest tests/deployed -m deploy
 
-sbom: sync ## a bill of materials (CycloneDX) of the wheel, into dist/sbom/, and the list of third-party licences
+sbom: sync ## bills of materials (CycloneDX) of the wheel and of IMAGES that Docker has here, into dist/sbom/, and the list of third-party licences
 	$(RUN) python -m harness.supply_chain
+	$(RUN) python -m harness.image_bill $(IMAGES)
 
 lint: sync ## style, types and who may import whom
 	$(RUN) ruff check .

@@ -8,6 +8,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import httpx2
+import urllib3
+from minio.credentials.providers import AssumeRoleProvider, StaticProvider
+from minio.minioadmin import MinioAdmin
 
 from devstack import build
 from devstack.certificates import make_authority
@@ -21,6 +24,27 @@ class EncryptedStore:
 
     endpoint: str
     authority: Path
+
+    @property
+    def admin(self) -> MinioAdmin:
+        """Whoever gives others their rights."""
+        credentials = StaticProvider(ACCESS_KEY, SECRET_KEY)
+        return MinioAdmin(endpoint=self.endpoint, credentials=credentials, http_client=self._pool())
+
+    def temporary_keys(self, user: str, password: str) -> dict[str, str]:
+        """A process's environment with keys that end by themselves, which have that user's rights."""
+        sts = AssumeRoleProvider(
+            sts_endpoint=f"https://{self.endpoint}", access_key=user, secret_key=password, http_client=self._pool()
+        )
+        keys = sts.retrieve()
+        assert keys.session_token
+        return {
+            "MINIO_ACCESS_KEY": keys.access_key, "MINIO_SECRET_KEY": keys.secret_key,
+            "MINIO_SESSION_TOKEN": keys.session_token,
+        }  # fmt: skip
+
+    def _pool(self) -> urllib3.PoolManager:
+        return urllib3.PoolManager(ca_certs=str(self.authority))
 
 
 @contextmanager

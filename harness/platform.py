@@ -18,6 +18,7 @@ from pathlib import Path
 
 import httpx2
 import psutil
+import urllib3
 from confluent_kafka import Consumer, KafkaError, KafkaException, Message, Producer, TopicPartition
 from minio import Minio
 from prometheus_client.parser import text_string_to_metric_families
@@ -313,15 +314,19 @@ def make_platform(
     *,
     partitions: int = 6,
     name: str | None = None,
+    store_authority: Path | None = None,
 ) -> Platform:
-    """Topics and buckets of its own, created as an operator would: by `topics create`."""
+    """Topics and buckets of its own, created as an operator would: by `topics create`.
+
+    store_authority: the file of the one that has signed the store's certificate; None: it speaks no TLS.
+    """
     name = name or f"t{uuid.uuid4().hex[:8]}"
     environment = {
         **make_environment(name, bootstrap_servers),
         "MINIO_ENDPOINT": minio_endpoint,
         "MINIO_ACCESS_KEY": "minioadmin",
         "MINIO_SECRET_KEY": "minioadmin",
-        "MINIO_SECURE": "false",
+        **({"MINIO_CA_FILE": str(store_authority)} if store_authority else {"MINIO_SECURE": "false"}),
         "ALLOWED_SOURCE_BUCKETS": f"{name}-in",
         "OUTPUT_BUCKET": f"{name}-out",
         "MODEL_PATH": str(model_path),
@@ -329,7 +334,8 @@ def make_platform(
         "RETRY_DELAYS": "1s,2s",
         "DEDUPLICATE_CONTENT": "false",  # most tests want work to be done, and have few songs
     }
-    minio = Minio(minio_endpoint, "minioadmin", "minioadmin", secure=False)
+    pool = urllib3.PoolManager(ca_certs=str(store_authority)) if store_authority else None
+    minio = Minio(minio_endpoint, "minioadmin", "minioadmin", secure=pool is not None, http_client=pool)
     platform = Platform(bootstrap_servers=bootstrap_servers, minio=minio, environment=environment, folder=folder)
     minio.make_bucket(platform.source_bucket)
     minio.make_bucket(platform.output_bucket)

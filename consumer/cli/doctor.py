@@ -117,10 +117,11 @@ def _sources(settings: "Settings") -> str:
 
 
 def _outputs(settings: "Settings") -> str:
-    from consumer.adapters.factories import make_store
-    from consumer.app.checks import check_bucket, check_create_only
+    from consumer.adapters.factories import make_erasable_store, make_store
+    from consumer.app.checks import check_bucket, check_create_only, check_erasing
 
     store, job = make_store(), settings.job
+    erasable = make_erasable_store(store)
     settings_of = {job.output_bucket: "OUTPUT_BUCKET"}
     settings_of |= dict.fromkeys(job.allowed_output_buckets, "ALLOWED_OUTPUT_BUCKETS")
     for bucket, setting in settings_of.items():
@@ -130,6 +131,8 @@ def _outputs(settings: "Settings") -> str:
         if store.read(bucket, key) != content:
             raise Fatal(f"what was written to {bucket} is not what is read there")
         check_create_only(store, bucket, job.output_prefix)
+        if erasable:
+            check_erasing(store, erasable, bucket, job.output_prefix)
     signed = "signed" if job.seal().is_set else "not signed: MANIFEST_KEY is unset"
     places = ", ".join(settings_of)
     return f"{places} can be read and written, and what lies there is not replaced; manifests are {signed}"

@@ -12,6 +12,7 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import JSONResponse
 
+from consumer.client.errors import AccessDenied
 from consumer.core.errors import (
     AuditUnavailable,
     BrokerUnavailable,
@@ -107,7 +108,7 @@ def problem_of(error: Exception) -> Problem:
             return service_unavailable("object storage has too many requests", retry_after_s=error.retry_after_s)
         case AuditUnavailable():
             return service_unavailable("the audit trail takes nothing: nothing is done without it")
-        case BrokerUnavailable():
+        case BrokerUnavailable() | AccessDenied():
             return service_unavailable("Kafka does not answer: nothing was accepted")
         case Transient():
             return service_unavailable("something that the service needs does not answer")

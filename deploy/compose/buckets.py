@@ -15,8 +15,10 @@ _LIST_ALL = ["s3:ListBucketVersions", "s3:ListBucketMultipartUploads"]
 _ERASE = ["s3:DeleteObject", "s3:DeleteObjectVersion", "s3:AbortMultipartUpload"]
 
 
-def policy(sources: list[str], output: str) -> dict[str, object]:
-    """What a consumer does: reads sources; looks for, reads and writes stems, and removes those that are forgotten."""
+def policy(sources: list[str], output: str, prefix: str = "stems/") -> dict[str, object]:
+    """What a consumer does: reads sources; looks for, reads and writes stems, and removes those that are forgotten,
+    which lie below the prefix.
+    """
     return {
         "Version": "2012-10-17",
         "Statement": [
@@ -37,16 +39,17 @@ def policy(sources: list[str], output: str) -> dict[str, object]:
             },
             {
                 "Effect": "Allow",
-                "Action": ["s3:GetObject", "s3:PutObject", *_ERASE],
+                "Action": ["s3:GetObject", "s3:GetObjectVersion", "s3:PutObject"],
                 "Resource": [f"arn:aws:s3:::{output}/*"],
             },
+            {"Effect": "Allow", "Action": _ERASE, "Resource": [f"arn:aws:s3:::{output}/{prefix}*"]},
         ],
     }
 
 
 def gateway_policy(sources: list[str], output: str, prefix: str = "stems/") -> dict[str, object]:
-    """What a gateway does: looks for and reads sources and stems, puts what is uploaded into the first bucket, and
-    removes stems that are forgotten, which it marks below `forgotten/`.
+    """What a gateway does: looks for and reads sources and stems, puts what is uploaded below `uploads/` of the first
+    bucket, and removes stems that are forgotten, which it marks below `forgotten/`.
     """
     return {
         "Version": "2012-10-17",
@@ -64,7 +67,7 @@ def gateway_policy(sources: list[str], output: str, prefix: str = "stems/") -> d
             {
                 "Effect": "Allow",
                 "Action": ["s3:PutObject", *_ERASE, "s3:ListMultipartUploadParts"],
-                "Resource": [f"arn:aws:s3:::{sources[0]}/*"],
+                "Resource": [f"arn:aws:s3:::{sources[0]}/uploads/*"],
             },
             {
                 "Effect": "Allow",
@@ -102,7 +105,7 @@ def main() -> None:
     admin = MinioAdmin(endpoint=endpoint, credentials=StaticProvider(user, password), secure=secure)
     stems = environment.get("OUTPUT_PREFIX", "stems/")
     keys = {
-        "MINIO": (POLICY, policy([*sources, *models], output)),
+        "MINIO": (POLICY, policy([*sources, *models], output, stems)),
         "GATEWAY": (GATEWAY_POLICY, gateway_policy(sources, output, stems)),
     }
     if environment.get("LINKS_ACCESS_KEY"):  # optional: else links are signed by the gateway's

@@ -109,6 +109,7 @@ def test_key_is_for_nothing_else(minio: MinioServer) -> None:
     tries = (
         lambda: client.put_object(SOURCE, "mine", io.BytesIO(b"x"), 1),
         lambda: client.remove_object(SOURCE, "song"),
+        lambda: client.remove_object(OUTPUT, "song"),
         lambda: client.put_object(MODELS, "mine", io.BytesIO(b"x"), 1),
         lambda: client.stat_object(FOREIGN, "song"),
         lambda: client.put_object(FOREIGN, "mine", io.BytesIO(b"x"), 1),
@@ -177,11 +178,15 @@ def test_keys_are_enough_to_forget(minio: MinioServer, admin: Minio, key: tuple[
 
 @pytest.mark.usefixtures("admin")
 def test_gateway_s_key_is_for_nothing_else(minio: MinioServer) -> None:
-    """It writes and removes no stems, writes no other sources, and sees neither models nor what is foreign."""
+    """It writes no stems, removes nothing beside them, and of sources writes uploads alone; models and what is foreign
+    it does not see.
+    """
     client = Minio(minio.endpoint, GATEWAY_KEY, GATEWAY_SECRET, secure=False, region="us-east-1")
     tries = (
         lambda: client.put_object(OUTPUT, "mine", io.BytesIO(b"x"), 1),
         lambda: client.remove_object(OUTPUT, "song"),
+        lambda: client.put_object(SOURCE, "mine", io.BytesIO(b"x"), 1),
+        lambda: client.remove_object(SOURCE, "song"),
         lambda: client.put_object(FURTHER, "mine", io.BytesIO(b"x"), 1),
         lambda: client.stat_object(MODELS, "song"),
         lambda: client.stat_object(FOREIGN, "song"),
@@ -239,13 +244,12 @@ def test_a_link_reads_a_stem_and_its_key_nothing_else(
 
 @pytest.mark.parametrize("who", ["consumer", "gateway"])
 def test_policies_as_files_are_those_of_the_script(who: str) -> None:
-    """For buckets `music` and `stems`; none asks for a bucket's location, and consumers remove nothing from sources."""
+    """For buckets `music` and `stems`; none asks for a bucket's location, and what is removed is stems and uploads."""
     script = runpy.run_path(str(SCRIPT))
     made = script["policy" if who == "consumer" else "gateway_policy"](["music"], "stems")
     text = (SCRIPT.parents[1] / f"store/{who}.json").read_text()
     assert json.loads(text) == made
     assert "GetBucketLocation" not in text
     removing = [each for each in made["Statement"] if "s3:DeleteObject" in each["Action"]]
-    assert removing
-    if who == "consumer":
-        assert {place for each in removing for place in each["Resource"]} == {"arn:aws:s3:::stems/*"}
+    wanted = {"arn:aws:s3:::stems/stems/*"} | ({"arn:aws:s3:::music/uploads/*"} if who == "gateway" else set())
+    assert {place for each in removing for place in each["Resource"]} == wanted

@@ -8,10 +8,10 @@ from pathlib import Path
 import pytest
 import yaml
 
-from consumer.settings import JobSettings
+from consumer.settings import JobSettings, MinioSettings
 from consumer.settings.variables import parse_duration_s
 from consumer.webhooks.endpoints import FollowedEndpoints
-from tests.deploy.compose import DEVELOPMENT, FILE, OURS, ROOT, config, services
+from tests.deploy.compose import DEVELOPMENT, FILE, OURS, PROXIED, ROOT, config, services
 from tests.deploy.settings import missing, unknown
 from tests.monitoring.conftest import Promtool
 from tests.monitoring.conftest import promtool as promtool
@@ -109,6 +109,7 @@ def test_the_gateway_serves_the_consumers_group() -> None:
     consumer, gateway = services()["consumer"]["environment"], services()["gateway"]["environment"]
     assert services()["gateway"]["command"] == ["api"]
     own = {"MINIO_ACCESS_KEY", "MINIO_SECRET_KEY", "MINIO_PUBLIC_ENDPOINT", "SPLEETER_API_KEY", "INDEX_DIR"}
+    own |= {"MINIO_LINKS_ACCESS_KEY", "MINIO_LINKS_SECRET_KEY"}
     assert {name: consumer.get(name) for name in gateway.keys() - own} == {
         name: value for name, value in gateway.items() if name not in own
     }
@@ -116,6 +117,63 @@ def test_the_gateway_serves_the_consumers_group() -> None:
     [published] = services()["minio"]["ports"]
     assert gateway["MINIO_PUBLIC_ENDPOINT"] == f"{published['host_ip']}:{published['published']}"
     assert gateway["INDEX_DIR"] in [volume["target"] for volume in services()["gateway"]["volumes"]]
+
+
+def test_links_are_signed_by_the_key_that_is_made_for_them(tmp_path: Path) -> None:
+    """Where one is given, the gateway has the one that `buckets` makes; else it has none, and signs by its own."""
+    path = tmp_path / "env"
+    path.write_text(f"{DEVELOPMENT.read_text()}LINKS_ACCESS_KEY=links\nLINKS_SECRET_KEY=links-development\n")
+    ran = config(path)
+    assert ran.returncode == 0, ran.stderr
+    given = {name: service.get("environment", {}) for name, service in json.loads(ran.stdout)["services"].items()}
+    for name, value in (("ACCESS_KEY", "links"), ("SECRET_KEY", "links-development")):
+        assert given["buckets"][f"LINKS_{name}"] == given["gateway"][f"MINIO_LINKS_{name}"] == value
+        assert services()["gateway"]["environment"][f"MINIO_LINKS_{name}"] == ""
+    commented = (ROOT / "deploy/compose/example.env").read_text()
+    assert "#LINKS_ACCESS_KEY=" in commented
+    assert "#LINKS_SECRET_KEY=" in commented
+
+
+def test_without_a_key_of_their_own_links_are_signed_by_the_gateways(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As the Compose file gives it, which is empty where none is set."""
+    for name, value in services()["gateway"]["environment"].items():
+        monkeypatch.setenv(name, value)
+    assert MinioSettings.load().links_keys() is None
+
+
+def test_minio_is_reached_by_its_proxy_alone() -> None:
+    """With the file for it: MinIO publishes nothing and shares a network with the proxy only, which has its name and
+    port where all others look for it, and waits for it.
+    """
+    found, before = services(PROXIED), services()
+    assert found.keys() - before.keys() == {"proxy"}
+    minio, proxy = found["minio"], found["proxy"]
+    assert minio.get("ports", []) == []
+    assert {name for name, service in found.items() if "behind" in service.get("networks", {"default": None})} == {
+        "minio", "proxy"
+    }  # fmt: skip
+    assert minio["networks"].keys() == {"behind"}
+    assert proxy["networks"]["default"]["aliases"] == ["minio"]
+    assert proxy["ports"] == before["minio"]["ports"]
+    for name in ("buckets", "consumer", "gateway"):
+        assert found[name]["environment"] == before[name]["environment"]
+        assert found[name]["depends_on"].items() > before[name]["depends_on"].items()
+        assert found[name]["depends_on"]["proxy"]["condition"] == "service_healthy"
+    [port] = proxy["ports"]
+    assert found["consumer"]["environment"]["MINIO_ENDPOINT"] == f"minio:{port['target']}"
+
+
+def test_the_proxy_is_restricted() -> None:
+    """As what is ours; it writes to /tmp alone."""
+    proxy = services(PROXIED)["proxy"]
+    assert (proxy["read_only"], proxy["cap_drop"]) == (True, ["ALL"])
+    assert proxy["security_opt"] == ["no-new-privileges:true"]
+    assert proxy["user"] not in ("", "0", "root")
+    mounts = {mount["target"]: mount for mount in proxy["volumes"]}
+    assert all(mount["read_only"] for mount in mounts.values())
+    assert {Path(mount["source"]).relative_to(ROOT).as_posix() for mount in mounts.values()} == {
+        "deploy/nginx/minio.conf", "deploy/compose/nginx.conf"
+    }  # fmt: skip
 
 
 def test_webhooks_tell_of_the_consumers_outcomes() -> None:

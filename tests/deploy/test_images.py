@@ -9,7 +9,7 @@ import pytest
 import yaml
 
 from devstack import build
-from tests.deploy.compose import OURS, ROOT, services
+from tests.deploy.compose import OURS, PROXIED, ROOT, services
 
 IMAGES: list[dict[str, Any]] = yaml.safe_load((ROOT / "deploy/images.yml").read_text())
 MINIO = ROOT / "deploy/docker/minio.Dockerfile"
@@ -22,7 +22,7 @@ def listed(service: str) -> dict[str, Any]:
 
 def tools_of_health_check(service: str) -> set[str]:
     """The programs that its command runs; it stands in the Compose file, or in the image that is built here."""
-    if check := services()[service].get("healthcheck"):
+    if check := services(PROXIED)[service].get("healthcheck"):
         kind, *command = check["test"]
         if kind == "CMD-SHELL":
             return {shlex.split(part)[0] for part in command[0].split("|")} - {"echo"}  # which is the shell's own
@@ -33,8 +33,8 @@ def tools_of_health_check(service: str) -> set[str]:
 
 def test_every_image_of_others_is_listed() -> None:
     """As Compose names it, and no other."""
-    assert {image["service"] for image in IMAGES} == services().keys() - set(OURS)
-    for name, service in services().items():
+    assert {image["service"] for image in IMAGES} == services(PROXIED).keys() - set(OURS)
+    for name, service in services(PROXIED).items():
         if name not in OURS and "build" not in service:
             assert listed(name)["image"] == service["image"]
 
@@ -57,7 +57,7 @@ def test_each_tool_of_a_health_check_has_its_source(image: dict[str, Any]) -> No
 
 def test_health_checks_ask_by_a_number() -> None:
     """Which address "localhost" is differs from engine to engine, and not every server listens on each."""
-    for name, service in services().items():
+    for name, service in services(PROXIED).items():
         assert "localhost" not in str(service.get("healthcheck")), name
     for path in (ROOT / "deploy/docker").glob("*ockerfile"):
         assert not re.search(r"CMD .*localhost", path.read_text()), path

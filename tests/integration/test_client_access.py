@@ -25,6 +25,7 @@ from devstack.kafka import kafka
 from devstack.service import free_port
 from harness.fakes import a_request
 from harness.platform import wait_for
+from harness.rights import rights_of
 
 # What the client does with each topic.
 NEEDED = {
@@ -125,6 +126,12 @@ def place(guarded: Guarded) -> Place:
     place = Place(topics=topics, admin=admin, broker=guarded)
     place.grant(**NEEDED)
     return place
+
+
+def test_they_are_those_that_are_listed() -> None:
+    """For a client, in docs/security.md: none is listed that is not tried here."""
+    listed = {(right.place, right.operation.upper()) for right in rights_of("client")}
+    assert listed == {(f"TOPIC_{kind.upper()}", operation.name) for kind, operation in NEEDED.items()}
 
 
 def test_the_rights_that_are_needed_are_enough(place: Place) -> None:

@@ -3,28 +3,33 @@
 import base64
 import hashlib
 import io
+import os
+import shutil
 import tarfile
 import uuid
 import zlib
 from collections.abc import Iterator, Mapping
-from contextlib import closing
+from contextlib import closing, suppress
 from datetime import UTC, datetime, timedelta
 from http.client import HTTPConnection
 from pathlib import Path
 
 import httpx2
 import pytest
+import yaml
 from minio import Minio
 from minio.datatypes import PostPolicy
 from minio.error import S3Error
 
 from consumer.adapters.s3.minio import MinioStore
 from consumer.core.cancellation import Cancellation
+from devstack import system
 from devstack.nginx import nginx
-from devstack.service import free_port
+from devstack.service import Service, free_port
 from tests.conftest import MinioServer
 
 SHIPPED = Path(__file__).parents[2] / "deploy/nginx/minio.conf"
+COMPOSED = Path(__file__).parents[2] / "deploy/compose/proxied.yml"
 TRAILER = "STREAMING-UNSIGNED-PAYLOAD-TRAILER"
 NO_SIGNATURE = "0" * 64
 PAYLOAD = b"written by nobody"
@@ -40,6 +45,43 @@ def proxy(minio: MinioServer, tmp_path_factory: pytest.TempPathFactory) -> Itera
     running = nginx(tmp_path_factory.mktemp("nginx"), port, shipped).start()
     yield f"127.0.0.1:{port}"
     running.stop()
+
+
+def test_it_runs_as_compose_starts_it(minio: MinioServer, tmp_path: Path) -> None:
+    """By its own lines, with its own nginx.conf; as that of Compose does, it writes to one folder alone."""
+    service = yaml.safe_load(COMPOSED.read_text().replace("!reset", ""))["services"]["proxy"]
+    port = free_port()
+    shutil.copy(SHIPPED, tmp_path / "minio.conf.shipped")
+    (tmp_path / "nginx.conf").write_text(
+        f"{'user root;' if os.geteuid() == 0 else ''}"
+        + COMPOSED.with_name("nginx.conf").read_text().replace("/tmp/", f"{tmp_path}/")
+    )
+    [lines] = service["command"]
+    places = {
+        "/setup/minio.conf": f"{tmp_path}/minio.conf.shipped", "/setup/nginx.conf": f"{tmp_path}/nginx.conf",
+        "/tmp/minio.conf": f"{tmp_path}/minio.conf", "minio-itself:9000": minio.endpoint,
+        "listen 9000": f"listen {port}",
+    }  # fmt: skip
+    for told, own in places.items():
+        assert told in lines
+        lines = lines.replace(told, own)
+    system.provide({"nginx": "nginx-light"})
+
+    def is_ready() -> bool:
+        with suppress(httpx2.HTTPError):
+            return httpx2.get(f"http://127.0.0.1:{port}/minio/health/ready").is_success
+        return False
+
+    running = Service(
+        name="nginx of Compose", command=[*service["entrypoint"], lines], folder=tmp_path / "logs", is_ready=is_ready
+    ).start()
+    try:
+        forger = Forger(minio.access_key)
+        assert forger.write(f"127.0.0.1:{port}", "any-bucket", "query", "x-amz-content-sha256").status_code == 403
+        client = Minio(f"127.0.0.1:{port}", minio.access_key, minio.secret_key, secure=False)
+        assert not client.bucket_exists("no-such-bucket")
+    finally:
+        running.stop()
 
 
 @pytest.fixture

@@ -80,7 +80,9 @@ class KafkaAdmin:
                     del left[name]
                 elif not is_transient(answer):
                     code, reason = _code(answer), reason_of(answer)
-                    told = access_refused(reason, code) if code in ACCESS else reason
+                    # Refused is the topic, and given is the right by one to the cluster.
+                    cluster = KafkaError.CLUSTER_AUTHORIZATION_FAILED
+                    told = access_refused(reason, cluster) if code in ACCESS else reason
                     raise Fatal(f"topic {name}: {told}") from answer
             if passing := next((answer for name, answer in answers.items() if name in left), None):
                 raise passing

@@ -28,6 +28,8 @@ _HUNG_UP = re.compile(r"(?:Disconnected|(?:Send|Receive) failed)\b.* \(after (?:
 _ALERT = re.compile(r"alert (?:bad certificate|certificate|unknown ca|no certificate|access denied|unsupported cert)")
 # Whoever gives tokens is no broker, and may be away for a moment; unless it has said that it does not know us.
 _OF_A_TOKEN = re.compile(r"(?!.*(?:\b40[013]\b|invalid_client|unauthorized_client)).*(?:OIDC|token)", re.IGNORECASE)
+# A connection that ended while the broker asked who we are, as it does where that took too long, is no answer.
+_CUT_OFF = re.compile(r"handshake failed: Local: ")
 # What is to be looked at beside the addresses, by what librdkafka says; the first that fits.
 _LOOK_AT = (
     (_ALERT, "KAFKA_SSL_CERTIFICATE_LOCATION, KAFKA_SSL_KEY_LOCATION"),
@@ -64,7 +66,8 @@ class ConnectionErrors:
         if error.code() != KafkaError._ALL_BROKERS_DOWN:
             self._note(error.str())
             is_refusal = error.code() in _DEFINITE or bool(_ALERT.search(error.str()))
-            self.is_definite = is_refusal and not _OF_A_TOKEN.search(error.str())
+            is_passing = _OF_A_TOKEN.search(error.str()) or _CUT_OFF.search(error.str())
+            self.is_definite = is_refusal and not is_passing
 
     def hear(self, line: str) -> None:
         """What the client logs: that brokers hang up on what they don't expect is told nowhere else."""
@@ -72,7 +75,8 @@ class ConnectionErrors:
             self._note(line.rpartition("]: ")[2])
 
     def _note(self, said: str) -> None:
-        look_at = next((f" (look at {what})" for pattern, what in _LOOK_AT if pattern.search(said)), "")
+        rules = () if _CUT_OFF.search(said) else _LOOK_AT
+        look_at = next((f" (look at {what})" for pattern, what in rules if pattern.search(said)), "")
         self._reason = f"{_STATE.sub('', said).replace('/bootstrap', '')}{look_at}"
         self._at = self._clock()
 

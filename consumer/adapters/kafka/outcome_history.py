@@ -18,7 +18,7 @@ from confluent_kafka import TopicPartition as KafkaPartition
 from consumer.adapters.kafka.config import connect_reader
 from consumer.adapters.kafka.place_header import Place, place_of, read_place
 from consumer.adapters.kafka.records import record_of
-from consumer.adapters.kafka.retrying import reason_of
+from consumer.adapters.kafka.retrying import broker_away, reason_of
 from consumer.core.errors import BrokerUnavailable
 from consumer.core.log_events import LogEvent
 from consumer.core.model import Record, TopicPartition
@@ -133,7 +133,7 @@ class OutcomeHistory:
             elif error.code() == KafkaError._PARTITION_EOF:
                 left.discard((message.topic(), message.partition()))
             else:
-                raise KafkaException(error)
+                raise broker_away(KafkaException(error), topic=str(message.topic()))
 
     def _position(self, reader: Consumer, places: Collection[Place]) -> int | None:
         """Behind the last of these records that is still what it was: another log of that name has other ones."""

@@ -55,7 +55,8 @@ class Refused(Exception):
     """The store, or what stands before it, answered with an error.
 
     code: S3's word for it, "" where the answer has none, as that to a HEAD request. names_version: whether the request
-    named a version of the object. region: the bucket's, where the answer tells it.
+    named a version of the object. region: the bucket's, where the answer tells it. action: what a policy has to allow
+    for the request, "" where that is not known.
     """
 
     def __init__(
@@ -69,7 +70,7 @@ class Refused(Exception):
         region: str | None = None,
     ) -> None:
         super().__init__(code or f"HTTP status {status}")
-        self.region = region
+        self.region, self.action = region, ""
         self.status, self.code, self.method, self.names_version = status, code, method, names_version
         self._headers = {name.lower(): value for name, value in (headers or {}).items()}
 
@@ -107,6 +108,11 @@ class Denied(StoreMisconfigured):
     """The store knows these credentials, or does not say, and gives them no right to what was asked for."""
 
 
+def lacking(refused: Refused) -> str:
+    """What is said of the right that is missing, behind the bucket's name."""
+    return f": this key has no right to {refused.action} there" if refused.action else ""
+
+
 def error_of(refused: Refused, bucket: str) -> Exception | None:
     """The error that an answer about `bucket` comes to, such as Unmet; None for "there is no such thing"."""
     told = f"object storage answered {refused}"
@@ -123,7 +129,7 @@ def error_of(refused: Refused, bucket: str) -> Exception | None:
             variables = (*CREDENTIALS, "MINIO_SESSION_TOKEN") if refused.code in _OF_TOKENS else CREDENTIALS
             return StoreMisconfigured(f"{', '.join(variables)}: {told}")
         case Answer.DENIED:
-            return Denied(f"{', '.join(CREDENTIALS)}: {told} for {bucket}")
+            return Denied(f"{', '.join(CREDENTIALS)}: {told} for {bucket}{lacking(refused)}")
         case Answer.BUSY:
             return StoreBusy(told, retry_after_s=refused.retry_after_s)
         case Answer.TROUBLE:

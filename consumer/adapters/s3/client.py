@@ -1,5 +1,6 @@
 """minio-py's client, which learns a bucket's region from the store: no bucket is asked for it beforehand."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -10,6 +11,7 @@ from minio import Minio
 from minio.credentials.providers import Provider
 from minio.datatypes import ListMultipartUploadsResult, ListPartsResult, Part
 
+from consumer.adapters.s3.actions import action_of
 from consumer.adapters.s3.answers import Refused
 from consumer.adapters.s3.connection import CreateOnlyPool, StorePool
 
@@ -59,8 +61,13 @@ class RegionalMinio(Minio):
         except Refused as refused:
             told = self._regions.learn(request.get("bucket_name"), refused, region)
             if told is None:
+                _note_action(refused, method, request)
                 raise
-        return super()._url_open(method, told, *args, **request)
+        try:
+            return super()._url_open(method, told, *args, **request)
+        except Refused as refused:
+            _note_action(refused, method, request)
+            raise
 
     # S3's calls for one part of an object, which minio-py keeps for itself.
 
@@ -89,6 +96,15 @@ class RegionalMinio(Minio):
     ) -> ListMultipartUploadsResult:
         """ListMultipartUploads, those behind a key and an upload's id."""
         return self._list_multipart_uploads(bucket, prefix=prefix, key_marker=after[0], upload_id_marker=after[1])
+
+
+def _note_action(refused: Refused, method: str, request: Mapping[str, Any]) -> None:
+    refused.action = action_of(
+        method,
+        is_of_object=bool(request.get("object_name")),
+        query=request.get("query_params") or (),
+        headers=request.get("headers") or (),
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

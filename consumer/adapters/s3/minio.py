@@ -12,7 +12,7 @@ from typing import Any
 from minio import Minio
 from minio.commonconfig import ComposeSource
 
-from consumer.adapters.s3.answers import CREDENTIALS, Answer, Denied, Refused, Unmet
+from consumer.adapters.s3.answers import CREDENTIALS, Answer, Denied, Refused, Unmet, lacking
 from consumer.adapters.s3.asking import ask as _ask
 from consumer.adapters.s3.asking import check_key as _check_key
 from consumer.adapters.s3.asking import etag_of as _etag
@@ -250,7 +250,9 @@ class MinioStore:
         except Rejected as refused:
             raise BucketUnusable(str(refused)) from refused
         except Denied as denied:
-            reason = f"object storage refuses access to {bucket}"
+            answer = denied.__cause__
+            told = lacking(answer) if isinstance(answer, Refused) else ""
+            reason = f"object storage refuses access to {bucket}{told}"
             raise BucketUnusable(reason, variables=CREDENTIALS) from denied
         if not is_there:
             raise BucketUnusable(f"there is no bucket {bucket}")

@@ -2,13 +2,15 @@
 
 import re
 import uuid
+from contextlib import suppress
 from pathlib import Path
 
+import httpx2
 import pytest
 
-from consumer.core.events import SeparationResult
+from consumer.core.events import OutputOptions, SeparationResult
 from harness.clips import write_clip
-from harness.gateway import gateway
+from harness.gateway import KEY, gateway, start_gateway
 from harness.platform import Platform, wait_for
 from harness.rights import Right, bindings, names_of, rights_of
 from harness.secured_kafka import SecuredKafka
@@ -65,41 +67,148 @@ def test_all_of_it_works_with_the_rights_that_are_listed(
     assert [line for line in replica.lines() if "uthorization" in str(line)] == []
 
 
-# What a replica notices at its start, or as soon as there is something to do, by the one operation that it lacks.
-NEEDED = [
-    right
-    for right in rights_of("replica")
-    if (right.place, right.operation) not in {
-        # Missed only where offsets were lost: then /ready says so.
-        ("TOPIC_RESULTS", "Read"), ("TOPIC_DEAD_LETTER", "Read"),
-        # Missed in a retry, a dead letter, a cancellation or a progress event: told when one comes.
-        ("<requests>.retry-n", "Write"), ("TOPIC_DEAD_LETTER", "Write"), ("TOPIC_PROGRESS", "Write"),
+def ask_for_a_song(platform: Platform, folder: Path) -> None:
+    platform.request(platform.upload(write_clip(folder / "song.wav", seconds=1.0, seed=1)))
+
+
+def ask_for_what_is_not_there(platform: Platform, folder: Path) -> None:
+    platform.request("missing.wav")
+
+
+def ask_for_stems_where_none_can_be(platform: Platform, folder: Path) -> None:
+    """In a bucket that is allowed, and not there: that is tried again."""
+    key = platform.upload(write_clip(folder / "song.wav", seconds=1.0, seed=1))
+    platform.request(key, output=OutputOptions(bucket="is-not-there"))
+
+
+NOT_A_SONG = {
+    ("<requests>.retry-n", "Write"): ask_for_stems_where_none_can_be,
+    ("TOPIC_DEAD_LETTER", "Write"): ask_for_what_is_not_there,
+}
+# Without these work goes on.
+LOSSES = ("TOPIC_AUDIT", "TOPIC_PROGRESS")
+
+
+@pytest.mark.attack
+@pytest.mark.parametrize("missing", rights_of("replica"), ids=str)
+def test_a_right_that_a_replica_lacks_is_named(
+    guarded: Platform, secured: SecuredKafka, tmp_path: Path, missing: Right
+) -> None:
+    """By its last line, or by the log while it waits or goes on: one line with the name of what it may not use."""
+    user, settings = a_user(secured, "password", tmp_path)
+    left = [right for right in rights_of("replica") if right != missing]
+    secured.grant(bindings(left, guarded.environment, user))
+    NOT_A_SONG.get((missing.place, missing.operation), ask_for_a_song)(guarded, tmp_path)
+    replica = guarded.start_replica(**settings, ALLOWED_OUTPUT_BUCKETS="is-not-there")
+    wait_for(lambda: is_told(guarded, missing, replica.log.read_text()), patience_s=90)
+    if missing.place not in LOSSES:
+        assert not any(isinstance(outcome, SeparationResult) for outcome in guarded.read_outcomes())
+
+
+def is_told(platform: Platform, missing: Right, text: str) -> bool:
+    """Whether some line says that access is refused, to what."""
+    words = WORDS.get(missing.kind, "")
+    wanted = (words,) if words else names_of(platform.environment, missing.place)
+    refusals = [line for line in text.splitlines() if REFUSED.search(line)]
+    return any(word in line for line in refusals for word in wanted)
+
+
+REFUSED = re.compile(r"refuses access|uthorization failed")
+WORDS = {
+    "group": "Read on the group KAFKA_GROUP_ID", "transactional id": "Write on transactional ids",
+    "cluster": "needs that right on the cluster",
+}  # fmt: skip
+
+
+def send_and_cancel(url: str, bucket: str) -> None:
+    """Send a job and cancel it."""
+    with httpx2.Client(base_url=url, headers={"X-API-KEY": KEY}, timeout=60) as http:
+        sent = http.post("/v1/separations", json={"source": {"bucket": bucket, "key": "song.wav"}})
+        http.delete(sent.headers.get("Location", "/v1/separations/none"))
+
+
+# What a gateway notices at its start, or when a job is sent or cancelled. The others are missed by an operator's pages,
+# and by what reads the topics of cancellations, retries and audit.
+NOTICED = [
+    right for right in rights_of("gateway")
+    if (right.place, right.operation) in {
+        ("TOPIC_REQUESTS", "Read"), ("TOPIC_REQUESTS", "Write"), ("TOPIC_CONTROL", "Write"),
+        ("TOPIC_RESULTS", "Read"), ("TOPIC_DEAD_LETTER", "Read"), ("TOPIC_PROGRESS", "Read"),
     }
 ]  # fmt: skip
 
 
 @pytest.mark.attack
-@pytest.mark.parametrize("missing", NEEDED, ids=str)
-def test_a_right_that_a_replica_lacks_is_named(
-    guarded: Platform, secured: SecuredKafka, tmp_path: Path, missing: Right
+@pytest.mark.parametrize("missing", NOTICED, ids=str)
+def test_a_right_that_a_gateway_lacks_is_named(
+    shared: Platform, secured: SecuredKafka, tmp_path: Path, missing: Right
 ) -> None:
-    """By its last line, or by /ready and the log while it waits: one line with the name of what it may not use."""
+    """At its start, or as soon as it is asked for what needs it."""
     user, settings = a_user(secured, "password", tmp_path)
-    left = [right for right in rights_of("replica") if right != missing]
-    secured.grant(bindings(left, guarded.environment, user))
-    replica = guarded.start_replica(**settings)
-    guarded.request(guarded.upload(write_clip(tmp_path / "song.wav", seconds=1.0, seed=1)))
-    words = WORDS.get(missing.kind, "")
-    wanted = (words,) if words else names_of(guarded.environment, missing.place)
+    left = [right for right in rights_of("gateway") if right != missing]
+    secured.grant(bindings(left, shared.environment, user))
+    process = start_gateway(shared, {**settings, "LOG_LEVEL": "INFO"})
 
-    def is_told() -> bool:
-        refusals = [line for line in replica.log.read_text().splitlines() if REFUSED.search(line)]
-        return any(word in line for line in refusals for word in wanted)
+    def is_told_now() -> bool:
+        if is_told(shared, missing, process.log.read_text()):
+            return True
+        if process.is_ready():
+            with suppress(httpx2.HTTPError):  # of one that ends meanwhile
+                send_and_cancel(f"http://127.0.0.1:{process.port}", shared.source_bucket)
+        return is_told(shared, missing, process.log.read_text())
 
-    wait_for(is_told, patience_s=90)
-    if missing.place != "TOPIC_AUDIT":  # without it work goes on, as AUDIT_REQUIRED says
-        assert not any(isinstance(outcome, SeparationResult) for outcome in guarded.read_outcomes())
+    try:
+        wait_for(is_told_now, every_s=0.3)
+    finally:
+        process.process.kill()
+        process.process.wait(30)
 
 
-REFUSED = re.compile(r"refuses access|uthorization failed")
-WORDS = {"group": "Read on the group KAFKA_GROUP_ID", "transactional id": "Write on transactional ids"}
+COMMANDS: dict[tuple[str, str], tuple[str, ...]] = {
+    ("TOPIC_REQUESTS", "Write"): ("request", "music/song.wav"),
+    ("TOPIC_CONTROL", "Write"): ("cancel", "an-id"),
+    ("TOPIC_RESULTS", "Read"): ("watch",),
+    ("TOPIC_DEAD_LETTER", "Read"): ("dlq", "list"),
+    ("TOPIC_PROGRESS", "Read"): ("watch",),
+    ("kafka-cluster", "Create"): ("topics", "create"),
+}
+
+
+def an_operator_without(missing: Right, shared: Platform, secured: SecuredKafka, folder: Path) -> dict[str, str]:
+    """What its commands are told."""
+    user, settings = a_user(secured, "password", folder)
+    left = [right for right in rights_of("operator") if right != missing]
+    secured.grant(bindings(left, shared.environment, user))
+    return settings
+
+
+@pytest.mark.attack
+@pytest.mark.parametrize(
+    "missing", [right for right in rights_of("operator") if (right.place, right.operation) in COMMANDS], ids=str
+)
+def test_a_right_that_an_operator_lacks_is_named(
+    shared: Platform, secured: SecuredKafka, tmp_path: Path, missing: Right
+) -> None:
+    """By one line, with which the command ends."""
+    settings = an_operator_without(missing, shared, secured, tmp_path)
+    if missing.kind == "cluster":
+        settings |= {"TOPIC_REQUESTS": f"{shared.topic('REQUESTS')}-new"}
+    done = shared.run(*COMMANDS[missing.place, missing.operation], **settings)
+    assert done.returncode == 1, done.stdout + done.stderr
+    assert len(done.stderr.splitlines()) == 1, done.stderr
+    assert is_told(shared, missing, done.stderr), done.stderr
+
+
+@pytest.mark.attack
+def test_what_an_operator_can_do_without_is_told_all_the_same(
+    shared: Platform, secured: SecuredKafka, tmp_path: Path
+) -> None:
+    """That nothing is audited, and that the group keeps the brokers' timing."""
+    [audit, timing] = [
+        right for right in rights_of("operator") if right.place == "TOPIC_AUDIT" or right.operation == "Alter Configs"
+    ]
+    cancelled = shared.run("cancel", "an-id", **an_operator_without(audit, shared, secured, tmp_path / "1"))
+    assert "audit events could not be written (Broker: Topic authorization failed)" in cancelled.stderr
+    made = shared.run("topics", "create", **an_operator_without(timing, shared, secured, tmp_path / "2"))
+    group = shared.environment["KAFKA_GROUP_ID"]
+    assert f"group {group}: left at the broker's timing (Group authorization failed.)" in made.stdout

@@ -8,7 +8,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 import pytest
 
 from devstack.certificates import Authority, make_authority
-from harness.encrypted_store import EncryptedStore, encrypted_store
+from harness.encrypted_store import EncryptedStore
 from harness.platform import Platform, wait_for
 from harness.secured_kafka import SecuredKafka
 from tests.integration.secured.test_rotation import replace
@@ -18,12 +18,6 @@ from tests.integration.secured.test_rotation import replace
 def stranger(tmp_path_factory: pytest.TempPathFactory) -> Authority:
     """An authority that has signed nothing here."""
     return make_authority(tmp_path_factory.mktemp("stranger"), "a stranger")
-
-
-@pytest.fixture(scope="module")
-def store(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EncryptedStore]:
-    with encrypted_store(tmp_path_factory.mktemp("store")) as running:
-        yield running
 
 
 @contextmanager
@@ -82,10 +76,10 @@ SAID = {
 @pytest.mark.attack
 @pytest.mark.parametrize("what", SAID)
 def test_who_is_refused_ends_with_one_line(
-    guarded: Platform, secured: SecuredKafka, store: EncryptedStore, stranger: Authority, what: str
+    guarded: Platform, secured: SecuredKafka, encrypted: EncryptedStore, stranger: Authority, what: str
 ) -> None:
     """It names what is to be looked at and never the secret; nobody waits for ever for what waiting does not mend."""
-    replica = guarded.start_replica(**settings(what, secured, store, stranger))
+    replica = guarded.start_replica(**settings(what, secured, encrypted, stranger))
     wait_for(lambda: replica.process.poll() is not None, patience_s=90)
     assert replica.process.poll() == 1
     lines = [line for line in replica.log.read_text().splitlines() if not line.startswith("{")]

@@ -151,3 +151,22 @@ def test_a_reason_says_where_to_look(words: str, look_at: str) -> None:
     """The variable, or what is to be changed on the brokers; what is named in our own settings needs no word more."""
     errors = told(ManualClock(), KafkaError(KafkaError._TRANSPORT, words))
     assert errors.reason.endswith(f" (look at {look_at})")
+
+
+@pytest.mark.parametrize(
+    ("words", "is_definite"),
+    [
+        ("SASL SCRAM-SHA-512 mechanism handshake failed: Local: Broker transport failure: broker's "
+         "supported mechanisms: (n/a) (after 0ms in state DOWN)", False),
+        ("SASL SCRAM-SHA-256 mechanism handshake failed: Broker: Unsupported SASL mechanism: broker's supported "
+         "mechanisms: PLAIN (after 3ms in state AUTH_HANDSHAKE)", True),
+        ("SASL authentication error: Authentication failed during authentication due to invalid credentials with SASL "
+         "mechanism SCRAM-SHA-512 (after 9ms in state AUTH_REQ)", True),
+    ],
+    ids=["a broker that hangs up", "another mechanism", "another password"],
+)  # fmt: skip
+def test_a_broker_that_hangs_up_has_refused_nothing(words: str, is_definite: bool) -> None:
+    """In the middle of asking who comes: it is asked again. What it has said stands."""
+    errors = told(ManualClock(), KafkaError(KafkaError._AUTHENTICATION, f"sasl_ssl://b:1/1: {words}"))
+    assert errors.is_definite is is_definite
+    assert ("look at" in errors.reason) is is_definite
