@@ -8,7 +8,7 @@ import queue
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
-from spleeter_kernels import BORDER, Layers, UNet, Workspace
+from spleeter_kernels import BORDER, KernelsUnusable, Layers, UNet, Workspace
 from spleeter_kernels import OverlapAdd as KernelOverlapAdd
 
 from consumer.core.checkpoints import checkpoint_files, unavailable, weights_sha256
@@ -41,12 +41,12 @@ class NativeNetwork:
         at_once = min(len(os.sched_getaffinity(0)), self.segments_at_once * len(spec.stems))
         self._threads = ThreadPoolExecutor(at_once)
         self._workspaces: queue.SimpleQueue[Workspace] = queue.SimpleQueue()
-        self._layers = Layers()
         try:
+            self._layers = Layers()
             self.overlap_add: OverlapAdd = KernelOverlapAdd(self._layers, synthesis_window(spec), spec.frame_step)
             for _ in range(at_once):
                 self._workspaces.put(Workspace(spec.segment_frames, spec.frequency_bins, spec.filters))
-        except ValueError as error:
+        except (KernelsUnusable, ValueError) as error:
             raise unavailable(spec.name, f"the runtime native can't compute it: {error}") from error
         weights = build_weights(spec, load_tensors(spec.name, spec.folder, self.weights_sha256))
         self._networks = list(self._threads.map(self._packed, weights))
