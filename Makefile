@@ -52,7 +52,7 @@ endurance: sync ## one separator for 500 jobs, and for a track of three hours: d
 test-deploy: sync ## the shipped image, Compose file and manifests, in a real engine and on a real API server
 	$(RUN) pytest tests/deployed -m deploy
 
-# From dpkg's own architecture to x86-64 and aarch64; the tests run the second one's by an emulator.
+# The tests run the wheels for aarch64 in an emulator.
 CROSS := $(if $(filter aarch64,$(shell uname -m)),g++-x86-64-linux-gnu,g++-aarch64-linux-gnu)
 define install_tools
 	@(for tool in $(1); do command -v $$tool >/dev/null || exit 1; done) || if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \

@@ -26,7 +26,10 @@ def build_package(into: Path) -> None:
 
 
 def build_kernels(into: Path, architecture: str) -> Path:
-    """The kernels' wheel for an architecture, whose path is returned. Raises ValueError where it asks more of a system than BASELINE."""
+    """The kernels' wheel for an architecture, whose path is returned.
+
+    Raises ValueError where it asks more of a system than BASELINE.
+    """
     platform = f"{BASELINE}_{architecture}"
     compiler = COMPILERS[architecture]
     made_for = {
