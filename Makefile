@@ -4,7 +4,7 @@ export PATH := $(CURDIR)/.tools/bin:$(PATH)
 UV := $(shell command -v uv || echo $(CURDIR)/.tools/bin/uv)
 RUN := $(UV) run --no-sync
 
-.PHONY: help sync demo test coverage mutants chaos attack fuzz test-deploy lint docs bench bench-scaling endurance stack-up stack-down sbom
+.PHONY: help sync demo test coverage mutants chaos attack fuzz test-deploy dist test-dist sanitize lint docs bench bench-scaling endurance stack-up stack-down sbom
 
 help: ## what can be made
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -51,6 +51,25 @@ endurance: sync ## one separator for 500 jobs, and for a track of three hours: d
 
 test-deploy: sync ## the shipped image, Compose file and manifests, in a real engine and on a real API server
 	$(RUN) pytest tests/deployed -m deploy
+
+# The tests run the wheels for aarch64 in an emulator.
+CROSS := $(if $(filter aarch64,$(shell uname -m)),g++-x86-64-linux-gnu,g++-aarch64-linux-gnu)
+define install_tools
+	@(for tool in $(1); do command -v $$tool >/dev/null || exit 1; done) || if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
+		apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -qq -y $(2) >/dev/null; \
+	else echo "Missing: apt-get install $(2)" >&2; exit 1; fi
+endef
+
+dist: sync ## wheels and sdists of the service, and of its kernels for x86-64 and aarch64, checked, into dist/
+	$(call install_tools,x86_64-linux-gnu-g++ aarch64-linux-gnu-g++,$(CROSS))
+	$(RUN) python -m harness.dist dist
+
+test-dist: sync ## the wheels in bare environments of each Python that is here; those for aarch64 in an emulator
+	$(call install_tools,x86_64-linux-gnu-g++ aarch64-linux-gnu-g++ qemu-aarch64 qemu-x86_64,$(CROSS) qemu-user)
+	$(RUN) pytest tests/dist -m "dist or not dist"
+
+sanitize: sync ## the kernels' tests on kernels that report each wrong address and undefined behaviour
+	$(RUN) pytest tests/separator/test_sanitized_kernels.py
 
 sbom: sync ## bills of materials (CycloneDX) of the wheel and of IMAGES that Docker has here, into dist/sbom/, and the list of third-party licences
 	$(RUN) python -m harness.supply_chain

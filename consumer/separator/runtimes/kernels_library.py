@@ -3,18 +3,16 @@
 import ctypes
 import platform
 import struct
-from collections.abc import Callable
 from pathlib import Path
 
 _X86 = ("x86_64", "AMD64")
-_ENDINGS = ("so", "dylib", "dll", "pyd")
 _ELF_64, _LOADED = b"\x7fELF\x02\x01", 1  # of little ends, as all processors have them that wheels are built for
 
 
 def why_not_loadable(kernels: Path) -> str:
     """Why the compiled layers in this folder can't be loaded, "" where they can."""
     try:
-        _best_instruction_set(kernels)
+        _instruction_sets(kernels)
     except (OSError, AttributeError) as error:  # AttributeError: another library
         return f"its compiled layers can't be loaded ({error})"
     return ""
@@ -22,20 +20,21 @@ def why_not_loadable(kernels: Path) -> str:
 
 def why_slow(kernels: Path) -> str:
     """Why what can be loaded would be slow on this processor, "" where it is not. Raises OSError."""
-    is_slow = platform.machine() in _X86 and _best_instruction_set(kernels)() == 0
+    is_slow = platform.machine() in _X86 and _instruction_sets(kernels) == [b"any"]
     return "this processor has no AVX2, without which its kernels are slow" if is_slow else ""
 
 
-def _best_instruction_set(kernels: Path) -> Callable[[], int]:
-    """0: what every processor of this architecture has. Raises OSError, AttributeError."""
-    # Whatever built it: setuptools names it otherwise than a wheel that is for all Pythons.
-    found = sorted(path for ending in _ENDINGS for path in kernels.glob(f"_layers*.{ending}"))
-    if not found:
+def _instruction_sets(kernels: Path) -> list[bytes]:
+    """Those that this processor has. Raises OSError, AttributeError."""
+    library = kernels / "_layers.so"
+    if not library.is_file():
         raise FileNotFoundError("there are none")
-    if _is_cut_short(found[0]):
-        raise OSError(f"{found[0]}: cut short")
-    best: Callable[[], int] = ctypes.CDLL(str(found[0])).best_instruction_set
-    return best
+    if _is_cut_short(library):
+        raise OSError(f"{library}: cut short")
+    sets = ctypes.CDLL(str(library)).instruction_sets
+    sets.restype = ctypes.c_char_p
+    names: bytes = sets()
+    return names.split()
 
 
 def _is_cut_short(path: Path) -> bool:

@@ -10,7 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import spleeter_kernels
-from spleeter_kernels import BORDER, Layers, PackedUNet, UNet, Workspace
+from spleeter_kernels import BORDER, KernelsUnusable, Layers, PackedUNet, UNet, Workspace
 
 from consumer.core.checkpoints import checkpoint_files, unavailable, weights_sha256
 from consumer.separator.dsp.spectral import OverlapAdd, Transform, hann, synthesis_window
@@ -43,14 +43,14 @@ class NativeNetwork:
         at_once = min(len(os.sched_getaffinity(0)), self.segments_at_once * len(spec.stems))
         self._threads = ThreadPoolExecutor(at_once)
         self._workspaces: queue.SimpleQueue[Workspace] = queue.SimpleQueue()
-        self._layers = Layers()
         try:
+            self._layers = Layers()
             window, back, step = hann(spec.frame_length), synthesis_window(spec), spec.frame_step
             self.transform: Transform = spleeter_kernels.Transform(self._layers, window, step)
             self.overlap_add: OverlapAdd = spleeter_kernels.OverlapAdd(self._layers, back, step)
             for _ in range(at_once):
                 self._workspaces.put(Workspace(spec.segment_frames, spec.frequency_bins, spec.filters))
-        except ValueError as error:
+        except (KernelsUnusable, ValueError) as error:
             raise unavailable(spec.name, f"the runtime native can't compute it: {error}") from error
         self.weights_sha256, self._networks = self._loaded()
         give_back_memory()

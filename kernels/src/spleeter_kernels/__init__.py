@@ -7,7 +7,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from spleeter_kernels.binding import BORDER, Layers, available
+    from spleeter_kernels.binding import BORDER, KernelsUnusable, Layers, available
     from spleeter_kernels.fit import why_unfit
     from spleeter_kernels.fourier import OverlapAdd, Transform
     from spleeter_kernels.loudness import Weighting
@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "BORDER",
+    "KernelsUnusable",
     "Layers",
     "OverlapAdd",
     "PackedUNet",
@@ -28,6 +29,7 @@ __all__ = [
 
 _MODULES = {
     "BORDER": "binding",
+    "KernelsUnusable": "binding",
     "Layers": "binding",
     "OverlapAdd": "fourier",
     "PackedUNet": "unet",

@@ -1,8 +1,8 @@
 """The compiled layers, by ctypes, which lets other threads run meanwhile. In C++, what each does is said above it."""
 
 import ctypes
+import platform
 from collections.abc import Callable, Sequence
-from importlib.machinery import EXTENSION_SUFFIXES
 from pathlib import Path
 from typing import Any
 
@@ -25,7 +25,6 @@ Array = NDArray[np.float32]
 Spectrum = NDArray[np.complex64]
 Doubles = NDArray[np.float64]
 
-INSTRUCTION_SETS = ("any", "avx2", "avx512")  # the better ones behind
 TILES, APART = 32, 16  # as in unet.cpp and winograd.h
 LANES = 16  # of the widest vectors: what all sets can do is a multiple of them
 BORDER = 3  # of a map (h + BORDER, w + BORDER, channels): 1 before and 2 behind, zeros
@@ -54,6 +53,10 @@ _FUNCTIONS = {
 }
 
 
+class KernelsUnusable(Exception):
+    """The compiled layers are missing, made for another processor or system, or of another version; says which."""
+
+
 class Layers:
     """The layers, and what becomes of the masks, in one instruction set, by default the best that the processor has.
 
@@ -62,11 +65,12 @@ class Layers:
     """
 
     def __init__(self, instruction_set: str | None = None) -> None:
+        """Raises KernelsUnusable where the compiled layers can't be loaded."""
         self.instruction_set = instruction_set or available()[-1]
         library = _library()
         self._call: dict[str, Callable[..., None]] = {}
         for name, arguments in _FUNCTIONS.items():
-            function = library[f"{name}_{self.instruction_set}"]
+            function = _function(library, f"{name}_{self.instruction_set}")
             function.argtypes, function.restype = [_ARGUMENTS[kind] for kind in arguments], None
             self._call[name] = function
 
@@ -248,8 +252,10 @@ def _expect_bins(stft: Spectrum, half: int) -> None:
 
 
 def available() -> tuple[str, ...]:
-    """The instruction sets that this processor has, the best last."""
-    return INSTRUCTION_SETS[: _library().best_instruction_set() + 1]
+    """The instruction sets that this processor has, the best last. Raises KernelsUnusable."""
+    sets = _function(_library(), "instruction_sets")
+    sets.restype = ctypes.c_char_p
+    return tuple(sets().decode().split())
 
 
 def _expect_layer(height: int, out: int, affine: Array, activation: int) -> None:
@@ -311,4 +317,18 @@ def _size(of: Array) -> tuple[int, int, int]:
 
 
 def _library() -> ctypes.CDLL:
-    return ctypes.CDLL(str(Path(__file__).with_name(f"_layers{EXTENSION_SUFFIXES[0]}")))
+    path = Path(__file__).with_name("_layers.so")
+    if not path.is_file():
+        raise KernelsUnusable(f"spleeter-kernels lacks its compiled layers, {path}: install it anew")
+    try:
+        return ctypes.CDLL(str(path))
+    except OSError as error:
+        machine = f"{platform.system()} on {platform.machine()}"
+        raise KernelsUnusable(f"spleeter-kernels was not made for {machine}: {error}") from error
+
+
+def _function(library: ctypes.CDLL, name: str) -> Any:
+    try:
+        return library[name]
+    except AttributeError as error:
+        raise KernelsUnusable(f"spleeter-kernels' compiled layers are of another version: no {name}") from error

@@ -27,6 +27,14 @@ INLINE Complex turn_at(const float *turns, size_t count, size_t i) {
     return {load(turns + i), load(turns + count + i)};
 }
 
+// Of two vectors, one value at a time in turns, or four.
+INLINE void in_turns(size_t at_a_time, vec a, vec b, vec *lower, vec *upper) {
+    if (at_a_time == 1)
+        interleave(a, b, lower, upper);
+    else
+        interleave_fours(a, b, lower, upper);
+}
+
 // Where the four results of the butterflies from i on belong: each `stride` of them together, and behind one another.
 INLINE void place(vec a, vec b, vec c, vec d, float *y, size_t i, size_t stride) {
     if (stride >= LANES) {
@@ -38,11 +46,10 @@ INLINE void place(vec a, vec b, vec c, vec d, float *y, size_t i, size_t stride)
         return;
     }
     vec even[2], odd[2], placed[4];
-    const auto in_turns = stride == 1 ? interleave : interleave_fours;
-    in_turns(a, c, even, even + 1);
-    in_turns(b, d, odd, odd + 1);
-    in_turns(even[0], odd[0], placed, placed + 1);
-    in_turns(even[1], odd[1], placed + 2, placed + 3);
+    in_turns(stride, a, c, even, even + 1);
+    in_turns(stride, b, d, odd, odd + 1);
+    in_turns(stride, even[0], odd[0], placed, placed + 1);
+    in_turns(stride, even[1], odd[1], placed + 2, placed + 3);
     UNROLL for (int k = 0; k < 4; k++) store(y + 4 * i + k * LANES, placed[k]);
 }
 

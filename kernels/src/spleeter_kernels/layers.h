@@ -1,4 +1,4 @@
-// Everything, for the LANES, ROWS and NAME that are defined. Each takes what it needs from those above it.
+// Everything, for the LANES, BY_LANE, ROWS, VECTORS and NAME that are defined. Each takes what it needs from those above it.
 
 #include "vectors.h"
 
@@ -12,5 +12,7 @@
 #include "winograd.h"
 
 #undef LANES
+#undef BY_LANE
 #undef ROWS
+#undef VECTORS
 #undef NAME

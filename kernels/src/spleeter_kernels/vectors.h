@@ -7,6 +7,27 @@ INLINE vec load(const float *from) { return *(const vec *)from; }
 
 INLINE void store(float *to, vec x) { *(vec *)to = x; }
 
+// COUNT floats that each multiply vectors: read one by one where they lie, or, BY_LANE, out of vectors.
+template <int COUNT> struct Factors {
+#if BY_LANE
+    enum { LAST = (COUNT - 1) / LANES };
+    vec at[LAST + 1];
+    Factors() = default;
+    METHOD explicit Factors(const float *from) {
+        UNROLL for (int i = 0; i < LAST; i++) at[i] = load(from + i * LANES);
+        at[LAST] = load(from + COUNT - LANES);
+    }
+    METHOD float operator[](int i) const {
+        return i < LAST * LANES ? at[i / LANES][i % LANES] : at[LAST][i - COUNT + LANES];
+    }
+#else
+    const float *at;
+    Factors() = default;
+    METHOD explicit Factors(const float *from) : at(from) {}
+    METHOD float operator[](int i) const { return at[i]; }
+#endif
+};
+
 INLINE vec all(float x) { return vec{} + x; }
 
 // e^x for -87 <= x <= 88, after Cephes' expf: 2^n, times a polynomial of what is left. Relative error 2e-7.
@@ -70,26 +91,34 @@ struct Affine {
 #define BACKWARDS 3, 2, 1, 0
 #endif
 
+// GCC before 12 knows the same by another name.
+#if defined(__clang__) || __GNUC__ >= 12
+#define SHUFFLED(a, b, ...) __builtin_shufflevector(a, b, __VA_ARGS__)
+#else
+#define SHUFFLED(a, b, ...) __builtin_shuffle(a, b, ints{__VA_ARGS__})
+#endif
+
 // Of two vectors, the values of their lower and of their upper halves in turns.
 INLINE void interleave(vec a, vec b, vec *lower, vec *upper) {
-    *lower = __builtin_shufflevector(a, b, LOWER_HALVES);
-    *upper = __builtin_shufflevector(a, b, UPPER_HALVES);
+    *lower = SHUFFLED(a, b, LOWER_HALVES);
+    *upper = SHUFFLED(a, b, UPPER_HALVES);
 }
 
 // Four at a time in turns.
 INLINE void interleave_fours(vec a, vec b, vec *lower, vec *upper) {
-    *lower = __builtin_shufflevector(a, b, LOWER_FOURS);
-    *upper = __builtin_shufflevector(a, b, UPPER_FOURS);
+    *lower = SHUFFLED(a, b, LOWER_FOURS);
+    *upper = SHUFFLED(a, b, UPPER_FOURS);
 }
 
 // What `interleave` has put together.
 INLINE void separate(vec lower, vec upper, vec *a, vec *b) {
-    *a = __builtin_shufflevector(lower, upper, EVENS);
-    *b = __builtin_shufflevector(lower, upper, ODDS);
+    *a = SHUFFLED(lower, upper, EVENS);
+    *b = SHUFFLED(lower, upper, ODDS);
 }
 
-INLINE vec reversed(vec x) { return __builtin_shufflevector(x, x, BACKWARDS); }
+INLINE vec reversed(vec x) { return SHUFFLED(x, x, BACKWARDS); }
 
+#undef SHUFFLED
 #undef LOWER_HALVES
 #undef UPPER_HALVES
 #undef LOWER_FOURS
