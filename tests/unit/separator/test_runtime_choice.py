@@ -174,7 +174,9 @@ def test_kernels_that_cant_be_loaded(machine: Machine, change: Callable[[Path], 
 @pytest.mark.skipif(platform.machine() != "x86_64", reason="AVX2 is of this architecture")
 def test_a_processor_without_avx2(machine: Machine) -> None:
     """The next is taken; who names native has it all the same, slowly."""
-    machine.install_kernels(lambda library: build(library, 'extern "C" const char *instruction_sets() { return "any"; }'))
+    machine.install_kernels(
+        lambda library: build(library, 'extern "C" const char *instruction_sets() { return "any"; }')
+    )
     machine.install("openvino")
     name, why = machine.choose()
     assert (name, why) == (
