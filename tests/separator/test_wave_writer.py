@@ -33,7 +33,8 @@ TAGS = {
 def rough(samples: int) -> Samples:
     """Noise that clips, and the edges of integers."""
     noise = np.random.default_rng(4).normal(0, 0.6, (samples, 2)).astype(np.float32)
-    noise[:4, 0] = (1.0, -1.0, 0.5 / 32768, 1.5 / 32768)
+    edges = np.array([1.0, -1.0, 0.5 / 32768, 1.5 / 32768], np.float32)[:samples]
+    noise[: len(edges), 0] = edges
     return noise
 
 

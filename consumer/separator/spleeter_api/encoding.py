@@ -5,7 +5,6 @@ from pathlib import Path
 
 import numpy as np
 
-from consumer.separator.audio.encode import as_s16
 from consumer.separator.audio.ffmpeg import FFmpeg, reason_in
 from consumer.separator.dsp.spectral import Samples
 from consumer.separator.spleeter_api.errors import SpleeterError
@@ -19,7 +18,7 @@ def write_samples(ffmpeg: FFmpeg, path: Path, samples: Samples, rate_hz: int, ho
     if len(samples) < how.row.fewest_samples:
         least = how.row.fewest_samples
         raise SpleeterError(f"{how.format} holds no fewer than {least} samples, and there are {len(samples)}")
-    fed = ["-f", how.row.takes, "-ar", str(rate_hz), "-ac", str(samples.shape[1]), "-i", "pipe:0"]
+    fed = ["-f", "f32le", "-ar", str(rate_hz), "-ac", str(samples.shape[1]), "-i", "pipe:0"]
     _run(ffmpeg, [*fed, *_output(path, how)], _encoded(samples, how))
 
 
@@ -59,4 +58,4 @@ def _encoded(samples: Samples, how: Writing) -> Iterator[Samples]:
             block = np.nan_to_num(block, nan=0.0, posinf=1.0, neginf=-1.0)
         if how.row.highest_sample is not None:
             block = block.clip(-how.row.highest_sample, how.row.highest_sample)
-        yield as_s16(block) if how.row.takes == "s16le" else block  # type: ignore[misc]
+        yield block
