@@ -40,7 +40,7 @@ _LOG = logging.getLogger("consumer.separator")
 class Separator:
     """Separates waveforms and files with one model, which is loaded by the first of them and kept.
 
-    params_descriptor: spleeter:2stems, 4stems, 5stems, or one of these with -16kHz; or a configuration file's path.
+    params_descriptor: spleeter: and a model's name, such as spleeter:4stems, or a configuration file's path.
     MWF: must be false. multiprocess: whether several stems are written at a time where an adapter of the caller's own
     writes them. stft_backend: any of Spleeter's; they make no difference here.
 
