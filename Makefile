@@ -13,15 +13,22 @@ $(CURDIR)/.tools/bin/uv:
 	python3 -m venv .tools
 	.tools/bin/pip install --quiet --disable-pip-version-check --require-hashes -r deploy/docker/uv.txt
 
-# Compiled at install: where bytecode may not be written later, every start would compile TensorFlow anew.
-sync: $(UV) ## install everything into .venv
+define need_compiler
 	@command -v g++ >/dev/null || if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
 		apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -qq -y g++ >/dev/null; \
 	else echo "The kernels need a C++ compiler: apt-get install g++" >&2; exit 1; fi
+endef
+
+# Compiled at install: where bytecode may not be written later, every start would compile TensorFlow anew.
+sync: $(UV) ## install everything into .venv
+	$(need_compiler)
 	$(UV) sync --locked --all-extras --compile-bytecode --quiet
 	@$(RUN) env -u PYTHONDONTWRITEBYTECODE python -m compileall -q consumer kernels/src
 
-demo: sync ## a song through the whole service, on an embedded broker and object store
+# Without TensorFlow and what development needs; where those are installed already, they stay.
+demo: $(UV) ## a song through the whole service, on an embedded broker and object store
+	$(need_compiler)
+	@$(UV) sync --locked --inexact --no-dev --extra separator --extra demo --extra gateway --quiet
 	@$(RUN) python -m demo
 
 test: sync ## every test, on real Kafka and real MinIO

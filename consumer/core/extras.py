@@ -13,12 +13,11 @@ EXTRAS: Mapping[str, str] = {
     "numpy": "separator",
     "openvino": "openvino",
     "opentelemetry": "otel",
-    "pyebur128": "separator",
     "safetensors": "separator",
-    "scipy": "separator",
-    "spleeter": "separator",
-    "spleeter_kernels": "native",
-    "tensorflow": "separator",
+    "scipy": "openvino",
+    "spleeter": "spleeter",
+    "spleeter_kernels": "separator",
+    "tensorflow": "tensorflow",
 }
 _MISSING = re.compile(r"ModuleNotFoundError: No module named '([\w.]+)'")
 

@@ -1,16 +1,22 @@
 """The built wheels in bare environments, installed by pip: the command, and kernels that compute."""
 
+import re
 import subprocess
 import sys
 import zipfile
+from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
+import soundfile
 
+from harness.audio import RATE_HZ, error_db, music_samples
 from harness.dist import build_kernels, check
 from tests.integration.test_package import interpreters
+from tests.separator.reference import KeptSeparator, Samples, write_configuration
 
 ROOT = Path(__file__).parents[2]
+WEIGHTS = ROOT / "demo/weights"
 pytestmark = pytest.mark.timeout(900)  # builds and installs, which a busy machine is slow at
 
 # One layer of known values: a Hann window's frames of a constant, added at half their length, sum to that constant.
@@ -90,6 +96,55 @@ def test_pip_installs_the_command_on_each_python(package: Path, tmp_path: Path, 
     """The base, which brings nothing that separates."""
     python = bare_python(interpreter, tmp_path / "env", str(package))
     assert "separate" in run(str(Path(python).with_name("spleeter-consumer")), "--help")
+
+
+@pytest.fixture(scope="module")
+def song(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("song") / "song.wav"
+    soundfile.write(path, music_samples(5 * RATE_HZ), RATE_HZ, subtype="FLOAT")
+    return path
+
+
+@pytest.fixture(scope="module")
+def stems(song: Path, tmp_path_factory: pytest.TempPathFactory) -> Mapping[str, Samples]:
+    """The song's, by Spleeter itself, on the demonstration's weights."""
+    configuration = write_configuration(tmp_path_factory.mktemp("model") / "2stems.json", "2stems", WEIGHTS)
+    kept = KeptSeparator(configuration)
+    found = kept.separate(soundfile.read(song, dtype="float32")[0])
+    kept.close()
+    return found
+
+
+def separates(spleeter_consumer: str, folder: Path, song: Path, stems: Mapping[str, Samples]) -> None:
+    """By the command as it is installed, on the runtime that it chooses."""
+    command = [spleeter_consumer, "separate", str(song), "-o", str(folder), "-f", "{instrument}.{codec}"]
+    run("env", f"MODEL_PATH={WEIGHTS}", "SEPARATOR_RUNTIME=", *command, "-c", "wav-f32")
+    for name, wanted in stems.items():
+        got, rate_hz = soundfile.read(folder / f"{name}.wav", dtype="float32")
+        assert rate_hz == RATE_HZ
+        assert error_db(got, wanted) < -90.0
+
+
+@pytest.mark.dist
+@pytest.mark.parametrize("interpreter", interpreters())
+def test_pip_installs_what_separates_on_each_python(
+    interpreter: str, package: Path, kernels: Path, song: Path, stems: Mapping[str, Samples], tmp_path: Path
+) -> None:
+    """From the built wheels, with neither TensorFlow nor Spleeter; the stems are Spleeter's."""
+    python = bare_python(interpreter, tmp_path / "env", str(kernels), f"{package}[separator]")
+    installed = run(python, "-m", "pip", "list", "--format", "freeze")
+    assert not re.search(r"^(tensorflow|spleeter|scipy)==", installed, re.MULTILINE)
+    separates(str(Path(python).with_name("spleeter-consumer")), tmp_path / "stems", song, stems)
+
+
+def test_uv_installs_what_separates(
+    package: Path, kernels: Path, song: Path, stems: Mapping[str, Samples], tmp_path: Path
+) -> None:
+    """The same by uv, on the Python that runs this."""
+    run("uv", "venv", "-q", "--python", sys.executable, str(tmp_path / "env"))
+    python = str(tmp_path / "env/bin/python")
+    run("uv", "pip", "install", "-q", "--no-config", "--python", python, str(kernels), f"{package}[separator]")
+    separates(str(Path(python).with_name("spleeter-consumer")), tmp_path / "stems", song, stems)
 
 
 @pytest.mark.dist

@@ -99,7 +99,7 @@ def transform(layers: Layers, h: int, w: int, _: int, __: int) -> None:
 
 
 def weigh(layers: Layers, h: int, w: int, _: int, __: int) -> None:
-    weighting = Weighting(layers, 10 * max(1, w))
+    weighting = Weighting(layers, np.ones((2, 5)), max(1, w))
     for count in (h, h * w, 1):
         weighting(zeros(count, 2))
 

@@ -2,12 +2,12 @@
 
 import re
 import subprocess
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pytest
-from pyebur128 import MeasurementMode, R128State, get_loudness_global
+from pyebur128 import MeasurementMode, R128State, get_loudness_global, get_loudness_window
 from spleeter_kernels import Layers, available
 from spleeter_kernels import Weighting as KernelWeighting
 
@@ -15,9 +15,9 @@ from consumer.separator.audio.ffmpeg import bundled_binary
 from consumer.separator.audio.loudness import Loudness
 from consumer.separator.audio.meter import Meter
 from consumer.separator.audio.probe import probe
-from consumer.separator.dsp.by_ebur128 import WeightingByEbur128
+from consumer.separator.dsp.by_scipy import WeightingByScipy
 from consumer.separator.dsp.network import Network
-from consumer.separator.dsp.weighting import Weighting
+from consumer.separator.dsp.weighting import Weighting, power, weighting_filters
 from consumer.separator.track import TrackOrder, separate_track
 from harness.audio import RATE_HZ, music
 from tests.separator.jobs import FFMPEG
@@ -84,10 +84,11 @@ def test_tags_of_chapters_are_not_the_files(tmp_path: Path) -> None:
     assert probe(FFMPEG, tmp_path / "song.mka").tags.texts == {}
 
 
-WEIGHTINGS: Mapping[str, Callable[[int], Weighting]] = {
-    "libebur128": WeightingByEbur128,
-    **{name: lambda rate_hz, name=name: KernelWeighting(Layers(name), rate_hz) for name in available()},  # type: ignore[misc]
-}
+def by_kernels(instruction_set: str) -> Callable[[int], Weighting]:
+    return lambda rate_hz: KernelWeighting(Layers(instruction_set), weighting_filters(rate_hz), rate_hz // 10)
+
+
+WEIGHTINGS = {"scipy": WeightingByScipy, **{name: by_kernels(name) for name in available()}}
 EACH_WEIGHTING = pytest.mark.parametrize("weighting", WEIGHTINGS.values(), ids=WEIGHTINGS)
 
 
@@ -103,6 +104,25 @@ def test_loudness_is_ffmpegs(weighting: Callable[[int], Weighting], tmp_path: Pa
     printed = run("-f", "f32le", "-ar", str(RATE_HZ), "-ac", "2", "-i", str(raw), "-af", "ebur128", "-f", "null", "-")
     theirs = re.findall(r"I:\s+(-?[\d.]+) LUFS", printed)[-1]
     assert meter.loudness_lufs == pytest.approx(float(theirs), abs=0.05)  # it says one digit
+
+
+@EACH_WEIGHTING
+@pytest.mark.parametrize("rate_hz", [8_000, 44_100, 48_000, 192_000])
+def test_each_tenth_of_a_second_is_the_librarys(weighting: Callable[[int], Weighting], rate_hz: int) -> None:
+    """The power that libebur128 finds in it, at any rate and however the samples are cut into blocks."""
+    rng = np.random.default_rng(rate_hz)
+    samples = rng.normal(size=(2 * rate_hz, 2)).astype(np.float32)
+    ours, theirs = weighting(rate_hz), R128State(2, rate_hz, MeasurementMode.MODE_M)
+    found: list[float] = []
+    left = samples
+    while len(left):
+        block, left = np.split(left, [rng.integers(1, 30_000)])
+        found.extend(ours(block))
+    expected = []
+    for tenth in np.split(samples, 20):
+        theirs.add_frames(tenth.reshape(-1), len(tenth))
+        expected.append(power(get_loudness_window(theirs, 100)))
+    assert found == pytest.approx(expected, rel=1e-9)
 
 
 @EACH_WEIGHTING
@@ -125,7 +145,7 @@ def test_overview_is_of_equal_spans(samples: int) -> None:
     """An overview holds the peak of each of at most 1600 equal spans, however the samples are cut into blocks."""
     rng = np.random.default_rng(samples)
     track = rng.normal(size=(samples, 2)).astype(np.float32)
-    meter = Meter(WeightingByEbur128(RATE_HZ))
+    meter = Meter(WeightingByScipy(RATE_HZ))
     left = track
     while len(left):
         block, left = np.split(left, [rng.integers(1, 70_000)])
@@ -140,7 +160,7 @@ def test_overview_is_of_equal_spans(samples: int) -> None:
 
 def test_silence_has_no_loudness() -> None:
     """Silence, and what is shorter than a block, has no loudness rather than a number that means nothing."""
-    silent, short = Meter(WeightingByEbur128(RATE_HZ)), Meter(WeightingByEbur128(RATE_HZ))
+    silent, short = Meter(WeightingByScipy(RATE_HZ)), Meter(WeightingByScipy(RATE_HZ))
     silent.add(0 * music(seconds=3.0))
     short.add(music(seconds=0.1))
     assert (silent.loudness_lufs, short.loudness_lufs) == (None, None)

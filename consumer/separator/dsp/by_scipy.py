@@ -1,7 +1,9 @@
-"""The transform and its inverse by SciPy, for frames of any length, for runtimes that have none of their own."""
+"""The transform, its inverse and the filters of loudness by SciPy, for runtimes that have none of their own."""
 
 import numpy as np
 import scipy.fft
+import scipy.signal
+from numpy.typing import NDArray
 
 from consumer.separator.dsp.spectral import (
     Array,
@@ -13,6 +15,7 @@ from consumer.separator.dsp.spectral import (
     hann,
     synthesis_window,
 )
+from consumer.separator.dsp.weighting import STEPS_PER_S, weighting_filters
 from consumer.separator.models.spec import ModelSpec
 
 
@@ -44,3 +47,23 @@ def overlap_add_by_scipy(spec: ModelSpec) -> OverlapAdd:
             hops[hop : hop + frames] += parts[:, hop]
 
     return overlap_add
+
+
+class WeightingByScipy:
+    """See Weighting."""
+
+    def __init__(self, rate_hz: int) -> None:
+        """rate_hz: a multiple of 10."""
+        # SciPy wants the first coefficient behind the b too, which is 1 in these.
+        self._sections = np.insert(weighting_filters(rate_hz), 3, 1.0, axis=1)
+        self._state = np.zeros((len(self._sections), 2, 2))
+        self._step, self._sum, self._open = rate_hz // STEPS_PER_S, 0.0, 0
+
+    def __call__(self, block: Samples) -> NDArray[np.float64]:
+        weighted, self._state = scipy.signal.sosfilt(self._sections, block.astype(np.float64), axis=0, zi=self._state)
+        squares = (weighted**2).sum(axis=1)
+        ends = np.arange(self._step - self._open, len(squares) + 1, self._step)
+        sums = np.array([part.sum() for part in np.split(squares, ends)])
+        sums[0] += self._sum
+        self._sum, self._open = float(sums[-1]), (self._open + len(squares)) % self._step
+        return sums[:-1] / self._step

@@ -14,7 +14,7 @@ from spleeter_kernels import BORDER, KernelsUnusable, Layers, PackedUNet, UNet, 
 
 from consumer.core.checkpoints import checkpoint_files, unavailable, weights_sha256
 from consumer.separator.dsp.spectral import OverlapAdd, Transform, hann, synthesis_window
-from consumer.separator.dsp.weighting import Weighting
+from consumer.separator.dsp.weighting import STEPS_PER_S, Weighting, weighting_filters
 from consumer.separator.malloc import give_back_memory
 from consumer.separator.models.checkpoint import Array, UNetWeights, load_checkpoint
 from consumer.separator.models.conversion import OutOfDate, map_conversion
@@ -57,7 +57,7 @@ class NativeNetwork:
 
     def new_weighting(self, rate_hz: int) -> Weighting:
         """See runtime.Network."""
-        return spleeter_kernels.Weighting(self._layers, rate_hz)
+        return spleeter_kernels.Weighting(self._layers, weighting_filters(rate_hz), rate_hz // STEPS_PER_S)
 
     def _loaded(self) -> tuple[str, list[UNet]]:
         """The checkpoint's digest, and its networks: of its conversion, where there is one, else of itself."""

@@ -6,8 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from consumer.separator.dsp.by_ebur128 import WeightingByEbur128
-from consumer.separator.dsp.by_scipy import overlap_add_by_scipy, transform_by_scipy
+from consumer.separator.dsp.by_scipy import WeightingByScipy, overlap_add_by_scipy, transform_by_scipy
 from consumer.separator.dsp.weighting import Weighting
 from consumer.separator.malloc import give_back_memory
 from consumer.separator.models.checkpoint import Array, Layer, UNetWeights, load_checkpoint, subpixel_kernel
@@ -47,7 +46,7 @@ class OpenVINONetwork:
 
     def new_weighting(self, rate_hz: int) -> Weighting:
         """See runtime.Network."""
-        return WeightingByEbur128(rate_hz)
+        return WeightingByScipy(rate_hz)
 
     def masks(self, magnitudes: Array) -> Array:
         """See runtime.Network."""

@@ -14,8 +14,7 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 import numpy as np
 import tensorflow as tf
 
-from consumer.separator.dsp.by_ebur128 import WeightingByEbur128
-from consumer.separator.dsp.by_scipy import overlap_add_by_scipy, transform_by_scipy
+from consumer.separator.dsp.by_scipy import WeightingByScipy, overlap_add_by_scipy, transform_by_scipy
 from consumer.separator.dsp.weighting import Weighting
 from consumer.separator.malloc import give_back_memory
 from consumer.separator.models.checkpoint import Layer, UNetWeights, load_checkpoint, subpixel_kernel
@@ -58,7 +57,7 @@ class TensorFlowNetwork:
 
     def new_weighting(self, rate_hz: int) -> Weighting:
         """See runtime.Network."""
-        return WeightingByEbur128(rate_hz)
+        return WeightingByScipy(rate_hz)
 
     def masks(self, magnitudes: Array) -> Array:
         """See runtime.Network."""

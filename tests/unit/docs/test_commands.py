@@ -134,19 +134,26 @@ def test_make_knows_its_targets(target: str) -> None:
     assert re.search(rf"^{target}:.*##", (ROOT / "Makefile").read_text(), re.MULTILINE)
 
 
-def test_what_replicas_need_can_be_installed() -> None:
-    """uv can resolve the documented extras in a checkout; without the overrides, as pip would have to, it can't."""
-    assert "uv pip install '.[separator,native]'" in README.read_text()
-    ran = resolve("pyproject.toml", "--extra", "separator", "--extra", "native")
+@pytest.mark.parametrize("python", ["3.11", "3.12", "3.13", "3.14"])
+@pytest.mark.parametrize("extra", ["separator", "openvino"])
+def test_what_replicas_need_can_be_installed(extra: str, python: str) -> None:
+    """On each Python, without any override, as pip has to, and without TensorFlow and Spleeter."""
+    ran = resolve("--extra", extra, "--no-config", python=python)
     assert ran.returncode == 0, ran.stderr
-    assert "spleeter==2.4.2" in ran.stdout
-    without = resolve("pyproject.toml", "--extra", "separator", "--no-config")
+    assert "numpy==" in ran.stdout
+    assert not re.search(r"^(tensorflow|spleeter)==", ran.stdout, re.MULTILINE)
+
+
+def test_spleeter_itself_needs_overrides() -> None:
+    """uv can resolve the extra in a checkout; pip can't."""
+    assert "spleeter==2.4.2" in resolve("--extra", "spleeter").stdout
+    without = resolve("--extra", "spleeter", "--extra", "tensorflow", "--no-config")
     assert without.returncode != 0
     assert "spleeter" in without.stderr
 
 
-def resolve(*arguments: str) -> "subprocess.CompletedProcess[str]":
+def resolve(*arguments: str, python: str = "3.11") -> "subprocess.CompletedProcess[str]":
     return subprocess.run(
-        ["uv", "pip", "compile", "--quiet", "--no-header", "--python-version", "3.11", *arguments],
+        ["uv", "pip", "compile", "--quiet", "--no-header", "--python-version", python, "pyproject.toml", *arguments],
         cwd=ROOT, capture_output=True, text=True, stdin=subprocess.DEVNULL, timeout=300, check=False,
     )  # fmt: skip
