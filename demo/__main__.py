@@ -141,7 +141,7 @@ def _separate() -> tuple[SeparationResult, float]:
 
 
 def _report(song: Song, result: SeparationResult, seconds: float, about_weights: str) -> None:
-    table = Table("stem", "SI-SDR, dB", "gain over the mix, dB", "file")
+    table = Table("stem", "SI-SDR, dB", "over the mix, dB", "file")
     for stem in result.stems:
         truth = song.truth(stem.name)
         path = _OUT / Path(stem.key).name
