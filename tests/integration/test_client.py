@@ -1,10 +1,12 @@
 """The client on real servers, with a real replica at work."""
 
+import os
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 import soundfile
+from confluent_kafka import KafkaError, Producer
 from confluent_kafka.admin import (  # type: ignore[attr-defined]
     AdminClient,
     AlterConfigOpType,
@@ -16,7 +18,7 @@ from confluent_kafka.admin import (  # type: ignore[attr-defined]
 from consumer.client import Client, SeparationFailed
 from consumer.core.errors import Rejected
 from harness.clips import write_clip
-from harness.platform import Platform
+from harness.platform import Platform, wait_for
 
 
 @pytest.fixture
@@ -47,12 +49,22 @@ def test_a_song_goes_in_and_its_stems_come_out(platform: Platform, client: Clien
         assert next(letters).event == caught.value.letter
 
 
+def is_too_large(platform: Platform, value: bytes) -> bool:
+    """Whether the topic of requests takes no record of this size."""
+    told: list[KafkaError | None] = []
+    producer = Producer({"bootstrap.servers": platform.bootstrap_servers})
+    producer.produce(platform.topic("REQUESTS"), value, on_delivery=lambda error, _: told.append(error))
+    assert producer.flush(30) == 0
+    return told[0] is not None and told[0].code() == KafkaError.MSG_SIZE_TOO_LARGE
+
+
 def test_what_the_brokers_refuse_is_told_at_its_job(platform: Platform, client: Client) -> None:
     """A topic that takes no record of this size: the others' are sent, and this one ends with the reason."""
     entry = ConfigEntry("max.message.bytes", "2000", incremental_operation=AlterConfigOpType.SET)
     resource = ConfigResource(ResourceType.TOPIC, platform.topic("REQUESTS"), incremental_configs=[entry])
     admin = AdminClient({"bootstrap.servers": platform.bootstrap_servers})
     admin.incremental_alter_configs([resource])[resource].result(30)
+    wait_for(lambda: is_too_large(platform, os.urandom(4000)))  # the broker heeds it some time after it has said yes
     noise = "".join(chr(0x4E00 + number * 7919 % 20000) for number in range(3000))  # what lz4 can't make small
     large = client.separate("music/a.mp3", metadata={"noise": noise})
     small = client.separate("music/a.mp3")
