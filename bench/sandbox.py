@@ -72,14 +72,16 @@ def _run_s(ffmpeg: FFmpeg) -> float:
 
 def _namespaces_s() -> float:
     """In a process of its own, which can't go back."""
-    done = subprocess.run([sys.executable, "-c", _LEAVES_NAMESPACES], check=True, capture_output=True, text=True)
+    done = subprocess.run(
+        [sys.executable, "-c", _LEAVES_NAMESPACES], check=True, capture_output=True, text=True, timeout=60
+    )
     return float(done.stdout)
 
 
 def _reaper_s() -> float:
     """Of one that ends at once, with the process that it ends."""
     began = _spent_s()
-    subprocess.run(REAPER, check=False, stdin=subprocess.DEVNULL, process_group=0)
+    subprocess.run(REAPER, check=False, stdin=subprocess.DEVNULL, process_group=0, timeout=60)
     return _spent_s() - began
 
 

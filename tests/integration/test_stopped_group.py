@@ -53,7 +53,7 @@ def signal_each(found: list[psutil.Process], number: signal.Signals) -> None:
 
 def restarted(platform: Platform, song: Path, stop: Callable[[ReplicaProcess], None], **environment: str) -> None:
     """Three replicas are stopped in the middle of it, one after the other, and a fourth one does it."""
-    request = platform.request(platform.upload(song))
+    request = platform.request(platform.upload(song), output_format="flac")  # which takes encoders
     for _ in range(RESTARTS):
         replica = platform.start_replica(**environment)
         wait_for(lambda replica=replica: is_separating(replica))

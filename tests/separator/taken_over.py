@@ -76,7 +76,7 @@ def stay_for_good(place: str, targets: Path) -> None:
     assert confined.reach
     reads = (*confined.reach.reads, Path(sys.base_prefix), Path(sys.prefix))  # what the program is written in
     reach = Reach(reads=reads, writes=confined.reach.writes)
-    replace(confined, reach=reach).start([str(targets)]).wait()
+    replace(confined, reach=reach).start([str(targets)]).process.wait(100)
 
 
 def make_handler(configuration: Configure, send: Callable[[Reply], None]) -> Handler:

@@ -29,7 +29,9 @@ def may_have_namespaces(user: int) -> bool:
     unshare = shutil.which("unshare")
     assert unshare
     own = [] if user == 0 else ["--user", "--map-current-user"]
-    done = subprocess.run([unshare, *own, "--net", "--ipc", "true"], check=False, user=user if IS_ROOT else None)
+    done = subprocess.run(
+        [unshare, *own, "--net", "--ipc", "true"], check=False, user=user if IS_ROOT else None, timeout=60
+    )
     return done.returncode == 0
 
 

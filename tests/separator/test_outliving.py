@@ -75,12 +75,12 @@ def test_nothing_outlives_a_replica_that_is_killed(folder: Path, user: int, plac
         assert sorted(report.read_text().splitlines()) == sorted(ways)
         assert len(pids_with(str(folder))) >= len(ways)  # the replica is one more, who is never the same may be missed
         replica.kill()
-        replica.wait()
+        replica.wait(60)
         wait_until_none(str(folder))
         assert not any(pids_with(str(folder)) for _ in range(10))
     finally:
         replica.kill()
-        replica.wait()
+        replica.wait(60)
         for pid in pids_with(str(folder)):  # where it fails; who is never the same is met by its group alone
             with contextlib.suppress(ProcessLookupError):
                 os.killpg(os.getpgid(pid), signal.SIGKILL)
