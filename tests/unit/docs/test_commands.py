@@ -43,7 +43,6 @@ NOT_RUN = {
     "python -m demo.training": "takes minutes to an hour; tests/unit/demo runs its parts",
     "pytest tests/unit": "is what runs this",
     "uv sync": "would change the environment that this runs in; tests/deployed does it in the image",
-    "uv pip install": "downloads TensorFlow; tests/unit/docs lets uv resolve it",
     "pip install --find-links dist": "tests/dist/test_wheels.py installs the wheels, by pip, on each Python",
     "pip install ./kernels": "tests/dist/test_wheels.py installs the same from wheels; TensorFlow and OpenVINO are large",
     "pip install .": "tests/integration/test_package.py installs the package, by uv, on each Python",
