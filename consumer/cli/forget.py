@@ -14,7 +14,9 @@ _TIMEOUT_S = 60.0
 
 
 def forget(
-    request_id: Annotated[str | None, typer.Argument(metavar="REQUEST_ID", help="The request's.")] = None,
+    request_id: Annotated[
+        str | None, typer.Argument(metavar="REQUEST_ID", help="The request's; behind -- if it begins with -.")
+    ] = None,
     tenant: Annotated[
         str | None, typer.Option(help="The tenant's whose request it is; without REQUEST_ID all of the tenant's.")
     ] = None,

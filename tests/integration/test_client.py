@@ -59,7 +59,7 @@ def is_too_large(platform: Platform, value: bytes) -> bool:
 
 
 def test_what_the_brokers_refuse_is_told_at_its_job(platform: Platform, client: Client) -> None:
-    """A topic that takes no record of this size: the others' are sent, and this one ends with the reason."""
+    """A topic that takes no record of this size: it ends with the reason, and what is sent later is taken."""
     entry = ConfigEntry("max.message.bytes", "2000", incremental_operation=AlterConfigOpType.SET)
     resource = ConfigResource(ResourceType.TOPIC, platform.topic("REQUESTS"), incremental_configs=[entry])
     admin = AdminClient({"bootstrap.servers": platform.bootstrap_servers})
@@ -67,9 +67,8 @@ def test_what_the_brokers_refuse_is_told_at_its_job(platform: Platform, client: 
     wait_for(lambda: is_too_large(platform, os.urandom(4000)))  # the broker heeds it some time after it has said yes
     noise = "".join(chr(0x4E00 + number * 7919 % 20000) for number in range(3000))  # what lz4 can't make small
     large = client.separate("music/a.mp3", metadata={"noise": noise})
-    small = client.separate("music/a.mp3")
-    assert small.sent() is not None
     with pytest.raises(Rejected, match=platform.topic("REQUESTS")):
         large.sent()
+    assert client.separate("music/a.mp3").sent() is not None
     with pytest.raises(Rejected):
         large.result(30)

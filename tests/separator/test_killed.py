@@ -133,7 +133,7 @@ def test_a_stop_that_reaches_all_of_a_job_ends_nothing(
                 signalled.add(pid)
 
     try:
-        separation = running.separate(path, on_progress=stop_all)
+        separation = running.separate(path, format="flac", on_progress=stop_all)
     finally:
         running.client.kill()
     assert len(signalled) >= 1 + 1 + len(separation.stems), "the separator, a decoder, an encoder a stem"

@@ -73,7 +73,11 @@ class WaveWriter:
             self._file = open(path, "wb", buffering=0)  # noqa: SIM115 - it is closed by finish and by __exit__
         except OSError as error:
             raise _unwritable(error) from error
-        self._write(self._header())
+        try:
+            self._write(self._header())
+        except BaseException:
+            self._file.close()
+            raise
 
     def write(self, samples: Samples) -> None:
         """Append float32 (samples, 2), -1..1; integers clip. Raises Rejected(SEPARATION_FAILED)."""

@@ -82,7 +82,7 @@ def test_all_of_it_works_with_what_is_shipped(home: Inhabited) -> None:
 
     assert http.delete(f"/v1/separations/{job_id}", params={"forget": "true"}).is_success
     assert platform.objects(f"stems/{job_id}/") == set()
-    runs("operator", "forget", by_parts.json()["id"])
+    runs("operator", "forget", "--", by_parts.json()["id"])
     runs("operator", "lag")
     examined = platform.run("doctor", **home.house.environment("operator", "consumer"))
     assert examined.returncode == 0, examined.stdout
@@ -223,8 +223,8 @@ def test_a_right_that_forget_lacks_is_named(home: Inhabited, missing: StoreRight
     job_id, _ = home.finished()
     home.leave_parts(job_id)
     with home.house.without("gateway", missing):
-        done = home.platform.run("forget", job_id, **home.house.environment("operator"))
-    assert (done.returncode, done.stdout) == (1, ""), done.stdout
+        done = home.platform.run("forget", "--", job_id, **home.house.environment("operator"))
+    assert (done.returncode, done.stdout) == (1, ""), done.stderr
     assert naming(home, missing, done.stderr) == done.stderr.splitlines()
 
 
