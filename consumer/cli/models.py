@@ -21,14 +21,14 @@ Names = Annotated[list[str] | None, typer.Argument(metavar="[MODEL]...", help="S
 def list_models() -> None:
     """Print each model's name and the digest of its checkpoint, or what is wrong with it."""
     from consumer.core.catalog import MODELS
-    from consumer.core.checkpoints import checkpoint_files, weights_sha256
+    from consumer.core.checkpoints import checkpoint_sha256
     from consumer.settings import SeparatorSettings
 
     settings = SeparatorSettings.load()
     for name in dict.fromkeys(MODELS.values()):
         folder = settings.model_path / name
         try:
-            found = weights_sha256(checkpoint_files(name, folder)[1]) if folder.is_dir() else "not there"
+            found = checkpoint_sha256(name, folder) if folder.is_dir() else "not there"
         except Rejected as rejected:
             found = rejected.message
         except OSError as error:
@@ -62,7 +62,7 @@ def pull(models: Names = None) -> None:
 def convert(models: Names = None) -> None:
     """Write each model as the native runtime maps it, beside its checkpoint; one that is whole is left as it is."""
     from consumer.core.catalog import MODELS
-    from consumer.core.checkpoints import checkpoint_files, refuse_other_weights, weights_sha256
+    from consumer.core.checkpoints import checkpoint_sha256, refuse_other_weights
     from consumer.separator.models import conversion_cache
     from consumer.settings import SeparatorSettings
 
@@ -72,7 +72,7 @@ def convert(models: Names = None) -> None:
     for name in names:
         folder = settings.model_path / MODELS[name]
         try:
-            digest = weights_sha256(checkpoint_files(name, folder)[1])
+            digest = checkpoint_sha256(name, folder)
             refuse_other_weights(name, folder.name, digest, settings.model_sha256)
             kept = conversion_cache.convert(name, folder, digest)
             typer.echo(f"{name}  {kept.name}  {kept.stat().st_size / 1e6:.0f} MB")
@@ -89,7 +89,7 @@ def convert(models: Names = None) -> None:
 @app.command()
 def check(models: Names = None) -> None:
     """Load each model as a separator would, so that a damaged one or another architecture is found out."""
-    from consumer.core.checkpoints import checkpoint_files, weights_sha256
+    from consumer.core.checkpoints import checkpoint_sha256
     from consumer.separator.models.spec import load_spec
     from consumer.separator.runtimes.choice import choose_for_replica
     from consumer.settings import SeparatorSettings
@@ -101,7 +101,7 @@ def check(models: Names = None) -> None:
     for name in names:
         try:
             spec = load_spec(name, settings.model_path)
-            digest = weights_sha256(checkpoint_files(name, spec.folder)[1])
+            digest = checkpoint_sha256(name, spec.folder)
             _load_confined(name, settings, runtime)
             typer.echo(f"{name}  ok  {digest}  {', '.join(spec.stems)}")
         except Rejected as rejected:

@@ -16,7 +16,6 @@ import typer
 
 from consumer.cli.errors import tell
 from consumer.cli.stem_paths import (
-    DEFAULT_TEMPLATE,
     StemPaths,
     Unnameable,
     check_targets,
@@ -26,6 +25,7 @@ from consumer.cli.stem_paths import (
 )
 from consumer.core.catalog import FORMATS, MODELS, SOURCE_FORMATS, why_not_format
 from consumer.core.errors import ConsumerError
+from consumer.core.file_names import DEFAULT_TEMPLATE
 from consumer.core.limits import HIGHEST_TRACK, LONGEST_SPAN_S, SHORTEST_SPAN_S
 
 if TYPE_CHECKING:

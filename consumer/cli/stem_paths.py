@@ -8,9 +8,8 @@ from pathlib import Path
 
 from consumer.core.catalog import FORMATS
 from consumer.core.errors import Fatal
+from consumer.core.file_names import TEMPLATE_FIELDS, BadTemplate, fill_template
 
-FIELDS = ("filename", "instrument", "foldername", "codec")
-DEFAULT_TEMPLATE = "{filename}/{instrument}.{codec}"
 _EXTENSIONS = {f".{row.extension}" for row in FORMATS.values()}
 _NO_NAMES = ("", ".", "..")
 _MAX_NAME_BYTES = 255  # Linux's
@@ -37,7 +36,7 @@ def shown(path: Path | str) -> str:
 
 def check_template(template: str, extension: str) -> None:
     """Raises Unnameable where the template is none of Spleeter's, or would name the files for another format."""
-    name = _render(template, dict.fromkeys(FIELDS, _LIKE_ANY_NAME) | {"codec": extension})
+    name = _render(template, dict.fromkeys(TEMPLATE_FIELDS, _LIKE_ANY_NAME) | {"codec": extension})
     if name.rpartition("/")[2] in _NO_NAMES:
         raise Unnameable("names a folder, not a file")
     ending = Path(name).suffix
@@ -99,7 +98,7 @@ def _name(path: Path, stem: str, template: str, extension: str) -> str:
     filename, foldername = _without_ending(path.name), path.parent.resolve().name
     fields = {"filename": filename, "instrument": stem, "foldername": foldername, "codec": extension}
     name = _render(template, fields)
-    like = _render(template, dict.fromkeys(FIELDS, _LIKE_ANY_NAME))
+    like = _render(template, dict.fromkeys(TEMPLATE_FIELDS, _LIKE_ANY_NAME))
     parts, like_parts = name.split("/"), like.split("/")
     # What stands for a name in the template must be one: no folder more, and none less.
     leaves = any(part in _NO_NAMES and wanted not in _NO_NAMES for part, wanted in zip(parts, like_parts, strict=False))
@@ -117,6 +116,6 @@ def _without_ending(name: str) -> str:
 
 def _render(template: str, fields: dict[str, str]) -> str:
     try:
-        return template.format(**fields)
-    except (KeyError, IndexError, ValueError, AttributeError, TypeError) as error:
-        raise Unnameable(f"is no template of {', '.join(f'{{{name}}}' for name in FIELDS)}") from error
+        return fill_template(template, fields)
+    except BadTemplate as error:
+        raise Unnameable(f"is no template of {', '.join(f'{{{name}}}' for name in TEMPLATE_FIELDS)}") from error

@@ -3,8 +3,9 @@
 Each name is imported when it is first used: whoever comes by HTTP loads nothing of Kafka's.
 """
 
-from importlib import import_module
 from typing import TYPE_CHECKING
+
+from consumer.core.lazy import lazy_names
 
 if TYPE_CHECKING:
     from consumer.client.aio import AsyncClient, AsyncJob
@@ -59,12 +60,7 @@ _MODULES = {
 
 
 if not TYPE_CHECKING:  # so that a name that is not there is found without running
-
-    def __getattr__(name: str) -> object:
-        for module, names in _MODULES.items():
-            if name in names:
-                return getattr(import_module(f"{__name__}.{module}"), name)
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    __getattr__ = lazy_names(__name__, _MODULES)
 
 
 def __dir__() -> list[str]:

@@ -41,6 +41,23 @@ def weights_sha256(files: list[Path]) -> str:
     return digest.hexdigest()
 
 
+def checkpoint_sha256(model: str, folder: Path) -> str:
+    """Digest of the checkpoint in this folder. model: whose it is, for the message.
+
+    Raises Rejected(MODEL_UNAVAILABLE) where there is none, OSError where it can't be read.
+    """
+    return weights_sha256(checkpoint_files(model, folder)[1])
+
+
+def require_named_weights(model: str, folder: Path, wanted: Mapping[str, str]) -> None:
+    """Raise Rejected(MODEL_UNAVAILABLE) where MODEL_SHA256 names other weights than those in this folder.
+
+    model, wanted: as of `refuse_other_weights`. What it does not name is not read.
+    """
+    if folder.name in wanted:
+        refuse_other_weights(model, folder.name, checkpoint_sha256(model, folder), wanted)
+
+
 def refuse_other_weights(model: str, folder: str, digest: str, wanted: Mapping[str, str]) -> None:
     """Raise Rejected(MODEL_UNAVAILABLE) where MODEL_SHA256 names another digest than this for the model's folder.
 

@@ -17,10 +17,9 @@ import structlog
 from consumer.core.catalog import MODELS
 from consumer.core.checkpoints import (
     CONVERSION_ENDING,
-    checkpoint_files,
+    checkpoint_sha256,
     refuse_other_weights,
     unavailable,
-    weights_sha256,
 )
 from consumer.core.clock import SYSTEM_CLOCK, Clock
 from consumer.core.digest import sha256_of
@@ -89,7 +88,7 @@ class ModelStore:
         if not folder.is_dir():
             self._pull(model, folder)
         if folder.name not in self._digests:
-            digest = weights_sha256(checkpoint_files(model, folder)[1])
+            digest = checkpoint_sha256(model, folder)
             refuse_other_weights(model, folder.name, digest, self._wanted)
             if self._prepare:
                 self._prepare(model, folder, digest)
@@ -143,7 +142,7 @@ def _fetch(source: ModelSource, folder: Path, work: Path, wanted: Mapping[str, s
         unpack(archive, work / "model", model=name)
     except BadArchive as error:
         raise unavailable(name, f"its archive can't be unpacked ({error})") from error
-    refuse_other_weights(name, name, weights_sha256(checkpoint_files(name, work / "model")[1]), wanted)
+    refuse_other_weights(name, name, checkpoint_sha256(name, work / "model"), wanted)
     if name in wanted:  # that digest is the checkpoint's: it says nothing of what else is in the archive
         for conversion in (work / "model").glob(f"*{CONVERSION_ENDING}"):
             conversion.unlink()

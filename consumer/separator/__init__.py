@@ -8,10 +8,10 @@ For scripts that were written for Spleeter this package has the names of theirs 
 see `spleeter_api`. They are found when they are asked for, and what they need is loaded then.
 """
 
-from importlib import import_module
 from typing import TYPE_CHECKING
 
 from consumer.core.extras import not_installed
+from consumer.core.lazy import lazy_names
 
 if TYPE_CHECKING:
     from consumer.separator.spleeter_api.adapter import AudioAdapter, FFMPEGProcessAudioAdapter
@@ -21,20 +21,21 @@ if TYPE_CHECKING:
 
 __all__ = ["AudioAdapter", "Codec", "FFMPEGProcessAudioAdapter", "STFTBackend", "Separator", "SpleeterError"]
 
-_MODULES = {
-    "AudioAdapter": "adapter",
-    "Codec": "options",
-    "FFMPEGProcessAudioAdapter": "adapter",
-    "STFTBackend": "options",
-    "Separator": "separator",
-    "SpleeterError": "errors",
-}
+_find = lazy_names(
+    f"{__name__}.spleeter_api",
+    {
+        "adapter": ("AudioAdapter", "FFMPEGProcessAudioAdapter"),
+        "errors": ("SpleeterError",),
+        "options": ("Codec", "STFTBackend"),
+        "separator": ("Separator",),
+    },
+)
 
 
 def __getattr__(name: str) -> object:
-    if name not in _MODULES:
+    if name not in __all__:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     try:
-        return getattr(import_module(f"{__name__}.spleeter_api.{_MODULES[name]}"), name)
+        return _find(name)
     except ModuleNotFoundError as error:
         raise ImportError(f"{name}: {not_installed(error.name or str(error))}") from error

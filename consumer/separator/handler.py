@@ -3,11 +3,11 @@
 import threading
 import time
 
-from consumer.core.checkpoints import checkpoint_files, refuse_other_weights, weights_sha256
+from consumer.core.checkpoints import require_named_weights
 from consumer.core.errors import Rejected
 from consumer.separator.audio.ffmpeg import FFmpeg, bundled_binary
 from consumer.separator.dsp.network import Network
-from consumer.separator.models.spec import ModelSpec, load_spec
+from consumer.separator.models.spec import load_spec
 from consumer.separator.protocol import Configure, Failed, Finished, Loaded, Needs, Progress, Reply, Send, Separate
 from consumer.separator.runtimes.factory import leave_keras_out, make_runtime
 from consumer.separator.track import TrackOrder, separate_track
@@ -62,13 +62,7 @@ class NetworkHandler:
     def _network(self, model: str) -> Network:
         if model not in self._networks:
             spec = load_spec(model, self._configuration.model_path)
-            self._check_digest(spec)
+            # Before any of it is understood.
+            require_named_weights(spec.name, spec.folder, self._configuration.digests)
             self._networks[model] = make_runtime(self._configuration.runtime).load(spec)
         return self._networks[model]
-
-    def _check_digest(self, spec: ModelSpec) -> None:
-        """Raise Rejected(MODEL_UNAVAILABLE) where MODEL_SHA256 names other weights, before any of it is understood."""
-        folder, wanted = spec.folder, self._configuration.digests
-        if folder.name in wanted:
-            digest = weights_sha256(checkpoint_files(spec.name, folder)[1])
-            refuse_other_weights(spec.name, folder.name, digest, wanted)

@@ -5,8 +5,9 @@ value raises SettingsError with one line that names the variable. Each name here
 a command makes no groups but its own.
 """
 
-from importlib import import_module
 from typing import TYPE_CHECKING
+
+from consumer.core.lazy import lazy_names
 
 if TYPE_CHECKING:
     from consumer.settings.access import AccessSettings
@@ -80,7 +81,6 @@ _NAMES = {
     "variables": ("Group",),
     "webhooks": ("WebhookSettings",),
 }  # by the module that they are in
-_MODULES = {name: module for module, names in _NAMES.items() for name in names}
 _GROUPS = (
     "KafkaSettings",
     "TopicSettings",
@@ -140,10 +140,7 @@ __all__ = [
 
 
 if not TYPE_CHECKING:  # else every name would be taken for one that is here
+    _find = lazy_names(__name__, _NAMES)
 
     def __getattr__(name):
-        if name == "GROUPS":
-            return tuple(__getattr__(each) for each in _GROUPS)
-        if name not in _MODULES:
-            raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-        return getattr(import_module(f"{__name__}.{_MODULES[name]}"), name)
+        return tuple(map(_find, _GROUPS)) if name == "GROUPS" else _find(name)

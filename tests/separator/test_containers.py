@@ -30,10 +30,11 @@ BY_FFMPEG: dict[str, Sequence[str]] = {
     "spdif.spdif": ("-c:a", "ac3", "-f", "spdif"),
     "adx.adx": (),
 }
-# name -> the command that makes it of a WAV file
+# name -> the command that makes it of a WAV file; sox without dither, since of one in twelve dithered files of GSM,
+# which has no header, ffmpeg does not guess what it is
 BY_OTHERS: dict[str, Sequence[str]] = {
     "musepack.mpc": ("mpcenc", "--silent", "{wav}", "{path}"),
-    "gsm.gsm": ("sox", "{wav}", "-r", "8000", "-c", "1", "{path}"),
+    "gsm.gsm": ("sox", "-D", "{wav}", "-r", "8000", "-c", "1", "{path}"),
 }
 PACKAGES = {"mpcenc": "musepack-tools", "sox": "sox"}
 

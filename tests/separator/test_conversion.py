@@ -16,7 +16,7 @@ import pytest
 from numpy.typing import NDArray
 from safetensors.numpy import load_file
 
-from consumer.core.checkpoints import checkpoint_files, weights_sha256
+from consumer.core.checkpoints import checkpoint_sha256
 from consumer.core.errors import Code, Rejected
 from consumer.separator.client import SeparatorClient
 from consumer.separator.models import conversion_cache
@@ -86,7 +86,7 @@ def conversions(converted: bytes, monkeypatch: pytest.MonkeyPatch) -> list[str]:
 
 
 def digest(model_path: Path) -> str:
-    return weights_sha256(checkpoint_files("2stems", model_path / "2stems")[1])
+    return checkpoint_sha256("2stems", model_path / "2stems")
 
 
 def kept(model_path: Path) -> Path:
@@ -141,7 +141,7 @@ def test_neither_tensorflow_nor_telemetry_is_imported(runtime: str, model_path: 
     """Nor what reports to OpenVINO's vendor."""
     command = [sys.executable, "-c", LOAD, str(model_path), runtime]
     sha256, *modules = json.loads(subprocess.run(command, capture_output=True, check=True, timeout=300).stdout)
-    assert sha256 == weights_sha256(checkpoint_files("2stems", model_path / "2stems")[1])
+    assert sha256 == checkpoint_sha256("2stems", model_path / "2stems")
     assert RUNTIMES[runtime] in modules
     assert not [name for name in modules if name.startswith(("tensorflow", "openvino_telemetry", "keras", "spleeter."))]
     assert "spleeter" not in modules

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from consumer.core.checkpoints import checkpoint_files, weights_sha256
+from consumer.core.checkpoints import checkpoint_sha256
 from consumer.core.errors import Code, Rejected
 from consumer.separator.models import conversion_cache
 from consumer.separator.models.conversion_cache import conversion_path, conversion_prefix, convert, ensure_converted
@@ -75,7 +75,7 @@ def intruder(tmp_path: Path, folder: Path, listener: int, monkeypatch: pytest.Mo
 
 
 def digest(folder: Path) -> str:
-    return weights_sha256(checkpoint_files("2stems", folder)[1])
+    return checkpoint_sha256("2stems", folder)
 
 
 def files(root: Path) -> dict[Path, bytes]:

@@ -15,7 +15,7 @@ import msgspec
 import pytest
 
 from consumer.core.catalog import FORMATS
-from consumer.core.checkpoints import checkpoint_files, weights_sha256
+from consumer.core.checkpoints import checkpoint_sha256
 from consumer.separator import sandbox
 from consumer.separator.audio.decode import Decoder
 from consumer.separator.audio.ffmpeg import bundled_binary
@@ -148,7 +148,7 @@ def test_other_runtimes_work_from_inside(place: Place, runtime: str, is_kept: bo
     """A conversion that was made outside is used; without one the separator reads the checkpoint, and keeps nothing."""
     folder = place.models / "2stems"
     if is_kept:
-        ensure_converted("2stems", folder, weights_sha256(checkpoint_files("2stems", folder)[1]))
+        ensure_converted("2stems", folder, checkpoint_sha256("2stems", folder))
     before = {path: path.stat().st_mtime_ns for path in folder.iterdir()}
     assert (conversion_path("2stems", folder) in before) == is_kept
     harness = Harness(place.client(runtime=runtime), "")
@@ -164,7 +164,7 @@ def test_other_runtimes_work_from_inside(place: Place, runtime: str, is_kept: bo
 def test_a_conversion_is_kept_once(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
     """What is kept is the checkpoint's; it is left alone while that is the same, and made anew for another."""
     folder = place.models / "2stems"
-    digest = weights_sha256(checkpoint_files("2stems", folder)[1])
+    digest = checkpoint_sha256("2stems", folder)
     ensure_converted("2stems", folder, digest)
     kept = conversion_path("2stems", folder).read_bytes()
     started: list[list[str]] = []

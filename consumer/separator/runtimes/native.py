@@ -12,7 +12,7 @@ import numpy as np
 import spleeter_kernels
 from spleeter_kernels import BORDER, KernelsUnusable, Layers, PackedUNet, UNet, Workspace
 
-from consumer.core.checkpoints import checkpoint_files, unavailable, weights_sha256
+from consumer.core.checkpoints import checkpoint_sha256, unavailable
 from consumer.separator.dsp.spectral import OverlapAdd, Transform, hann, synthesis_window
 from consumer.separator.dsp.weighting import STEPS_PER_S, Weighting, weighting_filters
 from consumer.separator.malloc import give_back_memory
@@ -62,7 +62,7 @@ class NativeNetwork:
     def _loaded(self) -> tuple[str, list[UNet]]:
         """The checkpoint's digest, and its networks: of its conversion, where there is one, else of itself."""
         spec = self.spec
-        sha256 = weights_sha256(checkpoint_files(spec.name, spec.folder)[1])
+        sha256 = checkpoint_sha256(spec.name, spec.folder)
         try:
             arrays = map_conversion(conversion_path(spec.name, spec.folder), sha256, architecture(spec))
             return sha256, [_mapped(spec, self._layers, arrays, stem) for stem in range(len(spec.stems))]

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from consumer.core.catalog import MODELS
-from consumer.core.checkpoints import checkpoint_files, refuse_other_weights, weights_sha256
+from consumer.core.checkpoints import require_named_weights
 from consumer.separator.dsp.network import Network
 from consumer.separator.models.spec import ModelSpec
 from consumer.separator.runtimes.choice import choose_runtime
@@ -17,10 +17,7 @@ def load_network(spec: ModelSpec) -> Network:
     if not spec.folder.is_dir():
         raise SpleeterError(_missing(spec.folder))
     with told_as_spleeter_error():
-        wanted = surroundings.model_digests()
-        if spec.folder.name in wanted:
-            digest = weights_sha256(checkpoint_files(spec.name, spec.folder)[1])
-            refuse_other_weights(spec.name, spec.folder.name, digest, wanted)
+        require_named_weights(spec.name, spec.folder, surroundings.model_digests())
         return make_runtime(choose_runtime(surroundings.runtime(), [spec]).name).load(spec)
 
 

@@ -4,9 +4,9 @@ import os
 from collections.abc import Iterable
 from pathlib import Path
 
+from consumer.core.file_names import BadTemplate, fill_template
 from consumer.separator.spleeter_api.errors import SpleeterError
 
-DEFAULT_TEMPLATE = "{filename}/{instrument}.{codec}"
 _NO_NAMES = ("", ".", "..")
 
 AudioDescriptor = str | bytes | os.PathLike[str]
@@ -42,8 +42,8 @@ def stem_paths(
 
 def _filled(template: str, fields: dict[str, str]) -> str:
     try:
-        return template.format(**fields)
-    except (KeyError, IndexError, ValueError, AttributeError, TypeError) as error:
+        return fill_template(template, fields)
+    except BadTemplate as error:
         known = "{filename}, {instrument}, {foldername} and {codec}"
         raise SpleeterError(f"filename_format must be a template of {known}, not {template!r}") from error
 

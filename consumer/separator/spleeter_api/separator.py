@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from consumer.core.file_names import DEFAULT_TEMPLATE
 from consumer.separator.dsp.engine import separate
 from consumer.separator.dsp.network import Network
 from consumer.separator.dsp.spectral import Read, Samples
@@ -20,7 +21,7 @@ from consumer.separator.spleeter_api.configuration import find_spec
 from consumer.separator.spleeter_api.encoding import transcode
 from consumer.separator.spleeter_api.errors import SpleeterError, told_as_spleeter_error
 from consumer.separator.spleeter_api.model import load_network
-from consumer.separator.spleeter_api.names import DEFAULT_TEMPLATE, refuse_to_write_onto, stem_paths
+from consumer.separator.spleeter_api.names import refuse_to_write_onto, stem_paths
 from consumer.separator.spleeter_api.options import (
     WMA,
     Codec,

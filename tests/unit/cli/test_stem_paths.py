@@ -7,8 +7,9 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from consumer.cli.stem_paths import DEFAULT_TEMPLATE, Unnameable, check_targets, check_template, plan, shown
+from consumer.cli.stem_paths import Unnameable, check_targets, check_template, plan, shown
 from consumer.core.errors import Fatal
+from consumer.core.file_names import DEFAULT_TEMPLATE
 
 STEMS = ("vocals", "accompaniment")
 OUT = Path("out")
