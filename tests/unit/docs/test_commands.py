@@ -44,7 +44,7 @@ NOT_RUN = {
     "pytest tests/unit": "is what runs this",
     "uv sync": "would change the environment that this runs in; tests/deployed does it in the image",
     "pip install --find-links dist": "tests/dist/test_wheels.py installs the wheels, by pip, on each Python",
-    "pip install ./kernels": "tests/dist/test_wheels.py installs the same from wheels; TensorFlow and OpenVINO are large",
+    "pip install ./kernels": "tests/dist/test_wheels.py installs the same from wheels; OpenVINO is large",
     "pip install .": "tests/integration/test_package.py installs the package, by uv, on each Python",
     "cd examples/": "needs Maven, Go or Node; tests/integration has test_other_languages.py and gateway/test_tour.py",
     "docker": "needs the rights to run containers; tests/deployed does it with `make test-deploy`",
