@@ -61,11 +61,11 @@ def test_one_more_image_has_tensorflow(engine: Engine) -> None:
 
 
 def test_the_consumer_is_no_burden(engine: Engine, capsys: pytest.CaptureFixture[str]) -> None:
-    """At most 300 MB, as `docker images` counts them; they are printed."""
+    """At most 600 MB, as `docker images` counts them, of which ffmpeg has 170; they are printed."""
     [told] = json.loads(engine.docker("image", "inspect", CONSUMER))
     with capsys.disabled():
         sys.stdout.write(f"\n{CONSUMER}: {told['Size'] / 1e6:.0f} MB\n")
-    assert told["Size"] < 300e6
+    assert told["Size"] < 600e6
 
 
 def test_tools_have_the_gateway(engine: Engine) -> None:
