@@ -1,10 +1,15 @@
-"""One producer for a client's whole life. What is sent is told of at its own promise, in the thread of the producer."""
+"""What a client sends with, for its whole life. What became of a record is told at its own promise, in another thread.
+
+Records go in batches, and brokers refuse a batch as a whole: for one record that is too large, or for what many small
+ones add up to. So what is refused for its size goes once more, alone, and what is then said is said of it.
+"""
 
 import logging
 import threading
 import time
-from collections.abc import Callable, Sequence
-from functools import partial
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from functools import cached_property, partial
 
 from confluent_kafka import KafkaError, KafkaException, Message, Producer
 
@@ -14,7 +19,7 @@ from consumer.adapters.kafka.metadata import look_for
 from consumer.adapters.kafka.producer_errors import CURES, Cure
 from consumer.client.failures import failure_of
 from consumer.client.promise import Promise
-from consumer.core.errors import Code, ConsumerError, Rejected
+from consumer.core.errors import Code, ConsumerError, Rejected, SettingsError
 from consumer.core.model import TopicPartition
 from consumer.settings import KafkaSettings
 
@@ -24,6 +29,18 @@ _LOOK_S = 4.0  # within which brokers know a topic that was just created
 Headers = Sequence[tuple[str, bytes | None]]
 Position = tuple[TopicPartition, int]
 _log = logging.getLogger("consumer.client")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Outgoing:
+    """A record, and who is told what became of it."""
+
+    topic: str
+    value: bytes
+    key: bytes
+    headers: Headers
+    acknowledged: Promise[Position]
+    failed: Callable[[ConsumerError], None]
 
 
 def _nobody(_: ConsumerError) -> None:
@@ -39,7 +56,9 @@ class Sender:
         self._request_s = request_s
         self._errors = ConnectionErrors()
         own = {"error_cb": self._errors, "linger.ms": 5, "delivery.timeout.ms": max(1000, int(request_s * 1000))}
-        self._producer = connect(Producer, producer_config(kafka) | own, "client")
+        self._config = producer_config(kafka) | own
+        self._producer = connect(Producer, self._config, "client")
+        self._has_alone = False
         self._found: set[str] = set()
         self._finding, self._settling = threading.Lock(), threading.RLock()
         self._awaited: set[Promise[Position]] = set()
@@ -64,11 +83,13 @@ class Sender:
         if topic not in self._found:
             self._find(topic)
         acknowledged: Promise[Position] = Promise(self._settling, self._awaited)
-        told = partial(self._note, acknowledged, failed)
+        record = _Outgoing(
+            topic=topic, value=value, key=key.encode(), headers=headers, acknowledged=acknowledged, failed=failed
+        )
         until = time.monotonic() + self._request_s
         while True:
             try:
-                self._producer.produce(topic, value, key.encode(), headers=list(headers), on_delivery=told)
+                self._produce(self._producer, record, self._note)
             except BufferError:  # full: the poller makes room as soon as the brokers take something
                 if time.monotonic() > until:
                     raise self._errors.away("the client's queue stays full") from None
@@ -80,10 +101,14 @@ class Sender:
 
     def close(self, timeout_s: float) -> int:
         """Wait until all is acknowledged, or the time is up; returns how many records were not, which are then told."""
-        unsent = self._errors.flush(self._producer, timeout_s)
-        if unsent:
-            self._producer.purge()
-            self._producer.flush(_LOOK_S)
+        until = time.monotonic() + timeout_s
+        unsent = 0
+        for producer in self._producers():  # the first may give the second something to send
+            left = self._errors.flush(producer, max(0.0, until - time.monotonic()))
+            if left:
+                producer.purge()
+                producer.flush(_LOOK_S)
+            unsent += left
         self._is_closed.set()
         self._poller.join(timeout_s)
         return unsent
@@ -92,6 +117,8 @@ class Sender:
         while not self._is_closed.is_set():
             try:
                 self._producer.poll(_POLL_S)
+                if self._has_alone:
+                    self._alone.poll(0)
             except Exception:  # noqa: BLE001 - what is behind it waits to be told of
                 _log.exception("what became of a record could not be told")
 
@@ -107,20 +134,40 @@ class Sender:
                 raise self._failure(topic, error.args[0]) from error
             self._found.add(topic)
 
-    def _note(
-        self,
-        acknowledged: Promise[Position],
-        failed: Callable[[ConsumerError], None],
-        error: KafkaError | None,
-        message: Message,
-    ) -> None:
+    @cached_property
+    def _alone(self) -> Producer:
+        """One that sends each record by itself. Made where it is needed, which is hardly ever."""
+        producer: Producer = connect(Producer, self._config | {"batch.num.messages": 1}, "client")
+        self._has_alone = True
+        return producer
+
+    def _producers(self) -> Iterator[Producer]:
+        yield self._producer
+        if self._has_alone:
+            yield self._alone
+
+    def _produce(self, producer: Producer, record: _Outgoing, told: Callable[..., None]) -> None:
+        producer.produce(
+            record.topic, record.value, record.key, headers=list(record.headers), on_delivery=partial(told, record)
+        )
+
+    def _note(self, record: _Outgoing, error: KafkaError | None, message: Message) -> None:
+        if error is None or CURES.get(error.code()) is not Cure.SMALLER:
+            self._note_alone(record, error, message)
+            return
+        try:
+            self._produce(self._alone, record, self._note_alone)
+        except (BufferError, KafkaException, SettingsError):
+            self._note_alone(record, error, message)
+
+    def _note_alone(self, record: _Outgoing, error: KafkaError | None, message: Message) -> None:
         if error is None:
             place = TopicPartition(message.topic() or "", message.partition() or 0)
-            acknowledged.settle((place, message.offset() or 0))
+            record.acknowledged.settle((place, message.offset() or 0))
         else:
-            failure = self._failure(message.topic() or "", error)
-            failed(failure)
-            acknowledged.settle(failure)
+            failure = self._failure(record.topic, error)
+            record.failed(failure)
+            record.acknowledged.settle(failure)
 
     def _failure(self, topic: str, error: KafkaError) -> ConsumerError:
         if CURES.get(error.code()) is Cure.SMALLER:

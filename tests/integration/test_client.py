@@ -1,6 +1,7 @@
 """The client on real servers, with a real replica at work."""
 
 import os
+import random
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -58,15 +59,37 @@ def is_too_large(platform: Platform, value: bytes) -> bool:
     return told[0] is not None and told[0].code() == KafkaError.MSG_SIZE_TOO_LARGE
 
 
-def test_what_the_brokers_refuse_is_told_at_its_job(platform: Platform, client: Client) -> None:
-    """A topic that takes no record of this size: it ends with the reason, and what is sent later is taken."""
-    entry = ConfigEntry("max.message.bytes", "2000", incremental_operation=AlterConfigOpType.SET)
+def take_no_more_than(platform: Platform, size_bytes: int) -> None:
+    """Whatever is larger the topic of requests refuses from now on."""
+    entry = ConfigEntry("max.message.bytes", str(size_bytes), incremental_operation=AlterConfigOpType.SET)
     resource = ConfigResource(ResourceType.TOPIC, platform.topic("REQUESTS"), incremental_configs=[entry])
     admin = AdminClient({"bootstrap.servers": platform.bootstrap_servers})
     admin.incremental_alter_configs([resource])[resource].result(30)
-    wait_for(lambda: is_too_large(platform, os.urandom(4000)))  # the broker heeds it some time after it has said yes
-    noise = "".join(chr(0x4E00 + number * 7919 % 20000) for number in range(3000))  # what lz4 can't make small
-    large = client.separate("music/a.mp3", metadata={"noise": noise})
+    wait_for(lambda: is_too_large(platform, os.urandom(2 * size_bytes)))  # some time after it has said yes
+
+
+def noise(characters: int, seed: int = 0) -> str:
+    """What lz4 can't make small."""
+    return "".join(chr(0x4E00 + number) for number in random.Random(seed).choices(range(20000), k=characters))
+
+
+def test_a_record_that_is_too_large_takes_no_other_with_it(platform: Platform, client: Client) -> None:
+    """Brokers refuse a batch as a whole. Of many that come at once, and are too large together too, one alone ends."""
+    take_no_more_than(platform, 4000)
+    sent = [
+        client.separate("music/a.mp3", metadata={"noise": noise(6000 if number == 20 else 500, seed=number)})
+        for number in range(40)
+    ]
+    large = sent.pop(20)
+    with pytest.raises(Rejected, match="takes no record of this size"):
+        large.sent()
+    assert len({job.sent() for job in sent}) == len(sent)
+
+
+def test_what_the_brokers_refuse_is_told_at_its_job(platform: Platform, client: Client) -> None:
+    """A topic that takes no record of this size: it ends with the reason, and what is sent later is taken."""
+    take_no_more_than(platform, 2000)
+    large = client.separate("music/a.mp3", metadata={"noise": noise(3000)})
     with pytest.raises(Rejected, match=platform.topic("REQUESTS")):
         large.sent()
     assert client.separate("music/a.mp3").sent() is not None
