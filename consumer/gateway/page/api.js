@@ -54,7 +54,7 @@ export class Api {
   async #ask(method, path, {body, headers, signal}) {
     let response;
     try {
-      response = await fetch(path, {method, body, signal, headers: {...headers, ...this.#credentials}, cache: "no-store", credentials: "omit"});
+      response = await fetch(path, {method, body, signal, headers: {...headers, ...this.#credentials}, cache: "no-store", credentials: "omit", redirect: "error"}); // a redirect would take the key along
     } catch (error) {
       if (error.name === "AbortError") throw error;
       throw new ApiProblem({status: 0, code: "UNREACHABLE", title: "unreachable", detail: ""});
