@@ -1,95 +1,71 @@
-"""A real browser without a window, driven by WebDriver (https://www.w3.org/TR/webdriver2/): Debian's Chromium."""
+"""A real browser without a window, driven by Playwright: Debian's Chromium.
 
-import subprocess
-import time
-from collections.abc import Iterator
+While one is open, the thread's asyncio loop is Playwright's own: whatever needs another one runs in another thread.
+"""
+
+import shutil
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from pathlib import Path
+from dataclasses import dataclass
 from typing import Any
 
-import httpx2
+from playwright.sync_api import Browser, ConsoleMessage, Page, sync_playwright
 
-from devstack.service import free_port
 from devstack.system import provide
 
 PATIENCE_S = 60.0  # before a test gives up; never a measure of speed
-_PACKAGES = {"chromium": "chromium", "chromedriver": "chromium-driver"}
-_FLAGS = (
-    "--headless=new",
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-dev-shm-usage",
-    "--disable-background-networking",
-)
+_PACKAGES = {"chromium": "chromium"}
+_FLAGS = ("--disable-dev-shm-usage", "--disable-background-networking", "--enable-precise-memory-info")
 
 
-class Browser:
-    """One window."""
+@dataclass(slots=True, kw_only=True)
+class Window:
+    """A page with a profile of its own, what the browser has complained of in it, and each address it has asked for.
 
-    def __init__(self, session: httpx2.Client) -> None:
-        self._session = session
+    Complaints are warnings and errors on the console, such as what a policy forbids, and whatever a script has thrown.
+    """
 
-    def open(self, url: str) -> None:
-        """Returns once the page is loaded."""
-        self._ask("url", url=url)
+    page: Page
+    complaints: list[str]
+    addresses: list[str]
 
-    def run(self, script: str, *values: object) -> Any:
-        """What a function's body returns, with `values` as its `arguments`."""
-        return self._ask("execute/sync", script=script, args=list(values))
-
-    def wait_for(self, script: str, *values: object) -> Any:
-        """What it returns once that is true. Raises AssertionError where it never is."""
-        until = time.monotonic() + PATIENCE_S
-        while not (found := self.run(script, *values)):
-            assert time.monotonic() < until, f"never true: {script}\n{self.run('return document.body.innerText')}"
-            time.sleep(0.1)
-        return found
-
-    def complaints(self) -> list[str]:
-        """What the browser has complained of since this was last asked, such as what a policy forbids."""
-        told = self._ask("se/log", type="browser")
-        return [f"{line['level']}: {line['message']}" for line in told if line["level"] in ("WARNING", "SEVERE")]
-
-    def _ask(self, path: str, **body: object) -> Any:
-        answer = self._session.post(path, json=body)
-        assert answer.is_success, answer.text
-        return answer.json()["value"]
+    def complained(self) -> list[str]:
+        """What has come since this was last asked."""
+        self.page.evaluate("0")  # whatever was said before has arrived by then
+        told, self.complaints[:] = list(self.complaints), []
+        return told
 
 
 @contextmanager
-def browser(folder: Path) -> Iterator[Browser]:
-    """A new one, whose profile lies in `folder`."""
+def chromium(flags: Sequence[str] = ()) -> Iterator[Browser]:
+    """A browser, with further `flags` of Chromium's; ended afterwards."""
     provide(_PACKAGES)
-    port = free_port()
-    driver = subprocess.Popen(
-        ["chromedriver", f"--port={port}"], stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-    )  # fmt: skip
-    try:
-        with httpx2.Client(base_url=f"http://127.0.0.1:{port}", timeout=PATIENCE_S) as http:
-            _wait_ready(http)
-            options = {"args": [*_FLAGS, f"--user-data-dir={folder}"]}
-            wanted = {"goog:chromeOptions": options, "goog:loggingPrefs": {"browser": "ALL"}}
-            made = http.post("/session", json={"capabilities": {"alwaysMatch": wanted}})
-            assert made.is_success, made.text
-            place = f"/session/{made.json()['value']['sessionId']}"
-            with httpx2.Client(base_url=f"http://127.0.0.1:{port}{place}/", timeout=PATIENCE_S) as session:
-                try:
-                    yield Browser(session)
-                finally:
-                    http.delete(place)
-    finally:
-        driver.terminate()
-        driver.wait(30)
-
-
-def _wait_ready(http: httpx2.Client) -> None:
-    until = time.monotonic() + PATIENCE_S
-    while True:
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(
+            executable_path=shutil.which("chromium"), args=[*_FLAGS, *flags], chromium_sandbox=False
+        )
         try:
-            if http.get("/status").json()["value"]["ready"]:
-                return
-        except httpx2.TransportError:
-            pass
-        assert time.monotonic() < until, "chromedriver does not get ready"
-        time.sleep(0.1)
+            yield browser
+        finally:
+            browser.close()
+
+
+@contextmanager
+def window(browser: Browser, **options: Any) -> Iterator[Window]:
+    """A new one, which knows nothing of others; `options` are those of Playwright's `new_context`."""
+    context = browser.new_context(**options)
+    context.set_default_timeout(PATIENCE_S * 1000)
+    try:
+        page = context.new_page()
+        opened = Window(page=page, complaints=[], addresses=[])
+
+        def hear(message: ConsoleMessage) -> None:
+            if message.type in ("warning", "error"):
+                opened.complaints.append(f"{message.type}: {message.text}")
+
+        page.on("console", hear)
+        page.on("pageerror", lambda error: opened.complaints.append(f"thrown: {error}"))
+        page.on("request", lambda request: opened.addresses.append(request.url))
+        yield opened
+    finally:
+        context.close()

@@ -3,7 +3,13 @@
 from collections.abc import Callable, Iterable
 from contextlib import suppress
 
-from consumer.adapters.factories import make_codec, make_erasable_store, make_object_links, make_part_store
+from consumer.adapters.factories import (
+    make_codec,
+    make_erasable_store,
+    make_object_links,
+    make_part_store,
+    public_origin,
+)
 from consumer.adapters.kafka.dead_letters import KafkaDeadLetters
 from consumer.adapters.kafka.topic_ids import TopicIds
 from consumer.app.group_child import read_group
@@ -119,7 +125,7 @@ def make_services(
         asking=Asking(sources, submission, contents, uploading),
         sources=sources,
         stems=StemStore(store, store),
-        links=StemLinks(make_object_links(store)),
+        links=StemLinks(make_object_links(store), origin=public_origin()),
         operating=make_operating(settings),
         trail=trail,
         can_forget=_make_forgetting(settings, store, tombstones, finder, index, submission, hide),
