@@ -2,6 +2,8 @@
 
 import {followEvents} from "./event_stream.js";
 
+const STEM = /\/stems\/[^/?]+$/;
+
 /** What the API refuses, or that it can't be reached: `status` 0, `code` "UNREACHABLE". */
 export class ApiProblem extends Error {
   constructor({status, code, title, detail, retryAfterS = null, errors = []}) {
@@ -35,15 +37,18 @@ export class Api {
     return response.status === 204 ? null : response.json();
   }
 
-  /** The answer itself. Throws ApiProblem from 400 on. */
+  /**
+   * The answer itself; of a stem always the gateway's own, since fetch would hand our key on to where a link leads.
+   * Throws ApiProblem from 400 on.
+   */
   response(method, path, {headers = {}, signal} = {}) {
-    return this.#ask(method, path, {headers, signal});
+    return this.#ask(method, STEM.test(path) ? `${path}?redirect=false` : path, {headers, signal});
   }
 
   /**
    * Follows all that happens to the tenant's jobs, over cuts, until `signal` aborts. Settles then, or throws the
    * ApiProblem that trying again would not mend.
-   * @param {{onEvent: (event: {name: string, data: Object}) => void, onState?: (isOpen: boolean) => void,
+   * @param {{onEvent: (event: {name: string, data: Object}) => void, onState?: (isOpen: boolean, problem: Error|null) => void,
    *   signal: AbortSignal}} options
    */
   events({onEvent, onState, signal}) {
