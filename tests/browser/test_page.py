@@ -240,24 +240,24 @@ def test_files_that_can_not_be_sent_say_so_at_once(stack: Stack, opened: Window,
     expect(row(page, picture.name)).to_have_count(0)
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def tenants(stack: Stack) -> Iterator[tuple[str, dict[str, str]]]:
-    """The address of another gateway, and the keys that it knows: of a reader of a tenant's, and of an operator."""
+    """The address of another gateway, which sends clients to the store, and keys that it knows, by name."""
     file = str(stack.platform.folder / "keys.json")
     made = {
         name: stack.platform.run("keys", "create", name, "--file", file, *options).stdout.strip()
         for name, options in {
+            "writer": ("--tenant", "other"),
             "reader": ("--tenant", "acme", "--scope", "separations:read"),
             "operator": ("--scope", "operate"),
         }.items()
     }
-    with gateway(stack.platform, API_KEYS_FILE=file) as door:
+    store = stack.platform.environment["MINIO_ENDPOINT"]
+    with gateway(stack.platform, API_KEYS_FILE=file, MINIO_PUBLIC_ENDPOINT=store) as door:
         yield door.url, made
 
 
-def test_a_key_shows_what_it_allows(
-    stack: Stack, browser: Browser, tenants: tuple[str, dict[str, str]], song: Path
-) -> None:
+def test_a_key_shows_what_it_allows(stack: Stack, browser: Browser, tenants: tuple[str, dict[str, str]]) -> None:
     """A reader of another tenant's sees no job of ours, and can send none; an operator has a view of their own."""
     url, keys = tenants
     body = {"source": {"bucket": stack.platform.source_bucket, "key": "none.wav"}}
@@ -279,6 +279,24 @@ def test_a_key_shows_what_it_allows(
         expect(opened.page.get_by_role("link", name="Operate")).to_be_visible()
         expect(opened.page.get_by_text("Your key lets you look, but not send.")).to_be_visible()
         check_complaints(opened)
+
+
+def test_files_go_to_the_store_or_through_the_gateway_where_it_does_not_answer(
+    stack: Stack, opened: Window, tenants: tuple[str, dict[str, str]], song: Path
+) -> None:
+    """The policy lets the store in that links lead to, which never sees the key; without it, files arrive too."""
+    (url, keys), page, store = tenants, opened.page, f"http://{stack.platform.environment['MINIO_ENDPOINT']}"
+    sign_in(page, url, keys["writer"])
+    with page.expect_request(lambda asked: asked.method == "PUT") as direct:
+        choose(page, song)
+    assert direct.value.url.startswith(f"{store}/")
+    assert keys["writer"] not in str(direct.value.all_headers())
+    expect(row(page, "Ready")).to_have_count(1)
+    page.route(f"{store}/**", lambda route: route.abort("connectionrefused"))
+    with page.expect_request(lambda asked: asked.method == "PUT" and asked.url.startswith(f"{url}/v1/uploads/")):
+        choose(page, song)
+    expect(row(page, "Ready")).to_have_count(2)
+    check_complaints(opened, CUT)
 
 
 def test_a_restart_of_the_gateway_is_lived_through(stack: Stack, opened: Window) -> None:
