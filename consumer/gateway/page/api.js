@@ -2,8 +2,6 @@
 
 import {followEvents} from "./event_stream.js";
 
-const STEM = /\/stems\/[^/?]+$/;
-
 /** What the API refuses, or that it can't be reached: `status` 0, `code` "UNREACHABLE". */
 export class ApiProblem extends Error {
   constructor({status, code, title, detail, retryAfterS = null, errors = []}) {
@@ -37,12 +35,9 @@ export class Api {
     return response.status === 204 ? null : response.json();
   }
 
-  /**
-   * The answer itself; of a stem always the gateway's own, since fetch would hand our key on to where a link leads.
-   * Throws ApiProblem from 400 on.
-   */
+  /** The answer itself. Throws ApiProblem from 400 on. */
   response(method, path, {headers = {}, signal} = {}) {
-    return this.#ask(method, STEM.test(path) ? `${path}?redirect=false` : path, {headers, signal});
+    return this.#ask(method, path, {headers, signal});
   }
 
   /**
@@ -59,7 +54,7 @@ export class Api {
   async #ask(method, path, {body, headers, signal}) {
     let response;
     try {
-      response = await fetch(path, {method, body, signal, headers: {...headers, ...this.#credentials}, cache: "no-store", credentials: "omit"});
+      response = await fetch(path, {method, body, signal, headers: {...headers, ...this.#credentials}, cache: "no-store", credentials: "omit", redirect: "error"}); // a redirect would take the key along
     } catch (error) {
       if (error.name === "AbortError") throw error;
       throw new ApiProblem({status: 0, code: "UNREACHABLE", title: "unreachable", detail: ""});
