@@ -7,7 +7,7 @@ from consumer.adapters.registry import ConfluentRegistry
 from consumer.core.errors import ConsumerError, SettingsError
 from consumer.core.events import SCHEMA_FILES
 from consumer.core.ports import ErasableStore, ObjectLinks, ObjectStore, PartStore, Quarantine
-from consumer.settings import ObjectStoreSettings, ScannerSettings, SchemaSettings, TopicSettings
+from consumer.settings import MinioSettings, ObjectStoreSettings, ScannerSettings, SchemaSettings, TopicSettings
 
 # The events that come of a replica.
 _WRITTEN = ("separation_result", "dead_letter", "separation_progress", "audit_event")
@@ -80,6 +80,14 @@ def make_object_links(store: ObjectStore) -> ObjectLinks | None:
     from consumer.adapters.s3.links import make_minio_links
 
     return make_minio_links()
+
+
+def public_origin() -> str | None:
+    """Where clients reach the store that OBJECT_STORE names, as scheme://host:port; None: not known, or not at all.
+
+    Raises SettingsError.
+    """
+    return MinioSettings.load().public_url if _is_minio() else None
 
 
 def make_erasable_store(store: ObjectStore) -> ErasableStore | None:

@@ -14,7 +14,7 @@ from consumer.gateway.bodies import ProblemBody, SeparationBody
 from consumer.gateway.middleware import App, Report, RequestScope
 from consumer.gateway.problems import MEDIA_TYPE, add_handlers
 from consumer.gateway.rate_limit import RateLimiter
-from consumer.gateway.routes import api_docs, catalog, events, operator, separations, stems, uploads
+from consumer.gateway.routes import access, api_docs, catalog, events, operator, page, separations, stems, uploads
 from consumer.gateway.services import Services
 from consumer.gateway.uploads.bodies import FileForm, UploadBody
 
@@ -43,9 +43,11 @@ def make_app(
         openapi_url="/openapi.json",
     )
     api.state.services = services
-    for router in (separations.router, stems.router, events.router, uploads.router, catalog.router, operator.router):
+    routers = (separations, stems, events, uploads, catalog, access, operator)
+    for router in (each.router for each in routers):
         api.include_router(router)
     api.include_router(api_docs.make_router())
+    api.include_router(page.make_router(services.links.origin))
     add_handlers(api)
     api.openapi = lambda: _document(api)  # type: ignore[method-assign]
     return RequestScope(AccessControl(api, authenticator, limiter, services.trail), report, tracer)

@@ -9,6 +9,7 @@ import structlog
 
 from consumer.core.log_events import LogEvent
 from consumer.core.tracing import RequestTracer
+from consumer.gateway.policies import strict_policy
 from consumer.gateway.problems import problem_of, problem_response
 from consumer.gateway.tracing import context_in, traced
 from consumer.observability.connections import ClientGone
@@ -19,12 +20,8 @@ Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 App = Callable[[Scope, Receive, Send], Awaitable[None]]
 Report = Callable[[str, str, int, float], None]
 
-_POLICY = (
-    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; "
-    "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
-)
 _HEADERS = (
-    (b"content-security-policy", _POLICY.encode()),
+    (b"content-security-policy", strict_policy().encode()),
     (b"x-content-type-options", b"nosniff"),
     (b"referrer-policy", b"no-referrer"),
     (b"cross-origin-opener-policy", b"same-origin"),

@@ -3,7 +3,13 @@
 from collections.abc import Callable, Iterable
 from contextlib import suppress
 
-from consumer.adapters.factories import make_codec, make_erasable_store, make_object_links, make_part_store
+from consumer.adapters.factories import (
+    make_codec,
+    make_erasable_store,
+    make_object_links,
+    make_part_store,
+    public_origin,
+)
 from consumer.adapters.kafka.dead_letters import KafkaDeadLetters
 from consumer.adapters.kafka.topic_ids import TopicIds
 from consumer.app.group_child import read_group
@@ -120,7 +126,7 @@ def make_services(
         asking=Asking(sources, submission, contents, uploading),
         sources=sources,
         stems=StemStore(store, store),
-        links=StemLinks(make_object_links(store)),
+        links=StemLinks(make_object_links(store), origin=public_origin()),
         operating=make_operating(settings),
         links_elsewhere=LinksElsewhere(settings.gateway.grafana_url, settings.gateway.traces_url),
         trail=trail,

@@ -1,9 +1,9 @@
 """The page's files as they are sent, read once."""
 
-import hashlib
 from collections.abc import Mapping
-from dataclasses import dataclass
 from importlib.resources import files
+
+from consumer.gateway.static_files import StaticFile, read_static_file
 
 PAGE = "page.html"
 _TYPES = {
@@ -18,21 +18,7 @@ _TYPES = {
 }
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PageFile:
-    """One file of the page. etag: a strong validator, in quotes."""
-
-    content: bytes
-    media_type: str
-    etag: str
-
-
-def page_files() -> Mapping[str, PageFile]:
+def page_files() -> Mapping[str, StaticFile]:
     """All of them by their names below `/docs/`, some 2 MB."""
     folder = files(__package__)
-    return {path.rpartition("/")[2]: _file(folder.joinpath(path).read_bytes(), kind) for path, kind in _TYPES.items()}
-
-
-def _file(content: bytes, media_type: str) -> PageFile:
-    etag = f'"{hashlib.sha256(content).hexdigest()[:32]}"'
-    return PageFile(content=content, media_type=media_type, etag=etag)
+    return {path.rpartition("/")[2]: read_static_file(folder.joinpath(path), kind) for path, kind in _TYPES.items()}

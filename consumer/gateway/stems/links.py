@@ -13,10 +13,10 @@ _MEDIA_TYPES = {f".{each.extension}": each.media_type for each in FORMATS.values
 
 
 class StemLinks:
-    """links: what signs them; None where the store signs none."""
+    """links: what signs them; None where the store signs none. origin: scheme://host:port of what they lead to."""
 
-    def __init__(self, links: ObjectLinks | None) -> None:
-        self._links = links
+    def __init__(self, links: ObjectLinks | None, *, origin: str | None = None) -> None:
+        self._links, self.origin = links, origin
 
     async def url(self, stem: Stem) -> str | None:
         """An address that needs no key, for a short time; None where clients don't reach the store.
