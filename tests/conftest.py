@@ -15,8 +15,8 @@ FOLDER = Path(__file__).parent
 # Seconds that one test may take, by folder, where the default of pyproject.toml is too little. What its fixtures do,
 # which fetch, build and start real servers, is not counted: they wait no longer than devstack does.
 LIMITS_S = {
-    "property": 600, "integration": 600, "browser": 600, "contract": 600, "monitoring": 600, "separator": 1200, "chaos": 1200,
-    "recipes": 600,
+    "property": 600, "integration": 600, "contract": 600, "monitoring": 600, "separator": 1200, "chaos": 1200,
+    "recipes": 600, "browser": 600,
     "deployed": 1800,
 }  # fmt: skip
 LONG_LIMIT_S = 3600

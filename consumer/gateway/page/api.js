@@ -43,7 +43,7 @@ export class Api {
   /**
    * Follows all that happens to the tenant's jobs, over cuts, until `signal` aborts. Settles then, or throws the
    * ApiProblem that trying again would not mend.
-   * @param {{onEvent: (event: {name: string, data: Object}) => void, onState?: (isOpen: boolean) => void,
+   * @param {{onEvent: (event: {name: string, data: Object}) => void, onState?: (isOpen: boolean, problem: Error|null) => void,
    *   signal: AbortSignal}} options
    */
   events({onEvent, onState, signal}) {
@@ -54,7 +54,7 @@ export class Api {
   async #ask(method, path, {body, headers, signal}) {
     let response;
     try {
-      response = await fetch(path, {method, body, signal, headers: {...headers, ...this.#credentials}, cache: "no-store", credentials: "omit"});
+      response = await fetch(path, {method, body, signal, headers: {...headers, ...this.#credentials}, cache: "no-store", credentials: "omit", redirect: "error"}); // a redirect would take the key along
     } catch (error) {
       if (error.name === "AbortError") throw error;
       throw new ApiProblem({status: 0, code: "UNREACHABLE", title: "unreachable", detail: ""});

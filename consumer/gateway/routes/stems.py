@@ -3,8 +3,10 @@
 import base64
 from collections.abc import Mapping
 from dataclasses import replace
+from datetime import datetime
 from http import HTTPStatus
 from typing import Annotated, Any
+from urllib.parse import quote
 
 from fastapi import APIRouter, Header, Path
 from pydantic import BaseModel
@@ -51,6 +53,17 @@ class Waveform(BaseModel):
     stems: dict[str, list[float]]
 
 
+class StemLink(BaseModel):
+    """Where a stem can be fetched.
+
+    url: at the store, without a key, until expires_at. Where clients don't reach the store it is a path of this
+    gateway's, which takes the key, and expires_at is null.
+    """
+
+    url: str
+    expires_at: datetime | None
+
+
 @router.get(
     "/stems/{name}",
     summary="Get a stem",
@@ -74,13 +87,24 @@ async def get_stem(
     headers = _stem_headers(stem)
     if is_known(if_none_match, headers["ETag"]):
         return Response(status_code=HTTPStatus.NOT_MODIFIED, headers=headers)
-    if (url := await used.links.url(stem)) is not None:
+    if (link := await used.links.link(stem)) is not None:
         used.trail.tell(replace(_given(who, id), reason="presigned"))
-        return Response(status_code=HTTPStatus.FOUND, headers={"Location": url, "Cache-Control": "no-store"})
+        return Response(status_code=HTTPStatus.FOUND, headers={"Location": link.url, "Cache-Control": "no-store"})
     span = span_of(stem.size_bytes, range_=range, if_range=if_range, etag=headers["ETag"])
     used.trail.tell_once(_given(who, id))
     chunks = used.stems.chunks([Segment(content=stem)], pinned, span.start, span.length)
     return _streamed(StreamingResponse(chunks, media_type=media_type_of(stem)), span, headers)
+
+
+@router.get("/stems/{name}/link", summary="Get where a stem can be fetched", response_model=StemLink)
+async def get_stem_link(id: SeparationId, name: Name, used: Used, who: Who, response: Response) -> StemLink:
+    """For pages: a browser can't keep its key from following a redirect of `/stems/{name}`."""
+    stem, _ = await _stem(used, id, who, name)
+    response.headers["Cache-Control"] = "no-store"
+    if (link := await used.links.link(stem)) is None:
+        return StemLink(url=f"/v1/separations/{quote(id, safe='')}/stems/{quote(name, safe='')}", expires_at=None)
+    used.trail.tell(replace(_given(who, id), reason="presigned"))
+    return StemLink(url=link.url, expires_at=link.expires_at)
 
 
 @router.head("/stems/{name}", include_in_schema=False)

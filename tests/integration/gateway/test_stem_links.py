@@ -6,6 +6,7 @@ import socket
 import threading
 from collections.abc import Iterator
 from contextlib import closing, suppress
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
@@ -96,17 +97,19 @@ def test_stems_by_links(
         content = platform.minio.get_object(vocals["bucket"], vocals["key"]).read()
         place = f"/v1/separations/{job['id']}/stems/vocals"
         check_link(link_of(mine.get(place)), content, stranger, store.address)
+        check_told_link(mine.get(f"{place}/link"), content, stranger)
         check_head(mine.head(place, headers={"Range": "bytes=0-9"}), content)
         known = mine.get(place, headers={"If-None-Match": f'"{vocals["sha256"]}"'})
         assert (known.status_code, "location" in known.headers) == (304, False)
         for path in (place, f"/v1/separations/{job['id']}/stems/drums", "/v1/separations/unknown/stems/vocals"):
             asked = other if path == place else mine
-            for response in (asked.get(path), asked.head(path)):
+            for response in (asked.get(path), asked.head(path), asked.get(f"{path}/link")):
                 assert (response.status_code, "location" in response.headers) == (404, False)
         assert mine.get(f"/v1/separations/{job['id']}/archive").status_code == 200  # the store has no such object
         check_client(door, job["id"], keys["acme"], store, tmp_path)
         platform.minio.remove_object(vocals["bucket"], vocals["key"])
-        assert (mine.get(place).status_code, mine.head(place).status_code) == (410, 410)
+        gone = mine.get(place), mine.head(place), mine.get(f"{place}/link")
+        assert [each.status_code for each in gone] == [410] * 3
     check_told(platform, job["id"], keys)
     assert b"X-Amz-Signature" not in door.process.log.read_bytes()
 
@@ -132,6 +135,14 @@ def check_link(link: str, content: bytes, stranger: httpx2.Client, address: str)
         assert stranger.get(forged).status_code == 403
     assert stranger.put(link, content=b"x").status_code == 403
     assert stranger.delete(link).status_code == 403
+
+
+def check_told_link(told: httpx2.Response, content: bytes, stranger: httpx2.Client) -> None:
+    """The same without a redirect, for whoever can't keep a key from following one."""
+    assert (told.status_code, told.headers["cache-control"]) == (200, "no-store")
+    left_s = (datetime.fromisoformat(told.json()["expires_at"]) - datetime.now(UTC)).total_seconds()
+    assert 0 < left_s <= 300
+    assert stranger.get(told.json()["url"]).content == content
 
 
 def check_head(head: httpx2.Response, content: bytes) -> None:
@@ -168,8 +179,8 @@ def check_told(platform: Platform, request_id: str, keys: dict[str, str]) -> Non
     def presigned() -> list[Any]:
         return [event for event in told() if event.details.get("reason") == "presigned"]
 
-    wait_for(lambda: len(presigned()) >= 3)
-    assert [(e.request_id, e.tenant, e.outcome) for e in presigned()] == [(request_id, "acme", "success")] * 3
+    wait_for(lambda: len(presigned()) >= 4)
+    assert [(e.request_id, e.tenant, e.outcome) for e in presigned()] == [(request_id, "acme", "success")] * 4
     assert {event.tenant for event in told()} == {"acme"}
     for secret in ("X-Amz", "stems/", *keys.values()):
         assert secret not in repr(told())

@@ -18,7 +18,7 @@ def test_stems_archive_and_waveform(platform: Platform, door: Gateway, tmp_path:
     body = {"source": {"bucket": platform.source_bucket, "key": key}}
     job = door.http.post("/v1/separations", json=body).json()
     place = f"/v1/separations/{job['id']}"
-    for page in ("stems/vocals", "archive", "waveform"):
+    for page in ("stems/vocals", "stems/vocals/link", "archive", "waveform"):
         early = door.http.get(f"{place}/{page}")
         assert (early.status_code, early.json()["code"]) == (409, "UNFINISHED")
         assert door.http.get(f"/v1/separations/unknown/{page}").status_code == 404
@@ -51,6 +51,8 @@ def test_stems_archive_and_waveform(platform: Platform, door: Gateway, tmp_path:
         assert (beyond.status_code, beyond.headers["content-range"]) == (416, f"bytes */{len(content)}")
         stale = {"Range": "bytes=0-9", "If-Range": '"another"'}
         assert door.http.get(f"{place}/stems/{name}", headers=stale).status_code == 200
+        link = door.http.get(f"{place}/stems/{name}/link").json()
+        assert link == {"url": f"{place}/stems/{name}", "expires_at": None}
         same = door.http.get(f"{place}/stems/{name}", headers={"If-None-Match": whole.headers["etag"]})
         assert (same.status_code, same.content) == (304, b"")
     assert door.http.get(f"{place}/stems/drums").status_code == 404

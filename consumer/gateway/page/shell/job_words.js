@@ -16,7 +16,7 @@ export function duration(seconds, text) {
 /** Bytes as people say them, such as "3.4 MB". @param {number} bytes */
 export function size(bytes, text) {
   const [value, unit] = bytes < 1e6 ? [bytes / 1e3, "kilobyte"] : bytes < 1e9 ? [bytes / 1e6, "megabyte"] : [bytes / 1e9, "gigabyte"];
-  return new Intl.NumberFormat(text.language, {style: "unit", unit, unitDisplay: "short", maximumFractionDigits: 1}).format(value);
+  return new Intl.NumberFormat(text.language, {style: "unit", unit, unitDisplay: "short", maximumFractionDigits: value < 100 ? 1 : 0}).format(value);
 }
 
 /** A time as the reader's language writes it. @param {string} time of ISO 8601 */
