@@ -68,7 +68,8 @@ function named(partition) {
 }
 
 function howMuch(partition, text) {
-  if (!partition.messages) return text("operate.held", {count: number(partition.held, text)});
+  if (!partition.messages) return text("operate.held", {count: number(partition.held, text), time: duration(partition.held_seconds, text)});
+  if (partition.messages === 1) return text("operate.oneWaitsFor", {time: duration(partition.seconds, text)});
   return `${waiting(partition.messages, text)}, ${text("operate.oldest", {time: duration(partition.seconds, text)})}.`;
 }
 
