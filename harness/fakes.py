@@ -103,6 +103,8 @@ class FakeRegistry:
 class FakeSeparator:
     """Writes a few bytes a stem. `script` holds what to raise instead, one entry a call; None: nothing."""
 
+    folder: Path | None = None
+
     def __init__(self, *script: Exception | None) -> None:
         self.script = deque(script)
         self.calls: list[Job] = []

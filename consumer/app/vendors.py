@@ -3,6 +3,8 @@
 import sys
 from collections.abc import Sequence
 
+import msgspec
+
 from consumer.adapters.avro.codec import AvroCodec
 from consumer.adapters.clamav import ClamavScanner
 from consumer.adapters.factories import make_erasable_store, make_quarantine, make_registry, make_store
@@ -105,6 +107,7 @@ def make_lag(
 def make_separators(
     settings: Settings, runtime: ChosenRuntime, command: Sequence[str] = SEPARATOR_COMMAND
 ) -> list[SeparatorClient]:
+    """Each has a folder of its own, so that it reaches no track but the one that it was given."""
     separator = settings.separator
     configuration = Configure(
         model_path=separator.model_path.absolute(),
@@ -118,11 +121,11 @@ def make_separators(
     )
     return [
         SeparatorClient(
-            configuration,
+            msgspec.structs.replace(configuration, scratch=configuration.scratch / f"separator-{number}"),
             max_audio_s=settings.job.max_audio_seconds,
             environment=environment_without_secrets(),
             command=command,
             measure_usage=usage_of,
         )
-        for _ in range(separator.separator_processes)
+        for number in range(1, separator.separator_processes + 1)
     ]

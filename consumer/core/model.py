@@ -1,7 +1,7 @@
 """The values that pass from room to room. All frozen; a Job cannot exist unless it may be worked on."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from enum import StrEnum
 from pathlib import Path
@@ -188,6 +188,11 @@ class Separation:
     weights_sha256: str
     warnings: tuple[str, ...] = ()
     timings_s: Mapping[str, float] = field(default_factory=dict)
+
+    def in_folder(self, folder: Path) -> "Separation":
+        """The same, whose stems lie there under their own names."""
+        stems = tuple(replace(stem, path=folder / stem.path.name) for stem in self.stems)
+        return replace(self, stems=stems)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -75,9 +75,13 @@ async def _run(settings: Settings) -> None:
         uploads = make_uploads(settings, store, metrics)
         if uploads:
             stack.push_async_callback(uploads.close)
-        audit = make_audit_log(
-            settings.kafka, settings.topics, settings.schema, settings.audit, on_lost=metrics.audit_lost
-        )
+
+        def lost(count: int) -> None:
+            metrics.audit_lost(count)
+            reason = f"topic {settings.topics.audit}: {audit.trouble or 'too many events wait to be written'}"
+            structlog.get_logger().error(LogEvent.AUDIT_LOST, reason=reason, count=count)
+
+        audit = make_audit_log(settings.kafka, settings.topics, settings.schema, settings.audit, on_lost=lost)
         stack.callback(audit.close)
         trail = Trail(audit, settings.service.instance_id)
         publisher = Publisher(sender, codec, settings.topics)

@@ -3,7 +3,9 @@
 Replicas, the gateway and `forget` read manifests, entries of the indexes and tombstones here, and nowhere else.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 
 from consumer.core.catalog import FORMATS
 from consumer.core.errors import Code, NotOurs, Rejected, StoreUnavailable, not_ours, request_id_used_before
@@ -11,7 +13,7 @@ from consumer.core.events import Stem
 from consumer.core.limits import MOST_DOCUMENT_BYTES
 from consumer.core.manifest import Manifest, carried_stem, lies_in, parse_manifest
 from consumer.core.model import Job, ObjectFacts
-from consumer.core.ports import BoundedReads, ObjectStore
+from consumer.core.ports import BoundedReads, ExchangingStore, ObjectStore
 from consumer.core.seal import UNSEALED, Seal
 
 _MEDIA_TYPE = "application/json"
@@ -55,6 +57,11 @@ class Documents:
         """Store it, sealed, whatever there is: for keys that are the service's own alone."""
         sealed = self.seal.close(bucket, key, document)
         self.store.replace(bucket, key, sealed, media_type=_MEDIA_TYPE, metadata={})
+
+    def exchange(self, standing: ObjectFacts, document: bytes) -> None:
+        """Store it, sealed, in place of exactly this object, which was seen before it was read; see `exchange`."""
+        sealed = self.seal.close(standing.bucket, standing.key, document)
+        exchange(self.store, standing, sealed, media_type=_MEDIA_TYPE, metadata={})
 
     def manifest(self, bucket: str, key: str) -> Manifest | None:
         """None where nothing lies there. Raises NotOurs where something else does."""
@@ -110,6 +117,26 @@ def read_document(store: ObjectStore, bucket: str, key: str) -> bytes | None:
     if isinstance(store, BoundedReads):
         return store.read_at_most(bucket, key, MOST_DOCUMENT_BYTES)
     return store.read(bucket, key)
+
+
+def exchange(
+    store: ObjectStore, standing: ObjectFacts, content: Path | bytes, *, media_type: str, metadata: Mapping[str, str]
+) -> ObjectFacts:
+    """Store an object in place of one that was looked at, and of no other, where the store can tell them apart.
+
+    Raises StoreUnavailable where it is another one by now: then it is to be looked at again.
+    """
+    if not isinstance(store, ExchangingStore):
+        return store.replace(standing.bucket, standing.key, content, media_type=media_type, metadata=metadata)
+    made = store.exchange(standing, content, media_type=media_type, metadata=metadata)
+    if made is None:
+        raise changed_meanwhile()
+    return made
+
+
+def changed_meanwhile() -> StoreUnavailable:
+    """Of an object that is another one than the one that was looked at: it is to be looked at again."""
+    return StoreUnavailable("an object that was to be replaced is another one by now")
 
 
 def gone_again(what: str) -> StoreUnavailable:

@@ -15,7 +15,7 @@ from consumer.core.forgotten import Tombstone, tombstone_key
 from consumer.core.model import Job
 from consumer.core.ports import ObjectStore
 from consumer.core.seal import UNSEALED, Seal
-from consumer.pipeline.documents import Documents
+from consumer.pipeline.documents import Documents, changed_meanwhile
 from consumer.pipeline.forgetting import Eraser, StemsPlace, place_of
 
 
@@ -47,8 +47,11 @@ class Tombstones:
         key, data = tombstone_key(self.prefix, tenant, request_id), Tombstone(tenant=tenant, forgotten_at=now).to_json()
         if self._documents.create(self.bucket, key, data):
             return True
+        seen = self.store.stat(self.bucket, key)  # before it is read: what is read may only be newer
         if self._documents.read_ours(self.bucket, key) is None:  # from now on it is ours
-            self._documents.replace(self.bucket, key, data)
+            if seen is None:
+                raise changed_meanwhile()
+            self._documents.exchange(seen, data)
         return False
 
     @property

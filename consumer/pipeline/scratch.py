@@ -5,11 +5,15 @@ import os
 import shutil
 import tempfile
 import threading
+import uuid
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from dataclasses import replace
 from pathlib import Path
 
 from consumer.core.errors import Fatal, ScratchUnavailable
+from consumer.core.model import LocalTrack
+from consumer.pipeline.clearing import clear, remove_folder
 
 MARGIN_BYTES = 64 << 20  # that stay free beside what is fetched
 
@@ -36,8 +40,7 @@ class Scratch:
         """
         try:
             self._lock = self._locked()
-            for path in self.folder.iterdir():
-                shutil.rmtree(path) if path.is_dir() and not path.is_symlink() else path.unlink()
+            clear(self.folder)
         except BlockingIOError as error:
             raise Fatal("INSTANCE_ID: another replica runs on this machine under the same name") from error
         except OSError as error:
@@ -69,6 +72,31 @@ class Scratch:
         finally:
             with self._reserving:
                 self._reserved_bytes -= size_bytes
+
+    @contextmanager
+    def lent(self, track: LocalTrack, folder: Path | None) -> Iterator[LocalTrack]:
+        """The track, whose own folder lies in this one within this block, with all that is laid beside it. None: it
+        stays where it is. Raises ScratchUnavailable.
+
+        Afterwards all that is in this folder lies in the track's own: whoever reaches this one alone has none of it.
+        """
+        if folder is None:
+            yield track
+            return
+        place = folder / track.folder.name
+        try:
+            track.folder.rename(place)
+        except OSError as error:
+            raise ScratchUnavailable.of(error) from error
+        try:
+            yield replace(track, path=place / track.path.name)
+        finally:
+            with suppress(
+                OSError
+            ):  # where somebody has taken it away there are no stems, as is told when they are stored
+                place.rename(track.folder)
+                for left in folder.iterdir():
+                    left.rename(track.folder / f"left-{uuid.uuid4().hex}")
 
     @contextmanager
     def room_beside(self, source: Path) -> Iterator["TrackRoom"]:
@@ -113,8 +141,7 @@ class Scratch:
         free_bytes = self._disk_usage().free
         if self._max_bytes is None:
             return free_bytes
-        used_bytes = sum(_size_of(path) for path in self.folder.rglob("*"))
-        return min(free_bytes, max(0, self._max_bytes - used_bytes))
+        return min(free_bytes, max(0, self._max_bytes - _used_bytes(self.folder)))
 
     def _disk_usage(self) -> "shutil._ntuple_diskusage":
         try:
@@ -133,7 +160,8 @@ class Scratch:
     def release(self) -> None:
         """Remove it, and let others have it. What was never claimed is left alone."""
         if self._lock is not None:
-            shutil.rmtree(self.folder, ignore_errors=True)
+            with suppress(OSError):
+                remove_folder(self.folder)
             os.close(self._lock)
             self._lock = None
 
@@ -161,6 +189,18 @@ class TrackRoom:
         except OSError:  # it is being removed
             files = []
         return max(0, self.reserved_bytes - sum(map(_size_of, files)))
+
+
+def _used_bytes(folder: Path) -> int:
+    """What all in it takes up, as far down as names go."""
+    used_bytes, folders = 0, [folder]
+    while folders:
+        with suppress(OSError):  # it is being removed
+            for path in folders.pop().iterdir():
+                used_bytes += _size_of(path)
+                if path.is_dir() and not path.is_symlink():
+                    folders.append(path)
+    return used_bytes
 
 
 def _size_of(path: Path) -> int:

@@ -30,7 +30,7 @@ class Trial:
         cancel = Cancellation()
         cancel.start_clock(_WITHIN_S)
         whole = replace(job, request=replace(job.request, start_s=None, duration_s=None, track=None))
-        with tempfile.TemporaryDirectory(prefix="trial-", dir=self._scratch.folder) as folder:
+        with tempfile.TemporaryDirectory(prefix="trial-", dir=separator.folder or self._scratch.folder) as folder:
             path = Path(folder) / "tone.wav"
             _write_tone(path)
             separator.prepare(cancel)

@@ -4,14 +4,16 @@ It is walked in three stretches, each by another thread: up to the track on disk
 Each stage takes its own value and returns the next; a stretch ends early where the result is there already.
 """
 
-import shutil
+from contextlib import suppress
 from dataclasses import dataclass
+from pathlib import Path
 
 from consumer.core.events import REQUEST_ID, SeparationRequest
 from consumer.core.model import Done, LocalTrack, Stage, Stems, StoredStems
 from consumer.core.ports import Codec, Separator
 from consumer.delivery.cancel_registry import CancelRegistry
 from consumer.pipeline.audit import AuditOutcomes
+from consumer.pipeline.clearing import remove_folder
 from consumer.pipeline.crash_guard import check_was_read
 from consumer.pipeline.job_run import JobRun
 from consumer.pipeline.model_store import ModelStore
@@ -65,7 +67,7 @@ class Walk:
         weights_sha256 = self._through(run, Stage.MODEL, lambda: stages.model_store.ensure(request.model))
         track = self._through(run, Stage.FETCH, lambda: stages.fetch(job, cancellation))
         run.content = track.sha256
-        run.scratch.callback(shutil.rmtree, track.folder, ignore_errors=True)
+        run.scratch.callback(_remove, track.folder)
         if scan := stages.scan:  # before anything else opens it, also where stems are only copied
             self._through(run, Stage.SCAN, lambda: scan(track, cancellation))
         if copied := self._copied(run, track, weights_sha256):
@@ -73,9 +75,11 @@ class Walk:
         return track
 
     def to_stems(self, run: JobRun, track: LocalTrack, separator: Separator) -> Stems:
-        """From the object on disk to its stems beside it."""
-        with self._stages.fetch.scratch.room_beside(track.path) as room:
-            return self._separate(run, track, separator, room)
+        """From the object on disk to its stems beside it. Meanwhile, and no longer, the separator can reach them."""
+        scratch = self._stages.fetch.scratch
+        with scratch.lent(track, separator.folder) as lent, scratch.room_beside(lent.path) as room:
+            separation = self._separate(run, lent, separator, room).separation
+        return Stems(track=track, separation=separation.in_folder(track.folder))
 
     def to_result(self, run: JobRun, stems: Stems) -> Done:
         """From the stems to the result that names their objects."""
@@ -110,3 +114,8 @@ class Walk:
         return self._runner.encode(
             run, lambda: stages.audit.of_result(run, stages.encode_outcome.result(stored, attempt))
         )
+
+
+def _remove(folder: Path) -> None:
+    with suppress(OSError):  # it goes with the replica
+        remove_folder(folder)

@@ -63,6 +63,11 @@ class SeparatorClient:
         self._closed = False
 
     @property
+    def folder(self) -> Path:
+        """See ports.Separator: all that the process can write to, made where it is started."""
+        return self._configuration.scratch
+
+    @property
     def status(self) -> SeparatorStatus:
         """What is known of the present process, or of the last one."""
         return self._child.status if self._child else SeparatorStatus()
@@ -79,12 +84,20 @@ class SeparatorClient:
             if self._child:
                 status = replace(status, ready=False, reason="starting", restarts=status.restarts + 1)
             self._started_at = time.monotonic()
+            self._make_folder()
             try:
                 self._child = ChildProcess(
                     self._command, self._environment, self._configuration, status, self._measure_usage
                 )
             except OSError as error:
                 raise _not_started(self._command[0], error) from error
+
+    def _make_folder(self) -> None:
+        """What is not there when a process confines itself stays out of its reach."""
+        try:
+            self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        except OSError as error:
+            raise ScratchUnavailable.of(error) from error
 
     def revive(self) -> None:
         """See ports.Separator."""

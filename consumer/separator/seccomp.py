@@ -27,6 +27,7 @@ _REFUSED, _UNKNOWN = _ERROR | errno.EACCES, _ERROR | errno.ENOSYS
 _NEW_NAMESPACES, _THREAD = 0x7E020000, 0x00010000  # flags of clone
 _EXEC, _WRITE_AND_EXEC, _ANONYMOUS = 4, 6, 0x20  # of mmap and mprotect
 _TERMINAL_CALLS = (0x5412, 0x541C, 0x541D, 0x5423)  # TIOCSTI, TIOCLINUX, TIOCCONS, TIOCSETD
+_OWNER_CALLS = (8, 15)  # of fcntl, F_SETOWN and F_SETOWN_EX: whom a file signals when there is something to read
 
 _OF_ANYBODY = (
     *syscalls.SOCKETS,
@@ -126,7 +127,8 @@ def filter_of_process(machine: Machine) -> bytes:
     made.answer((*_OF_ANYBODY, "setpgid", "setpriority", "ioprio_set"), _REFUSED)
     made.answer(("clone3",), _UNKNOWN)  # whose flags can't be looked at: the C library takes clone instead
     made.answer_where(("clone",), [*_namespace_tests()])
-    made.answer_where(("ioctl",), _terminal_tests())
+    made.answer_where(("ioctl",), _command_tests(_TERMINAL_CALLS))
+    made.answer_where(("fcntl",), _command_tests(_OWNER_CALLS))
     return made.packed()
 
 
@@ -139,7 +141,8 @@ def filter_of_program(machine: Machine, *, notify: bool) -> bytes:
     asked = _NOTIFY if notify else _ALLOW
     made.answer(("fork", "vfork", "execve"), asked)
     made.answer_where(("clone",), [*_namespace_tests(), (0, _THREAD, 0, asked)])
-    made.answer_where(("ioctl",), _terminal_tests())
+    made.answer_where(("ioctl",), _command_tests(_TERMINAL_CALLS))
+    made.answer_where(("fcntl",), _command_tests(_OWNER_CALLS))
     made.answer_where(("prlimit64",), [(0, 0xFFFFFFFF, 0, _ALLOW), (0, 0, 0, _REFUSED)])  # but its own
     # A program's code is mapped from its file, and never written to.
     anonymous = [(3, _ANONYMOUS, 0, _ALLOW), (2, _EXEC, _EXEC, _REFUSED)]
@@ -153,8 +156,9 @@ def _namespace_tests() -> list[tuple[int, int, int, int]]:
     return [(0, flag, flag, _REFUSED) for flag in flags]
 
 
-def _terminal_tests() -> list[tuple[int, int, int, int]]:
-    return [(1, 0xFFFFFFFF, call, _REFUSED) for call in _TERMINAL_CALLS]
+def _command_tests(commands: Iterable[int]) -> list[tuple[int, int, int, int]]:
+    """Of a call that does what its second argument says."""
+    return [(1, 0xFFFFFFFF, command, _REFUSED) for command in commands]
 
 
 class _Program(ctypes.Structure):

@@ -20,6 +20,10 @@ class SilentSeparator:
         self._status = SeparatorStatus(ready=True, reason="", last_heartbeat=float("inf"))
 
     @property
+    def folder(self) -> None:
+        return None
+
+    @property
     def status(self) -> SeparatorStatus:
         return self._status
 

@@ -18,13 +18,13 @@ class _Stored(NamedTuple):
 
 
 class MemoryStore:
-    """See ports.ObjectStore, ports.ErasableStore. Thread-safe. Its buckets are those that it is made with; none keeps
-    versions.
+    """See ports.ObjectStore, ports.ErasableStore, ports.ExchangingStore. Thread-safe. Its buckets are those that it is
+    made with; none keeps versions.
     """
 
     def __init__(self, *buckets: str) -> None:
         self._objects: dict[str, dict[str, _Stored]] = {bucket: {} for bucket in buckets}
-        self._lock = threading.Lock()
+        self._lock = threading.RLock()
 
     def keys(self, bucket: str, prefix: str = "") -> list[str]:
         """What lies in a bucket below a prefix, in the order in which it was first stored."""
@@ -79,6 +79,15 @@ class MemoryStore:
         facts = self._put(bucket, key, content, media_type, metadata, may_exist=True)
         assert facts
         return facts
+
+    def exchange(
+        self, standing: ObjectFacts, content: Path | bytes, *, media_type: str, metadata: Mapping[str, str]
+    ) -> ObjectFacts | None:
+        with self._lock:
+            now = self._find(standing.bucket, standing.key)
+            if now is None or now.facts.etag != standing.etag:
+                return None
+            return self.replace(standing.bucket, standing.key, content, media_type=media_type, metadata=metadata)
 
     def copy(
         self, source: ObjectFacts, bucket: str, key: str, *, media_type: str, metadata: Mapping[str, str]

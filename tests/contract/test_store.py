@@ -17,7 +17,7 @@ from consumer.core.cancellation import Cancellation
 from consumer.core.errors import BucketUnusable, Cancelled, Code, Rejected, StoreMisconfigured, StoreUnavailable
 from consumer.core.limits import MOST_DOCUMENT_BYTES
 from consumer.core.model import ObjectFacts
-from consumer.core.ports import BoundedReads, ObjectStore
+from consumer.core.ports import BoundedReads, ExchangingStore, ObjectStore
 from tests.contract.conftest import BUCKET, close
 
 KEYS = ("plain", "a/b/größe und mehr (1)+&=%20.wav", "a/b/.hidden")
@@ -135,6 +135,39 @@ def test_replacing_overwrites(store: ObjectStore, key: str) -> None:
     first, second = put(store, key, b"first"), put(store, key, b"second")
     assert first.etag != second.etag
     assert store.read(BUCKET, key) == b"second"
+
+
+@pytest.mark.parametrize("size", SIZES)
+@pytest.mark.parametrize("store", ["memory", "minio"], indirect=True)
+def test_exchanging_is_pinned_to_an_etag(store: ObjectStore, key: str, size: int) -> None:
+    """What was looked at is replaced; what has taken its place since, or nothing, is left as it is."""
+    assert isinstance(store, ExchangingStore)
+    seen, content = put(store, key), b"n" * size
+    made = store.exchange(seen, content, media_type="audio/wav", metadata={"by": "us"})
+    assert made is not None
+    assert store.stat(BUCKET, key) == made
+    assert made.metadata == {"by": "us"}
+    assert store.exchange(seen, b"x" * size, media_type="audio/wav", metadata={}) is None
+    assert store.read(BUCKET, key) == content
+    gone = ObjectFacts(bucket=BUCKET, key=f"{key}-gone", etag=seen.etag, size_bytes=5)
+    assert store.exchange(gone, b"x" * size, media_type="audio/wav", metadata={}) is None
+    assert store.stat(BUCKET, gone.key) is None
+
+
+@pytest.mark.parametrize("store", ["memory", "minio"], indirect=True)
+def test_of_many_who_exchange_one_wins(store: ObjectStore, key: str) -> None:
+    """All have looked at the same object."""
+    assert isinstance(store, ExchangingStore)
+    seen, together = put(store, key), threading.Barrier(8)
+
+    def exchange(number: int) -> int | None:
+        together.wait(60)
+        made = store.exchange(seen, f"{number}".encode(), media_type="audio/wav", metadata={})
+        return None if made is None else number
+
+    with ThreadPoolExecutor(8) as pool:
+        [winner] = [number for number in pool.map(exchange, range(8)) if number is not None]
+    assert store.read(BUCKET, key) == f"{winner}".encode()
 
 
 @pytest.mark.parametrize("store", ["memory", "minio", "folder"], indirect=True)

@@ -126,3 +126,30 @@ def test_a_store_without_a_probe_answers_for_itself() -> None:
     memory = MemoryStore(BUCKET)
     check_create_only(memory, BUCKET, PREFIX)
     assert memory.read(BUCKET, PREFIX) is None
+
+
+@pytest.mark.parametrize("answer", [(501, "NotImplemented"), (400, "InvalidArgument"), (501, "")])
+def test_where_no_condition_is_taken_on_what_stands_it_is_replaced(
+    store: MinioStore, proxy: StoreFaults, answer: tuple[int, str]
+) -> None:
+    """Such a store can't tell what somebody has just put there."""
+    proxy.fault = lambda request: s3_error(*answer) if "If-Match" in request.headers and puts(request) else None
+    seen = store.replace(BUCKET, f"{PREFIX}standing", b"1", media_type="text/plain", metadata={})
+    made = store.exchange(seen, b"2", media_type="text/plain", metadata={})
+    assert made is not None
+    assert store.read(BUCKET, seen.key) == b"2"
+    store._client.remove_object(BUCKET, seen.key)
+
+
+@pytest.mark.parametrize("fault", [s3_error(503, "SlowDown"), s3_error(500, "InternalError")])
+def test_trouble_is_no_exchange(store: MinioStore, proxy: StoreFaults, fault: Fault) -> None:
+    """It is told as such, and what stands is left as it is; what is asked for afterwards has no condition of it."""
+    seen = store.replace(BUCKET, f"{PREFIX}standing", b"1", media_type="text/plain", metadata={})
+    proxy.fault = lambda request: fault if puts(request) else None
+    with pytest.raises(StoreUnavailable):
+        store.exchange(seen, b"2", media_type="text/plain", metadata={})
+    proxy.fault = lambda request: None
+    assert store.read(BUCKET, seen.key) == b"1"
+    assert store.create(BUCKET, f"{PREFIX}other", b"3", media_type="text/plain", metadata={}) is not None
+    for key in (seen.key, f"{PREFIX}other"):
+        store._client.remove_object(BUCKET, key)

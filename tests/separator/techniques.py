@@ -16,7 +16,7 @@ import signal
 import socket
 import struct
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -173,6 +173,65 @@ def _pidfd_signal(targets: Targets) -> None:
     signal.pidfd_send_signal(os.pidfd_open(targets["parent"]), 0)
 
 
+def _signal_by_pipe(command: int, owner: int | bytes) -> None:
+    """Have the kernel signal the parent when there is something to read."""
+    reading, writing = os.pipe()
+    try:
+        fcntl.fcntl(reading, command, owner)
+    finally:
+        os.close(reading)
+        os.close(writing)
+
+
+# What lies in a process's folder of /proc; folders end with a slash, links with an @.
+_OF_A_PROCESS = """
+    auxv cgroup clear_refs cmdline comm coredump_filter environ io limits maps mem mountinfo mounts mountstats
+    numa_maps oom_adj oom_score oom_score_adj pagemap personality projid_map sched schedstat sessionid setgroups smaps
+    smaps_rollup stack stat statm status syscall timers timerslack_ns uid_map wchan net/tcp net/unix net/dev
+    fd/ fdinfo/ map_files/ net/ ns/ task/ cwd/ root/ cwd@ exe@ root@ fd/0@ fd/1@ fd/2@ ns/mnt@ ns/net@ ns/pid@
+"""
+
+
+def _look_at(place: str) -> None:
+    if place.endswith("@"):
+        os.readlink(place[:-1])  # noqa: PTH115
+    elif place.endswith("/"):
+        os.listdir(place)  # noqa: PTH208
+    else:
+        os.close(os.open(place, os.O_RDONLY))
+
+
+def _any_of(acts: Iterable[Callable[[], object]]) -> None:
+    """Succeeds where one of them does; else the last refusal is raised."""
+    refused = OSError(errno.ENOENT, "none")
+    for act in acts:
+        try:
+            act()
+            return
+        except OSError as error:
+            refused = error if error.errno != errno.ENOENT else refused
+    raise refused
+
+
+def _look_into(targets: Targets) -> None:
+    parent = f"/proc/{targets['parent']}"
+    threads = f"{parent}/task/{targets['parent']}"
+    _any_of(partial(_look_at, f"{folder}/{name}") for folder in (parent, threads) for name in _OF_A_PROCESS.split())
+
+
+def _change_by_proc(targets: Targets) -> None:
+    """Opened for writing, which changes nothing yet."""
+    names = [f"/proc/{targets['parent']}/{name}" for name in _OF_A_PROCESS.split() if name[-1] not in "/@"]
+    _any_of(partial(lambda name: os.close(os.open(name, os.O_WRONLY)), name) for name in names)
+
+
+def _look_for_others(targets: Targets) -> None:
+    """Any process with a number near ours, whoever it is."""
+    near = range(max(1, targets["parent"] - 500), targets["parent"] + 500)
+    others = [1, *(pid for pid in near if pid != os.getpid())]
+    _any_of(partial(_look_at, f"/proc/{pid}/{name}") for pid in others for name in ("cmdline", "environ", "fd/"))
+
+
 def _limit_parent(targets: Targets) -> None:
     kind = resource.RLIMIT_CPU
     resource.prlimit(targets["parent"], kind, resource.prlimit(targets["parent"], kind))
@@ -217,6 +276,12 @@ def _run(targets: Targets) -> dict[str, Callable[[], object]]:
         "parent's environment": lambda: Path(f"/proc/{parent}/environ").read_bytes(),
         "parent's files": lambda: os.listdir(f"/proc/{parent}/fd"),  # noqa: PTH208
         "parent's command line": lambda: Path(f"/proc/{parent}/cmdline").read_bytes(),
+        "parent in /proc": lambda: _look_into(targets),
+        "parent by /proc": lambda: _change_by_proc(targets),
+        "processes": lambda: os.listdir("/proc"),  # noqa: PTH208
+        "any process": lambda: _look_for_others(targets),
+        "signal by a pipe": lambda: _signal_by_pipe(fcntl.F_SETOWN, parent),
+        "signal by a pipe to a process": lambda: _signal_by_pipe(15, struct.pack("=ii", 1, parent)),
         "parent's root": lambda: os.listdir(f"/proc/{parent}/root"),  # noqa: PTH208
         "signal to parent": lambda: os.kill(parent, 0),
         "signal to parent's thread": lambda: raw(calls["tgkill"], parent, parent, 0),

@@ -31,7 +31,7 @@ USERS = [0, 10001] if IS_ROOT else [os.getuid()]
 # Calls that do something whatever they are given, or take a program's own life; techniques try these with care.
 _NOT_BLINDLY = {
     "fork", "vfork", "clone", "clone3", "execve", "kill", "vhangup", "mmap", "mprotect", "pkey_mprotect", "ioctl",
-    "prlimit64", "setsid",
+    "fcntl", "prlimit64", "setsid",
 }  # fmt: skip
 CALLS = sorted(
     name

@@ -10,6 +10,7 @@ from confluent_kafka.admin import AdminClient, OffsetSpec  # type: ignore[attr-d
 
 from consumer.adapters.kafka.config import connect, producer_config
 from consumer.adapters.kafka.connection_errors import ConnectionErrors
+from consumer.adapters.kafka.retrying import ACCESS
 from consumer.core.model import TopicPartition
 from consumer.settings import KafkaSettings
 
@@ -69,15 +70,18 @@ class GroupOffsets:
             # By the client that asks for offsets: after an outage it learns the partitions' leaders by nothing else.
             found = self._admin.list_topics(timeout=request_s).topics
             names = sorted(self._topics & found.keys())
-            if not names:
-                self._look_for(min(self._topics), request_s)
+            for missing in sorted(self._topics - found.keys()):
+                self._look_for(missing, request_s, is_needed=not names)
             self._known = [TopicPartition(name, number) for name in names for number in found[name].partitions]
             self._known_at = time.monotonic()
         return self._known
 
-    def _look_for(self, topic: str, request_s: float) -> None:
-        """Ask for a topic that is not listed: only then brokers say why. Raises BrokerUnavailable."""
-        if refusal := self._admin.list_topics(topic, timeout=request_s).topics[topic].error:
+    def _look_for(self, topic: str, request_s: float, *, is_needed: bool) -> None:
+        """Ask for a topic that is not listed: only then brokers say why. Raises BrokerUnavailable, but for one that is
+        missing and not needed.
+        """
+        refusal = self._admin.list_topics(topic, timeout=request_s).topics[topic].error
+        if refusal and (is_needed or refusal.code() in ACCESS):
             raise self._errors.away(KafkaException(refusal), topic=topic)
 
 

@@ -23,6 +23,7 @@ from confluent_kafka import TopicPartition as KafkaPartition
 from consumer.adapters.kafka.config import connect_reader
 from consumer.adapters.kafka.connection_errors import ConnectionErrors
 from consumer.adapters.kafka.group_offsets import GroupOffsets, Offsets
+from consumer.adapters.kafka.retrying import ACCESS
 from consumer.adapters.kafka.unreadable import is_of_a_batch
 from consumer.core.errors import BrokerUnavailable
 from consumer.core.lag import READ_AHEAD, Backlog, PartitionLag, PendingRecord, ReadAhead, UnfinishedLog
@@ -227,10 +228,12 @@ class KafkaLagReader:
     def _listen(self, timeout_s: float) -> None:
         for message in self._consumer.consume(_BATCH, timeout_s):
             partition = TopicPartition(message.topic() or "", message.partition() or 0)
+            error = message.error()
+            if error is not None and error.code() in ACCESS:  # which no waiting mends; of the group no topic is told
+                raise self._errors.away(KafkaException(error), topic=partition.topic)
             log = self._logs.get(partition)
             if log is None or partition not in self._reading:
                 continue
-            error = message.error()
             if error is not None and is_of_a_batch(error, message.offset()):
                 # The others' figures stay; what lies here is counted by its offsets.
                 self._unreadable.setdefault(partition, time.time())

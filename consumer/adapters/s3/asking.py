@@ -1,6 +1,8 @@
 """Asking the store: its errors become those of core.errors."""
 
-from collections.abc import Callable
+import hashlib
+from collections.abc import Callable, Iterable
+from pathlib import Path
 from typing import Any, TypeVar
 
 import urllib3
@@ -8,6 +10,7 @@ from minio.error import MinioException
 
 from consumer.adapters.network_errors import is_of_a_certificate, reason_of
 from consumer.adapters.s3.answers import Refused, error_of
+from consumer.core.cancellation import Cancellation
 from consumer.core.errors import Code, Rejected, StoreRefusal, StoreUnavailable
 
 T = TypeVar("T")
@@ -60,3 +63,19 @@ def ask(bucket: str, request: Callable[[], T]) -> T | None:
         raise (StoreRefusal if is_of_a_certificate(reason) else StoreUnavailable)(told) from error
     except (MinioException, ValueError, SyntaxError, AttributeError) as error:  # of what can't be read
         raise StoreUnavailable(f"object storage gave no proper answer ({type(error).__name__})") from error
+
+
+def write_file(chunks: Iterable[bytes], size_bytes: int, path: Path, cancel: Cancellation) -> str:
+    """Write exactly so many bytes to a file, and never more; returns their sha256, lower-case hex."""
+    digest, written = hashlib.sha256(), 0
+    with path.open("wb") as out:
+        for chunk in chunks:
+            cancel.check()
+            written += len(chunk)
+            if written > size_bytes:
+                raise StoreUnavailable(f"more bytes came than the {size_bytes} that were announced")
+            digest.update(chunk)
+            out.write(chunk)
+    if written != size_bytes:
+        raise StoreUnavailable(f"the connection ended after {written} of {size_bytes} bytes")
+    return digest.hexdigest()

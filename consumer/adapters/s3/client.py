@@ -13,7 +13,7 @@ from minio.datatypes import ListMultipartUploadsResult, ListPartsResult, Part
 
 from consumer.adapters.s3.actions import action_of
 from consumer.adapters.s3.answers import Refused
-from consumer.adapters.s3.connection import CreateOnlyPool, StorePool
+from consumer.adapters.s3.connection import ConditionalPool, StorePool
 
 CONNECT_S, READ_S = 3.0, 20.0
 _CHECK_S = 3.0  # a probe wants to know soon
@@ -124,13 +124,15 @@ class StoreAccess:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Clients:
-    """Three ways to ask one store. creating: what it makes appear must not be there yet. probing: quick to give up.
+    """Three ways to ask one store. creating: what it makes appear must not be there yet, or take the place of what
+    `conditions` is told. probing: quick to give up.
 
     signing: signs addresses for clients, and asks nobody; None where clients don't reach the store.
     """
 
     plain: RegionalMinio
     creating: Minio
+    conditions: ConditionalPool
     probing: Minio
     signing: Minio | None = None
 
@@ -149,6 +151,7 @@ def make_clients(endpoint: str, credentials: Provider, access: StoreAccess, *, s
     def client(pool: urllib3.PoolManager) -> RegionalMinio:
         return RegionalMinio(endpoint, credentials, regions, secure=secure, pool=pool)
 
+    conditions = ConditionalPool(**options)
     public = urlsplit(access.public_url) if access.public_url else None
     return Clients(
         signing=None
@@ -157,6 +160,7 @@ def make_clients(endpoint: str, credentials: Provider, access: StoreAccess, *, s
             public.netloc, credentials, regions, secure=public.scheme == "https", pool=StorePool(**options)
         ),
         plain=client(StorePool(**options)),
-        creating=client(CreateOnlyPool(**options)),
+        creating=client(conditions),
+        conditions=conditions,
         probing=client(StorePool(**quick)),
     )

@@ -48,11 +48,16 @@ def _kept(request: Callable[[], object], when: str) -> object:
     except StoreMisconfigured:
         raise
     except StoreUnavailable as error:
-        refused = error.__cause__
-        if isinstance(refused, Refused) and (refused.status == 501 or refused.code in _WORDS_FOR_NO):
-            reason = f"MINIO_ENDPOINT: object storage takes no If-None-Match {when} ({refused}): {_PROMISE}"
+        if takes_no_condition(error):
+            reason = f"MINIO_ENDPOINT: object storage takes no If-None-Match {when} ({error.__cause__}): {_PROMISE}"
             raise StoreMisconfigured(reason) from error
         raise
+
+
+def takes_no_condition(error: StoreUnavailable) -> bool:
+    """Whether this is the answer of a store that does not know how to keep a request's condition."""
+    refused = error.__cause__
+    return isinstance(refused, Refused) and (refused.status == 501 or refused.code in _WORDS_FOR_NO)
 
 
 def _ignored(when: str) -> StoreMisconfigured:

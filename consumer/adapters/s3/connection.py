@@ -5,6 +5,9 @@ of it as errors of Python's. So they are read before it sees them.
 """
 
 import re
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import urllib3
@@ -43,16 +46,31 @@ class StorePool(urllib3.PoolManager):
         return response
 
 
-class CreateOnlyPool(StorePool):
-    """Adds `If-None-Match: *` to the requests that make an object appear.
+class ConditionalPool(StorePool):
+    """Adds a condition to the requests that make an object appear: `If-None-Match: *`, unless a thread says otherwise.
 
     minio-py has no option for it, but takes the connection pool that it is to use; the header needs no signature.
     """
 
+    def __init__(self, **options: Any) -> None:
+        super().__init__(**options)
+        self._standing = threading.local()
+
+    @contextmanager
+    def in_place_of(self, etag: str) -> Iterator[None]:
+        """What this thread makes appear within this block takes the place of the object with this etag."""
+        self._standing.etag = etag
+        try:
+            yield
+        finally:
+            del self._standing.etag
+
     def urlopen(self, method: str, url: str, *args: Any, **options: Any) -> Any:
         appears = (method == "PUT" and "uploadId=" not in url) or (method == "POST" and "uploadId=" in url)
         if appears:
-            options["headers"] = {**options.get("headers", {}), "If-None-Match": "*"}
+            etag = getattr(self._standing, "etag", None)
+            condition = {"If-None-Match": "*"} if etag is None else {"If-Match": f'"{etag}"'}
+            options["headers"] = {**options.get("headers", {}), **condition}
         return super().urlopen(method, url, *args, **options)
 
 

@@ -1,9 +1,8 @@
 """Object storage by minio-py."""
 
-import hashlib
 import io
 import sys
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from functools import partial
 from pathlib import Path
@@ -16,9 +15,9 @@ from consumer.adapters.s3.answers import CREDENTIALS, Answer, Denied, Refused, U
 from consumer.adapters.s3.asking import ask as _ask
 from consumer.adapters.s3.asking import check_key as _check_key
 from consumer.adapters.s3.asking import etag_of as _etag
-from consumer.adapters.s3.asking import read_document, read_piece
+from consumer.adapters.s3.asking import read_document, read_piece, write_file
 from consumer.adapters.s3.client import StoreAccess, make_clients
-from consumer.adapters.s3.conditions import probe_create_only
+from consumer.adapters.s3.conditions import probe_create_only, takes_no_condition
 from consumer.adapters.s3.credentials import FoundKeys, SetKeys, fixed_keys
 from consumer.core.cancellation import Cancellation
 from consumer.core.errors import BucketUnusable, Code, Rejected, ScratchUnavailable, StoreUnavailable
@@ -52,6 +51,7 @@ class MinioStore:
         clients = make_clients(endpoint, credentials, access, secure=secure)
         self._copied_part_bytes = copied_part_bytes
         self._client, self._creator, self._prober = clients.plain, clients.creating, clients.probing
+        self._conditions = clients.conditions
 
     def stat(self, bucket: str, key: str, *, version_id: str | None = None) -> ObjectFacts | None:
         _check_key(key)
@@ -100,7 +100,7 @@ class MinioStore:
             )
             try:
                 _etag(response.headers.get("etag"))
-                return _write(response.stream(_CHUNK_BYTES, decode_content=False), source.size_bytes, path, cancel)
+                return write_file(response.stream(_CHUNK_BYTES, decode_content=False), source.size_bytes, path, cancel)
             except OSError as error:  # of the file: those of the connection are urllib3's own
                 raise ScratchUnavailable.of(error) from error
             finally:
@@ -173,6 +173,23 @@ class MinioStore:
         self, bucket: str, key: str, content: Path | bytes, *, media_type: str, metadata: Mapping[str, str]
     ) -> ObjectFacts:
         return self._put(self._client, bucket, key, content, media_type, metadata)
+
+    def exchange(
+        self, standing: ObjectFacts, content: Path | bytes, *, media_type: str, metadata: Mapping[str, str]
+    ) -> ObjectFacts | None:
+        """See ports.ExchangingStore."""
+        bucket, key = standing.bucket, standing.key
+        try:
+            with self._conditions.in_place_of(standing.etag):
+                return self._put(self._creator, bucket, key, content, media_type, metadata)
+        except Unmet:
+            return None
+        except StoreUnavailable as error:
+            if takes_no_condition(error):
+                return self.replace(bucket, key, content, media_type=media_type, metadata=metadata)
+            if self.stat(bucket, key) is None:  # some say so, instead of that the condition is not met
+                return None
+            raise
 
     def _put(
         self, client: Minio, bucket: str, key: str, content: Path | bytes, media_type: str, metadata: Mapping[str, str]
@@ -281,19 +298,3 @@ def access_of(settings: MinioSettings) -> StoreAccess:
         ca_file=settings.ca_file,
         public_url=settings.public_url,
     )
-
-
-def _write(chunks: Iterable[bytes], size_bytes: int, path: Path, cancel: Cancellation) -> str:
-    """Write exactly so many bytes to a file, and never more; returns their sha256, lower-case hex."""
-    digest, written = hashlib.sha256(), 0
-    with path.open("wb") as out:
-        for chunk in chunks:
-            cancel.check()
-            written += len(chunk)
-            if written > size_bytes:
-                raise StoreUnavailable(f"more bytes came than the {size_bytes} that were announced")
-            digest.update(chunk)
-            out.write(chunk)
-    if written != size_bytes:
-        raise StoreUnavailable(f"the connection ended after {written} of {size_bytes} bytes")
-    return digest.hexdigest()

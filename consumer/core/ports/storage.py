@@ -63,6 +63,20 @@ class BoundedReads(Protocol):
 
 
 @runtime_checkable
+class ExchangingStore(Protocol):
+    """What an object store has beside its port if what somebody else has just put there is not to be replaced."""
+
+    def exchange(
+        self, standing: ObjectFacts, content: Path | bytes, *, media_type: str, metadata: Mapping[str, str]
+    ) -> ObjectFacts | None:
+        """As `replace`, of the object with exactly this etag. None, and nothing is changed, where there is none now.
+
+        A server that knows no such condition replaces what is there.
+        """
+        ...
+
+
+@runtime_checkable
 class RangedReads(Protocol):
     """What an object store has beside its port if the gateway is to hand out what lies in it."""
 

@@ -61,6 +61,11 @@ class Room(Protocol):
 class Separator(Protocol):
     """Separates one track at a time."""
 
+    @property
+    def folder(self) -> Path | None:
+        """The one in which a track's own folder must lie to be separated; None: it may lie anywhere."""
+        ...
+
     def revive(self) -> None:
         """Start it again if it died while there was nothing to do. Returns at once."""
         ...

@@ -28,7 +28,7 @@ from consumer.core.model import Job, LocalTrack, ObjectFacts, ReusableResult, St
 from consumer.core.output_place import MANIFEST, is_anothers_place
 from consumer.core.ports import ObjectStore
 from consumer.core.seal import UNSEALED, Seal
-from consumer.pipeline.documents import Documents
+from consumer.pipeline.documents import Documents, changed_meanwhile
 from consumer.pipeline.forgotten import ForgottenRequests
 
 VERSION = 2  # of what the stems of one content are; another one finds nothing of the earlier ones
@@ -88,8 +88,13 @@ class Reuse:
 
     def _keep_keys(self, job: Job, keys: Iterable[str]) -> None:
         place = index_entries_key(self.prefix, job.output_bucket, job.output_prefix)
+        seen = self.store.stat(self.bucket, place)  # before it is read: what is read may only be newer
         kept = parse_index_entries(self._documents.read_ours(self.bucket, place)).keys
-        self._put(place, IndexEntries(keys=tuple(dict.fromkeys([*kept, *keys]))).to_json())
+        entries = IndexEntries(keys=tuple(dict.fromkeys([*kept, *keys]))).to_json()
+        if seen is not None:
+            self._documents.exchange(seen, entries)
+        elif not self._documents.create(self.bucket, place, entries):
+            raise changed_meanwhile()
 
     def _put(self, key: str, data: bytes) -> None:
         self._documents.replace(self.bucket, key, data)

@@ -25,7 +25,7 @@ from consumer.core.model import Job, LocalTrack, ObjectFacts, ReusableResult, St
 from consumer.core.ports import ObjectStore
 from consumer.core.seal import UNSEALED, Seal
 from consumer.core.stem_files import NotAStem, OpenStem, opened_stem
-from consumer.pipeline.documents import Documents, gone_again
+from consumer.pipeline.documents import Documents, exchange, gone_again
 from consumer.pipeline.forgotten import ForgottenRequests
 
 
@@ -170,7 +170,8 @@ class Store:
         if adopted := self._adopt(standing, attempt, file.path.with_name(f"adopted-{file.name}")):
             return adopted
         self._claim(job, standing)
-        return _Placed(ours, self.store.replace(*where, media_type=output.media_type, metadata=metadata).etag)
+        made = exchange(self.store, standing, opened.path, media_type=output.media_type, metadata=metadata)
+        return _Placed(ours, made.etag)
 
     def _adopt(self, standing: ObjectFacts, attempt: str, path: Path) -> "_Placed | None":
         """The stem that another attempt like this one stored, if its bytes are what it says; None where it is none.
@@ -203,12 +204,13 @@ class Store:
     def _seal(self, job: Job, manifest: Manifest) -> StoredStems:
         documents, where = self._documents, (job.output_bucket, job.manifest_key)
         if not documents.create(*where, manifest.to_json()):
+            seen = self.store.stat(*where)  # before it is read: what is read may only be newer
             standing = documents.manifest_of(job)
-            if standing is None:
+            if standing is None or seen is None:
                 raise gone_again("manifest")
             if documents.holds(standing):
                 return StoredStems(job=job, manifest=standing, deduplicated=False)
-            documents.replace(*where, manifest.to_json())
+            documents.exchange(seen, manifest.to_json())
         return StoredStems(job=job, manifest=manifest, deduplicated=False)
 
     @property

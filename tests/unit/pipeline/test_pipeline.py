@@ -46,6 +46,27 @@ def test_a_request_becomes_a_result(make: Callable[..., Harness]) -> None:
     assert sample("separation_stage_seconds_count", {"stage": "store"}) == 1
 
 
+def test_a_track_lies_with_its_separator_while_it_is_separated(make: Callable[..., Harness]) -> None:
+    """In the folder that the separator can reach, where it is found again after a crash; not before, and not after."""
+    harness = make(WorkerCrashed("signal 9"), None)
+    folder = harness.separator.folder = harness.scratch / "separator-1"
+    folder.mkdir()
+    places, separate = [], harness.separator.separate
+
+    def look(job: Job, path: Path, **rest: Any) -> Separation:
+        places.append((path.parent.parent, path.read_bytes(), [each.name for each in harness.scratch.iterdir()]))
+        return separate(job, path, **rest)
+
+    harness.separator.separate = look  # type: ignore[method-assign]
+    harness.send()
+    harness.start()
+    [message] = harness.outcomes()
+    assert CODEC.decode(SeparationResult, message.value).stems[0].key == "stems/r1/vocals.wav"
+    assert places == [(folder, b"song", ["separator-1"])] * 2
+    wait_for(lambda: list(harness.scratch.iterdir()) == [folder])
+    folder.rmdir()  # which nothing is left in
+
+
 def test_a_repeated_request_is_answered_without_work(make: Callable[..., Harness]) -> None:
     """The same request again gets the same stems in a result of its own, and nothing is computed."""
     harness = make()

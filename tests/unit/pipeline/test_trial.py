@@ -76,6 +76,16 @@ def test_it_is_separated_as_the_job_wanted_its_track(tmp_path: Path) -> None:
     assert (tried.request.start_s, tried.request.duration_s, tried.request.track) == (None, None, None)
 
 
+def test_it_lies_where_the_separator_reaches_it(tmp_path: Path) -> None:
+    separator = Listening()
+    separator.folder = tmp_path / "separator-1"
+    separator.folder.mkdir()
+    Trial(Scratch(tmp_path))(a_job(), separator)
+    [path] = separator.paths
+    assert separator.folder in path.parents
+    assert list(separator.folder.iterdir()) == []
+
+
 @pytest.mark.parametrize("error", [None, WorkerCrashed("signal 9")])
 def test_nothing_of_it_is_left(tmp_path: Path, error: Exception | None) -> None:
     """It lies where replicas clean up, and goes however it ends."""
