@@ -162,7 +162,8 @@ def _show(door: DemoGateway) -> None:
     system.provide({"curl": "curl"})
     line = door.curl(_SONGS, "song.wav")
     console = Console(soft_wrap=True, highlight=False)
-    console.print(f"\nThe same over HTTP: the address is {door.url}, the key {door.key}.", markup=False)
+    console.print(f"\nA page on which you can drop songs of your own: {door.page}", markup=False)
+    console.print(f"The same over HTTP: the address is {door.url}, the key {door.key}.", markup=False)
     console.print(line, markup=False)
     tried = subprocess.run(shlex.split(line), capture_output=True, text=True, timeout=_JOB_S, check=False)
     told = json.loads(tried.stdout) if tried.returncode == 0 else {"state": tried.stderr.strip()}

@@ -24,6 +24,11 @@ class DemoGateway:
     url: str
     key: str
 
+    @property
+    def page(self) -> str:
+        """An address that opens the page, and signs in."""
+        return f"{self.url}/#key={self.key}"
+
     def curl(self, bucket: str, object_key: str) -> str:
         """A line for a shell that asks for the stems of an object, and waits for them."""
         body = f'{{"source": {{"bucket": "{bucket}", "key": "{object_key}"}}}}'

@@ -27,7 +27,7 @@ from consumer.gateway.publishing import Publisher
 from consumer.gateway.rate_limit import RateLimiter, RatePolicy
 from consumer.gateway.requests import SourceRules
 from consumer.gateway.sending import Submission
-from consumer.gateway.services import Services
+from consumer.gateway.services import LinksElsewhere, Services
 from consumer.gateway.stems.content import StemStore
 from consumer.gateway.stems.links import StemLinks
 from consumer.gateway.trail import Trail
@@ -227,6 +227,7 @@ class MemoryGateway:
             stems=StemStore(store, store),
             links=StemLinks(None),
             operating=cast(Operating, None),  # asks Kafka; no key of these tests has the scope for it
+            links_elsewhere=LinksElsewhere(),
             trail=Trail(MemoryAuditLog(), "gateway"),
             can_forget=forgetting,
             jobs=JobSettings(allowed_source_buckets=(IN,), output_bucket=OUT),

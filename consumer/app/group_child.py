@@ -17,8 +17,14 @@ _LONGEST_S = REQUEST_S + 20.0  # its start included
 def read_group(command: Sequence[str] = COMMAND) -> Group:
     """As it is now. Raises BrokerUnavailable."""
     try:
+        # Its report says what was wrong; lines of its libraries would be none of the caller's log.
         ran = subprocess.run(
-            [*command], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, check=False, timeout=_LONGEST_S
+            [*command],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            check=False,
+            timeout=_LONGEST_S,
         )
         report = msgspec.json.decode(ran.stdout, type=GroupReport)
     except (OSError, subprocess.TimeoutExpired, msgspec.MsgspecError) as error:

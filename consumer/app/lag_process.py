@@ -65,7 +65,7 @@ def run(task: LagTask, tell: Callable[[LagReport], None]) -> None:
     reader = make_reader(task)
     if task.once:
         try:
-            tell(LagReport(backlog=reader.read(timeout_s=task.timeout_s)))
+            tell(LagReport(backlog=reader.read_once(timeout_s=task.timeout_s)))
         except BrokerUnavailable as away:
             tell(LagReport(backlog=None, trouble=str(away)))
         return

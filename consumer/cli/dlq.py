@@ -62,7 +62,7 @@ def show(
     entry, letter = found[-1]
     request: SeparationRequest | str
     try:
-        request = _codec().decode_request(letter.original_value)
+        request = dead_letters.request_in(letter)
     except Rejected as rejected:  # that may be why it lies here
         request = str(rejected)
     shown = {"partition": entry.partition, "offset": entry.offset, "letter": letter, "request": request}

@@ -102,6 +102,9 @@ class AuditAction(StrEnum):
     )  # fmt: skip
     KEY_CREATED = "key.created", "command", Activity.CREATE, "a key was made"
     KEY_REVOKED = "key.revoked", "command", Activity.DELETE, "a key was revoked"
+    DEAD_LETTER_SHOWN = (
+        "dead_letter.shown", "gateway", Activity.READ, "a dead letter's record was shown, or what a replay would send"
+    )  # fmt: skip
     DEAD_LETTER_REPLAYED = (
         "dead_letter.replayed", "gateway, command", Activity.CREATE, "a dead letter's record was sent again"
     )  # fmt: skip

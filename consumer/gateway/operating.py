@@ -1,104 +1,101 @@
-"""What operators ask the gateway: how far the group is behind, who is in it, and what it gave up."""
+"""What operators ask the gateway: how far the group is behind, and who is in it; now, and over the last hour."""
 
-import asyncio
-import re
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from http import HTTPStatus
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-import msgspec
-
-from consumer.adapters.kafka.dead_letters import DeadLetterEntry, KafkaDeadLetters
 from consumer.core.clock import SYSTEM_CLOCK, Clock
-from consumer.core.group import Group
-from consumer.core.lag import Backlog
-from consumer.core.model import Message
-from consumer.delivery.replay import replayed
+from consumer.core.errors import BrokerUnavailable
+from consumer.core.group import Group, GroupMember
+from consumer.core.lag import Backlog, PartitionLag
 from consumer.gateway.fresh import Fresh
+from consumer.gateway.history.samples import SampleRing
+from consumer.gateway.letters import Letters
 from consumer.gateway.outlook.at_work import RunningJob
-from consumer.gateway.problems import Problem
 from consumer.gateway.replicas import replicas_of
-
-_PLACE = re.compile(r"(\d{1,9}):(\d{1,18})")
-
-
-@dataclass(frozen=True, slots=True)
-class Replayed:
-    """A record that was sent again, and the letter that held it."""
-
-    entry: DeadLetterEntry
-    topic: str
+from consumer.gateway.standing import PartitionStanding, Situation, standings
 
 
 class Operating:
     """Belongs to one event loop; Kafka is asked in threads, one question of a kind at a time.
 
-    read_lag and read_group: the group's lag and members now. topics: those that records of dead letters may go back
-    to, the requests' first. Every method raises BrokerUnavailable.
+    read_lag and read_group: the group's lag and members now. delays_s: of each retry topic. Every method but `sample`
+    raises BrokerUnavailable. samples: what was read over the last hour, by whoever asked.
     """
 
     def __init__(
         self,
         read_lag: Callable[[], Backlog],
         read_group: Callable[[], Group],
-        letters: KafkaDeadLetters,
-        topics: Sequence[str],
+        letters: Letters,
+        requests_topic: str,
+        delays_s: Mapping[str, float],
         clock: Clock = SYSTEM_CLOCK,
     ) -> None:
-        self._letters, self._topics, self._clock = letters, topics, clock
-        self._one_letter = asyncio.Lock()
+        self.letters, self.samples = letters, SampleRing()
+        self._requests_topic, self._delays_s, self._clock = requests_topic, delays_s, clock
         self._lag, self._group = Fresh(read_lag, clock), Fresh(read_group, clock)
 
     async def lag(self) -> list[dict[str, Any]]:
         """Each partition's unfinished records, how long the oldest waits, and what a sender's transaction holds."""
-        backlog = await self._lag.read()
-        now_s = self._clock.now().timestamp()
-        return [
-            {
-                "topic": lag.partition.topic,
-                "partition": lag.partition.partition,
-                "messages": lag.messages,
-                "seconds": round(lag.waited_s(now_s), 3),
-                "held": lag.held,
-            }
-            for lag in backlog.lags
-        ]
+        backlog, now_s = await self._backlog(), self._now_s()
+        return [_lag(lag, now_s) for lag in backlog.lags]
 
     async def replicas(self, running: Sequence[RunningJob]) -> dict[str, Any]:
         """The group's state and its members, each with what it does of what is running."""
+        group = await self._members()
+        return {"state": group.state, "items": replicas_of(group, running, self._requests_topic)}
+
+    async def partitions(self, running: Sequence[RunningJob]) -> list[dict[str, Any]]:
+        """Each partition with its lag, why it waits and who has it, the worst first. Nobody may be told who has it:
+        then it says that this is unknown.
+        """
+        backlog = await self._backlog()
+        try:
+            group: Group | None = await self._members()
+        except BrokerUnavailable:
+            group = None
+        now_s = self._now_s()
+        situation = Situation(
+            group=group, running=running, requests_topic=self._requests_topic, delays_s=self._delays_s, now_s=now_s
+        )
+        return [_standing(each, now_s) for each in standings(backlog.lags, situation)]
+
+    async def sample(self) -> None:
+        """Note how it is now. What can't be read is a gap, and raises nothing."""
+        for read in (self._backlog, self._members):
+            try:
+                await read()
+            except BrokerUnavailable:
+                self.samples.note_nothing(self._now_s())
+
+    async def _backlog(self) -> Backlog:
+        backlog, now_s = await self._lag.read(), self._now_s()
+        waited_s = max((lag.waited_s(now_s) for lag in backlog.lags), default=0.0)
+        self.samples.note_lag(now_s, messages=backlog.messages, seconds=round(waited_s, 3))
+        return backlog
+
+    async def _members(self) -> Group:
         group = await self._group.read()
-        return {"state": group.state, "items": replicas_of(group, running, self._topics[0])}
+        self.samples.note_replicas(self._now_s(), len(group.members))
+        return group
 
-    async def dead_letters(self, *, code: str | None, limit: int) -> list[dict[str, Any]]:
-        """The latest, the latest first; of one code alone where that is given."""
-        async with self._one_letter:
-            entries = await asyncio.to_thread(self._letters.latest, limit, code)
-        return [_shown(entry) for entry in entries]
-
-    async def replay(self, place: str) -> Replayed:
-        """Send the record of the letter at PARTITION:OFFSET again. Raises Problem, Rejected."""
-        found = _PLACE.fullmatch(place)
-        if found is None:
-            raise Problem(HTTPStatus.NOT_FOUND, "NOT_FOUND", "there is no such dead letter")
-        async with self._one_letter:
-            return await asyncio.to_thread(self._replay, int(found[1]), int(found[2]))
-
-    def _replay(self, partition: int, offset: int) -> Replayed:
-        entry = self._letters.read_one(partition, offset)
-        if entry is None or entry.dead_letter is None:
-            raise Problem(HTTPStatus.NOT_FOUND, "NOT_FOUND", "there is no such dead letter")
-        message: Message = replayed(entry.dead_letter, self._topics)
-        self._letters.send(message)
-        return Replayed(entry, message.topic)
+    def _now_s(self) -> float:
+        return self._clock.now().timestamp()
 
 
-def _shown(entry: DeadLetterEntry) -> dict[str, Any]:
-    """Without the record itself, which is its sender's."""
-    letter = entry.dead_letter
-    told = {} if letter is None else {
-        "request_id": letter.request_id, "code": letter.code, "message": letter.message, "stage": letter.stage,
-        "attempts": letter.attempts, "topic": letter.topic, "partition": letter.partition, "offset": letter.offset,
-        "failed_at": msgspec.to_builtins(letter.failed_at),
-    }  # fmt: skip
-    return {"place": entry.place, **told}
+def _lag(lag: PartitionLag, now_s: float) -> dict[str, Any]:
+    return {
+        "topic": lag.partition.topic,
+        "partition": lag.partition.partition,
+        "messages": lag.messages,
+        "seconds": round(lag.waited_s(now_s), 3),
+        "held": lag.held,
+    }
+
+
+def _standing(each: PartitionStanding, now_s: float) -> dict[str, Any]:
+    return {**_lag(each.lag, now_s), "standing": each.standing.value, "owner": each.owner and _name(each.owner)}
+
+
+def _name(member: GroupMember) -> str:
+    return member.instance_id or f"{member.client_id} at {member.host}"

@@ -34,12 +34,13 @@ from consumer.gateway.index.job_index import JobIndex
 from consumer.gateway.index.pruning import Pruner
 from consumer.gateway.index.table import JobTable
 from consumer.gateway.index.writer import IndexWriter, ProgressBook
+from consumer.gateway.letters import Letters
 from consumer.gateway.metrics import GatewayMetrics
 from consumer.gateway.operating import Operating
 from consumer.gateway.publishing import Publisher
 from consumer.gateway.requests import SourceRules
 from consumer.gateway.sending import Submission
-from consumer.gateway.services import Services
+from consumer.gateway.services import LinksElsewhere, Services
 from consumer.gateway.settings import Settings
 from consumer.gateway.stems.content import StemStore
 from consumer.gateway.stems.links import StemLinks
@@ -68,7 +69,7 @@ def make_follower(
     reader = TopicReader(settings.kafka, list(kinds), begin=Begin.BEGINNING, request_s=REQUEST_S)
     return IndexFollower(
         reader,
-        Interpreter(codec, EventDecoder(codec, kinds)),
+        Interpreter(codec, EventDecoder(codec, kinds), index.outcomes.note),
         IndexWriter(table, progress, requests_topic=settings.topics.requests, on_change=index.outlook.note),
         Pruner(table),
         order=CausalOrder((settings.topics.requests, settings.topics.progress), table.is_known_own, ends),
@@ -127,6 +128,7 @@ def make_services(
         stems=StemStore(store, store),
         links=StemLinks(make_object_links(store), origin=public_origin()),
         operating=make_operating(settings),
+        links_elsewhere=LinksElsewhere(settings.gateway.grafana_url, settings.gateway.traces_url),
         trail=trail,
         can_forget=_make_forgetting(settings, store, tombstones, finder, index, submission, hide),
         jobs=job,
@@ -167,12 +169,14 @@ def make_operating(settings: Settings) -> Operating:
     """What operators ask; nothing is connected yet."""
     kafka, topics = settings.kafka, settings.topics
     retries = retry_topics(topics, settings.service)
-    letters = KafkaDeadLetters(kafka, topics.dead_letter, make_codec(settings.schema, topics))
+    dead_letters = KafkaDeadLetters(kafka, topics.dead_letter, make_codec(settings.schema, topics))
 
     def read_lag() -> Backlog:
         return make_lag(kafka, topics, retries, settings.schema).read(timeout_s=REQUEST_S)
 
-    return Operating(read_lag, read_group, letters, (topics.requests, *retries))
+    delays_s = dict(zip(retries, settings.service.retry_delays, strict=True))
+    letters = Letters(dead_letters, (topics.requests, *retries))
+    return Operating(read_lag, read_group, letters, topics.requests, delays_s)
 
 
 def make_uploads(settings: Settings, store: ObjectStore, metrics: GatewayMetrics) -> Uploads | None:

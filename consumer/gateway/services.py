@@ -21,6 +21,14 @@ from consumer.gateway.uploads.asking import Asking
 from consumer.settings import JobSettings
 
 
+@dataclass(frozen=True, slots=True)
+class LinksElsewhere:
+    """Where operators look further. traces: one trace's address, with {trace_id} in it, or that of all."""
+
+    grafana: str | None = None
+    traces: str | None = None
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Services:
     """Belongs to one event loop. can_forget: None where the store can take nothing away for good."""
@@ -34,6 +42,7 @@ class Services:
     stems: StemStore
     links: StemLinks
     operating: Operating
+    links_elsewhere: LinksElsewhere
     trail: Trail
     can_forget: Forgetting | None
     jobs: JobSettings

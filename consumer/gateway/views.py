@@ -39,6 +39,18 @@ def job_document(entry: JobEntry, progress: SeparationProgress | None = None) ->
     return document
 
 
+def open_job_document(entry: JobEntry) -> Document:
+    """A job that has not ended, as operators see it: whose it is, and where it waits."""
+    return {
+        "id": entry.request_id,
+        "tenant": entry.tenant,
+        "state": entry.state.value,
+        "partition": entry.partition,
+        "offset": entry.offset,
+        "accepted_at": _time(entry.accepted_ms),
+    }
+
+
 def progress_document(progress: SeparationProgress) -> Document:
     """How far a job is, and no more of it."""
     return {

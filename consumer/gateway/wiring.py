@@ -23,8 +23,9 @@ from consumer.core.ports import Check, ObjectStore
 from consumer.gateway.access.authenticator import make_authenticator
 from consumer.gateway.app import make_app
 from consumer.gateway.events.resume import Log
-from consumer.gateway.events.streams import EventStreams
 from consumer.gateway.forgotten import ForgottenWatch
+from consumer.gateway.history.keeping import keep_sampled
+from consumer.gateway.history.outcomes import OutcomeCount
 from consumer.gateway.index.ends import TopicEnds
 from consumer.gateway.index.follower import IndexFollower
 from consumer.gateway.index.interpret import kinds_of
@@ -39,6 +40,7 @@ from consumer.gateway.probes import make_health
 from consumer.gateway.publishing import Publisher
 from consumer.gateway.rate_limit import RateLimiter, RatePolicy
 from consumer.gateway.server import GatewayServer
+from consumer.gateway.services import Services
 from consumer.gateway.settings import Settings
 from consumer.gateway.trail import Trail
 from consumer.observability.site import Site
@@ -115,10 +117,12 @@ async def _run(settings: Settings) -> None:
         stack.push_async_callback(authenticator.close)
         pruning = asyncio.create_task(keep_pruned(all_ends.begins, follower.note_begins))
         stack.callback(pruning.cancel)
-        await _serve(server, follower, services.streams)
+        sampling = asyncio.create_task(keep_sampled(services.operating.sample))
+        stack.callback(sampling.cancel)
+        await _serve(server, follower, services)
 
 
-async def _serve(server: GatewayServer, follower: IndexFollower, streams: EventStreams) -> None:
+async def _serve(server: GatewayServer, follower: IndexFollower, services: Services) -> None:
     log, begun = structlog.get_logger(), time.monotonic()
     loop = asyncio.get_running_loop()
     stopping = asyncio.Event()
@@ -129,10 +133,10 @@ async def _serve(server: GatewayServer, follower: IndexFollower, streams: EventS
     with handled(stop):
         log.info(LogEvent.GATEWAY_STARTED, port=server.port)
         serving = asyncio.create_task(server.serve())
-        watching = asyncio.create_task(_watch(follower, begun))
+        watching = asyncio.create_task(_watch(follower, services.index.outcomes, begun))
         told = asyncio.create_task(stopping.wait())
         await asyncio.wait((serving, watching, told), return_when=asyncio.FIRST_COMPLETED)
-        streams.close()
+        services.streams.close()
         server.stop()
         await serving
         for task in (watching, told):
@@ -142,12 +146,12 @@ async def _serve(server: GatewayServer, follower: IndexFollower, streams: EventS
     log.info(LogEvent.GATEWAY_STOPPED)
 
 
-async def _watch(follower: IndexFollower, begun: float) -> None:
+async def _watch(follower: IndexFollower, outcomes: OutcomeCount, begun: float) -> None:
     """Ends where the index can't be kept any more."""
     is_told = False
     while not follower.is_broken:
         if follower.has_caught_up and not is_told:
-            is_told = True
+            is_told = outcomes.has_read_all = True
             structlog.get_logger().info(LogEvent.GATEWAY_CAUGHT_UP, seconds=round(time.monotonic() - begun, 3))
         await asyncio.sleep(0.1)
 

@@ -2,10 +2,11 @@
 
 import tempfile
 from pathlib import Path
+from urllib.parse import urlsplit
 
-from pydantic import Field
+from pydantic import Field, field_validator
 
-from consumer.settings.variables import Group
+from consumer.settings.variables import Group, check_url
 
 
 class GatewaySettings(Group):
@@ -21,3 +22,19 @@ class GatewaySettings(Group):
         default_factory=lambda: Path(tempfile.gettempdir()),
         description="where the gateway keeps its index of jobs, in a folder that goes with it; some 2 KB a job",
     )
+    grafana_url: str | None = Field(
+        default=None, description="address of the dashboard in Grafana, to which the page links for operators"
+    )
+    traces_url: str | None = Field(
+        default=None,
+        description="address of a trace, with `{trace_id}` for its id, or of all; the page links there for operators",
+    )
+
+    @field_validator("grafana_url", "traces_url")
+    @classmethod
+    def _addresses(cls, value: str | None) -> str | None:
+        if value is not None:
+            check_url(value)
+            if "@" in urlsplit(value).netloc:
+                raise ValueError("must not hold a user or a password: whoever may operate is shown it")
+        return value

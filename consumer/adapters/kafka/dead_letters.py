@@ -14,7 +14,7 @@ from consumer.adapters.kafka.config import NO_GROUPS_ERROR, connect, connect_rea
 from consumer.adapters.kafka.connection_errors import ConnectionErrors
 from consumer.adapters.kafka.records import record_of
 from consumer.core.errors import Rejected
-from consumer.core.events import EPOCH, DeadLetter
+from consumer.core.events import EPOCH, DeadLetter, SeparationRequest
 from consumer.core.model import Message
 from consumer.settings import KafkaSettings
 
@@ -74,6 +74,10 @@ class KafkaDeadLetters:
     def read(self) -> Iterator[DeadLetterEntry]:
         """All that are there now, partition by partition in their order; committed ones only. No group is joined."""
         return self._read_spans(lambda begin, end: (begin, end))
+
+    def request_in(self, letter: DeadLetter) -> SeparationRequest:
+        """A letter's record as the request that it is. Raises Rejected, which may be why it lies here."""
+        return self._codec.decode_request(letter.original_value)
 
     def _read_spans(
         self, span_of: Callable[[int, int], tuple[int, int]], only: int | None = None

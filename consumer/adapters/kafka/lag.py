@@ -34,6 +34,7 @@ INTERVAL_S = 0.5
 FRESH_S = 10.0  # older figures are not reported: none is better than a wrong one
 _PATIENCE_S = 10.0  # with brokers that are slow to answer
 _CATCH_UP_S = 10.0
+_ENDS_S = 1.0
 _BATCH = 500
 
 # What a request's bytes say: its model, and its seconds of audio (None: it does not say; 0: it will be refused).
@@ -97,6 +98,16 @@ class KafkaLagReader:
             return self._errors.patiently(self, self._read, timeout_s + _PATIENCE_S)
         except KafkaException as error:
             raise self._errors.away(error) from error
+
+    def read_once(self, *, timeout_s: float = 0.0) -> Backlog:
+        """As `read`, by a reader that has just been made: where partitions end is told by the first fetch alone, and
+        without that nobody sees what a sender's transaction holds where nothing lies before it.
+        """
+        self.read(timeout_s=timeout_s)
+        deadline = time.monotonic() + _ENDS_S
+        while time.monotonic() < deadline and any(self._high(partition) < 0 for partition in self._reading):
+            self._listen(0.05)
+        return self.read(timeout_s=timeout_s)
 
     def read_offsets(self) -> Backlog:
         """The same by offsets alone, without a look at any record. Raises BrokerUnavailable."""
@@ -183,7 +194,7 @@ class KafkaLagReader:
         try:
             return int(self._consumer.get_watermark_offsets(KafkaPartition(*partition), cached=True)[1])
         except KafkaException:  # nothing was fetched of it yet
-            return 0
+            return -1
 
     def _follow(self, partition: TopicPartition, offsets: Offsets) -> None:
         """Bring a partition's log to where the group stands, and have the rest read."""

@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 
 import msgspec
 from confluent_kafka import Message
@@ -35,16 +35,27 @@ def kinds_of(topics: TopicSettings) -> dict[str, type[Event]]:
     }
 
 
-class Interpreter:
-    """Not thread-safe. Raises RegistryUnavailable, of a record that is to be interpreted again later."""
+OnOutcome = Callable[[SeparationResult | DeadLetter, int], None]
 
-    def __init__(self, codec: AvroCodec, decoder: EventDecoder) -> None:
-        self._codec, self._decoder = codec, decoder
+
+class Interpreter:
+    """Not thread-safe. Raises RegistryUnavailable, of a record that is to be interpreted again later.
+
+    on_outcome: told of each result and dead letter, also of those without a request id, and of its record's time.
+    """
+
+    def __init__(self, codec: AvroCodec, decoder: EventDecoder, on_outcome: OnOutcome = lambda _, __: None) -> None:
+        self._codec, self._decoder, self._on_outcome = codec, decoder, on_outcome
 
     def meanings(self, message: Message) -> Iterator[Meaning]:
         """What a record says, in the order in which it is to be taken; nothing where it is none of ours."""
-        partition, offset, (_, at_ms) = message.partition() or 0, message.offset() or 0, message.timestamp()
-        match event := self._decoder.decode(message):
+        event, (_, at_ms) = self._decoder.decode(message), message.timestamp()
+        yield from self._meanings(event, message.partition() or 0, message.offset() or 0, at_ms)
+        if isinstance(event, SeparationResult | DeadLetter):
+            self._on_outcome(event, at_ms)
+
+    def _meanings(self, event: Event | None, partition: int, offset: int, at_ms: int) -> Iterator[Meaning]:
+        match event:
             case SeparationRequest() if REQUEST_ID.fullmatch(event.request_id):
                 yield asked(event, partition=partition, offset=offset, at_ms=at_ms)
             case SeparationResult() if REQUEST_ID.fullmatch(event.request_id):

@@ -5,6 +5,7 @@ from collections.abc import Callable, Mapping
 from contextlib import suppress
 
 from consumer.core.model import TopicPartition
+from consumer.gateway.history.outcomes import OutcomeCount
 from consumer.gateway.index.changes import Batch
 from consumer.gateway.index.entry import JobEntry
 from consumer.gateway.index.positions import Positions
@@ -24,7 +25,7 @@ class JobIndex:
 
     positions: how far it has read. last_event: the number of the last event before these. events_a_mark: after how many
     it remembers how far it was, so that streams need not look through all of them. outlook: what is told of the time
-    that jobs will take.
+    that jobs will take. outcomes: what jobs came to lately.
     """
 
     def __init__(
@@ -34,10 +35,11 @@ class JobIndex:
         ends: Callable[[], Positions],
         *,
         outlook: Outlook | None = None,
+        outcomes: OutcomeCount | None = None,
         events_a_mark: int = 5000,
     ) -> None:
         self.table, self.progress, self._ends = table, progress, ends
-        self.outlook = outlook or Outlook()
+        self.outlook, self.outcomes = outlook or Outlook(), outcomes or OutcomeCount()
         self.positions: Positions = {}
         self.last_event = 0
         self._events_a_mark = events_a_mark
@@ -66,6 +68,13 @@ class JobIndex:
         """As `find`, also of what is forgotten, and of what may be nobody's yet: for who does not show it."""
         entry = self.table.get(request_id)
         return entry if entry is not None and entry.tenant == tenant else None
+
+    async def find_of_all(self, request_id: str) -> JobEntry | None:
+        """A job, whoever's it is, if it was accepted before this was called. Raises IndexBehind, BrokerUnavailable."""
+        if (entry := self.table.get(request_id)) is None:
+            await self.catch_up()
+            entry = self.table.get(request_id)
+        return entry if entry is not None and not entry.is_forgotten else None
 
     async def look_up(self, request_id: str, tenant: str | None) -> JobEntry | None:
         """A tenant's job, whichever replica accepted it, if that was before this was called. Raises IndexBehind."""

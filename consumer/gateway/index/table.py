@@ -24,6 +24,7 @@ CREATE TABLE jobs (
 ) WITHOUT ROWID;
 CREATE INDEX jobs_by_tenant ON jobs (tenant, accepted_ms, request_id);
 CREATE INDEX jobs_open ON jobs (tenant) WHERE state IN ('queued', 'running');
+CREATE INDEX jobs_waiting ON jobs (accepted_ms, request_id) WHERE state IN ('queued', 'running');
 CREATE TABLE forgotten (request_id TEXT, tenant TEXT, PRIMARY KEY (request_id, tenant)) WITHOUT ROWID;
 """
 _PUT = f"INSERT OR REPLACE INTO jobs ({_NAMES}) VALUES ({', '.join('?' * len(_COLUMNS))})"  # noqa: S608 - our own words
@@ -100,6 +101,11 @@ class JobTable:
         asked = f"SELECT count(*) FROM jobs WHERE tenant IS ? AND state IN ('queued', 'running') AND {_IS_SHOWN}"  # noqa: S608
         found: tuple[int] = self._reader.execute(asked, (tenant,)).fetchone()
         return found[0]
+
+    def longest_open(self, limit: int) -> list[JobEntry]:
+        """The jobs of all tenants that have not ended, those first that wait longest, at most `limit`."""
+        asked = f"SELECT {_NAMES} FROM jobs WHERE state IN ('queued', 'running') AND {_IS_SHOWN}"  # noqa: S608
+        return _entries(self._reader.execute(f"{asked} ORDER BY accepted_ms, request_id LIMIT ?", (limit,)))
 
     def close(self) -> None:
         """Nothing may be called afterwards."""

@@ -157,6 +157,11 @@ def place_of(entry: JobEntry) -> int:
     return at_ms << _TIE_BITS | (entry.offset + entry.partition * 7919) % (1 << _TIE_BITS)
 
 
+def accepted_ms_of(place: int) -> int:
+    """When the request of the job at that place was written, in milliseconds since 1970."""
+    return place >> _TIE_BITS
+
+
 def _eta(spread: Spread | None, reason: str | None) -> dict[str, Any]:
     if spread is None:
         return {"seconds": None, "low": None, "high": None, "reason": reason}

@@ -43,7 +43,7 @@ export class Api {
   /**
    * Follows all that happens to the tenant's jobs, over cuts, until `signal` aborts. Settles then, or throws the
    * ApiProblem that trying again would not mend.
-   * @param {{onEvent: (event: {name: string, data: Object}) => void, onState?: (isOpen: boolean) => void,
+   * @param {{onEvent: (event: {name: string, data: Object}) => void, onState?: (isOpen: boolean, problem: Error|null) => void,
    *   signal: AbortSignal}} options
    */
   events({onEvent, onState, signal}) {

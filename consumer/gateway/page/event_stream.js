@@ -47,14 +47,15 @@ export class EventParser {
 }
 
 /**
- * Reads a stream and, after a cut, the one that follows it, ever more slowly while nothing answers.
+ * Reads a stream and, after a cut, the one that follows it, ever more slowly while nothing answers. `onState` is told
+ * whether one is open, and else what stood in its place: an error, or null where one was open and has ended.
  * @param {(headers: Object, signal: AbortSignal) => Promise<Response>} open
  */
 export async function followEvents(open, {onEvent, onState = () => {}, signal}) {
   const parser = new EventParser(onEvent);
   let waitS = FIRST_WAIT_S;
   while (!signal.aborted) {
-    let toldS = 0;
+    let [toldS, problem] = [0, null];
     try {
       const headers = parser.lastEventId === null ? {} : {"Last-Event-ID": parser.lastEventId};
       await readOne(open, headers, parser, signal, () => {
@@ -64,11 +65,11 @@ export async function followEvents(open, {onEvent, onState = () => {}, signal}) 
     } catch (error) {
       if (signal.aborted) return;
       if ([401, 403, 404].includes(error.status)) throw error;
-      toldS = error.retryAfterS ?? 0;
+      [toldS, problem] = [error.retryAfterS ?? 0, error];
     }
     if (signal.aborted) return;
     parser.cut();
-    onState(false);
+    onState(false, problem);
     await pause(Math.max(waitS, toldS) * (0.75 + Math.random() / 2), signal);
     waitS = Math.min(waitS * 2, LONGEST_WAIT_S);
   }

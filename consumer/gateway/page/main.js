@@ -28,8 +28,7 @@ class Page {
 
   async #moved() {
     const handed = takeHandedOver();
-    if (!handed) return this.#show();
-    this.#signOut();
+    if (!handed || this.#session) return this.#show(); // nobody is put under another's key by a link
     this.#show("signIn.checking");
     try {
       await this.#signIn(handed);

@@ -46,6 +46,6 @@ export function makeEntryRow({text, outbox, entry}) {
 
 function wordsOf(entry, isCut, text) {
   if (entry.problem) return problemWords(entry.problem, text);
-  if (isCut) return text(entry.upload.isStoreAway ? "upload.storeAway" : "upload.cutWords");
+  if (isCut) return text("upload.cutWords");
   return "";
 }

@@ -57,9 +57,11 @@ function makeQueue({text, session, announcer}) {
   }
 
   function draw() {
+    const sending = new Set(outbox.entries.map((entry) => entry.sentAs)); // shown as they are sent, until that has ended
+    const listed = jobs.all.filter((job) => !sending.has(job.metadata?.sent_as));
     const shown = [
       ...outbox.entries.map((entry) => [entry, row(entry, () => makeEntryRow({text, outbox, entry}))]),
-      ...jobs.all.map((job) => [job.id, row(job.id, () => makeJobRow({text, session}))]),
+      ...listed.map((job) => [job.id, row(job.id, () => makeJobRow({text, session}))]),
     ];
     for (const [key, {update}] of shown) update(jobs.get(key));
     for (const key of rows.keys()) if (!shown.some(([each]) => each === key)) rows.delete(key);
@@ -100,9 +102,11 @@ function makeQueue({text, session, announcer}) {
 }
 
 function noteWords(jobs, count, text) {
-  if (jobs.state instanceof Error) return problemWords(jobs.state, text);
+  const problem = jobs.streamProblem ?? jobs.state;
+  if (problem instanceof Error && problem.status > 0) return problemWords(problem, text);
   if (!jobs.isLive) return text(jobs.state === "ready" ? "queue.cut" : "queue.loading");
   if (jobs.state === "loading") return text("queue.loading");
+  if (jobs.state instanceof Error) return text("queue.cut");
   return count === 0 ? text("queue.empty") : "";
 }
 

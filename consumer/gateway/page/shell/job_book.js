@@ -15,6 +15,8 @@ export class JobBook extends EventTarget {
   state = "loading";
   /** Whether the stream of events is open. */
   isLive = false;
+  /** Why it is not, where that is known. */
+  streamProblem = null;
 
   constructor(api) {
     super();
@@ -48,11 +50,11 @@ export class JobBook extends EventTarget {
   async follow(signal) {
     this.#signal = signal;
     signal.addEventListener("abort", () => clearTimeout(this.#look?.timer));
-    const onState = (isOpen) => {
-      const wasAway = !this.isLive;
+    const onState = (isOpen, problem) => {
       this.isLive = isOpen;
+      this.streamProblem = problem ?? null;
       this.#tell(null);
-      if (isOpen && wasAway) this.load();
+      if (isOpen || this.state !== "ready") this.load();
     };
     try {
       await this.api.events({onEvent: (event) => this.#note(event), onState, signal});

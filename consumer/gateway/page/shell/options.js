@@ -18,7 +18,7 @@ export function stemWords(stems, text) {
  *   it without its source, or a sentence about what can't be used
  */
 export function makeOptions({models, limits, text}) {
-  const groups = Map.groupBy ? Map.groupBy(models, (model) => model.stems.join()) : grouped(models);
+  const groups = grouped(models);
   const variant = select("variant");
   const format = select("format", limits.formats.map((name) => [name, name.toUpperCase()]));
   const bitrate = select("bitrate");

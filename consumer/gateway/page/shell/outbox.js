@@ -16,10 +16,13 @@ class Entry {
   uploadId = null; // once its file is there
   ending = new AbortController();
   idempotencyKey = randomKey();
+  /** By which the job is known once the stream tells of it, which may be before the answer: `metadata.sent_as`. */
+  sentAs = randomKey().slice(0, 16);
 
   /** @param {string} name what it is called @param {Object} body as POST /v1/separations takes it @param {File|null} file */
   constructor(name, body, file) {
-    Object.assign(this, {name, body, file});
+    const metadata = {sent_as: this.sentAs, ...(file ? {file: file.name.slice(0, 200)} : {})};
+    Object.assign(this, {name, body: {...body, metadata}, file});
   }
 }
 
@@ -44,7 +47,7 @@ export class Outbox extends EventTarget {
 
   /** Sends a file, with these options; `body` has no source. */
   addFile(file, body) {
-    this.#add(new Entry(file.name, {...body, metadata: {file: file.name.slice(0, 200)}}, file));
+    this.#add(new Entry(file.name, body, file));
   }
 
   /** Names an object that lies in a bucket already. */

@@ -7,18 +7,15 @@ import {putPart, urlIsForeign} from "./part_request.js";
 const AT_ONCE = 3; // parts
 const FIRST_WAIT_S = 1;
 const LONGEST_WAIT_S = 20;
-const STORE_IS_AWAY_AFTER = 3; // tries
 
 /** Calls `onChange` at each step; `sentBytes` and `isCut` say how it is. */
 export class Upload {
   #sent = new Map(); // part's number -> bytes of it that are sent
   #there = new Set(); // numbers of parts that are whole
-  #cuts = 0;
+  #isByGateway = false; // once the store did not answer this browser, as where it has no CORS rule for it
   #nudge = new AbortController();
   /** Whether the connection is away, and is waited for. */
   isCut = false;
-  /** Whether it is the store alone that does not answer. */
-  isStoreAway = false;
   uploadId = null;
 
   /** @param {import("../api.js").Api} api @param {File} file @param {() => void} onChange */
@@ -100,7 +97,6 @@ export class Upload {
   async #sendOne(part, partBytes, signal) {
     const begin = (part.number - 1) * partBytes;
     const bytes = this.file.slice(begin, begin + part.size_bytes);
-    const credentials = urlIsForeign(part.url) ? {} : this.api.credentials;
     const onProgress = (sent) => {
       this.#sent.set(part.number, sent);
       this.onChange();
@@ -109,11 +105,12 @@ export class Upload {
       await bytes.slice(0, 1).arrayBuffer().catch(() => {
         throw new ApiProblem({status: -1, code: "FILE_UNREADABLE"});
       });
+      const url = this.#isByGateway ? `/v1/uploads/${this.uploadId}/parts/${part.number}` : part.url;
       try {
-        await putPart(part.url, bytes, {headers: credentials, onProgress, signal});
+        await putPart(url, bytes, {headers: urlIsForeign(url) ? {} : this.api.credentials, onProgress, signal});
       } catch (problem) {
         onProgress(0);
-        if (urlIsForeign(part.url) && problem.status === 0) this.isStoreAway = ++this.#cuts >= STORE_IS_AWAY_AFTER;
+        if (urlIsForeign(url) && problem.status === 0) this.#isByGateway = true;
         throw problem;
       }
     });
@@ -140,10 +137,6 @@ export class Upload {
 
   #note(isCut) {
     this.isCut = isCut;
-    if (!isCut) {
-      this.isStoreAway = false;
-      this.#cuts = 0;
-    }
     this.onChange();
   }
 }

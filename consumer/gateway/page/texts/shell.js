@@ -71,7 +71,6 @@ const en = {
   "upload.failed": "Not sent",
   "upload.cut": "Interrupted",
   "upload.cutWords": "The connection is interrupted. What arrived is kept; the rest follows as soon as it is back.",
-  "upload.storeAway": "The store that takes files does not answer this browser. It is tried again; if it stays so, tell whoever runs the service.",
   "upload.tryNow": "Try now",
   "upload.share": "{sent} of {all}",
   "upload.progress": "Upload of {name}",
@@ -107,7 +106,6 @@ const en = {
   "stage.publish": "Telling the result",
   "stage.other": "At work: {stage}",
   "eta.about": "about {time} to go",
-  "eta.range": "({low} to {high})",
   "eta.nobody_works": "Nobody is working at the moment. It stays in line and is done once a worker is back.",
   "eta.not_known_yet": "the time to go is not known yet",
 
@@ -124,7 +122,7 @@ const en = {
   "job.unknown": "There is no such job, or it belongs to somebody else.",
 
   "problem.UNREACHABLE": "The service does not answer. Check your connection and try again.",
-  "problem.FORBIDDEN": "Your key does not allow this.",
+  "problem.SCOPE_MISSING": "Your key does not allow this.",
   "problem.RATE_LIMITED": "Too many requests: it goes on in {seconds} s.",
   "problem.TOO_MANY_JOBS": "As many of your jobs are under way as are allowed. This one is sent once another has ended.",
   "problem.TOO_MANY_STREAMS": "This key is in use in too many windows. Close one of them.",
@@ -211,7 +209,6 @@ const de = {
   "upload.failed": "Nicht gesendet",
   "upload.cut": "Unterbrochen",
   "upload.cutWords": "Die Verbindung ist unterbrochen. Was angekommen ist, bleibt; der Rest folgt, sobald sie wieder da ist.",
-  "upload.storeAway": "Der Speicher für Dateien antwortet diesem Browser nicht. Es wird weiter versucht; bleibt es so, sagen Sie es dem Betrieb.",
   "upload.tryNow": "Jetzt versuchen",
   "upload.share": "{sent} von {all}",
   "upload.progress": "Senden von {name}",
@@ -247,7 +244,6 @@ const de = {
   "stage.publish": "Das Ergebnis wird gemeldet",
   "stage.other": "In Arbeit: {stage}",
   "eta.about": "noch etwa {time}",
-  "eta.range": "({low} bis {high})",
   "eta.nobody_works": "Gerade arbeitet niemand. Der Auftrag behält seinen Platz und wird erledigt, sobald wieder jemand da ist.",
   "eta.not_known_yet": "wie lange es dauert, ist noch nicht bekannt",
 
@@ -264,7 +260,7 @@ const de = {
   "job.unknown": "Es gibt keinen solchen Auftrag, oder er gehört jemand anderem.",
 
   "problem.UNREACHABLE": "Der Dienst antwortet nicht. Prüfen Sie die Verbindung und versuchen Sie es noch einmal.",
-  "problem.FORBIDDEN": "Ihr Schlüssel erlaubt das nicht.",
+  "problem.SCOPE_MISSING": "Ihr Schlüssel erlaubt das nicht.",
   "problem.RATE_LIMITED": "Zu viele Anfragen: In {seconds} s geht es weiter.",
   "problem.TOO_MANY_JOBS": "So viele Ihrer Aufträge laufen, wie erlaubt sind. Dieser wird gesendet, sobald ein anderer beendet ist.",
   "problem.TOO_MANY_STREAMS": "Dieser Schlüssel ist in zu vielen Fenstern in Gebrauch. Schließen Sie eines davon.",
