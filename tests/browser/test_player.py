@@ -18,7 +18,8 @@ NAMES = ("vocals", "drums", "bass")
 RATE_HZ = 44100
 LENGTH_S = 61
 PATIENCE_MS = PATIENCE_S * 1000
-_IS_DRAWN = """(canvas) => canvas.getContext('2d').getImageData(0, 0, canvas.width, canvas.height).data.some((v) => v > 0)
+_IS_DRAWN = """
+(canvas) => canvas.getContext('2d').getImageData(0, 0, canvas.width, canvas.height).data.some((value) => value > 0)
 """
 
 

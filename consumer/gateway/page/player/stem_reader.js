@@ -26,7 +26,7 @@ export class StemReader {
    * `stem` is one of a result's. `onTrouble` is called with what is wrong while it is tried again, and with null once
    * it works. `wait(seconds, signal)` passes time.
    */
-  constructor({ api, jobId, stem, onTrouble = () => {}, wait = pause }) {
+  constructor({api, jobId, stem, onTrouble = () => {}, wait = pause}) {
     this.#api = api;
     this.#path = `/v1/separations/${encodeURIComponent(jobId)}/stems/${encodeURIComponent(stem.name)}`;
     this.sizeBytes = stem.size_bytes;
@@ -73,7 +73,7 @@ export class StemReader {
   async #readOnce(first, wanted, signal) {
     const limit = AbortSignal.timeout(1000 * (PATIENCE_S + wanted / SLOWEST_BYTES_PER_S));
     const either = signal ? AbortSignal.any([signal, limit]) : limit;
-    const headers = { Range: `bytes=${first}-${first + wanted - 1}` };
+    const headers = {Range: `bytes=${first}-${first + wanted - 1}`};
     const link = await this.#linkNow(either);
     const response = link.isElsewhere
       ? await fetchPlainly(link.url, headers, either)
