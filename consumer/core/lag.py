@@ -42,7 +42,8 @@ class PartitionLag:
     """One partition: its unfinished records, since when the oldest waits (None: there is none), and their audio.
 
     held: offsets behind the last stable one, which nobody can read before a sender's transaction ends; held_since_s:
-    since when that offset stands, in seconds since the epoch. They are in none of the other figures.
+    since when that offset stands, in seconds since the epoch; held_at: that offset. They are in none of the other
+    figures.
     """
 
     partition: TopicPartition
@@ -51,6 +52,7 @@ class PartitionLag:
     demand: Mapping[str, Demand] = field(default_factory=dict)
     held: int = 0
     held_since_s: float = 0.0
+    held_at: int = -1
 
     def waited_s(self, now_s: float) -> float:
         """Age of the oldest; a producer's clock may be ahead of ours."""

@@ -7,6 +7,7 @@ from consumer.core.clock import SYSTEM_CLOCK, Clock
 from consumer.core.errors import BrokerUnavailable
 from consumer.core.group import Group, GroupMember
 from consumer.core.lag import Backlog, PartitionLag
+from consumer.core.model import TopicPartition
 from consumer.gateway.fresh import Fresh
 from consumer.gateway.history.samples import SampleRing
 from consumer.gateway.letters import Letters
@@ -34,6 +35,7 @@ class Operating:
         self.letters, self.samples = letters, SampleRing()
         self._requests_topic, self._delays_s, self._clock = requests_topic, delays_s, clock
         self._lag, self._group = Fresh(read_lag, clock), Fresh(read_group, clock)
+        self._held: dict[TopicPartition, tuple[int, float]] = {}  # at which offset, and since when that is seen
 
     async def lag(self) -> list[dict[str, Any]]:
         """Each partition's unfinished records, how long the oldest waits, and what a sender's transaction holds."""
@@ -56,7 +58,12 @@ class Operating:
             group = None
         now_s = self._now_s()
         situation = Situation(
-            group=group, running=running, requests_topic=self._requests_topic, delays_s=self._delays_s, now_s=now_s
+            group=group,
+            running=running,
+            requests_topic=self._requests_topic,
+            delays_s=self._delays_s,
+            held_s={place: self._clock.monotonic() - since_s for place, (_, since_s) in self._held.items()},
+            now_s=now_s,
         )
         return [_standing(each, now_s) for each in standings(backlog.lags, situation)]
 
@@ -72,7 +79,16 @@ class Operating:
         backlog, now_s = await self._lag.read(), self._now_s()
         waited_s = max((lag.waited_s(now_s) for lag in backlog.lags), default=0.0)
         self.samples.note_lag(now_s, messages=backlog.messages, seconds=round(waited_s, 3))
+        self._note_held(backlog)
         return backlog
+
+    def _note_held(self, backlog: Backlog) -> None:
+        """Each reading is by a reader of its own, which can't tell for how long the same transaction has been open."""
+        before, now_s = self._held, self._clock.monotonic()
+        self._held = {lag.partition: (lag.held_at, now_s) for lag in backlog.lags if lag.held}
+        for place, (offset, since_s) in before.items():
+            if place in self._held and self._held[place][0] == offset:
+                self._held[place] = offset, since_s
 
     async def _members(self) -> Group:
         group = await self._group.read()
@@ -94,7 +110,12 @@ def _lag(lag: PartitionLag, now_s: float) -> dict[str, Any]:
 
 
 def _standing(each: PartitionStanding, now_s: float) -> dict[str, Any]:
-    return {**_lag(each.lag, now_s), "standing": each.standing.value, "owner": each.owner and _name(each.owner)}
+    return {
+        **_lag(each.lag, now_s),
+        "held_seconds": round(each.held_s, 3),
+        "standing": each.standing.value,
+        "owner": each.owner and _name(each.owner),
+    }
 
 
 def _name(member: GroupMember) -> str:

@@ -21,7 +21,7 @@ class Standing(StrEnum):
     STUCK = "stuck"
     """Its replica was heard of at no job for a minute, while something waits there."""
     HELD = "held"
-    """A sender's transaction is open: what lies behind can't be read."""
+    """A sender's transaction has been open for a minute: what lies behind can't be read."""
     OVERTAKEN = "overtaken"
     """Its replica is at jobs that came more than a minute later."""
     UNKNOWN = "unknown"
@@ -41,10 +41,14 @@ _ORDER = {standing: number for number, standing in enumerate(Standing)}
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PartitionStanding:
-    """waited_s: age of its oldest record without an outcome. owner: who has it; None: nobody, or not known."""
+    """waited_s: age of its oldest record without an outcome. owner: who has it; None: nobody, or not known.
+
+    held_s: for how long a sender's transaction has held readers up; 0 where none does.
+    """
 
     lag: PartitionLag
     waited_s: float
+    held_s: float
     standing: Standing
     owner: GroupMember | None = None
 
@@ -53,32 +57,36 @@ class PartitionStanding:
 class Situation:
     """All that is known at `now_s`, in seconds since 1970. group: None where it could not be asked.
 
-    delays_s: of each retry topic.
+    delays_s: of each retry topic. held_s: of partitions that a sender's transaction holds, for how long it has.
     """
 
     group: Group | None
     running: Sequence[RunningJob]
     requests_topic: str
     delays_s: Mapping[str, float]
+    held_s: Mapping[TopicPartition, float]
     now_s: float
 
 
 def standings(lags: Sequence[PartitionLag], situation: Situation) -> list[PartitionStanding]:
     """Of each partition, the worst first; of two that stand alike the one whose oldest record waits longer."""
     told = [_standing(lag, situation) for lag in lags]
-    return sorted(told, key=lambda each: (_ORDER[each.standing], -each.waited_s, each.lag.partition))
+    return sorted(told, key=lambda each: (_ORDER[each.standing], -each.waited_s, -each.held_s, each.lag.partition))
 
 
 def _standing(lag: PartitionLag, situation: Situation) -> PartitionStanding:
     members = situation.group.members if situation.group else ()
     owner = next((member for member in members if lag.partition in member.partitions), None)
-    waited_s = lag.waited_s(situation.now_s)
-    return PartitionStanding(lag=lag, waited_s=waited_s, owner=owner, standing=_why(lag, waited_s, owner, situation))
+    waited_s, held_s = lag.waited_s(situation.now_s), situation.held_s.get(lag.partition, 0.0)
+    standing = _why(lag, waited_s, owner, situation)
+    if held_s >= _QUIET_S and _ORDER[standing] > _ORDER[Standing.HELD]:
+        standing = Standing.HELD  # whatever is done before it, it stays so
+    return PartitionStanding(lag=lag, waited_s=waited_s, held_s=held_s, owner=owner, standing=standing)
 
 
 def _why(lag: PartitionLag, waited_s: float, owner: GroupMember | None, situation: Situation) -> Standing:
     if not lag.messages:
-        return Standing.HELD if lag.held else Standing.CLEAR
+        return Standing.CLEAR
     topic, number = lag.partition
     if topic == situation.requests_topic and any(job.partition == number for job in situation.running):
         return Standing.WORKED_ON

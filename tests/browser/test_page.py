@@ -2,6 +2,7 @@
 
 import contextlib
 import re
+import signal
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -319,6 +320,33 @@ def test_files_go_to_the_store_or_through_the_gateway_where_it_does_not_answer(
         choose(page, song)
     expect(row(page, "Ready")).to_have_count(2)
     check_complaints(opened, CUT)
+
+
+def test_a_job_that_waits_tells_its_place_and_can_be_cancelled(stack: Stack, opened: Window, song: Path) -> None:
+    """While nobody takes anything; then it is told in the list and in its own view that it was cancelled."""
+    page, replica = opened.page, stack.replica.process
+    key = stack.platform.upload(song, "a-queue.wav")
+    sign_in(page, stack.url)
+    page.get_by_text("Name an object").click()
+    replica.send_signal(signal.SIGSTOP)
+    try:
+        for name in (key, "a-queue-of-two.wav"):
+            page.get_by_label("Key", exact=True).fill(name)
+            page.get_by_role("button", name="Send", exact=True).click()
+            expect(row(page, name)).to_contain_text("Queued")
+        expect(row(page, key)).to_contain_text(re.compile("Next in line|Waiting"))
+        expect(row(page, "a-queue-of-two.wav")).to_contain_text("One job before it")
+        check_accessible(page)
+        row(page, key).get_by_role("link", name=key).click()
+        expect(page.get_by_role("heading", level=1)).to_have_text(key)
+        page.get_by_role("button", name="Cancel").click()
+        page.get_by_role("link", name="All songs").click()
+    finally:
+        replica.send_signal(signal.SIGCONT)
+    expect(row(page, key)).to_contain_text("Cancelled")
+    expect(row(page, "a-queue-of-two.wav")).to_contain_text("The file was not there.")
+    expect(row(page, key).get_by_role("button")).to_have_count(0)
+    check_complaints(opened)
 
 
 def test_a_restart_of_the_gateway_is_lived_through(stack: Stack, opened: Window) -> None:

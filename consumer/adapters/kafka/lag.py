@@ -187,7 +187,7 @@ class KafkaLagReader:
         if stable != offsets.end:
             stands_since_s = time.time()
             self._stable[partition] = (offsets.end, stands_since_s)
-        return replace(lag, held=high - offsets.end, held_since_s=stands_since_s)
+        return replace(lag, held=high - offsets.end, held_since_s=stands_since_s, held_at=offsets.end)
 
     def _high(self, partition: TopicPartition) -> int:
         """Where the log ends, open transactions included, as of the latest fetch: without a question of its own."""

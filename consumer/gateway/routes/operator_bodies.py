@@ -24,8 +24,12 @@ class LagBody(BaseModel):
 
 
 class PartitionStandingBody(PartitionLagBody):
-    """A partition's lag, why its records wait, and the replica that has it; null: nobody, or not known."""
+    """A partition's lag, why its records wait, and the replica that has it; null: nobody, or not known.
 
+    held_seconds: for how long this gateway has seen the same transaction of a sender hold it; 0 where none does.
+    """
+
+    held_seconds: float
     standing: Standing
     owner: str | None
 

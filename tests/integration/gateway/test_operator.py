@@ -1,5 +1,8 @@
 """What operators see and do by HTTP, of all tenants, on the real stack; and that nobody else does."""
 
+import os
+import signal
+import time
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from typing import Any
@@ -105,8 +108,36 @@ def test_who_waits_is_seen_and_cancelled(platform: Platform, operator: httpx2.Cl
         assert (refused.status_code, refused.json()["code"]) == (403, "SCOPE_MISSING"), page
 
 
+def test_a_replica_that_hangs(platform: Platform, operator: httpx2.Client) -> None:
+    """Its partition is stuck, and named first with the replica that has it."""
+    hangs = platform.start_replica()
+    requests = platform.topic("REQUESTS")
+    wait_for(lambda: {each["owner"] for each in items(operator, "partitions")} == {"replica-1"})
+    os.kill(hangs.process.pid, signal.SIGSTOP)
+    try:
+        producer = Producer({"bootstrap.servers": platform.bootstrap_servers})
+        request, long_ago_ms = platform.a_request("none.mp3"), round((time.time() - 600) * 1000)
+        producer.produce(requests, platform.codec.encode(request), partition=4, timestamp=long_ago_ms)
+        assert producer.flush(30) == 0
+        worst: list[dict[str, Any]] = []
+
+        def is_seen() -> bool:
+            worst[:] = items(operator, "partitions")
+            return bool(worst[0]["messages"])
+
+        wait_for(is_seen)
+    finally:
+        os.kill(hangs.process.pid, signal.SIGCONT)
+    told = {name: worst[0][name] for name in ("topic", "partition", "messages", "standing", "owner")}
+    assert told == {
+        "topic": requests, "partition": 4, "messages": 1, "standing": "stuck", "owner": "replica-1"
+    }  # fmt: skip
+    assert worst[0]["seconds"] >= 600
+    assert {each["standing"] for each in worst[1:]} == {"clear"}
+
+
 def test_a_partition_that_a_sender_s_transaction_holds(platform: Platform, operator: httpx2.Client) -> None:
-    """It is the first of all, though no record of it is counted; the hour's outcomes are known to a later gateway."""
+    """It is told for how long, though no record of it is counted; the hour's outcomes are known to a later gateway."""
     producer = Producer({"bootstrap.servers": platform.bootstrap_servers, "transactional.id": "sender"})
     producer.init_transactions(30)
     producer.begin_transaction()
@@ -114,13 +145,17 @@ def test_a_partition_that_a_sender_s_transaction_holds(platform: Platform, opera
     producer.flush(30)
     platform.send_to("DEAD_LETTER", platform.codec.encode(a_letter(platform, code="MADE_UP")))
 
-    def worst() -> dict[str, Any]:
-        return items(operator, "partitions")[0]
+    def third() -> dict[str, Any]:
+        return next(
+            each
+            for each in items(operator, "partitions")
+            if (each["topic"], each["partition"]) == (platform.topic("REQUESTS"), 3)
+        )
 
-    wait_for(lambda: worst()["standing"] == "held")
-    assert (worst()["partition"], worst()["messages"], worst()["held"]) == (3, 0, 1)
+    wait_for(lambda: third()["held_seconds"] > 2)
+    assert (third()["messages"], third()["held"]) == (0, 1)
     producer.abort_transaction(30)
-    wait_for(lambda: worst()["standing"] == "clear")
+    wait_for(lambda: (third()["held"], third()["held_seconds"]) == (0, 0))
     with gateway(platform) as later:
         history = later.http.get("/v1/operator/history").json()
     assert (history["samples"], history["begins_at"]) == ([], None)

@@ -16,6 +16,7 @@ class Kafka:
 
     def __init__(self, clock: ManualClock) -> None:
         self._clock, self.is_away, self.knows_group = clock, False, True
+        self.held_at: int | None = None
 
     def lag(self) -> Backlog:
         if self.is_away:
@@ -27,6 +28,11 @@ class Kafka:
             )
             for number in (1, 2)
         ]
+        if self.held_at is not None:
+            third = PartitionLag(
+                partition=TopicPartition("requests", 3), messages=0, oldest_at_s=None, held=2, held_at=self.held_at
+            )
+            lags.append(third)
         return Backlog(lags=lags, taken_at=self._clock.monotonic())
 
     def group(self) -> Group:
@@ -73,5 +79,33 @@ def test_an_hour_of_samples() -> None:
             (1, "stuck", "c at h"),
         ]
         assert samples()[2:] == [(3, 200.0, 1)]
+
+    asyncio.run(run())
+
+
+def test_a_transaction_that_stays_open() -> None:
+    """It holds its partition once it was seen for a minute; many short ones, one after the other, never do."""
+
+    async def run() -> None:
+        clock = ManualClock()
+        kafka = Kafka(clock)
+        operating = Operating(kafka.lag, kafka.group, cast(Any, None), "requests", {}, clock)
+
+        async def third() -> tuple[str, float]:
+            [found] = [each for each in await operating.partitions([]) if each["partition"] == 3]
+            return found["standing"], found["held_seconds"]
+
+        for offset in range(10):
+            kafka.held_at = offset
+            assert await third() == ("clear", 0.0)
+            clock.advance(30)
+        assert await third() == ("clear", 30.0)
+        clock.advance(30)
+        await operating.sample()
+        clock.advance(3)
+        assert await third() == ("held", 63.0)
+        kafka.held_at = 50
+        clock.advance(3)
+        assert await third() == ("clear", 0.0)
 
     asyncio.run(run())

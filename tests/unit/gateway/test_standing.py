@@ -33,10 +33,13 @@ def job(name: str, partition: int, accepted_s_ago: float) -> RunningJob:
     )  # fmt: skip
 
 
-def told(lags: list[PartitionLag], members: list[GroupMember] | None, *running: RunningJob) -> list[tuple[int, str]]:
+def told(
+    lags: list[PartitionLag], members: list[GroupMember] | None, *running: RunningJob, held_s: float = 0.0
+) -> list[tuple[int, str]]:
     group = None if members is None else Group(state="stable", members=tuple(members))
     situation = Situation(
-        group=group, running=running, requests_topic=REQUESTS, delays_s={RETRY: 600.0}, now_s=NOW_S
+        group=group, running=running, requests_topic=REQUESTS, delays_s={RETRY: 600.0}, now_s=NOW_S,
+        held_s={each.partition: held_s for each in lags if each.held},
     )  # fmt: skip
     return [(each.lag.partition.partition, each.standing.value) for each in standings(lags, situation)]
 
@@ -58,7 +61,10 @@ def test_each_reason() -> None:
     assert told([lag(1, 600)], members, job("b", 2, 590)) == [(1, "in_line")]
     assert told([lag(1, 600)], members, job("b", 2, 100), job("b", 2, 700)) == [(1, "in_line")]
     assert told([lag(1, 600)], members, job("a", 0, 700)) == [(1, "stuck")]
-    assert told([lag(1, None, held=4)], members) == [(1, "held")]
+    assert told([lag(1, None, held=4)], members, held_s=59) == [(1, "clear")]
+    assert told([lag(1, None, held=4)], members, held_s=60) == [(1, "held")]
+    assert told([lag(1, 600, held=4)], members, job("b", 1, 600), held_s=60) == [(1, "held")]
+    assert told([lag(1, 600, held=4)], [], held_s=60) == [(1, "nobody")]
     assert told([lag(1, 600)], None) == [(1, "unknown")]
     assert told([lag(1, 600)], None, job("b", 1, 600)) == [(1, "worked_on")]
 

@@ -43,7 +43,7 @@ function bytesOf(told, text) {
 function headersOf(letter, text) {
   if (!letter.headers.length) return el("p", {class: "meta"}, text("operate.noHeaders"));
   return el("div", {class: "op-scroll", tabindex: "0", role: "region", "aria-label": text("operate.headers")},
-    el("table", {},
+    el("table", {class: "op-headers"},
       el("thead", {}, el("tr", {}, [text("operate.header.name"), text("operate.header.value"), text("operate.header.size")].map((each) => el("th", {scope: "col"}, each)))),
       el("tbody", {}, letter.headers.map((each) => el("tr", {},
         el("td", {}, el("code", {}, plain(each.name))),
