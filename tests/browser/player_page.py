@@ -15,11 +15,11 @@ from tests.browser.song_server import JOB, Song, WavStem
 # `value`. From the first chunk up to `lateUntil` nothing is waited for; then the icon is fetched, which may end a
 # delay.
 _RENDER = """
-async ({job, names, seconds, channels, sizes, from, loop, gains, actAt, act, value, lateUntil}) => {
+async ({job, names, seconds, channels, sizes, from, loop, gains, actAt, act, value, lateUntil, key}) => {
   const {Engine} = await import('/page/player/engine.js');
   const {openStems, makeReaders, playability} = await import('/page/player/open_stems.js');
   const {Api} = await import('/page/api.js');
-  const api = new Api({key: 'k'});
+  const api = new Api({key});
   const readers = makeReaders({api, job, onTrouble: () => {}});
   const {stems} = await openStems({readers, how: playability(job.result.stems)});
   const rate = Object.values(stems)[0].rateHz;
@@ -97,7 +97,7 @@ def render(page: Page, job: Mapping[str, Any], *, seconds: float, channels: int 
     names = [stem["name"] for stem in job["result"]["stems"]]
     asked = {
         "job": job, "names": names, "seconds": seconds, "channels": channels, "sizes": None, "from": 0, "loop": None,
-        "gains": None, "actAt": 0, "act": None, "value": None, "lateUntil": 0,
+        "gains": None, "actAt": 0, "act": None, "value": None, "lateUntil": 0, "key": "k",
     }  # fmt: skip
     got: dict[str, Any] = page.evaluate(_RENDER, asked | options)
     columns = [np.frombuffer(base64.b64decode(each), "<f4") for each in got["samples"]]

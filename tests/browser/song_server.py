@@ -29,7 +29,7 @@ _POLICY = (
 _PAGE = """<!doctype html><html lang="en"><head><meta charset="utf-8"><title>Stems</title>
 <meta name="viewport" content="width=device-width, initial-scale=1"><link rel="icon" href="/page/icon.svg">
 <link rel="stylesheet" href="/page/shell.css"><link rel="stylesheet" href="/page/player.css"></head>
-<body><main class="frame"><h1>A song</h1><h2>Stems</h2><div id="player"></div></main></body></html>"""
+<body><main class="frame"><h1>A song</h1><div id="player"></div></main></body></html>"""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

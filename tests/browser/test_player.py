@@ -18,7 +18,8 @@ NAMES = ("vocals", "drums", "bass")
 RATE_HZ = 44100
 LENGTH_S = 61
 PATIENCE_MS = PATIENCE_S * 1000
-_IS_DRAWN = """(canvas) => canvas.getContext('2d').getImageData(0, 0, canvas.width, canvas.height).data.some((v) => v > 0)
+_IS_DRAWN = """
+(canvas) => canvas.getContext('2d').getImageData(0, 0, canvas.width, canvas.height).data.some((value) => value > 0)
 """
 
 
@@ -255,6 +256,20 @@ def test_the_key_is_never_sent_to_the_store(opened: Window, song: Song) -> None:
         links = [key for (path, _), key in zip(song.asked, song.keys, strict=True) if path.endswith("/link")]
         assert set(links) == {"the-key"}
         assert not any(range_ for _, range_ in song.asked)  # the gateway was spared
+
+
+def test_a_store_that_does_not_let_pages_in_is_gone_around(opened: Window, song: Song) -> None:
+    """Without a CORS rule of the store's the gateway gives the stems; the store never sees the key."""
+    with served(*stems()) as store:
+        song.links = {name: f"{store.url}/v1/separations/{JOB}/stems/{name}" for name in NAMES}
+        song.policy = song.policy.replace("connect-src 'self'", f"connect-src 'self' {store.url}")
+        mount(opened.page, song)
+        opened.page.click(".player-play")
+        state(opened.page, "playing")
+        expect(opened.page.locator(".stem-note:visible")).to_have_count(0, timeout=PATIENCE_MS)
+        assert set(store.keys) == {None}
+        assert {path.rpartition("/")[2] for path, range_ in song.asked if range_} == set(NAMES)
+        assert [each for each in opened.complained() if "CORS" not in each and "ERR_FAILED" not in each] == []
 
 
 def test_a_link_that_has_run_out_is_asked_for_anew(opened: Window, song: Song) -> None:

@@ -147,8 +147,8 @@ def test_compressed_stems_that_are_too_long_say_so_and_can_be_downloaded(browser
     stems = [FileStem(file_name=f"{name}.flac", content=b"fLaC", duration_s=2400.0) for name in ("vocals", "drums")]
     with served(*stems) as song, window(browser) as opened:
         mount(opened.page, song)
-        # 512 MiB of float32 in two channels, for each of two stems
-        minutes = int(512 * 2**20 / (RATE_HZ * 2 * 4 * 2 * 60))
+        # 1 GiB of float32 in two channels, for each of two stems
+        minutes = int(2**30 / (RATE_HZ * 2 * 4 * 2 * 60))
         expect(opened.page.locator(".player-status")).to_contain_text(f"{minutes} minutes")
         expect(opened.page.locator(".player-play")).to_be_hidden()
         with opened.page.expect_download() as download:
