@@ -4,7 +4,7 @@ export PATH := $(CURDIR)/.tools/bin:$(PATH)
 UV := $(shell command -v uv || echo $(CURDIR)/.tools/bin/uv)
 RUN := $(UV) run --no-sync
 
-.PHONY: help sync demo test coverage mutants chaos attack fuzz test-deploy dist test-dist sanitize lint docs bench bench-scaling endurance stack-up stack-down sbom
+.PHONY: help sync demo screenshots test coverage mutants chaos attack fuzz test-deploy dist test-dist sanitize lint docs bench bench-scaling endurance stack-up stack-down sbom
 
 help: ## what can be made
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -87,6 +87,9 @@ lint: sync ## style, types and who may import whom
 	$(RUN) ruff format --check .
 	$(RUN) mypy
 	$(RUN) lint-imports
+
+screenshots: sync ## pictures of the page for docs/: each view, light and dark, on a phone and on a desk
+	@$(RUN) python -m harness.page_pictures
 
 docs: sync ## these pages as a site, into site/; a link or an anchor that leads nowhere fails
 	$(RUN) zensical build --clean --strict

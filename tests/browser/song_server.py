@@ -29,7 +29,7 @@ _POLICY = (
 _PAGE = """<!doctype html><html lang="en"><head><meta charset="utf-8"><title>Stems</title>
 <meta name="viewport" content="width=device-width, initial-scale=1"><link rel="icon" href="/page/icon.svg">
 <link rel="stylesheet" href="/page/shell.css"><link rel="stylesheet" href="/page/player.css"></head>
-<body><main class="frame"><h1>A song</h1><h2>Stems</h2><div id="player"></div></main></body></html>"""
+<body><main class="frame"><h1>A song</h1><div id="player"></div></main></body></html>"""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -72,13 +72,10 @@ class WavStem:
         """int16 (count, channels): what the file holds from the frame `start` on."""
         at = np.arange(start, start + count, dtype=np.int64)
         # The frame's own number is mixed in, so that no two moments of a track are alike.
-        return np.stack(
-            [
-                ((at * (2 * self.seed + 3) + (at >> 11) * 7919 + c * 12345) % 30011 - 15005)
-                for c in range(self.channels)
-            ],
-            axis=1,
-        ).astype("<i2")
+        mono = at * (2 * self.seed + 3) + (at >> 11) * 7919
+        levels = [(mono + channel * 12345) % 30011 - 15005 for channel in range(self.channels)]
+        made: NDArray[np.int16] = np.stack(levels, axis=1).astype("<i2")
+        return made
 
     def read(self, first: int, last: int) -> bytes:
         """The file's bytes from `first` to `last`, both included."""
@@ -116,7 +113,12 @@ class FileStem:
 
 
 Stem = WavStem | FileStem
-Fault = Callable[["Song", str, BaseHTTPRequestHandler], bool]
+Fault = Callable[["Song", str, Any], bool]
+
+
+def no_fault(song: "Song", path: str, handler: BaseHTTPRequestHandler) -> bool:
+    """All is answered."""
+    return False
 
 
 @dataclass(slots=True, kw_only=True)
@@ -127,10 +129,11 @@ class Song:
     """
 
     url: str
-    stems: Mapping[str, Stem]
+    stems: Mapping[str, Any]
     overviews: Mapping[str, list[float]] = field(default_factory=dict)
     links: Mapping[str, str] = field(default_factory=dict)
-    fault: Fault = lambda song, path, handler: False
+    policy: str = _POLICY
+    fault: Fault = no_fault
     asked: list[tuple[str, str | None]] = field(default_factory=list)
     keys: list[str | None] = field(default_factory=list)
 
@@ -149,6 +152,7 @@ class Song:
 class _Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
     song: Song
+    extra: Mapping[str, str] = {}
 
     def do_GET(self) -> None:
         path = urlsplit(self.path).path
@@ -172,8 +176,11 @@ class _Handler(BaseHTTPRequestHandler):
 
     def answer(self, status: int, content: bytes, kind: str, **headers: str) -> None:
         self.send_response(status)
-        told = {"Content-Type": kind, "Content-Length": str(len(content)), "Content-Security-Policy": _POLICY}
-        for name, value in {**told, **headers}.items():
+        told = {
+            "Content-Type": kind, "Content-Length": str(len(content)), "Content-Security-Policy": self.song.policy,
+            "Cache-Control": "no-store",
+        }  # fmt: skip
+        for name, value in {**told, **headers, **self.extra}.items():
             self.send_header(name.replace("_", "-"), value)
         self.end_headers()
         self.wfile.write(content)
@@ -199,6 +206,7 @@ class _Handler(BaseHTTPRequestHandler):
             return
         last = min(last, stem.size_bytes - 1)
         told = {"Content_Range": f"bytes {first}-{last}/{stem.size_bytes}"} if asked else {}
+        told["Content_Disposition"] = f'attachment; filename="{stem.file_name}"'
         self.answer(206 if asked else 200, stem.read(first, last), "audio/wav", **told)
 
     @cached_property
@@ -209,12 +217,19 @@ class _Handler(BaseHTTPRequestHandler):
         """Nothing: who looks asks the song."""
 
 
+class _Server(ThreadingHTTPServer):
+    daemon_threads = True
+    request_queue_size = 128
+
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        """Nothing: a player that is moved drops what it has asked for."""
+
+
 @contextmanager
 def served(*stems: Stem, **options: Any) -> Iterator[Song]:
     """A song of these stems; ended afterwards."""
     handler = type("Handler", (_Handler,), {"files": page_files()})
-    server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
-    server.daemon_threads = True
+    server = _Server(("127.0.0.1", 0), handler)
     song = Song(url=f"http://127.0.0.1:{server.server_port}", stems={stem.name: stem for stem in stems}, **options)
     handler.song = song  # type: ignore[attr-defined]
     thread = threading.Thread(target=server.serve_forever, daemon=True)

@@ -2,6 +2,7 @@
 
 import contextlib
 import re
+import signal
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -115,7 +116,9 @@ def test_from_a_file_to_its_stems_here_and_in_another_browser(
     expect(page.get_by_role("heading", level=1)).to_have_text(song.name)
     check_own(opened, stack.url)
     check_complaints(opened)
-    [job] = [each for each in stack.http.get("/v1/separations").json()["items"] if each["metadata"].get("file") == song.name]
+    [job] = [
+        each for each in stack.http.get("/v1/separations").json()["items"] if each["metadata"].get("file") == song.name
+    ]
     assert (job["state"], job["request"]["model"], job["request"]["output"]["format"]) == ("succeeded", "2stems", "wav")
 
 
@@ -162,7 +165,9 @@ def reach(page: Page, name: str, kind: str) -> None:
 
 
 def _is_radio(page: Page) -> bool:
-    return bool(page.evaluate("document.activeElement.type === 'radio' && !document.activeElement.value.startsWith('4')"))
+    return bool(
+        page.evaluate("document.activeElement.type === 'radio' && !document.activeElement.value.startsWith('4')")
+    )
 
 
 def test_a_cut_upload_goes_on_where_it_was(stack: Stack, opened: Window, tmp_path: Path) -> None:
@@ -195,12 +200,15 @@ def test_a_cut_upload_goes_on_where_it_was(stack: Stack, opened: Window, tmp_pat
     choose(page, long)
     expect(row(page, long.name)).to_contain_text("The connection is interrupted.")
     check_accessible(page)
+    with page.expect_request("**/parts/2"):
+        row(page, long.name).get_by_role("button", name="Try now").click()
     is_cut[0] = False
-    row(page, long.name).get_by_role("button", name="Try now").click()
     expect(row(page, long.name)).to_contain_text("Ready")
     assert sent.count("1") == 1
     assert sent.count("2") >= 2
-    jobs = [each for each in stack.http.get("/v1/separations").json()["items"] if each["metadata"].get("file") == long.name]
+    jobs = [
+        each for each in stack.http.get("/v1/separations").json()["items"] if each["metadata"].get("file") == long.name
+    ]
     assert [(job["state"], job["request"]["duration_s"]) for job in jobs] == [("succeeded", 2.0)]
     check_complaints(opened, CUT)
 
@@ -228,6 +236,8 @@ def test_files_that_can_not_be_sent_say_so_at_once(stack: Stack, opened: Window,
     sign_in(page, stack.url)
     choose(page, empty, picture)
     expect(page.get_by_text("“empty.wav” is empty.")).to_be_visible()
+    drop(page, "dropped.wav")
+    expect(page.get_by_text("“dropped.wav” is empty.")).to_be_visible()
     expect(row(page, picture.name)).to_contain_text("This is no audio file")
     check_accessible(page)
     row(page, picture.name).get_by_role("button", name="Remove").click()
@@ -238,6 +248,19 @@ def test_files_that_can_not_be_sent_say_so_at_once(stack: Stack, opened: Window,
     expect(page.get_by_text("This is no time.")).to_be_visible()
     expect(page.get_by_label("From")).to_be_focused()
     expect(row(page, picture.name)).to_have_count(0)
+
+
+def drop(page: Page, name: str) -> None:
+    """An empty file, somewhere on the page."""
+    page.evaluate(
+        """(name) => {
+          const dataTransfer = new DataTransfer();
+          dataTransfer.items.add(new File([], name));
+          for (const kind of ["dragenter", "dragover", "drop"])
+            document.body.dispatchEvent(new DragEvent(kind, {dataTransfer, bubbles: true, cancelable: true}));
+        }""",
+        name,
+    )
 
 
 @pytest.fixture(scope="module")
@@ -297,6 +320,33 @@ def test_files_go_to_the_store_or_through_the_gateway_where_it_does_not_answer(
         choose(page, song)
     expect(row(page, "Ready")).to_have_count(2)
     check_complaints(opened, CUT)
+
+
+def test_a_job_that_waits_tells_its_place_and_can_be_cancelled(stack: Stack, opened: Window, song: Path) -> None:
+    """While nobody takes anything; then it is told in the list and in its own view that it was cancelled."""
+    page, replica = opened.page, stack.replica.process
+    key = stack.platform.upload(song, "a-queue.wav")
+    sign_in(page, stack.url)
+    page.get_by_text("Name an object").click()
+    replica.send_signal(signal.SIGSTOP)
+    try:
+        for name in (key, "a-queue-of-two.wav"):
+            page.get_by_label("Key", exact=True).fill(name)
+            page.get_by_role("button", name="Send", exact=True).click()
+            expect(row(page, name)).to_contain_text("Queued")
+        expect(row(page, key)).to_contain_text(re.compile("Next in line|Waiting"))
+        expect(row(page, "a-queue-of-two.wav")).to_contain_text("One job before it")
+        check_accessible(page)
+        row(page, key).get_by_role("link", name=key).click()
+        expect(page.get_by_role("heading", level=1)).to_have_text(key)
+        page.get_by_role("button", name="Cancel").click()
+        page.get_by_role("link", name="All songs").click()
+    finally:
+        replica.send_signal(signal.SIGCONT)
+    expect(row(page, key)).to_contain_text("Cancelled")
+    expect(row(page, "a-queue-of-two.wav")).to_contain_text("The file was not there.")
+    expect(row(page, key).get_by_role("button")).to_have_count(0)
+    check_complaints(opened)
 
 
 def test_a_restart_of_the_gateway_is_lived_through(stack: Stack, opened: Window) -> None:

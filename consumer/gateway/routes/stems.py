@@ -8,7 +8,7 @@ from http import HTTPStatus
 from typing import Annotated, Any
 from urllib.parse import quote
 
-from fastapi import APIRouter, Header, Path
+from fastapi import APIRouter, Header, Path, Query
 from pydantic import BaseModel
 from starlette.responses import JSONResponse, Response, StreamingResponse
 
@@ -35,6 +35,7 @@ Name = Annotated[str, Path(max_length=32)]
 Range = Annotated[str | None, Header(max_length=200, description="one span of bytes")]
 IfRange = Annotated[str | None, Header(max_length=200)]
 IfNoneMatch = Annotated[str | None, Header(max_length=2000)]
+Redirect = Annotated[bool, Query(description="whether the answer may be a link; false: the file comes from here")]
 
 
 def _answers(media_type: str) -> dict[int | str, dict[str, Any]]:
@@ -81,13 +82,15 @@ async def get_stem(
     range: Range = None,
     if_range: IfRange = None,
     if_none_match: IfNoneMatch = None,
+    *,
+    redirect: Redirect = True,
 ) -> Response:
-    """The file, also in part; or where it lies, if clients reach the store themselves."""
+    """The file, also in part; or where it lies, if clients reach the store themselves and may be sent there."""
     stem, pinned = await _stem(used, id, who, name)
     headers = _stem_headers(stem)
     if is_known(if_none_match, headers["ETag"]):
         return Response(status_code=HTTPStatus.NOT_MODIFIED, headers=headers)
-    if (link := await used.links.link(stem)) is not None:
+    if redirect and (link := await used.links.link(stem)) is not None:
         used.trail.tell(replace(_given(who, id), reason="presigned"))
         return Response(status_code=HTTPStatus.FOUND, headers={"Location": link.url, "Cache-Control": "no-store"})
     span = span_of(stem.size_bytes, range_=range, if_range=if_range, etag=headers["ETag"])

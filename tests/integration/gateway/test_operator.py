@@ -1,5 +1,8 @@
 """What operators see and do by HTTP, of all tenants, on the real stack; and that nobody else does."""
 
+import os
+import signal
+import time
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from typing import Any
@@ -103,6 +106,34 @@ def test_who_waits_is_seen_and_cancelled(platform: Platform, operator: httpx2.Cl
     ):  # fmt: skip
         refused = tenant.request(method, f"/v1/operator/{page}")
         assert (refused.status_code, refused.json()["code"]) == (403, "SCOPE_MISSING"), page
+
+
+def test_a_replica_that_hangs(platform: Platform, operator: httpx2.Client) -> None:
+    """Its partition is stuck, and named first with the replica that has it."""
+    hangs = platform.start_replica()
+    requests = platform.topic("REQUESTS")
+    wait_for(lambda: {each["owner"] for each in items(operator, "partitions")} == {"replica-1"})
+    os.kill(hangs.process.pid, signal.SIGSTOP)
+    try:
+        producer = Producer({"bootstrap.servers": platform.bootstrap_servers})
+        request, long_ago_ms = platform.a_request("none.mp3"), round((time.time() - 600) * 1000)
+        producer.produce(requests, platform.codec.encode(request), partition=4, timestamp=long_ago_ms)
+        assert producer.flush(30) == 0
+        worst: list[dict[str, Any]] = []
+
+        def is_seen() -> bool:
+            worst[:] = items(operator, "partitions")
+            return bool(worst[0]["messages"])
+
+        wait_for(is_seen)
+    finally:
+        os.kill(hangs.process.pid, signal.SIGCONT)
+    told = {name: worst[0][name] for name in ("topic", "partition", "messages", "standing", "owner")}
+    assert told == {
+        "topic": requests, "partition": 4, "messages": 1, "standing": "stuck", "owner": "replica-1"
+    }  # fmt: skip
+    assert worst[0]["seconds"] >= 600
+    assert {each["standing"] for each in worst[1:]} == {"clear"}
 
 
 def test_a_partition_that_a_sender_s_transaction_holds(platform: Platform, operator: httpx2.Client) -> None:

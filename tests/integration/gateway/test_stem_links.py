@@ -98,6 +98,8 @@ def test_stems_by_links(
         place = f"/v1/separations/{job['id']}/stems/vocals"
         check_link(link_of(mine.get(place)), content, stranger, store.address)
         check_told_link(mine.get(f"{place}/link"), content, stranger)
+        here = mine.get(place, params={"redirect": "false"}, headers={"Range": "bytes=10-19"})
+        assert (here.status_code, here.content) == (206, content[10:20])  # no link, for who can't be sent elsewhere
         check_head(mine.head(place, headers={"Range": "bytes=0-9"}), content)
         known = mine.get(place, headers={"If-None-Match": f'"{vocals["sha256"]}"'})
         assert (known.status_code, "location" in known.headers) == (304, False)

@@ -1,10 +1,9 @@
 /** The last hour: five plots, and what failed by its code. */
 
 import {el, replaceChildren} from "../dom.js";
-import {duration} from "../shell/job_words.js";
 import {failureWords} from "../shell/problem_words.js";
 import {makePlot} from "./plot.js";
-import {number, plain} from "./words.js";
+import {number, plain, wait} from "./words.js";
 
 const KINDS = ["separated", "copied", "failed", "cancelled"];
 
@@ -12,7 +11,7 @@ const KINDS = ["separated", "copied", "failed", "cancelled"];
 export function makeHistoryPanel({text, onCode}) {
   const count = (value) => number(value, text);
   const plots = {
-    seconds: makePlot({title: text("operate.plot.seconds"), shape: "line", format: (value) => duration(value, text), text}),
+    seconds: makePlot({title: text("operate.plot.seconds"), shape: "line", format: (value) => wait(value, text), text}),
     messages: makePlot({title: text("operate.plot.messages"), shape: "line", format: count, text}),
     outcomes: makePlot({title: text("operate.plot.outcomes"), shape: "bars", format: count, text}),
     audio: makePlot({title: text("operate.plot.audio"), shape: "bars", format: (value) => number(value, text, 1), text}),
@@ -51,7 +50,7 @@ function drawSamples(plots, samples, span, text) {
   for (const name of ["seconds", "messages", "replicas"]) {
     const points = samples.map((each) => ({atMs: Date.parse(each.at), value: each[name]}));
     const last = points.at(-1)?.value ?? null;
-    const format = name === "seconds" ? (value) => duration(value, text) : (value) => number(value, text);
+    const format = name === "seconds" ? (value) => wait(value, text) : (value) => number(value, text);
     const latest = last === null ? text("operate.gap") : format(last);
     plots[name].update([{name: text(`operate.plot.${name}`), kind: name, points}], {...span, latest});
   }

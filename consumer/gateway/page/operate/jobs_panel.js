@@ -7,7 +7,7 @@ import {ago, plain} from "./words.js";
 
 /** The panel. `update(jobs)` draws what `GET /v1/operator/jobs` tells; rows that stay keep their focus. */
 export function makeJobsPanel({api, text, onChanged}) {
-  const rows = el("ul", {class: "op-rows"});
+  const rows = el("ul", {class: "op-rows op-jobs"});
   const none = el("p", {class: "meta"}, text("operate.noJobs"));
   const element = el("section", {class: "card", "aria-labelledby": "op-jobs"},
     el("h2", {id: "op-jobs", tabindex: "-1"}, text("operate.jobs")), el("p", {class: "meta"}, text("operate.jobsHint")), none, rows);
@@ -43,7 +43,7 @@ function makeRow(first, {api, text, onChanged}) {
   const question = el("div", {class: "op-question", role: "group", "aria-label": text("operate.cancelSure", {id: plain(first.id)}), hidden: true},
     el("span", {}, text("operate.cancelSure", {id: plain(first.id.slice(0, 12))})), yes, no);
   question.addEventListener("keydown", (event) => { if (event.key === "Escape") back(); });
-  const element = el("li", {class: "op-row"}, head, meta, el("div", {class: "op-actions"}, ask, question), said);
+  const element = el("li", {class: "op-row op-jobrow"}, head, meta, el("div", {class: "op-actions"}, ask, question), said);
 
   function sure() {
     [ask.hidden, question.hidden] = [true, false];

@@ -13,6 +13,7 @@ import {address} from "./words.js";
 
 const EVERY_S = 5;
 const PAGES = ["partitions", "replicas", "jobs", "history"];
+const READ_FIRST = ["partitions", "replicas", "jobs"];  // what they read is the history's latest sample
 
 /** Puts the view into an element. @returns {{destroy: () => void}} */
 export function mountOperate(element, {api, text}) {
@@ -63,19 +64,21 @@ class OperateView {
 
   /** Each page is drawn as it comes; what could not be had stays as it was. */
   async #load(signal) {
-    await Promise.all(PAGES.map(async (page) => {
-      try {
-        const told = await this.api.json("GET", `/v1/operator/${page}${page === "jobs" ? "?limit=50" : ""}`, {signal});
-        if (signal.aborted) return;
-        this.panels[page].update(page === "partitions" || page === "jobs" ? told.items : told);
-        this.#loadedAtMs[page] = Date.now();
-        delete this.#problems[page];
-      } catch (problem) {
-        if (signal.aborted) return;
-        this.#problems[page] = problem;
-      }
-    }));
+    await Promise.all(READ_FIRST.map((page) => this.#loadPage(page, signal)));
+    await this.#loadPage("history", signal);
     if (!signal.aborted) this.#draw();
+  }
+
+  async #loadPage(page, signal) {
+    try {
+      const told = await this.api.json("GET", `/v1/operator/${page}${page === "jobs" ? "?limit=50" : ""}`, {signal});
+      if (signal.aborted) return;
+      this.panels[page].update(page === "partitions" || page === "jobs" ? told.items : told);
+      this.#loadedAtMs[page] = Date.now();
+      delete this.#problems[page];
+    } catch (problem) {
+      this.#problems[page] = problem;
+    }
   }
 
   #draw() {

@@ -4,6 +4,7 @@ import {el, icon, replaceChildren} from "../dom.js";
 import {duration} from "../shell/job_words.js";
 import {number, plain, waiting} from "./words.js";
 
+const FEW = 8;  // partitions that are shown at once
 const ALARMS = new Set(["nobody", "stuck", "held"]);
 const CONCERNS = new Set(["overtaken", "unknown"]);
 const SIGNS = {
@@ -18,15 +19,20 @@ export function makeWaitingPanel({text}) {
   const headline = el("div", {class: "op-headline"});
   const live = el("p", {class: "visually-hidden", role: "status"});
   const rows = el("ul", {class: "op-rows"});
+  const [restWords, restRows] = [el("summary"), el("ul", {class: "op-rows"})];
+  const rest = el("details", {class: "more", hidden: true}, restWords, restRows);
   const clear = el("p", {class: "meta"});
-  const element = el("section", {"aria-labelledby": "op-waiting"}, live, headline, rows, clear);
+  const element = el("section", {"aria-labelledby": "op-waiting"}, live, headline, rows, rest, clear);
   let said = "";
 
   function update(partitions) {
     const waits = partitions.filter((each) => each.standing !== "clear");
     replaceChildren(headline, headlineOf(waits, text));
     headline.className = `op-headline is-${moodOf(waits[0])}`;
-    replaceChildren(rows, waits.map((each) => row(each, text)));
+    replaceChildren(rows, waits.slice(0, FEW).map((each) => row(each, text)));
+    rest.hidden = waits.length <= FEW;
+    restWords.textContent = text("operate.rest", {count: number(waits.length - FEW, text)});
+    replaceChildren(restRows, waits.slice(FEW).map((each) => row(each, text)));
     const count = partitions.length - waits.length;
     clear.textContent = text(count === 1 ? "operate.oneClear" : "operate.clear", {count: number(count, text)});
     const key = JSON.stringify([waits[0]?.topic, waits[0]?.partition, moodOf(waits[0])]);

@@ -30,6 +30,11 @@ export function moment(time, text) {
   return new Intl.DateTimeFormat(text.language, {dateStyle: "short", timeStyle: "medium"}).format(new Date(time));
 }
 
+/** A wait, also none. @param {number} seconds */
+export function wait(seconds, text) {
+  return seconds >= 0.5 ? duration(seconds, text) : text("operate.noWait");
+}
+
 /** How long ago a moment was, by the reader's clock. @param {string} time of ISO 8601 */
 export function ago(time, text) {
   return duration(Math.max(0, (Date.now() - Date.parse(time)) / 1000), text);

@@ -35,7 +35,7 @@ export class Engine extends EventTarget {
    * `stems` are open stems by name, all of one rate. `gains` are their factors. `makeContext(rateHz)` gives an
    * AudioContext, at the first `play`: browsers want a gesture for it.
    */
-  constructor({ stems, gains, makeContext = (rateHz) => new AudioContext({sampleRate: rateHz}), sizes = null }) {
+  constructor({stems, gains, makeContext = (rateHz) => new AudioContext({sampleRate: rateHz}), sizes = null}) {
     super();
     this.#stems = {...stems};
     this.#gains = gains;

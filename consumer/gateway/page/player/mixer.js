@@ -57,8 +57,8 @@ export class Mixer {
 }
 
 /**
- * The time of a frame, in seconds, such that time x rate is that frame in the processor's own arithmetic: any other
- * would have a browser begin between two samples, and interpolate.
+ * The time of a frame, in seconds. Where there is one of which time x rate is that frame in the processor's own
+ * arithmetic, it is that one: of others a browser may think that they lie between two samples.
  */
 export function timeOfFrame(frame, rateHz) {
   const time = frame / rateHz;

@@ -1,11 +1,10 @@
 import {el} from "../dom.js";
 import {Deck} from "./deck.js";
-import {saveBlob, saveFrom, saveWithKey} from "./downloads.js";
 import {ShortcutHelp} from "./help.js";
 import {gainsOf} from "./levels.js";
-import {mixBlob} from "./mix_export.js";
 import {makeReaders, openStems, playability} from "./open_stems.js";
 import {Peaks} from "./peaks.js";
+import {Saver} from "./saver.js";
 import {listenToKeys} from "./shortcuts.js";
 import {StemRow} from "./stem_row.js";
 import {TransportBar} from "./transport_bar.js";
@@ -13,6 +12,7 @@ import {problemWords, stemTitle} from "./words.js";
 
 const STEP_S = 5;
 const VOLUME_STEP = 5;
+const LEAST_SCALE = 0.02; // noise stays noise
 
 /**
  * Shows the stems of a job that has succeeded, and plays them. `job` is the JSON of GET /v1/separations/{id}.
@@ -39,12 +39,11 @@ class PlayerView {
   #rows;
   #peaks = {};
   #chosen = 0;
-  #mixing = null;
   #ending = new AbortController();
   #status;
   #bar;
   #help;
-  #mix;
+  #saver;
 
   constructor({api, job, text}) {
     this.#api = api;
@@ -75,7 +74,7 @@ class PlayerView {
 
   destroy() {
     this.#ending.abort();
-    this.#mixing?.abort();
+    this.#saver.destroy();
     this.#deck?.destroy();
     Object.values(this.#rows).forEach((row) => row.waveform.destroy());
     this.element.remove();
@@ -97,19 +96,18 @@ class PlayerView {
     this.#rows = Object.fromEntries(this.#stems.map((stem, number) => [stem.name, this.#row(stem, number)]));
     this.#status = el("p", {class: "player-status", role: "status"});
     this.#help = new ShortcutHelp(text);
-    this.#mix = el("button", {type: "button", onclick: () => this.#saveMix()}, text("player.mix"));
+    const say = (words) => {
+      this.#status.textContent = words;
+    };
+    this.#saver = new Saver({api: this.#api, job: this.#job, readers: this.#readers, text, say});
     this.element = el(
       "section",
       {class: "player", "aria-label": text("player.title")},
+      el("h2", {}, text("player.heading")),
       this.#bar.element,
       this.#status,
       el("ul", {class: "stems"}, Object.values(this.#rows).map((row) => row.element)),
-      el(
-        "div",
-        {class: "player-files"},
-        el("button", {type: "button", onclick: () => this.#saveArchive()}, text("player.archive")),
-        this.#mix,
-      ),
+      this.#saver.buttons(() => this.#mix()),
       this.#help.element,
     );
   }
@@ -150,8 +148,8 @@ class PlayerView {
       louder: volume(VOLUME_STEP),
       quieter: volume(-VOLUME_STEP),
       download: () => this.#saveStem(chosen()),
-      archive: () => this.#saveArchive(),
-      mix: () => this.#saveMix(),
+      archive: () => this.#saver.saveArchive(),
+      mix: () => this.#saver.saveMix(() => this.#mix()),
       help: () => this.#help.toggle(),
     };
   }
@@ -220,10 +218,12 @@ class PlayerView {
     const told = await this.#api
       .json("GET", `/v1/separations/${encodeURIComponent(this.#job.id)}/waveform`, {signal: this.#ending.signal})
       .catch(() => ({stems: {}})); // they get their shape as they are fetched
+    // One scale for all, so that a quiet stem looks quiet, and a quiet song can be seen.
+    const highest = Math.max(LEAST_SCALE, ...this.#stems.map((stem) => stem.peak ?? 1));
     for (const stem of this.#stems) {
       const frames = Math.round(stem.duration_s * this.#how.rateHz);
       this.#peaks[stem.name] = new Peaks(told.stems[stem.name] ?? [], frames);
-      this.#rows[stem.name].waveform.show(this.#peaks[stem.name]);
+      this.#rows[stem.name].waveform.show(this.#peaks[stem.name], highest);
     }
   }
 
@@ -247,54 +247,13 @@ class PlayerView {
     this.#rows[name].note(problemWords(problem, this.#text));
   }
 
-  async #saveStem(stem) {
-    const fileName = `${stem.name}.${this.#how.format}`;
-    const path = `/v1/separations/${encodeURIComponent(this.#job.id)}/stems/${encodeURIComponent(stem.name)}`;
-    await this.#saving(async () => {
-      const address = await this.#readers[stem.name].address(this.#ending.signal);
-      await (address ? saveFrom(address, fileName) : saveWithKey(this.#api, path, fileName, this.#ending.signal));
-    });
+  #saveStem(stem) {
+    return this.#saver.saveStem(stem.name, `${stem.name}.${this.#how.format}`);
   }
 
-  #saveArchive() {
-    const id = encodeURIComponent(this.#job.id);
-    return this.#saving(() => saveWithKey(this.#api, `/v1/separations/${id}/archive`, `${this.#job.id}.zip`, this.#ending.signal));
-  }
-
-  async #saving(save) {
-    this.#status.textContent = this.#text("player.saving");
-    try {
-      await save();
-      this.#status.textContent = "";
-    } catch (error) {
-      if (!this.#ending.signal.aborted) {
-        this.#status.textContent = problemWords(error, this.#text);
-      }
-    }
-  }
-
-  /** Makes the mix as it is set now; pressed again, it stops. */
-  async #saveMix() {
-    if (this.#mixing) {
-      this.#mixing.abort();
-      return;
-    }
-    this.#mixing = new AbortController();
-    const onProgress = (share) => {
-      this.#mix.textContent = this.#text("player.mixing", {percent: Math.round(100 * share)});
-    };
-    try {
-      onProgress(0);
-      await this.#open();
-      const asked = {stems: this.#deck.stems, gains: gainsOf(this.#levels), signal: this.#mixing.signal, onProgress};
-      saveBlob(await mixBlob(asked), `${this.#job.id}.mix.wav`);
-    } catch (error) {
-      if (!this.#mixing.signal.aborted) {
-        this.#status.textContent = problemWords(error, this.#text);
-      }
-    } finally {
-      this.#mixing = null;
-      this.#mix.textContent = this.#text("player.mix");
-    }
+  /** What is mixed: the open stems and their gains as they are now. */
+  async #mix() {
+    await this.#open();
+    return {stems: this.#deck.stems, gains: gainsOf(this.#levels)};
   }
 }

@@ -4,6 +4,7 @@ const RETRY_S = [0.5, 1, 2, 4, 8];
 const SLOWEST_BYTES_PER_S = 20_000;
 const PATIENCE_S = 20;
 const LINK_MARGIN_MS = 20_000;
+const MOST_ELSEWHERE = 2; // times in a row that the store may not answer at all
 const PASSING = new Set([408, 425, 429, 500, 502, 503, 504]);
 
 /** A stem that can't be had, however often one asks. `kind` is gone, refused or unreadable. */
@@ -19,6 +20,7 @@ export class StemReader {
   #api;
   #path;
   #link = null;
+  #failedElsewhere = 0;
   #onTrouble;
   #wait;
 
@@ -26,7 +28,7 @@ export class StemReader {
    * `stem` is one of a result's. `onTrouble` is called with what is wrong while it is tried again, and with null once
    * it works. `wait(seconds, signal)` passes time.
    */
-  constructor({ api, jobId, stem, onTrouble = () => {}, wait = pause }) {
+  constructor({api, jobId, stem, onTrouble = () => {}, wait = pause}) {
     this.#api = api;
     this.#path = `/v1/separations/${encodeURIComponent(jobId)}/stems/${encodeURIComponent(stem.name)}`;
     this.sizeBytes = stem.size_bytes;
@@ -48,6 +50,9 @@ export class StemReader {
       signal?.throwIfAborted();
       try {
         const bytes = await this.#readOnce(first, wanted, signal);
+        if (this.#link?.isElsewhere) {
+          this.#failedElsewhere = 0;
+        }
         if (tries) {
           this.#onTrouble(null);
         }
@@ -73,7 +78,7 @@ export class StemReader {
   async #readOnce(first, wanted, signal) {
     const limit = AbortSignal.timeout(1000 * (PATIENCE_S + wanted / SLOWEST_BYTES_PER_S));
     const either = signal ? AbortSignal.any([signal, limit]) : limit;
-    const headers = { Range: `bytes=${first}-${first + wanted - 1}` };
+    const headers = {Range: `bytes=${first}-${first + wanted - 1}`};
     const link = await this.#linkNow(either);
     const response = link.isElsewhere
       ? await fetchPlainly(link.url, headers, either)
@@ -92,6 +97,9 @@ export class StemReader {
 
   /** The link, a new one where it is about to run out. */
   async #linkNow(signal) {
+    if (this.#failedElsewhere >= MOST_ELSEWHERE) {
+      return {url: `${this.#path}?redirect=false`, isElsewhere: false, untilMs: Infinity};
+    }
     if (!this.#link || Date.now() > this.#link.untilMs) {
       const told = await this.#api.json("GET", `${this.#path}/link`, {signal});
       const url = new URL(told.url, document.baseURI);
@@ -112,6 +120,9 @@ export class StemReader {
       return error;
     }
     const status = error.status ?? 0;
+    if (!status && wasElsewhere) {
+      this.#failedElsewhere += 1; // perhaps it has no CORS rule for this page: a browser does not say
+    }
     if (!status || PASSING.has(status)) {
       return null; // the network, or a server that is away
     }

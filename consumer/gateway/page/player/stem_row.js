@@ -22,7 +22,7 @@ export class StemRow {
     });
     this.download = el(
       "button",
-      { type: "button", class: "stem-download quiet", "aria-label": text("player.downloadStem", {stem: title}), onclick: on.download },
+      {type: "button", class: "stem-download quiet", "aria-label": text("player.downloadStem", {stem: title}), onclick: on.download},
       icon(ICONS.download),
     );
     this.element = el(

@@ -8,6 +8,7 @@ const LEAST_PX = 1;
 export class Waveform {
   #canvas = el("canvas", {class: "wave-canvas", width: 1, height: 1});
   #peaks = null;
+  #highest = 1;
   #isAsked = false;
   #observer;
   #scheme = matchMedia("(prefers-color-scheme: dark)");
@@ -29,9 +30,10 @@ export class Waveform {
     this.#scheme.addEventListener("change", this.#redraw);
   }
 
-  /** `peaks` is a Peaks; call `draw` when it has changed. */
-  show(peaks) {
+  /** `peaks` is a Peaks, `highest` the sample that fills the height; call `draw` when the peaks have changed. */
+  show(peaks, highest) {
     this.#peaks = peaks;
+    this.#highest = highest;
     this.draw();
   }
 
@@ -65,7 +67,7 @@ export class Waveform {
     const step = this.#canvas.width / bars;
     const middle = this.#canvas.height / 2;
     this.#peaks.columns(bars).forEach((peak, bar) => {
-      const half = Math.max((LEAST_PX * ratio) / 2, Math.min(1, peak) * (middle - ratio));
+      const half = Math.max((LEAST_PX * ratio) / 2, Math.min(1, peak / this.#highest) * (middle - ratio));
       pen.fillRect(bar * step, middle - half, step * (1 - GAP_RATIO), 2 * half);
     });
   }

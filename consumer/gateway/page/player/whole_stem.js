@@ -1,7 +1,7 @@
 import {StemProblem} from "./stem_reader.js";
 
 /** Decoded bytes that all stems of a job may take where they have to be decoded whole. */
-export const WHOLE_BYTES = 512 * 2 ** 20;
+export const WHOLE_BYTES = 2 ** 30;
 const SAMPLE_BYTES = 4;
 
 /** Whether stems that are decoded whole fit: `seconds` long, `count` of them, at `rateHz` in two channels. */

@@ -35,8 +35,14 @@ function navigation(text, place, scopes) {
   if (scopes.has("operate")) items.push(["operate", "#/operate"]);
   return el(
     "nav", {class: "nav", "aria-label": text("nav.label")},
-    items.map(([name, href]) => el("a", {href, "aria-current": name === place ? "page" : null}, text(`nav.${name}`))),
+    items.map(([name, href]) => el("a", {href, "aria-current": currentOf(name, place)}, text(`nav.${name}`))),
   );
+}
+
+/** A job is reached from the list, and is no item of its own. */
+function currentOf(name, place) {
+  if (name === place) return "page";
+  return name === "home" && place === "job" ? "true" : null;
 }
 
 function languages(text, onLanguage) {

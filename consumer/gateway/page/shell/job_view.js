@@ -16,11 +16,15 @@ export function mountJob(element, {text, session, announcer, id, entitle}) {
   const details = el("div", {class: "details"});
   const actions = el("div", {class: "actions"});
   const stage = el("div", {class: "stage"});
+  const meta = el("p", {class: "meta job-meta"});
   const trouble = el("p", {class: "problem", role: "alert"});
+  const card = el("div", {class: "card job-card", hidden: true}, details, actions);
   element.append(
     el("p", {class: "back"}, el("a", {href: "#/"}, text("job.back"))),
     el("div", {class: "job-title"}, heading, state),
-    el("div", {class: "card job-card"}, details, trouble, actions),
+    meta,
+    trouble,
+    card,
     stage,
   );
   let shownState = null;
@@ -50,12 +54,13 @@ export function mountJob(element, {text, session, announcer, id, entitle}) {
     entitle(name);
     const model = job.request?.model ?? job.result?.model;
     const times = [model, text("job.accepted", {time: clock(job.times.accepted_at, text)}), job.done && text("job.ended", {time: clock(job.times.ended_at, text)})];
+    meta.textContent = times.filter(Boolean).join(" · ");
+    card.hidden = job.state === "succeeded";
     replaceChildren(
       details,
       !job.done && waitingDetails(job, text),
       job.state === "failed" && [failureDetails(job, text), job.error?.message && el("p", {class: "meta"}, text("job.message"), " ", el("q", {lang: "en"}, job.error.message))],
       job.state === "cancelled" && el("p", {}, text("job.cancelledWords")),
-      el("p", {class: "meta"}, times.filter(Boolean).join(" · ")),
     );
     if (shownState !== job.state) {
       if (shownState) announcer.say(`${name}: ${text(`state.${job.state}`)}.`);
@@ -78,6 +83,7 @@ export function mountJob(element, {text, session, announcer, id, entitle}) {
       if (isGone || jobs.get(id)) return;
       entitle(text("job.title"));
       trouble.textContent = problem.status === 404 ? text("job.unknown") : problemWords(problem, text);
+      card.hidden = problem.status === 404;
       replaceChildren(actions, problem.status !== 404 && el("button", {type: "button", onclick: () => { trouble.textContent = ""; look(); }}, text("again")));
     }
   }

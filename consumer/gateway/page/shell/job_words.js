@@ -8,15 +8,36 @@ export function jobName(job) {
 
 /** A number of seconds as people say it, such as "2 minutes". @param {number} seconds */
 export function duration(seconds, text) {
-  const [value, unit] = seconds < 90 ? [seconds, "second"] : seconds < 5400 ? [seconds / 60, "minute"] : [seconds / 3600, "hour"];
-  const rounded = unit === "hour" ? Math.round(value * 10) / 10 : Math.max(1, Math.round(value));
-  return new Intl.NumberFormat(text.language, {style: "unit", unit, unitDisplay: "long"}).format(rounded);
+  const unit = unitOf(seconds);
+  return formatIn(unit, text).format(rounded(seconds, unit));
+}
+
+/** The same for a range, such as "4–17 seconds"; "" where both ends are said alike. */
+export function durationRange(lowS, highS, text) {
+  const unit = unitOf(highS);
+  const [low, high] = [rounded(lowS, unit), rounded(highS, unit)];
+  return low === high ? "" : formatIn(unit, text).formatRange(low, high);
+}
+
+const UNIT_S = {second: 1, minute: 60, hour: 3600};
+
+function unitOf(seconds) {
+  return seconds < 90 ? "second" : seconds < 5400 ? "minute" : "hour";
+}
+
+function rounded(seconds, unit) {
+  const value = seconds / UNIT_S[unit];
+  return unit === "hour" ? Math.round(value * 10) / 10 : Math.max(1, Math.round(value));
+}
+
+function formatIn(unit, text) {
+  return new Intl.NumberFormat(text.language, {style: "unit", unit, unitDisplay: "long"});
 }
 
 /** Bytes as people say them, such as "3.4 MB". @param {number} bytes */
 export function size(bytes, text) {
   const [value, unit] = bytes < 1e6 ? [bytes / 1e3, "kilobyte"] : bytes < 1e9 ? [bytes / 1e6, "megabyte"] : [bytes / 1e9, "gigabyte"];
-  return new Intl.NumberFormat(text.language, {style: "unit", unit, unitDisplay: "short", maximumFractionDigits: value < 100 ? 1 : 0}).format(value);
+  return new Intl.NumberFormat(text.language, {style: "unit", unit, unitDisplay: "short", maximumFractionDigits: value < 100 ? 1 : 0}).format(value).replace(" ", "\u00a0");
 }
 
 /** A time as the reader's language writes it. @param {string} time of ISO 8601 */
@@ -45,7 +66,6 @@ export function timeWords(job, text) {
   const eta = job.eta;
   if (!eta) return "";
   if (eta.reason) return text.has(`eta.${eta.reason}`) ? text(`eta.${eta.reason}`) : text("eta.not_known_yet");
-  const [low, high] = [duration(eta.low, text), duration(eta.high, text)];
-  const about = text("eta.about", {time: duration(eta.seconds, text)});
-  return low === high ? about : `${about} ${text("eta.range", {low, high})}`;
+  const [about, range] = [text("eta.about", {time: duration(eta.seconds, text)}), durationRange(eta.low, eta.high, text)];
+  return range ? `${about} (${range})` : about;
 }

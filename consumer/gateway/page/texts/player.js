@@ -2,6 +2,7 @@
 export default {
   en: {
     "player.title": "Player",
+    "player.heading": "Listen",
     "player.play": "Play",
     "player.pause": "Pause",
     "player.position": "Position",
@@ -66,6 +67,7 @@ export default {
   },
   de: {
     "player.title": "Player",
+    "player.heading": "Anhören",
     "player.play": "Abspielen",
     "player.pause": "Pause",
     "player.position": "Position",

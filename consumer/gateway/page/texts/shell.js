@@ -106,7 +106,6 @@ const en = {
   "stage.publish": "Telling the result",
   "stage.other": "At work: {stage}",
   "eta.about": "about {time} to go",
-  "eta.range": "({low} to {high})",
   "eta.nobody_works": "Nobody is working at the moment. It stays in line and is done once a worker is back.",
   "eta.not_known_yet": "the time to go is not known yet",
 
@@ -245,7 +244,6 @@ const de = {
   "stage.publish": "Das Ergebnis wird gemeldet",
   "stage.other": "In Arbeit: {stage}",
   "eta.about": "noch etwa {time}",
-  "eta.range": "({low} bis {high})",
   "eta.nobody_works": "Gerade arbeitet niemand. Der Auftrag behält seinen Platz und wird erledigt, sobald wieder jemand da ist.",
   "eta.not_known_yet": "wie lange es dauert, ist noch nicht bekannt",
 
