@@ -72,13 +72,10 @@ class WavStem:
         """int16 (count, channels): what the file holds from the frame `start` on."""
         at = np.arange(start, start + count, dtype=np.int64)
         # The frame's own number is mixed in, so that no two moments of a track are alike.
-        return np.stack(
-            [
-                ((at * (2 * self.seed + 3) + (at >> 11) * 7919 + c * 12345) % 30011 - 15005)
-                for c in range(self.channels)
-            ],
-            axis=1,
-        ).astype("<i2")
+        mono = at * (2 * self.seed + 3) + (at >> 11) * 7919
+        levels = [(mono + channel * 12345) % 30011 - 15005 for channel in range(self.channels)]
+        made: NDArray[np.int16] = np.stack(levels, axis=1).astype("<i2")
+        return made
 
     def read(self, first: int, last: int) -> bytes:
         """The file's bytes from `first` to `last`, both included."""

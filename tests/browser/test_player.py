@@ -7,12 +7,12 @@ from http.server import BaseHTTPRequestHandler
 from typing import Any
 
 import pytest
-from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, Locator, Page, expect
 
 from harness.browser import PATIENCE_S, Window, window
 from tests.browser.player_page import mount
 from tests.browser.song_server import JOB, Song, WavStem, served
+from tests.browser.steps import check_accessible
 
 NAMES = ("vocals", "drums", "bass")
 RATE_HZ = 44100
@@ -314,9 +314,7 @@ def test_the_player_is_for_everyone(browser: Browser, song: Song, scheme: Any, w
         page.locator("[data-stem=bass] .toggle").last.click()
         page.keyboard.press("l")
         page.keyboard.press("?")
-        found = Axe().run(page)
-        assert found.violations_count == 0, found.generate_report()
-        assert page.evaluate("document.documentElement.scrollWidth") == width_px
+        check_accessible(page)
 
 
 def test_nothing_sounds_and_nothing_is_asked_for_once_it_is_gone(quiet: Page, song: Song) -> None:

@@ -72,7 +72,7 @@ def test_a_seek_goes_to_the_very_sample(page: Page, song: Song) -> None:
     moved = next(span for span in got["spans"] if span["start"] == 234567)
     heard = np.any(got["samples"] != 0, axis=1)
     assert second["start"] > 234567
-    after = expected(song.stems, [s for s in got["spans"] if s["at"] >= moved["at"]], 4 * RATE_HZ)  # type: ignore[arg-type]
+    after = expected(song.stems, [s for s in got["spans"] if s["at"] >= moved["at"]], 4 * RATE_HZ)
     assert_same(got["samples"][moved["at"] :], after[moved["at"] :])
     silent = int(moved["at"]) - int(np.flatnonzero(heard[: moved["at"]])[-1])
     assert silent >= 0.04 * RATE_HZ  # it begins a little later, so that all stems begin together
@@ -81,7 +81,7 @@ def test_a_seek_goes_to_the_very_sample(page: Page, song: Song) -> None:
 def test_a_span_is_looped_without_a_gap(page: Page, song: Song) -> None:
     """Its last sample is followed by its first, again and again; switched off, it goes on where it is."""
     loop = {"start": 50_000, "end": 50_000 + 41_003}
-    options = {"loop": loop, "from": 50_000, "actAt": 3.0, "act": "setLoop", "value": None}
+    options: Any = {"loop": loop, "from": 50_000, "actAt": 3.0, "act": "setLoop", "value": None}
     got = render(page, song.job(), seconds=5, sizes=SIZES, **options)
     starts = [start for start, _ in whole_spans(got["spans"])]
     ends = [end for _, end in whole_spans(got["spans"])]
@@ -96,7 +96,8 @@ def test_a_span_is_looped_without_a_gap(page: Page, song: Song) -> None:
 
 def test_a_loop_that_is_set_while_it_sounds_ends_at_its_very_end(page: Page, song: Song) -> None:
     """Also where its end lies within what was handed over already."""
-    sizes, act = {"first": 60_000, "longest": 60_000}, {"act": "setLoop", "value": {"start": 30_000, "end": 70_001}}
+    sizes = {"first": 60_000, "longest": 60_000}
+    act: Any = {"act": "setLoop", "value": {"start": 30_000, "end": 70_001}}
     got = render(page, song.job(), seconds=4, sizes=sizes, actAt=1.1, **act)
     latest = {span["at"]: span for span in got["spans"]}
     assert whole_spans(list(latest.values()))[0] == (0, 70_001)
@@ -122,7 +123,7 @@ def test_mute_solo_and_volume(page: Page, song: Song, levels: dict[str, Any], he
     got = render(page, song.job(), seconds=1, gains=gains)
     [span, *_] = got["spans"]
     at = span["at"]
-    parts = [gain * song.stems[name].samples(0, 20_000) / 32768 for name, gain in heard.items()]  # type: ignore[union-attr]
+    parts = [gain * song.stems[name].samples(0, 20_000) / 32768 for name, gain in heard.items()]
     wanted = np.sum(parts, axis=0) if parts else np.zeros((20_000, 2))
     assert_same(got["samples"][at : at + 20_000], wanted.astype(np.float32))
 
