@@ -5,8 +5,8 @@ import re
 import signal
 import sys
 import tempfile
-from collections.abc import Callable, Sequence
-from contextlib import nullcontext
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import closing, contextmanager, nullcontext
 from dataclasses import replace
 from pathlib import Path
 from types import FrameType
@@ -24,7 +24,7 @@ from consumer.cli.stem_paths import (
     shown,
 )
 from consumer.core.catalog import FORMATS, MODELS, SOURCE_FORMATS, why_not_format
-from consumer.core.errors import ConsumerError
+from consumer.core.errors import ConsumerError, Fatal
 from consumer.core.file_names import DEFAULT_TEMPLATE
 from consumer.core.limits import HIGHEST_TRACK, LONGEST_SPAN_S, SHORTEST_SPAN_S
 
@@ -144,7 +144,9 @@ def separate(
     )
     chosen = choose_runtime(settings.separator_runtime, [spec])
     network, ffmpeg = _loaded(spec, settings, chosen)
-    if not _separate_all(tracks, order, network, ffmpeg, about=f" by {chosen}" if verbose else None):
+    with _reaped(ffmpeg) as ffmpeg:
+        is_well = _separate_all(tracks, order, network, ffmpeg, about=f" by {chosen}" if verbose else None)
+    if not is_well:
         raise typer.Exit(1)
 
 
@@ -170,6 +172,19 @@ def _loaded(spec: "ModelSpec", settings: "SeparatorSettings", chosen: "ChosenRun
     leave_keras_out()
     network = make_runtime(chosen.name).load(spec)
     return network, FFmpeg(binary=settings.ffmpeg_path or bundled_binary(), allowed_formats=SOURCE_FORMATS)
+
+
+@contextmanager
+def _reaped(ffmpeg: "FFmpeg") -> Iterator["FFmpeg"]:
+    """The same, but nothing that it starts within this block outlives that, or this process."""
+    from consumer.separator.reaper import ReapedGroup
+
+    try:
+        group = ReapedGroup()
+    except OSError as error:
+        raise Fatal(f"no process can be started ({error.strerror})") from error
+    with closing(group):
+        yield replace(ffmpeg, group=group.number)
 
 
 def _separate_all(

@@ -1,9 +1,7 @@
 """One separator process as its parent holds it, from its start to its end: pipes, replies, and what is known of it."""
 
 import contextlib
-import os
 import queue
-import signal
 import subprocess
 import threading
 import time
@@ -37,7 +35,7 @@ from consumer.separator.protocol import (
     Stopped,
     encode,
 )
-from consumer.separator.reaper import start_reaper
+from consumer.separator.reaper import bury, start_reaper
 from consumer.separator.replies import ReplyReader
 from consumer.separator.status import SeparatorStatus
 from consumer.separator.stop_signals import stop_signals_blocked
@@ -91,7 +89,7 @@ class ChildProcess:
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=subprocess.PIPE,
-                process_group=0,  # nor is it stopped, or hung up on, with its parent's terminal; see _bury
+                process_group=0,  # nor is it stopped, or hung up on, with its parent's terminal; see bury
                 env={**MALLOC_ENVIRONMENT, **environment},  # what the operator sets wins
             )
             start_reaper(self._process)
@@ -100,7 +98,7 @@ class ChildProcess:
         threading.Thread(target=self._read_replies, daemon=True).start()
         self._stderr_reader = threading.Thread(target=self._read_stderr, daemon=True)
         self._stderr_reader.start()
-        self._burier = threading.Thread(target=self._bury, daemon=True)
+        self._burier = threading.Thread(target=bury, args=(self._process,), daemon=True)
         self._burier.start()
         self._send(configuration)
 
@@ -173,16 +171,6 @@ class ChildProcess:
         self._process.kill()
         self._burier.join()
         self._stderr_reader.join(_LAST_WORDS_S)
-
-    def _bury(self) -> None:
-        """Once it has ended, end all that it started and left, in a thread of its own: none of that can leave its
-        group. It is waited for last, since until then its number is nobody else's.
-        """
-        with contextlib.suppress(ChildProcessError):  # somebody asked just now whether it lives
-            os.waitid(os.P_PID, self._process.pid, os.WEXITED | os.WNOWAIT)
-        with contextlib.suppress(ProcessLookupError):
-            os.killpg(self._process.pid, signal.SIGKILL)
-        self._process.wait()
 
     def _send(self, command: Command) -> None:
         assert self._process.stdin

@@ -132,12 +132,15 @@ def filter_of_process(machine: Machine) -> bytes:
     return made.packed()
 
 
-def filter_of_program(machine: Machine, *, notify: bool) -> bytes:
-    """For ffmpeg, which starts threads alone. notify: its starts of processes and programs are asked about."""
+def filter_of_program(machine: Machine, *, notify: bool, group: int | None = 0) -> bytes:
+    """For ffmpeg, which starts threads alone. notify: its starts of processes and programs are asked about. group: the
+    only process group that it may join, as its start does; 0: one of its own.
+    """
     made = Filter(machine)
     made.answer((*_OF_ANYBODY, *syscalls.SCHEDULING), _REFUSED)
     made.answer(("kill", "tgkill", "pidfd_open", "memfd_create", "seccomp", "landlock_create_ruleset"), _REFUSED)
     made.answer(("clone3",), _UNKNOWN)
+    made.answer_where(("setpgid",), [(1, 0xFFFFFFFF, group or 0, _ALLOW), (1, 0, 0, _REFUSED)])
     asked = _NOTIFY if notify else _ALLOW
     made.answer(("fork", "vfork", "execve"), asked)
     made.answer_where(("clone",), [*_namespace_tests(), (0, _THREAD, 0, asked)])
@@ -196,14 +199,17 @@ def confine_calls() -> str:
     return "seccomp"
 
 
-def install_with_listener() -> int:
-    """Bind this thread to ffmpeg's filter; returns the descriptor that is asked about starts. Raises OSError."""
-    return install(_filter_of_this_program(notify=True), flags=_NEW_LISTENER)
+def install_with_listener(group: int | None = 0) -> int:
+    """Bind this thread to ffmpeg's filter; returns the descriptor that is asked about starts. Raises OSError.
+
+    group: see filter_of_program.
+    """
+    return install(_filter_of_this_program(notify=True, group=group), flags=_NEW_LISTENER)
 
 
-def install_without_listener() -> None:
+def install_without_listener(group: int | None = 0) -> None:
     """The same, where the kernel asks nobody: starts are not refused. Raises OSError."""
-    install(_filter_of_this_program(notify=False))
+    install(_filter_of_this_program(notify=False, group=group))
 
 
 def _try_listener() -> None:
@@ -223,5 +229,5 @@ def _filter_of_this_process() -> bytes:
 
 
 @cache
-def _filter_of_this_program(*, notify: bool) -> bytes:
-    return filter_of_program(machine(), notify=notify)
+def _filter_of_this_program(*, notify: bool, group: int | None) -> bytes:
+    return filter_of_program(machine(), notify=notify, group=group)

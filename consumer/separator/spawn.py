@@ -41,14 +41,14 @@ Streams = tuple[int, int, int]  # descriptors that become a program's standard i
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Program:
     """What is started. argv: its path, and its arguments. inherits: descriptors of this process that it has too, under
-    the same numbers; it has no others beside its standard streams. limits: of resources, soft and hard. has_own_group:
-    whether it leaves this process's group for one of its own.
+    the same numbers; it has no others beside its standard streams. limits: of resources, soft and hard. group: the
+    process group that it joins; 0: one of its own, None: it stays in this process's.
     """
 
     argv: Sequence[str]
     inherits: tuple[int, ...] = ()
     limits: Limits
-    has_own_group: bool = True
+    group: int | None = 0
 
 
 def spawn(program: Program, streams: Streams, reach: Reach | None) -> int:
@@ -67,7 +67,7 @@ def spawn(program: Program, streams: Streams, reach: Reach | None) -> int:
         listener = None
         try:
             confine(reach)
-            listener = _confine_calls()
+            listener = _confine_calls(program.group)
         finally:
             listeners.put(listener)
         try:
@@ -89,15 +89,17 @@ def spawn(program: Program, streams: Streams, reach: Reach | None) -> int:
         os.close(ended)
 
 
-def _confine_calls() -> int | None:
-    """Of this thread. The listener, None where the kernel has no such thing; it is told at a separator's start."""
+def _confine_calls(group: int | None) -> int | None:
+    """Of this thread, whose program joins this group at most. The listener, None where the kernel has no such thing; it
+    is told at a separator's start.
+    """
     with suppress(OSError):
         give_up_capabilities()
     try:
-        return seccomp.install_with_listener()
+        return seccomp.install_with_listener(group)
     except OSError:
         with suppress(OSError):
-            seccomp.install_without_listener()
+            seccomp.install_without_listener(group)
         return None
 
 
@@ -181,7 +183,9 @@ def _attributes(program: Program) -> Iterator[ctypes.Array[ctypes.c_char]]:
         c.sigemptyset(signals)
         c.sigaddset(signals, signal.SIGPIPE)  # which Python ignores
         _succeed(c.posix_spawnattr_setsigdefault(attributes, signals))
-        flags = _SET_DEFAULT_SIGNALS | (_SET_GROUP if program.has_own_group else 0)
+        if program.group is not None:
+            _succeed(c.posix_spawnattr_setpgroup(attributes, program.group))
+        flags = _SET_DEFAULT_SIGNALS | (0 if program.group is None else _SET_GROUP)
         _succeed(c.posix_spawnattr_setflags(attributes, ctypes.c_short(flags)))
         yield attributes
     finally:

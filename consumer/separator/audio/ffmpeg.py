@@ -102,7 +102,8 @@ class FFmpeg:
     binary: its path, or a name on PATH. allowed_formats: the demuxers that may open a file. cpu_s: seconds of processor
     time that one run may use. reach: the files that it may touch; None for as many as this process itself. section: the
     part of each file that it reads, None for all of it. raw: what lies there, where the file's header isn't to be read.
-    has_own_group: whether it is in a process group of its own, which a terminal's signals don't reach.
+    has_own_group: whether it is in another process group than ours, which a terminal's signals don't reach. group: in
+    which then; 0: one of its own.
     """
 
     binary: str = field(default_factory=bundled_binary)
@@ -112,6 +113,7 @@ class FFmpeg:
     section: Section | None = None
     raw: RawSamples | None = None
     has_own_group: bool = True
+    group: int = 0
 
     def confined_to(self, path: Path, folder: Path) -> Self:
         """The same ffmpeg, but one that can touch, beside itself, this file and this folder alone."""
@@ -155,7 +157,7 @@ class FFmpeg:
             argv=[shutil.which(self.binary) or self.binary, *_COMMON, *args],
             inherits=inherits,
             limits={**_LIMITS, resource.RLIMIT_CPU: self.cpu_s},
-            has_own_group=self.has_own_group,
+            group=self.group if self.has_own_group else None,
         )
         process = run_confined(program, self.reach, feeds=feeds, reads=reads)
         # It hands each frame from thread to thread. In a batch process none interrupts another for a single frame,

@@ -11,11 +11,9 @@ import hashlib
 import os
 import platform
 import struct
-import subprocess
 import sys
 import uuid
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
@@ -25,8 +23,7 @@ from consumer.core.checkpoints import CONVERSION_ENDING, checkpoint_files, unava
 from consumer.core.errors import Fatal, Rejected
 from consumer.core.extras import not_installed
 from consumer.core.runtimes import RUNTIMES, SeparatorRuntime
-from consumer.separator.confinement import confine_thread
-from consumer.separator.sandbox import Reach, reach_of_models, reach_of_python
+from consumer.separator.reaper import Ended, run_to_its_end
 
 CONVERSION_S = 120.0  # 5 stems take 3 s
 _FORMAT_VERSION = 1
@@ -141,40 +138,22 @@ def convert(name: str, folder: Path, sha256: str) -> Path:
 
 
 def convert_into(out: BinaryIO, name: str, folder: Path) -> None:
-    """Have the conversion of this model's checkpoint written to an open file, by a confined process.
+    """Have the conversion of this model's checkpoint written to an open file, by a process that confines itself first.
 
     What it has written is a stranger's too until it is checked. Raises Rejected(MODEL_UNAVAILABLE), OSError.
     """
     command = [sys.executable, "-m", "consumer.separator.runtimes.convert", name, str(folder)]
-    searched = filter(None, os.environ.get("PYTHONPATH", "").split(os.pathsep))
-    ours = Path("/proc/self").resolve()  # this process's, with all that is in its environment
-    python = (place for place in reach_of_python() if place != ours)
-    reach = Reach(reads=(*python, *map(Path, searched), *reach_of_models(folder)), writes=())
     environment = {variable: os.environ[variable] for variable in _PASSED_ON if variable in os.environ}
-
-    def run() -> None:
-        subprocess.run(
-            command,
-            stdin=subprocess.DEVNULL,
-            stdout=out,
-            stderr=subprocess.PIPE,
-            env=environment,
-            timeout=CONVERSION_S,
-            check=True,
-        )
-
-    try:
-        with ThreadPoolExecutor(1, initializer=confine_thread, initargs=(reach,)) as thread:
-            thread.submit(run).result()
-    except subprocess.CalledProcessError as error:
-        raise unavailable(name, _last_line(error)) from error
-    except subprocess.TimeoutExpired as error:
-        raise unavailable(name, f"its checkpoint was not read within {CONVERSION_S:.0f} s") from error
+    ended = run_to_its_end(command, stdout=out, environment=environment, within_s=CONVERSION_S)
+    if ended.is_late:
+        raise unavailable(name, f"its checkpoint was not read within {CONVERSION_S:.0f} s")
+    if ended.code:
+        raise unavailable(name, _last_line(ended))
 
 
-def _last_line(error: subprocess.CalledProcessError) -> str:
-    lines = error.stderr.decode("utf-8", "replace").strip().splitlines()
-    if error.returncode > 0 and lines:
+def _last_line(ended: Ended) -> str:
+    lines = ended.last_words.decode("utf-8", "replace").strip().splitlines()
+    if ended.code > 0 and lines:
         return str(lines[-1][:500])
-    how = f"by signal {-error.returncode}" if error.returncode < 0 else f"with exit code {error.returncode}"
+    how = f"by signal {-ended.code}" if ended.code < 0 else f"with exit code {ended.code}"
     return f"damaged or unreadable checkpoint (what reads it ended {how})"
