@@ -349,6 +349,26 @@ def test_a_job_that_waits_tells_its_place_and_can_be_cancelled(stack: Stack, ope
     check_complaints(opened)
 
 
+def test_older_jobs_are_read_page_by_page(stack: Stack, opened: Window) -> None:
+    """Each once, also where one of them was looked at before the list."""
+    names = [f"older-{number}.wav" for number in range(22)]
+    made = [
+        stack.http.post(
+            "/v1/separations", json={"source": {"bucket": stack.platform.source_bucket, "key": name}}
+        ).json()
+        for name in names
+    ]
+    page, older = opened.page, opened.page.get_by_role("button", name="Show older ones")
+    sign_in(page, f"{stack.url}/#/jobs/{made[-1]['id']}")
+    expect(page.get_by_role("heading", level=1)).to_have_text(names[-1])
+    page.get_by_role("link", name="All songs").click()
+    expect(row(page, names[-1])).to_have_count(1)
+    expect(row(page, names[0])).to_have_count(0)
+    older.click()
+    for name in (names[0], names[-1]):
+        expect(page.get_by_role("link", name=name, exact=True)).to_have_count(1)
+
+
 def test_a_restart_of_the_gateway_is_lived_through(stack: Stack, opened: Window) -> None:
     """One stream of events goes on where it was cut: what came meanwhile is shown, without a reload."""
     page, platform = opened.page, stack.platform

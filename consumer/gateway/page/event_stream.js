@@ -48,7 +48,7 @@ export class EventParser {
 
 /**
  * Reads a stream and, after a cut, the one that follows it, ever more slowly while nothing answers. `onState` is told
- * whether one is open, and else what stood in its place: an error, or null where one was open and has ended.
+ * that one is open, or that none is, with the error that stood in its place.
  * @param {(headers: Object, signal: AbortSignal) => Promise<Response>} open
  */
 export async function followEvents(open, {onEvent, onState = () => {}, signal}) {
@@ -69,7 +69,7 @@ export async function followEvents(open, {onEvent, onState = () => {}, signal}) 
     }
     if (signal.aborted) return;
     parser.cut();
-    onState(false, problem);
+    if (problem) onState(false, problem); // one that has ended in order is opened again at once
     await pause(Math.max(waitS, toldS) * (0.75 + Math.random() / 2), signal);
     waitS = Math.min(waitS * 2, LONGEST_WAIT_S);
   }

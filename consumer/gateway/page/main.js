@@ -23,6 +23,8 @@ class Page {
     window.addEventListener("beforeunload", (event) => {
       if (this.#session?.isSending) event.preventDefault();
     });
+    window.addEventListener("pagehide", () => this.#signOut()); // also where the browser keeps the page for "back"
+    window.addEventListener("pageshow", (event) => event.persisted && this.#show());
     this.#moved();
   }
 

@@ -25,7 +25,7 @@ export class JobBook extends EventTarget {
 
   /** All that are known, the latest first. */
   get all() {
-    return [...this.#jobs.values()].sort((a, b) => (a.times.accepted_at < b.times.accepted_at ? 1 : -1));
+    return [...this.#jobs.values()].sort((a, b) => b.times.accepted_at.localeCompare(a.times.accepted_at));
   }
 
   get hasMore() {
@@ -83,7 +83,9 @@ export class JobBook extends EventTarget {
   async #read(more) {
     try {
       const page = await this.api.json("GET", `/v1/separations?limit=${PAGE}${more}`, {signal: this.#signal ?? undefined});
-      if (more || this.state !== "ready") this.#cursor = page.next_cursor;
+      // A page that joins what is known leaves the place from which older ones are read; one that does not, begins anew.
+      const isNew = more || this.state !== "ready" || !page.items.some((job) => this.#jobs.has(job.id));
+      if (isNew) this.#cursor = page.next_cursor;
       this.state = "ready";
       page.items.forEach((job) => this.put(job));
     } catch (problem) {

@@ -1,9 +1,12 @@
 /** A job, in words. */
 
+const LONGEST_NAME = 120; // of what somebody wrote into a job
+
 /** What a job is called: the file's name, where it was told; else the object's, else its id. */
 export function jobName(job) {
   const key = job.request?.source?.key ?? job.result?.source?.key ?? job.error?.request?.source?.key;
-  return job.metadata?.file || (key && !key.startsWith("uploads/") && key.split("/").pop()) || job.id.slice(0, 12);
+  const name = job.metadata?.file || (key && !key.startsWith("uploads/") && key.split("/").pop()) || job.id.slice(0, 12);
+  return name.length > LONGEST_NAME ? `${name.slice(0, LONGEST_NAME)}…` : name;
 }
 
 /** A number of seconds as people say it, such as "2 minutes". @param {number} seconds */
