@@ -191,6 +191,33 @@ def test_a_stem_that_is_gone_says_so_and_the_others_play(opened: Window, song: S
     assert [each for each in opened.complained() if "410" not in each] == []
 
 
+def test_stems_that_go_while_they_play_say_so(opened: Window, song: Song) -> None:
+    """As where somebody forgets the song meanwhile: one alone is left out, and once all are gone it ends."""
+    gone = {"drums"}
+
+    def fault(song: Song, path: str, handler: Any) -> bool:
+        first = int((handler.headers.get("Range") or "bytes=0-").removeprefix("bytes=").partition("-")[0])
+        is_gone = first > 5 * 4 * RATE_HZ and path.rpartition("/")[2] in gone
+        if is_gone:
+            handler.problem(410, "FORGOTTEN")
+        return is_gone
+
+    song.fault = fault
+    mount(opened.page, song)
+    notes = opened.page.locator(".stem-note:visible")
+    opened.page.click(".player-play")
+    state(opened.page, "playing")
+    opened.page.get_by_role("slider", name="Position").focus()
+    opened.page.keyboard.press("PageUp")
+    expect(notes).to_have_count(1, timeout=PATIENCE_MS)
+    state(opened.page, "playing")
+    gone |= set(NAMES)
+    opened.page.keyboard.press("PageDown")
+    opened.page.keyboard.press("PageUp")
+    expect(notes).to_have_count(len(NAMES), timeout=PATIENCE_MS)
+    state(opened.page, "paused")
+
+
 def test_where_no_stem_can_be_had_it_says_so(opened: Window, song: Song) -> None:
     def fault(song: Song, path: str, handler: Any) -> bool:
         if is_stem := "/stems/" in path:
