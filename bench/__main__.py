@@ -9,6 +9,7 @@ from bench import delivery
 from bench.contenders import WARM_JOBS, encoded_formats
 from bench.material import tools, write_models, write_song
 from bench.measure import Run, engine, median, peak_gb, python, run
+from bench.peers import SHERPA_MODEL, sherpa
 from consumer.core.runtimes import RUNTIMES
 from devstack import system
 
@@ -61,6 +62,7 @@ def _rows(model: str, song: Path, out: Path, environment: dict[str, str], rounds
     contenders = {
         "`spleeter separate`": python("-m", "bench.spleeter_command", "separate", *files),
         "`Separator.separate_to_file`, warm": python("-m", "bench.contenders", "reference", *warm),
+        **({"sherpa-onnx, warm": sherpa(str(song), str(out))} if model == SHERPA_MODEL else {}),
         "`spleeter-consumer separate`": [_COMMAND, "separate", *files],
         **{f"this engine, {title}, warm": engine(f"engine:{runtime}", *warm) for runtime, title in _RUNTIMES.items()},
     }

@@ -22,7 +22,7 @@ def reference(model: str, file: Path, folder: Path) -> dict[str, float]:
     from spleeter.separator import Separator
 
     separator = Separator(f"spleeter:{model}")
-    return {"job": _warm(lambda: separator.separate_to_file(str(file), str(folder)))}
+    return {"job": warm(lambda: separator.separate_to_file(str(file), str(folder)))}
 
 
 def engine(runtime: str, model: str, file: Path, folder: Path) -> dict[str, float]:
@@ -40,17 +40,17 @@ def engine(runtime: str, model: str, file: Path, folder: Path) -> dict[str, floa
     ffmpeg = FFmpeg(allowed_formats=SOURCE_FORMATS)
     order = TrackOrder(path=file, folder=folder)
     folder.mkdir(parents=True, exist_ok=True)
-    job_s = _warm(lambda: separate_track(order, network, ffmpeg))
+    job_s = warm(lambda: separate_track(order, network, ffmpeg))
     encoded_s = {
-        name: _warm(lambda name=name: separate_track(replace(order, format=name), network, ffmpeg))  # type: ignore[misc]
+        name: warm(lambda name=name: separate_track(replace(order, format=name), network, ffmpeg))  # type: ignore[misc]
         for name in encoded_formats(runtime, model)
     }
     short = TrackOrder(path=file, folder=folder, duration_s=0.05)
-    fixed_s = _warm(lambda: separate_track(short, network, ffmpeg))
+    fixed_s = warm(lambda: separate_track(short, network, ffmpeg))
     spec = network.spec
     magnitudes = np.abs(np.random.default_rng(0).normal(size=(2, spec.segment_frames, spec.frequency_bins)))
     segment = magnitudes.astype(np.float32)
-    segment_s = _warm(lambda: network.masks(segment), jobs=15)
+    segment_s = warm(lambda: network.masks(segment), jobs=15)
     least_s = {"least": segment_flop(spec) / flop_per_s()} if runtime == "tensorflow" else {}
     return {
         "job": job_s, **encoded_s, "segment": segment_s, **least_s, "fixed": fixed_s - segment_s, "load": loaded_s,
@@ -110,10 +110,10 @@ def start(runtime: str, model: str) -> dict[str, float]:
         client.prepare(Cancellation())
         client.kill()
 
-    return {"start": _warm(get_ready)}
+    return {"start": warm(get_ready)}
 
 
-def _warm(job: Callable[[], object], jobs: int = WARM_JOBS) -> float:
+def warm(job: Callable[[], object], jobs: int = WARM_JOBS) -> float:
     seconds = []
     for _ in range(jobs + 1):
         started = time.monotonic()

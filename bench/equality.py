@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bench.material import write_models
+from bench.peers import SHERPA_MODEL, sherpa
 from consumer.core.runtimes import SeparatorRuntime
 from consumer.separator.dsp.engine import separate
 from consumer.separator.models.spec import load_spec
@@ -43,6 +44,8 @@ def main() -> None:
             _row(model, "Spleeter on TensorFlow 2.12", _reference([*other, "python"], model, work), reference)
             for runtime in SeparatorRuntime:
                 _row(model, f"this engine, {runtime}", _ours(runtime, model, models, samples), reference)
+            if model == SHERPA_MODEL:
+                _sherpa_rows(work, reference)
 
 
 def _reference(python: list[str], model: str, work: Path) -> Stems:
@@ -55,6 +58,26 @@ def _reference(python: list[str], model: str, work: Path) -> Stems:
     )  # fmt: skip
     with np.load(target) as stems:
         return dict(stems)
+
+
+def _sherpa_rows(work: Path, reference: Stems) -> None:
+    """Beside the whole, what lies between its first and last frame: where only one frame reaches, it divides by almost
+    nothing, and it writes fewer samples."""
+    target = work / "stems-of-sherpa.npz"
+    subprocess.run(
+        sherpa(str(work / "samples.npy"), str(work / "sherpa"), str(target)),
+        env={**os.environ, "MODEL_PATH": str(work / "models")},
+        stdin=subprocess.DEVNULL, capture_output=True, check=True, timeout=3600,
+    )  # fmt: skip
+    with np.load(target) as told:
+        stems = dict(told)
+    shared = min(map(len, stems.values()))
+    for name, part in ("sherpa-onnx", slice(shared)), ("the same, without its ends", slice(4096, shared - 4096)):
+        _row(
+            SHERPA_MODEL,
+            name,
+            *({stem: samples[part] for stem, samples in those.items()} for those in (stems, reference)),
+        )
 
 
 def _ours(runtime: str, model: str, models: Path, samples: NDArray[np.float32]) -> Stems:
