@@ -26,7 +26,7 @@ def fixed_costs_ms(programs: Mapping[str, str], format: str, jobs: int) -> dict[
     with tempfile.TemporaryDirectory() as folder, ExitStack() as running:
         models = write_checkpoint(Path(folder) / "models", 2, seed=2, filters=_NARROW).parent
         song = write_song(Path(folder) / "song.mp3", _SONG_S)
-        clients = {name: _client(models, program) for name, program in programs.items()}
+        clients = {name: _client(models, program, Path(folder)) for name, program in programs.items()}
         for client in clients.values():
             running.callback(client.kill)
             client.prepare(_patience())
@@ -38,9 +38,9 @@ def fixed_costs_ms(programs: Mapping[str, str], format: str, jobs: int) -> dict[
     }
 
 
-def _client(models: Path, program: str) -> SeparatorClient:
+def _client(models: Path, program: str, scratch: Path) -> SeparatorClient:
     configuration = Configure(
-        model_path=models, runtime="native", allowed_formats=SOURCE_FORMATS, models=("2stems",), scratch=models,
+        model_path=models, runtime="native", allowed_formats=SOURCE_FORMATS, models=("2stems",), scratch=scratch,
         ffmpeg_path=program,
     )  # fmt: skip
     return SeparatorClient(configuration, max_audio_s=60.0, environment=environment_without_secrets())
