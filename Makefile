@@ -79,7 +79,7 @@ test-dist: sync ## the wheels in bare environments of each Python that is here; 
 	$(RUN) pytest tests/dist -m "dist or not dist"
 
 ffmpeg: sync ## an ffmpeg for sound alone, under the LGPL: built once, in a few minutes, and kept
-	$(call install_tools,make nasm pkg-config,make nasm pkg-config)
+	$(call install_tools,ld make nasm pkg-config,binutils make nasm pkg-config)
 	@$(RUN) python -m small_ffmpeg
 
 dist-ffmpeg: ffmpeg ## that ffmpeg as a wheel, into dist/

@@ -15,7 +15,8 @@ from small_ffmpeg.sources import FFMPEG, LIBRARIES, unpack
 
 _HERE = Path(__file__).parent
 _RECIPE = tuple(sorted([*_HERE.glob("*.py"), _HERE / "zig.txt"]))
-_TOOLS = ("make", "nasm", "pkg-config")
+# command → Debian package that brings it; the libraries' configure scripts ask for a linker, though zig is one
+_TOOLS = {"ld": "binutils", "make": "make", "nasm": "nasm", "pkg-config": "pkg-config"}
 _TEXTS = ("COPYING", "COPYING.LGPLv2.1", "LICENSE", "LICENSE.md")
 _LGPL = '#define FFMPEG_LICENSE "LGPL version 2.1 or later"'
 _HOW_TO_GET = """\
@@ -71,7 +72,7 @@ def put_into_package(found: Path) -> None:
 
 
 def _make(work: Path, architecture: str) -> Path:
-    if missing := [tool for tool in _TOOLS if not shutil.which(tool)]:
+    if missing := [package for tool, package in _TOOLS.items() if not shutil.which(tool)]:
         raise SystemExit(f"ffmpeg's build needs: apt-get install {' '.join(missing)}")
     kept, sources = cache() / "sources", work / "sources"
     folders = {source.package: unpack(source, kept, sources) for source in (*LIBRARIES, FFMPEG)}
