@@ -67,7 +67,8 @@ class Compiler:
         target = f"cc -target {self.architecture}-linux-gnu.{GLIBC}"
         bin_ = self.folder / "bin"
         bin_.mkdir()
-        for name, words in {"cc": target, "ar": "ar", "ranlib": "ranlib"}.items():
+        # The second one is for what FFmpeg's build runs itself.
+        for name, words in {"cc": target, "host-cc": "cc", "ar": "ar", "ranlib": "ranlib"}.items():
             (bin_ / name).write_text(f'#!/bin/sh\nexec "{zig}" {words} "$@"\n')
             (bin_ / name).chmod(0o755)
 
@@ -86,6 +87,7 @@ class Compiler:
         configure = source / "configure"
         configure.write_text(configure.read_text().replace("check_func  sysctl\n", "disable sysctl\n"))
         commands = [f"--{name}={self.folder / 'bin' / name}" for name in ("cc", "ar", "ranlib")]
+        commands.append(f"--host-cc={self.folder / 'bin' / 'host-cc'}")
         target = ["--enable-cross-compile", "--target-os=linux", f"--arch={self.architecture}"]
         flags = [f"--extra-cflags=-I{self.prefix}/include {_CFLAGS} -fPIE", f"--extra-ldflags=-L{self.prefix}/lib"]
         flags += [f"--extra-ldexeflags={_LINKED}", "--extra-libs=-lm", "--enable-pic", "--disable-stripping"]
