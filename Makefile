@@ -4,7 +4,10 @@ export PATH := $(CURDIR)/.tools/bin:$(PATH)
 UV := $(shell command -v uv || echo $(CURDIR)/.tools/bin/uv)
 RUN := $(UV) run --no-sync
 
-.PHONY: help sync demo screenshots test coverage mutants chaos attack fuzz test-deploy dist test-dist sanitize lint docs bench bench-scaling endurance stack-up stack-down sbom
+# What is true of the full ffmpeg has to be true of the small one.
+FFMPEG_TESTS := $(addprefix tests/separator/test_,channels.py clock.py chains.py corpus.py containers.py covers.py damage.py encoder_delay.py encoders.py formats.py sample_formats.py spoofed_tags.py tags.py tag_sources.py tracks.py)
+
+.PHONY: help sync demo screenshots test coverage mutants chaos attack fuzz test-deploy dist test-dist ffmpeg dist-ffmpeg test-ffmpeg bench-ffmpeg sanitize lint docs bench bench-scaling endurance stack-up stack-down sbom
 
 help: ## what can be made
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -74,6 +77,20 @@ dist: sync ## wheels and sdists of the service, and of its kernels for x86-64 an
 test-dist: sync ## the wheels in bare environments of each Python that is here; those for aarch64 in an emulator
 	$(call install_tools,x86_64-linux-gnu-g++ aarch64-linux-gnu-g++ qemu-aarch64 qemu-x86_64,$(CROSS) qemu-user)
 	$(RUN) pytest tests/dist -m "dist or not dist"
+
+ffmpeg: sync ## an ffmpeg for sound alone, under the LGPL: built once, in a few minutes, and kept
+	$(call install_tools,ld make nasm pkg-config,binutils make nasm pkg-config)
+	@$(RUN) python -m small_ffmpeg
+
+dist-ffmpeg: ffmpeg ## that ffmpeg as a wheel, into dist/
+	$(UV) build --quiet --wheel --out-dir dist small_ffmpeg
+
+test-ffmpeg: ffmpeg ## does that ffmpeg hear what the full one hears, and do the tests of sound hold with it? takes half an hour
+	$(RUN) pytest tests/ffmpeg -m ffmpeg
+	PYTHONPATH=small_ffmpeg/src $(RUN) pytest $(FFMPEG_TESTS)
+
+bench-ffmpeg: ffmpeg ## that ffmpeg beside the full one: size, start, decoding, encoding, and what a job costs at least
+	$(RUN) python -m bench.ffmpeg
 
 sanitize: sync ## the kernels' tests on kernels that report each wrong address and undefined behaviour
 	$(RUN) pytest tests/separator/test_sanitized_kernels.py

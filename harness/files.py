@@ -1,4 +1,6 @@
-"""Audio files for tests: made, read and described with the ffmpeg that the separator uses."""
+"""Audio files for tests: made and described with imageio-ffmpeg's, which can write all kinds, and read with the ffmpeg
+that the separator uses.
+"""
 
 import re
 import struct
@@ -11,6 +13,7 @@ import imageio_ffmpeg
 import numpy as np
 from numpy.typing import NDArray
 
+from consumer.separator.audio.ffmpeg import bundled_binary
 from harness.audio import RATE_HZ
 
 Samples = NDArray[np.float32]
@@ -18,9 +21,9 @@ Samples = NDArray[np.float32]
 _AUDIO = re.compile(r"Stream #0:\d+.*?: Audio: (\w+).*?, (\d+) Hz, ([^,]+), (\w+)(?:.*?, (\d+) kb/s)?")
 
 
-def ffmpeg(*args: str, feed: bytes = b"") -> bytes:
-    """Run ffmpeg, which must succeed; returns what it wrote to its standard output."""
-    command = [imageio_ffmpeg.get_ffmpeg_exe(), "-hide_banner", "-loglevel", "error", "-y", *args]
+def ffmpeg(*args: str, feed: bytes = b"", binary: str | None = None) -> bytes:
+    """Run ffmpeg, which must succeed; returns what it wrote to stdout. binary: imageio-ffmpeg's if None."""
+    command = [binary or imageio_ffmpeg.get_ffmpeg_exe(), "-hide_banner", "-loglevel", "error", "-y", *args]
     done = subprocess.run(command, input=feed, capture_output=True, check=False, timeout=120)
     assert done.returncode == 0, done.stderr.decode("utf-8", "replace")
     return done.stdout
@@ -57,7 +60,8 @@ def write_wav(
 def decode_file(path: Path, *, rate_hz: int = RATE_HZ, channels: int = 2, args: Sequence[str] = ()) -> Samples:
     """The first audio stream as float32 (samples, channels) at rate_hz; `args` are ffmpeg's output options."""
     options = ("-map", "0:a:0", *args, "-ar", str(rate_hz), "-ac", str(channels), "-f", "f32le", "pipe:1")
-    return np.frombuffer(ffmpeg("-i", f"file:{path}", *options), "<f4").reshape(-1, channels)
+    decoded = ffmpeg("-i", f"file:{path}", *options, binary=bundled_binary())
+    return np.frombuffer(decoded, "<f4").reshape(-1, channels)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -173,7 +173,7 @@ def _ffmpeg(settings: "Settings") -> str:
         )
     except OSError as error:
         raise Fatal(f"FFMPEG_PATH: {binary} can't be run ({error.strerror})") from error
-    return " ".join(ran.stdout.split()[:3])
+    return f"{' '.join(ran.stdout.split()[:3])}, {binary}"
 
 
 def _scanner(settings: "Settings") -> str:

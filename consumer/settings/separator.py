@@ -50,4 +50,8 @@ class SeparatorSettings(Group):
         default=False,
         description="end where the kernel has no Landlock or no seccomp; true in the images",
     )
-    ffmpeg_path: str | None = Field(default=None, description="ffmpeg to use; unset: the one that is installed with us")
+    ffmpeg_path: str | None = Field(
+        default=None,
+        description="ffmpeg to use; unset: that of spleeter-ffmpeg or else of imageio-ffmpeg, whichever is installed,"
+        " or else the one on PATH",
+    )

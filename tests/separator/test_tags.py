@@ -5,13 +5,13 @@ import subprocess
 from collections.abc import Callable
 from pathlib import Path
 
+import imageio_ffmpeg
 import numpy as np
 import pytest
 from pyebur128 import MeasurementMode, R128State, get_loudness_global, get_loudness_window
 from spleeter_kernels import Layers, available
 from spleeter_kernels import Weighting as KernelWeighting
 
-from consumer.separator.audio.ffmpeg import bundled_binary
 from consumer.separator.audio.loudness import Loudness
 from consumer.separator.audio.meter import Meter
 from consumer.separator.audio.probe import probe
@@ -27,8 +27,8 @@ METADATA = f";FFMETADATA1\ntitle=S\u00f3ng \\= one\nartist=The Artist\\; and fri
 
 
 def run(*arguments: str) -> str:
-    """What the project's ffmpeg says."""
-    command = [bundled_binary(), "-hide_banner", "-nostdin", "-y", *arguments]
+    """What an ffmpeg that has everything says."""
+    command = [imageio_ffmpeg.get_ffmpeg_exe(), "-hide_banner", "-nostdin", "-y", *arguments]
     return subprocess.run(command, capture_output=True, text=True, check=False, timeout=120).stderr
 
 

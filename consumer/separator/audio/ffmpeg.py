@@ -50,9 +50,21 @@ _COMMON = ("-nostdin", "-hide_banner", "-nostats")
 
 
 def bundled_binary() -> str:
-    """The ffmpeg that is installed with the `separator` extra: static, of a known version, started in 20 ms."""
-    import imageio_ffmpeg
+    """The ffmpeg that is used where FFMPEG_PATH names none: the one for sound alone, of the package spleeter-ffmpeg;
+    where that is not installed imageio-ffmpeg's; without both the one on PATH.
 
+    Raises ModuleNotFoundError where there is none of them.
+    """
+    with contextlib.suppress(ModuleNotFoundError):
+        import spleeter_ffmpeg
+
+        return str(spleeter_ffmpeg.program())
+    try:
+        import imageio_ffmpeg
+    except ModuleNotFoundError:
+        if found := shutil.which("ffmpeg"):
+            return found
+        raise
     return str(imageio_ffmpeg.get_ffmpeg_exe())
 
 

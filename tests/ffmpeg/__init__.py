@@ -1,0 +1,1 @@
+"""The ffmpeg for sound alone, beside the full one; `make test-ffmpeg` runs these."""
