@@ -91,9 +91,8 @@ class Scratch:
         try:
             yield replace(track, path=place / track.path.name)
         finally:
-            with suppress(
-                OSError
-            ):  # where somebody has taken it away there are no stems, as is told when they are stored
+            # Where somebody has taken it away there are no stems, as is told when they are stored.
+            with suppress(OSError):
                 place.rename(track.folder)
                 for left in folder.iterdir():
                     left.rename(track.folder / f"left-{uuid.uuid4().hex}")
