@@ -85,6 +85,17 @@ def test_a_key_is_handed_over_in_the_address(kind: str, stack: Stack, opened: Wi
     assert page.url == f"{stack.url}/#/jobs/none"
 
 
+def test_a_link_puts_nobody_under_another_key(stack: Stack, opened: Window) -> None:
+    """Whoever is signed in stays so; what the link handed over is gone all the same."""
+    page = opened.page
+    page.goto(f"{stack.url}/#key={KEY}&view=/")
+    page.get_by_role("button", name="Sign out").wait_for()
+    with page.expect_event("framenavigated"):
+        page.evaluate("location.hash = '#key=nobody.knows.me&view=/jobs/none'")
+    expect(page.get_by_role("alert")).to_contain_text("There is no such job")  # asked with the key from before
+    assert page.url == f"{stack.url}/#/jobs/none"
+
+
 def test_from_a_file_to_its_stems_here_and_in_another_browser(
     stack: Stack, browser: Browser, opened: Window, song: Path, no_song: Path
 ) -> None:
