@@ -24,6 +24,7 @@ from consumer.separator.models.conversion_cache import conversion_path, ensure_c
 from consumer.separator.sandbox import Landlock, Reach, confine, reach_of_programs
 from consumer.settings import environment_without_secrets
 from harness.audio import RATE_HZ, music
+from harness.checkpoints import write_checkpoint
 from harness.files import decode_file, encode_file, ffmpeg
 from tests.separator.confined import start_confined
 from tests.separator.intruder import REPORT
@@ -161,20 +162,22 @@ def test_other_runtimes_work_from_inside(place: Place, runtime: str, is_kept: bo
     assert {path: path.stat().st_mtime_ns for path in folder.iterdir()} == before
 
 
-def test_a_conversion_is_kept_once(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_conversion_is_kept_once(place: Place) -> None:
     """What is kept is the checkpoint's; it is left alone while that is the same, and made anew for another."""
     folder = place.models / "2stems"
-    digest = checkpoint_sha256("2stems", folder)
-    ensure_converted("2stems", folder, digest)
-    kept = conversion_path("2stems", folder).read_bytes()
-    started: list[list[str]] = []
-    monkeypatch.setattr(subprocess, "run", lambda command, **_: started.append(command))
-    ensure_converted("2stems", folder, digest)
-    assert started == []
-    assert is_conversion(conversion_path("2stems", folder), digest)
-    assert conversion_path("2stems", folder).read_bytes() == kept
-    ensure_converted("2stems", folder, "0" * 64)
-    assert len(started) == 1
+    kept = conversion_path("2stems", folder)
+
+    def convert() -> tuple[int, int]:
+        """Which file it is, and when it was written last."""
+        digest = checkpoint_sha256("2stems", folder)
+        ensure_converted("2stems", folder, digest)
+        assert is_conversion(kept, digest)
+        return kept.stat().st_ino, kept.stat().st_mtime_ns
+
+    first = convert()
+    assert convert() == first
+    write_checkpoint(place.models, 2, seed=77, filters=(4, 8, 8, 8, 8, 8))
+    assert convert() != first
 
 
 def test_ffmpeg_reaches_its_job_alone(tmp_path: Path, server: str) -> None:
