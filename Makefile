@@ -32,7 +32,7 @@ sync: $(UV) ## install everything into .venv
 demo: $(UV) ## a song through the whole service, on an embedded broker and object store
 	$(need_compiler)
 	@$(UV) sync --locked --inexact --no-dev --extra separator --extra demo --extra gateway --quiet
-	@$(RUN) python -m demo
+	@$(RUN) env -u PYTHONDONTWRITEBYTECODE python -m demo
 
 test: sync ## every test, on real Kafka and real MinIO
 	$(RUN) pytest -n 3 --dist loadfile --no-loadscope-reorder

@@ -43,15 +43,18 @@ def main() -> None:
     model_path, about_weights = _model_path(console)
     shutil.rmtree(_OUT, ignore_errors=True)
     _OUT.mkdir()
-    console.print("making a song with known true stems")
-    song = make_song(_SEED, _DURATION_S)
-    _write(_OUT / "song.wav", song, song.mix)
     with broker(*_topics()) as bootstrap_servers, object_store(_SONGS, _STEMS) as (endpoint, bucket_client):
-        bucket_client.fput_object(_SONGS, "song.wav", str(_OUT / "song.wav"))
         os.environ["KAFKA_BOOTSTRAP_SERVERS"] = bootstrap_servers
         with tempfile.TemporaryDirectory() as scratch:
             environment = _environment(endpoint, model_path, scratch)
-            with _consumer(environment, console), gateway(environment, _OUT / "gateway.log") as door:
+            with _consumer(environment) as process, gateway(environment, _OUT / "gateway.log") as door:
+                console.print("making a song with known true stems, while the service starts")
+                song = make_song(_SEED, _DURATION_S)
+                _write(_OUT / "song.wav", song, song.mix)
+                bucket_client.fput_object(_SONGS, "song.wav", str(_OUT / "song.wav"))
+                with console.status("starting consumer and gateway"):
+                    _await_start(process)
+                    door.await_ready()
                 result, seconds = _separate()
                 for stem in result.stems:
                     bucket_client.fget_object(stem.bucket, stem.key, str(_OUT / Path(stem.key).name))
@@ -100,17 +103,15 @@ def _environment(endpoint: str, model_path: Path, scratch: str) -> dict[str, str
 
 
 @contextmanager
-def _consumer(environment: Mapping[str, str], console: Console) -> Iterator[None]:
-    """A real `spleeter-consumer run`, ready; its log goes to demo-out."""
+def _consumer(environment: Mapping[str, str]) -> Iterator["subprocess.Popen[bytes]"]:
+    """A real `spleeter-consumer run` that is starting; its log goes to demo-out."""
     with (_OUT / "consumer.log").open("wb") as log:
         process = subprocess.Popen(
             [str(Path(sys.executable).with_name("spleeter-consumer")), "run"],
             env=environment, stdin=subprocess.DEVNULL, stdout=log, stderr=log,
         )  # fmt: skip
         try:
-            with console.status("starting the consumer"):
-                _await_start(process)
-            yield
+            yield process
         finally:
             process.terminate()
             process.wait(60)

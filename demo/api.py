@@ -1,12 +1,15 @@
-"""`spleeter-consumer api` on the embedded broker, whose transaction markers bear no checksum.
+"""`spleeter-consumer api` on the embedded broker, which lacks two things that real ones have.
 
-So no reader checks any here: it would stand still behind the first outcome of each partition. Real brokers write them.
+Its transaction markers bear no checksum: a reader that checked any would stand still behind the first outcome of each
+partition. And who asks for the ids of its topics gets no answer: a start would wait for that, three times five seconds.
 """
 
 from typing import Any
 
 from consumer.adapters.kafka import config
+from consumer.adapters.kafka.topic_ids import TopicIds
 from consumer.cli import main
+from consumer.core.errors import BrokerUnavailable
 
 
 def without_checksums() -> None:
@@ -19,6 +22,16 @@ def without_checksums() -> None:
     config.reader_config = reader_config
 
 
+def without_topic_ids() -> None:
+    """Have this process ask for none."""
+
+    def now(ids: TopicIds, topic: str) -> str:
+        raise BrokerUnavailable(f"topic {topic} has no id")
+
+    TopicIds.now = now  # type: ignore[method-assign]
+
+
 if __name__ == "__main__":
     without_checksums()
+    without_topic_ids()
     main()

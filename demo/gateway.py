@@ -19,10 +19,21 @@ _WAIT_S = 60
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DemoGateway:
-    """A gateway that answers. key: for X-API-KEY."""
+    """A gateway that was started. key: for X-API-KEY."""
 
     url: str
     key: str
+    process: "subprocess.Popen[bytes]"
+    log_path: Path
+
+    def await_ready(self) -> None:
+        """Raises SystemExit with the end of its log where it does not get ready."""
+        deadline = time.monotonic() + _START_S
+        with httpx2.Client(base_url=self.url, timeout=2) as http:  # one: each reads all certificates that there are
+            while not _is_ready(http):
+                if self.process.poll() is not None or time.monotonic() > deadline:
+                    raise SystemExit(f"the gateway did not start:\n{self.log_path.read_text()[-2000:]}")
+                time.sleep(0.1)
 
     @property
     def page(self) -> str:
@@ -38,7 +49,7 @@ class DemoGateway:
 
 @contextmanager
 def gateway(environment: Mapping[str, str], log_path: Path) -> Iterator[DemoGateway]:
-    """A gateway, ready, with a key that is made here; its log goes to `log_path`."""
+    """A gateway that is starting, with a key that is made here; its log goes to `log_path`."""
     port, key = free_port(), f"demo-{secrets.token_hex(12)}"
     with log_path.open("wb") as log:
         process = subprocess.Popen(
@@ -47,23 +58,14 @@ def gateway(environment: Mapping[str, str], log_path: Path) -> Iterator[DemoGate
             stdin=subprocess.DEVNULL, stdout=log, stderr=log,
         )  # fmt: skip
         try:
-            _await_ready(process, port, log_path)
-            yield DemoGateway(url=f"http://127.0.0.1:{port}", key=key)
+            yield DemoGateway(url=f"http://127.0.0.1:{port}", key=key, process=process, log_path=log_path)
         finally:
             process.terminate()
             process.wait(60)
 
 
-def _await_ready(process: "subprocess.Popen[bytes]", port: int, log_path: Path) -> None:
-    deadline = time.monotonic() + _START_S
-    while not _is_ready(port):
-        if process.poll() is not None or time.monotonic() > deadline:
-            raise SystemExit(f"the gateway did not start:\n{log_path.read_text()[-2000:]}")
-        time.sleep(0.1)
-
-
-def _is_ready(port: int) -> bool:
+def _is_ready(http: httpx2.Client) -> bool:
     try:
-        return httpx2.get(f"http://127.0.0.1:{port}/ready", timeout=2).is_success
+        return http.get("/ready").is_success
     except httpx2.HTTPError:
         return False
