@@ -25,10 +25,10 @@ def without_checksums() -> None:
 def without_topic_ids() -> None:
     """Have this process ask for none."""
 
-    def now(ids: TopicIds, topic: str) -> str:
+    def now(_: TopicIds, topic: str) -> str:
         raise BrokerUnavailable(f"topic {topic} has no id")
 
-    TopicIds.now = now  # type: ignore[method-assign]
+    TopicIds.now = now  # type: ignore[assignment, method-assign]
 
 
 if __name__ == "__main__":
