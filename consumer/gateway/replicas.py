@@ -1,12 +1,12 @@
 """Which replicas there are, and what each does: the group's members, beside the progress that is heard. Pure."""
 
 from collections.abc import Sequence
-from datetime import UTC, datetime
 from typing import Any
 
 from consumer.core.group import Group, GroupMember
 from consumer.core.model import TopicPartition
 from consumer.gateway.outlook.at_work import RunningJob
+from consumer.gateway.timestamps import iso_time
 
 Item = dict[str, Any]
 
@@ -58,10 +58,6 @@ def _job(job: RunningJob) -> Item:
         "stage": job.stage,
         "progress": round(min(max(0.0, job.done / job.total), 1.0), 3) if job.total else None,
         "attempt": job.attempt,
-        "since": _time(job.first_ms),
-        "at": _time(job.heard_ms),
+        "since": iso_time(job.first_ms / 1000),
+        "at": iso_time(job.heard_ms / 1000),
     }
-
-
-def _time(at_ms: int) -> str:
-    return datetime.fromtimestamp(at_ms / 1000, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")

@@ -4,7 +4,6 @@ import base64
 import hashlib
 import json
 from collections.abc import Mapping
-from datetime import UTC, datetime
 from typing import Any
 
 import msgspec
@@ -12,6 +11,7 @@ import msgspec
 from consumer.core.events import SeparationProgress
 from consumer.core.manifest import Manifest
 from consumer.gateway.index.entry import JobEntry, JobState
+from consumer.gateway.timestamps import iso_time
 
 Document = dict[str, Any]
 
@@ -31,11 +31,11 @@ def job_document(entry: JobEntry, progress: SeparationProgress | None = None) ->
         "attempt": _attempt(outcome, progress),
         "metadata": asked.pop("metadata", {}),
         "request": asked or None,
-        "times": {"accepted_at": _time(entry.accepted_ms), "changed_at": _time(entry.changed_ms)},
+        "times": {"accepted_at": iso_time(entry.accepted_ms / 1000), "changed_at": iso_time(entry.changed_ms / 1000)},
     }
     if has_ended:
         document["result" if entry.state is JobState.SUCCEEDED else "error"] = outcome
-        document["times"]["ended_at"] = _time(entry.changed_ms)
+        document["times"]["ended_at"] = iso_time(entry.changed_ms / 1000)
     return document
 
 
@@ -47,7 +47,7 @@ def open_job_document(entry: JobEntry) -> Document:
         "state": entry.state.value,
         "partition": entry.partition,
         "offset": entry.offset,
-        "accepted_at": _time(entry.accepted_ms),
+        "accepted_at": iso_time(entry.accepted_ms / 1000),
     }
 
 
@@ -125,8 +125,4 @@ def _segments(progress: SeparationProgress | None) -> Document | None:
     if progress is None:
         return None
     at_ms = round(progress.at.timestamp() * 1000)
-    return {"done": progress.segments_done, "total": progress.segments_total, "at": _time(at_ms)}
-
-
-def _time(at_ms: int) -> str:
-    return datetime.fromtimestamp(at_ms / 1000, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+    return {"done": progress.segments_done, "total": progress.segments_total, "at": iso_time(at_ms / 1000)}

@@ -1,11 +1,12 @@
 """How the last hour is shown."""
 
 from collections.abc import Sequence
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
 
 from consumer.gateway.history.outcomes import HourOfOutcomes, Minute
 from consumer.gateway.history.samples import EVERY_S, SPAN_S, Sample
+from consumer.gateway.timestamps import iso_time
 
 
 def history_document(
@@ -13,10 +14,10 @@ def history_document(
 ) -> dict[str, Any]:
     """A HistoryBody says what the fields are. has_read_all: whether the index has read the topics to their ends."""
     return {
-        "now": _time(now.timestamp()),
+        "now": iso_time(now.timestamp()),
         "span_s": SPAN_S,
         "every_s": EVERY_S,
-        "begins_at": _time(samples[0].at_s) if samples else None,
+        "begins_at": iso_time(samples[0].at_s) if samples else None,
         "samples": [_sample(each) for each in samples],
         "minutes": [_minute(each) for each in outcomes.minutes],
         "codes": outcomes.codes,
@@ -26,7 +27,7 @@ def history_document(
 
 def _sample(sample: Sample) -> dict[str, Any]:
     return {
-        "at": _time(sample.at_s),
+        "at": iso_time(sample.at_s),
         "messages": sample.messages,
         "seconds": sample.seconds,
         "replicas": sample.replicas,
@@ -35,8 +36,4 @@ def _sample(sample: Sample) -> dict[str, Any]:
 
 def _minute(minute: Minute) -> dict[str, Any]:
     counts = {kind.value: count for kind, count in minute.kinds.items()}
-    return {"at": _time(minute.at_ms / 1000), **counts, "audio_s": minute.audio_s}
-
-
-def _time(at_s: float) -> str:
-    return datetime.fromtimestamp(at_s, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+    return {"at": iso_time(minute.at_ms / 1000), **counts, "audio_s": minute.audio_s}
