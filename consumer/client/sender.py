@@ -9,7 +9,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from functools import cached_property, partial
+from functools import partial
 
 from confluent_kafka import KafkaError, KafkaException, Message, Producer
 
@@ -58,7 +58,9 @@ class Sender:
         own = {"error_cb": self._errors, "linger.ms": 5, "delivery.timeout.ms": max(1000, int(request_s * 1000))}
         self._config = producer_config(kafka) | own
         self._producer = connect(Producer, self._config, "client")
-        self._has_alone = False
+        self._alone: Producer | None = (
+            None  # sends each record by itself; made where it is needed, which is hardly ever
+        )
         self._found: set[str] = set()
         self._finding, self._settling = threading.Lock(), threading.RLock()
         self._awaited: set[Promise[Position]] = set()
@@ -117,7 +119,7 @@ class Sender:
         while not self._is_closed.is_set():
             try:
                 self._producer.poll(_POLL_S)
-                if self._has_alone:
+                if self._alone is not None:
                     self._alone.poll(0)
             except Exception:  # noqa: BLE001 - what is behind it waits to be told of
                 _log.exception("what became of a record could not be told")
@@ -134,16 +136,16 @@ class Sender:
                 raise self._failure(topic, error.args[0]) from error
             self._found.add(topic)
 
-    @cached_property
-    def _alone(self) -> Producer:
-        """One that sends each record by itself. Made where it is needed, which is hardly ever."""
-        producer: Producer = connect(Producer, self._config | {"batch.num.messages": 1}, "client")
-        self._has_alone = True
-        return producer
+    def _sending_alone(self) -> Producer:
+        """The one producer for that: the poller and whoever closes may want it in the same moment."""
+        with self._settling:
+            if self._alone is None:
+                self._alone = connect(Producer, self._config | {"batch.num.messages": 1}, "client")
+            return self._alone
 
     def _producers(self) -> Iterator[Producer]:
         yield self._producer
-        if self._has_alone:
+        if self._alone is not None:
             yield self._alone
 
     def _produce(self, producer: Producer, record: _Outgoing, told: Callable[..., None]) -> None:
@@ -156,7 +158,7 @@ class Sender:
             self._note_alone(record, error, message)
             return
         try:
-            self._produce(self._alone, record, self._note_alone)
+            self._produce(self._sending_alone(), record, self._note_alone)
         except (BufferError, KafkaException, SettingsError):
             self._note_alone(record, error, message)
 
