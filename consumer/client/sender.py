@@ -58,9 +58,7 @@ class Sender:
         own = {"error_cb": self._errors, "linger.ms": 5, "delivery.timeout.ms": max(1000, int(request_s * 1000))}
         self._config = producer_config(kafka) | own
         self._producer = connect(Producer, self._config, "client")
-        self._alone: Producer | None = (
-            None  # sends each record by itself; made where it is needed, which is hardly ever
-        )
+        self._alone: Producer | None = None  # sends each record by itself; made once that is needed
         self._found: set[str] = set()
         self._finding, self._settling = threading.Lock(), threading.RLock()
         self._awaited: set[Promise[Position]] = set()

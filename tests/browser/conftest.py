@@ -7,11 +7,12 @@ from pathlib import Path
 
 import httpx2
 import pytest
-from playwright.sync_api import Browser
+from playwright.sync_api import Browser, Page
 
 from harness.browser import Window, chromium, window
 from harness.gateway import Gateway, gateway
 from harness.platform import Platform, ReplicaProcess, make_platform
+from tests.browser.song_server import Song
 from tests.conftest import Kafka, MinioServer
 from tests.integration.conftest import model_path as model_path  # narrow networks: replicas start quickly
 
@@ -60,3 +61,12 @@ def opened(browser: Browser) -> Iterator[Window]:
     """An empty window with a profile of its own."""
     with window(browser) as made:
         yield made
+
+
+@pytest.fixture
+def page(browser: Browser, song: Song) -> Iterator[Page]:
+    """A window at the address of the module's own song; nothing may be complained of in it."""
+    with window(browser) as opened:
+        opened.page.goto(song.url)
+        yield opened.page
+        assert opened.complained() == []

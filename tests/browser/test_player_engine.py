@@ -9,9 +9,8 @@ from typing import Any
 import numpy as np
 import pytest
 from numpy.typing import NDArray
-from playwright.sync_api import Browser, Page
+from playwright.sync_api import Page
 
-from harness.browser import window
 from tests.browser.player_page import expected, render
 from tests.browser.song_server import Song, WavStem, no_fault, served
 
@@ -29,14 +28,6 @@ def three(frames: int, **options: Any) -> list[WavStem]:
 def song() -> Iterator[Song]:
     with served(*three(12 * RATE_HZ + 17)) as running:
         yield running
-
-
-@pytest.fixture
-def page(browser: Browser, song: Song) -> Iterator[Page]:
-    with window(browser) as opened:
-        opened.page.goto(song.url)
-        yield opened.page
-        assert opened.complained() == []
 
 
 def assert_same(got: NDArray[np.float32], wanted: NDArray[np.float32]) -> None:

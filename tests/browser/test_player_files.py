@@ -51,14 +51,6 @@ def song() -> Iterator[Song]:
         yield s
 
 
-@pytest.fixture
-def page(browser: Browser, song: Song) -> Iterator[Page]:
-    with window(browser) as opened:
-        opened.page.goto(song.url)
-        yield opened.page
-        assert opened.complained() == []
-
-
 def decoded(page: Page, content: bytes, size_bytes: int | None = None) -> dict[str, Any]:
     found: dict[str, Any] = page.evaluate(_DECODED, [base64.b64encode(content).decode(), size_bytes])
     return found
