@@ -22,6 +22,14 @@ PATIENCE_MS = PATIENCE_S * 1000
 _IS_DRAWN = """
 (canvas) => canvas.getContext('2d').getImageData(0, 0, canvas.width, canvas.height).data.some((value) => value > 0)
 """
+# All keys in one turn, and back once every move of theirs has ended and is drawn.
+_PRESS_AT_ONCE = """
+async (keys) => {
+  for (const key of keys) document.body.dispatchEvent(new KeyboardEvent('keydown', {key, bubbles: true}));
+  await new Promise((resolve) => setTimeout(resolve, 500));
+  for (let drawn = 0; drawn < 2; drawn += 1) await new Promise((resolve) => requestAnimationFrame(resolve));
+}
+"""
 
 
 def stems(seconds: float = LENGTH_S) -> list[WavStem]:
@@ -36,8 +44,8 @@ def song() -> Iterator[Song]:
 
 
 @pytest.fixture
-def quiet(opened: Window) -> Iterator[Page]:
-    """A page in which the browser has nothing to complain of."""
+def quiet(opened: Window, song: Song) -> Iterator[Page]:
+    """A page in which the browser has nothing to complain of, looked at before its song's server ends."""
     yield opened.page
     assert opened.complained() == []
 
@@ -159,21 +167,33 @@ def test_a_press_on_a_waveform_moves_and_a_stroke_loops(quiet: Page, song: Song)
     expect(page.get_by_role("button", name="Loop", exact=True)).to_have_attribute("aria-pressed", "true")
     expect(page.locator(".player-span")).to_have_text(re.compile(r"^0:15\..* – 0:30\."), timeout=PATIENCE_MS)
     expect(page.locator(".player-now")).to_have_text("0:15", timeout=PATIENCE_MS)
-    drawn = (
-        "(canvas) => canvas.getContext('2d').getImageData(0, 0, canvas.width, canvas.height).data.some((v) => v > 0)"
-    )
-    assert wave.locator("canvas").evaluate(drawn)
+    assert wave.locator("canvas").evaluate(_IS_DRAWN)
 
 
-def test_at_the_end_it_stops_and_begins_anew(quiet: Page) -> None:
+def test_a_loop_holds_what_is_still_being_moved(quiet: Page, song: Song) -> None:
+    """Where somebody moves to its end and closes it at once, playback is in it, and not where it was moved to."""
+    mount(quiet, song)
+    slider = quiet.get_by_role("slider", name="Position")
+    slider.focus()
+    quiet.keyboard.press("PageUp")
+    expect(quiet.locator(".player-now")).to_have_text("0:30", timeout=PATIENCE_MS)
+    quiet.locator("h1").click()
+    quiet.evaluate(_PRESS_AT_ONCE, ["[", "ArrowRight", "]"])
+    expect(quiet.locator(".player-span")).to_have_text(re.compile(r"^0:30\..* – 0:35\."), timeout=PATIENCE_MS)
+    expect(quiet.locator(".player-now")).to_have_text("0:30")
+
+
+def test_at_the_end_it_stops_and_begins_anew(opened: Window) -> None:
+    page = opened.page
     with served(*stems(1.5)) as song:
-        mount(quiet, song)
-        quiet.click(".player-play")
-        state(quiet, "playing")
-        state(quiet, "paused")
-        expect(quiet.locator(".player-now")).to_have_text("0:01")
-        quiet.click(".player-play")
-        state(quiet, "playing")
+        mount(page, song)
+        page.click(".player-play")
+        state(page, "playing")
+        state(page, "paused")
+        expect(page.locator(".player-now")).to_have_text("0:01")
+        page.click(".player-play")
+        state(page, "playing")
+        assert opened.complained() == []
 
 
 def lose(song: Song, part: str, code: str) -> None:

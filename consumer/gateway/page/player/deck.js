@@ -40,17 +40,14 @@ export class Deck {
   }
 
   toggle() {
+    this.#arrive();
     return this.#engine.state === "paused" ? this.#engine.play() : this.#engine.pause();
   }
 
   seekTo(seconds) {
     this.#pending = Math.max(0, Math.min(this.durationS, seconds));
     clearTimeout(this.#pendingTimer);
-    this.#pendingTimer = setTimeout(() => {
-      const frame = Math.round(this.#pending * this.#engine.rateHz);
-      this.#pending = null;
-      this.#engine.seek(frame);
-    }, SEEK_MS);
+    this.#pendingTimer = setTimeout(() => this.#arrive(), SEEK_MS);
     this.#draw();
   }
 
@@ -90,7 +87,18 @@ export class Deck {
     this.#engine.destroy();
   }
 
+  /** Ends a move that is under way where it leads to: what is done next is done there. */
+  #arrive() {
+    clearTimeout(this.#pendingTimer);
+    if (this.#pending !== null) {
+      const frame = Math.round(this.#pending * this.#engine.rateHz);
+      this.#pending = null;
+      this.#engine.seek(frame);
+    }
+  }
+
   #applyLoop() {
+    this.#arrive();
     const start = this.#marks.start ?? 0;
     const end = this.#marks.end ?? this.durationS;
     const isMarked = this.#marks.start !== null || this.#marks.end !== null;
