@@ -23,7 +23,7 @@ from bench.arena import Arena
 from bench.table import Row, spread_ms
 from bench.uploads import upload_rows
 from harness.gateway import KEY, Gateway, gateway
-from harness.pages import example_request, example_result
+from harness.pages.examples import example_request, example_result
 from harness.platform import Platform, wait_for
 
 JOBS, ASKED, SENT, STREAMS = 1_000_000, 2000, 500, 1000

@@ -20,7 +20,9 @@ from consumer.delivery.retry_headers import RetryState
 from consumer.pipeline.forgetting import Eraser, ErasingPlace
 from consumer.pipeline.forgotten import ForgottenRequests, Tombstones
 from consumer.separator.status import SeparatorStatus
-from consumer.testing.broker import MemoryBroker, MemoryOutbox, MemorySource
+from consumer.testing.broker import MemoryBroker
+from consumer.testing.outbox import MemoryOutbox
+from consumer.testing.source import MemorySource
 
 NOON = datetime(2024, 5, 6, 12, 0, 0, 123000, tzinfo=UTC)
 

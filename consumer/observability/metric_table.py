@@ -1,18 +1,12 @@
 """Every metric in one table: its name, type, labels, unit and meaning.
 
 What is counted as it happens (`metrics`) and what is computed at a scrape (`collectors`) are both made from here, so
-nothing can be exported that does not stand here. `python -m consumer.observability.metric_table` writes the table into
-docs/observability.md.
+nothing can be exported that does not stand here.
 """
 
-import sys
-from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
-from pathlib import Path
 
-PAGE = Path("docs/observability.md")
-BEGIN, END = "<!-- metrics -->", "<!-- /metrics -->"
 _STAGE_BUCKETS_S = (0.001, 0.005, 0.025, 0.1, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 120.0, 300.0, 900.0, 1800.0)
 _HTTP_BUCKETS_S = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 10.0, 60.0, 600.0)
 
@@ -296,32 +290,3 @@ METRICS: tuple[MetricSpec, ...] = (
     WEBHOOK_OLDEST,
     BUILD,
 )
-
-
-def render() -> str:
-    """The table as Markdown, one row a metric."""
-    rows = ["| metric | type | labels | unit | meaning |", "|---|---|---|---|---|"]
-    for spec in METRICS:
-        labels = ", ".join(f"`{label}`" for label in spec.labels)
-        rows.append(f"| `{spec.name}` | {spec.kind} | {labels} | {spec.unit} | {spec.meaning} |")
-    return "\n".join(rows) + "\n"
-
-
-def documented(page: str) -> str:
-    """What stands between the page's two marks. Raises ValueError where they are missing."""
-    return page[page.index(BEGIN) + len(BEGIN) : page.index(END)].strip("\n") + "\n"
-
-
-def with_table(page: str) -> str:
-    """The page with the table as it is now between its marks. Raises ValueError where they are missing."""
-    return f"{page[: page.index(BEGIN)]}{BEGIN}\n\n{render()}\n{page[page.index(END) :]}"
-
-
-def main(arguments: Sequence[str]) -> None:
-    """Write the table into the page that is named, or into PAGE."""
-    path = Path(arguments[0]) if arguments else PAGE
-    path.write_text(with_table(path.read_text()))
-
-
-if __name__ == "__main__":
-    main(sys.argv[1:])

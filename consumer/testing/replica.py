@@ -35,8 +35,10 @@ from consumer.settings import (
     TopicSettings,
     TracingSettings,
 )
-from consumer.testing.broker import MemoryBroker, MemoryOutbox, MemorySource
+from consumer.testing.broker import MemoryBroker
+from consumer.testing.outbox import MemoryOutbox
 from consumer.testing.separator import SilentSeparator
+from consumer.testing.source import MemorySource
 from consumer.testing.store import MemoryStore
 
 _STOP_S = 20.0

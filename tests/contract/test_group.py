@@ -22,7 +22,9 @@ from consumer.core.errors import OwnershipLost, ProducerFenced
 from consumer.core.model import Message, Record, TopicPartition
 from consumer.core.ports import Commit, EndOfPartition, Membership, Outbox, Position, Source
 from consumer.settings import KafkaSettings
-from consumer.testing.broker import MemoryBroker, MemoryOutbox, MemorySource
+from consumer.testing.broker import MemoryBroker
+from consumer.testing.outbox import MemoryOutbox
+from consumer.testing.source import MemorySource
 from harness.platform import PATIENCE_S, wait_for
 from tests.conftest import Kafka
 

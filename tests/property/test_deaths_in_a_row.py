@@ -9,7 +9,8 @@ from consumer.core.model import TopicPartition
 from consumer.core.ports import Position
 from consumer.delivery.announcement import Announcement, announcement_of
 from consumer.delivery.start_counts import parse_reading
-from consumer.testing.broker import MemoryBroker, MemorySource
+from consumer.testing.broker import MemoryBroker
+from consumer.testing.source import MemorySource
 from tests.unit.delivery.test_reading_counter import Replica
 
 T0 = TopicPartition("requests", 0)

@@ -25,8 +25,10 @@ from consumer.delivery.delivery import DeliveryPolicy
 from consumer.delivery.poll_loop import PollPolicy
 from consumer.pipeline.failure_policy import Failure, FailurePolicy
 from consumer.pipeline.stages.encode_outcome import EncodeOutcome
-from consumer.testing.broker import MemoryBroker, MemoryOutbox, MemorySource
+from consumer.testing.broker import MemoryBroker
+from consumer.testing.outbox import MemoryOutbox
 from consumer.testing.replica import memory_adapters
+from consumer.testing.source import MemorySource
 from consumer.testing.store import MemoryStore
 from harness.delivery import UNTRACED
 from harness.replica import harness_settings

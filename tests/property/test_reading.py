@@ -21,7 +21,9 @@ from consumer.delivery.assignments import Assignments
 from consumer.delivery.delivery import DeliveryPolicy, make_delivery
 from consumer.delivery.poll_loop import PollPolicy, Subscription
 from consumer.delivery.reading import MAX_DEATHS
-from consumer.testing.broker import MemoryBroker, MemoryOutbox, MemorySource
+from consumer.testing.broker import MemoryBroker
+from consumer.testing.outbox import MemoryOutbox
+from consumer.testing.source import MemorySource
 from harness.clock import ManualClock
 from harness.delivery import UNTRACED
 

@@ -73,7 +73,7 @@ def test_each_recipe_is_probed() -> None:
         ),
         ("An event field", "consumer/schemas/separation_request.avsc", "test_a_class_and_its_schema_say_the_same"),
         ("An event field", "tests/schemas/golden.py", "test_there_is_a_golden_event_for_each_schema"),
-        ("A metric", "python -m consumer.observability", "test_the_documentation_shows_the_table"),
+        ("A metric", "python -m harness.pages", "test_what_is_written_is_up_to_date"),
         ("A metric", "consumer/observability/metrics.py", "test_a_scrape_shows_the_table_and_nothing_else"),
         ("A metric", "deploy/grafana/dashboard.json", "test_every_metric_is_looked_at"),
         ("A retry rule", "consumer/pipeline/retry.py", "test_each_kind_of_transient_error_has_a_rule"),

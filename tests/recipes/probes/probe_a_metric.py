@@ -6,7 +6,7 @@ import pytest
 from prometheus_client import generate_latest
 
 from consumer.core.events import SourceObject
-from consumer.observability.metric_table import render
+from harness.pages.rows import metric_rows
 from harness.replica import Harness
 from tests.unit.conftest import make
 
@@ -33,5 +33,5 @@ def test_the_page_tells_of_it(page: str) -> None:
     """Its row stands where operators look."""
     from pathlib import Path
 
-    [row] = [line for line in render().splitlines() if f"`{NAME}`" in line]
+    [row] = [line for line in metric_rows().splitlines() if f"`{NAME}`" in line]
     assert row in Path(page).read_text()

@@ -6,7 +6,8 @@ from consumer.core.model import TopicPartition
 from consumer.core.ports import Position
 from consumer.delivery.announcement import Announcement, announcement_of
 from consumer.delivery.assignments import Assignments
-from consumer.testing.broker import MemoryBroker, MemorySource
+from consumer.testing.broker import MemoryBroker
+from consumer.testing.source import MemorySource
 
 T0 = TopicPartition("requests", 0)
 

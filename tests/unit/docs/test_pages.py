@@ -24,7 +24,9 @@ from consumer.core.model import Stage
 from consumer.settings import TopicSettings
 from consumer.webhooks.notices import NoticeType
 from harness.exported import exported_names
-from harness.pages import DOCS, WRITTEN, Written, blocks, event_in, example_dead_letter, marked, name_of, pages, table
+from harness.pages import DOCS, blocks, event_in, marked, name_of, pages, table
+from harness.pages.examples import example_dead_letter
+from harness.pages.written import WRITTEN, Written
 
 PRODUCING, CONSUMING, OUTCOMES = DOCS / "producing.md", DOCS / "consuming.md", DOCS / "outcomes.md"
 AUDIT = DOCS / "audit.md"

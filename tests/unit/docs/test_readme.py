@@ -1,6 +1,7 @@
 """What the README says is so, and it is short."""
 
-from harness.pages import DOCS, README, marked, settings_rows
+from harness.pages import DOCS, README, marked
+from harness.pages.rows import settings_rows
 
 MOST_WORDS = 1200
 

@@ -1,17 +1,12 @@
-"""The table of metrics is all that is exported, and what the documentation says."""
-
-import subprocess
-import sys
-from pathlib import Path
+"""The table of metrics is all that is exported."""
 
 import pytest
 
 from consumer.observability import metric_table
-from consumer.observability.metric_table import BEGIN, END, METRICS, PAGE, Kind, MetricSpec, documented, render
+from consumer.observability.metric_table import METRICS, Kind, MetricSpec
 from consumer.observability.metrics import Metrics
 from harness.exported import full_metrics, gateway_metrics, webhook_metrics
 
-ROOT = Path(__file__).parents[3]
 # Everything that may tell time series apart. An id, a key or a stranger's word would be without bounds. Three are the
 # gateway's: methods that it knows, templates of its routes, HTTP's numbers. An endpoint's is its name in the operator's
 # file, which holds a hundred at most.
@@ -62,25 +57,3 @@ def test_each_replica_has_metrics_of_its_own() -> None:
     one, other = Metrics(), Metrics()
     one.jobs.labels("done", "").inc()
     assert other.registry.get_sample_value("separation_jobs_total", {"outcome": "done", "code": ""}) == 0
-
-
-def test_the_documentation_shows_the_table() -> None:
-    """The page holds what `python -m consumer.observability.metric_table` writes into it."""
-    assert documented((ROOT / PAGE).read_text()) == render()
-
-
-def test_the_command_renews_the_page_between_its_marks(tmp_path: Path) -> None:
-    """The table stands between the marks whatever stood there, and the rest of the page as it was."""
-    page = tmp_path / "page.md"
-    page.write_text(f"# Before\n\n{BEGIN}\n| old |\n{END}\n\nAfter\n")
-    subprocess.run(
-        [sys.executable, "-m", "consumer.observability.metric_table", str(page)], cwd=ROOT, check=True, timeout=120
-    )
-    assert page.read_text() == f"# Before\n\n{BEGIN}\n\n{render()}\n{END}\n\nAfter\n"
-    assert render().count("\n") == len(METRICS) + 2
-
-
-def test_a_page_without_marks_is_left_alone() -> None:
-    """Nobody guesses where the table belongs."""
-    with pytest.raises(ValueError, match="not found"):
-        metric_table.with_table("# A page")

@@ -12,7 +12,7 @@ from consumer.adapters.kafka.config import connect, consumer_config, transaction
 from consumer.core.errors import SettingsError
 from consumer.settings import KafkaSettings
 from consumer.settings.kafka_properties import RULES, Free, OneOf, Refused, Within, variable_of
-from harness.pages import kafka_property_rows
+from harness.pages.rows import kafka_property_rows
 
 Row = tuple[str, str, str]  # name, whom it is for (C, P, *), its range
 
