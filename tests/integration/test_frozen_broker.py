@@ -4,6 +4,7 @@ import os
 import signal
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -12,7 +13,7 @@ from devstack.kafka import kafka
 from devstack.service import Running, free_port
 from harness.clips import write_clip
 from harness.gateway import Gateway, gateway
-from harness.platform import make_platform, wait_for
+from harness.platform import ReplicaProcess, make_platform, wait_for
 from tests.conftest import MinioServer
 
 FREEZES, FROZEN_S = 3, 12.0  # longer than a broker may be silent
@@ -39,17 +40,30 @@ def test_everyone_comes_back_to_it(
             for each in (replica, exporter):
                 each.wait_ready()
             key = platform.upload(write_clip(tmp_path / "song.wav", seconds=1.0, seed=1))
-            for number in range(1, FREEZES + 1):
-                freeze(running)
-                place = f"/v1/separations/{platform.request(key).request_id}"
-                # By their ids: a producer may send again what a frozen broker has taken.
-                wait_for(lambda count=number: len({each.request_id for each in platform.read_outcomes()}) == count)
-                wait_for(lambda page=place: is_known(door, page))
-                wait_for(lambda: set(exporter.gauges("lag_messages").values()) == {0.0})
-                for each in (replica, exporter, door.process):
-                    each.wait_ready()
+            with asked_on_failure(replica, exporter, door.process):
+                for number in range(1, FREEZES + 1):
+                    freeze(running)
+                    place = f"/v1/separations/{platform.request(key).request_id}"
+                    # By their ids: a producer may send again what a frozen broker has taken.
+                    wait_for(lambda count=number: len({each.request_id for each in platform.read_outcomes()}) == count)
+                    wait_for(lambda page=place: is_known(door, page))
+                    wait_for(lambda: set(exporter.gauges("lag_messages").values()) == {0.0})
+                    for each in (replica, exporter, door.process):
+                        each.wait_ready()
     finally:
         platform.close()
+
+
+@contextmanager
+def asked_on_failure(*processes: ReplicaProcess) -> Iterator[None]:
+    """Where something did not come, the report holds what each of these said of itself then."""
+    try:
+        yield
+    except AssertionError as error:
+        for each in processes:
+            ready, log = each.get("/ready"), each.log.read_text()
+            error.add_note(f"{each.log.name}: exit code {each.process.poll()}, {ready and ready.text}\n{log[-3000:]}")
+        raise
 
 
 def is_known(door: Gateway, place: str) -> bool:
