@@ -53,7 +53,7 @@ class KafkaLagReader:
         *,
         read_ahead: ReadAhead = READ_AHEAD,
     ) -> None:
-        self._settings, self._estimate = settings, estimate
+        self._settings, self._topics, self._estimate = settings, topics, estimate
         self._read_ahead = read_ahead
         self._errors = ConnectionErrors()  # of both clients
         self._consumer = self._connect()
@@ -156,9 +156,12 @@ class KafkaLagReader:
                 self._stopped.wait(FRESH_S)
 
     def _renew(self) -> None:
-        """By another client: one that met a partition without a leader may never read it again (librdkafka #5430)."""
+        """By other clients: one that met a partition without a leader may never read it again (librdkafka #5430), and
+        one that was told of no brokers may never connect again (#5301).
+        """
         self._consumer.close()
         self._consumer = self._connect()
+        self._offsets = GroupOffsets(self._settings, self._topics, self._errors)
         self._logs.clear()
         self._reading.clear()
         self._unreadable.clear()

@@ -18,11 +18,19 @@ class KafkaNotices:
     """
 
     def __init__(self, settings: KafkaSettings) -> None:
-        config = producer_config(settings) | {"linger.ms": 20, "acks": "1", "message.timeout.ms": 5_000}
-        self._producer = connect(Producer, config, "notices")
+        self._settings = settings
+        self._producer = self._connect()
+        self._is_forsaken = False
         self._refused: set[str] = set()
 
+    def _connect(self) -> Producer:
+        config = producer_config(self._settings) | {"linger.ms": 20, "acks": "1", "message.timeout.ms": 5_000}
+        return connect(Producer, config, "notices")
+
     def send(self, message: Message) -> None:
+        if self._is_forsaken:
+            self._is_forsaken = False
+            self._producer = self._connect()
         try:
             self._producer.produce(message.topic, message.value, message.key, on_delivery=self._note)
             self._producer.poll(0)
@@ -33,6 +41,8 @@ class KafkaNotices:
         topic = message.topic() or ""
         if error is None:
             self._refused.discard(topic)
+        elif error.code() == KafkaError._MSG_TIMED_OUT:
+            self._is_forsaken = True  # see retrying.is_unanswered
         elif error.code() in ACCESS and topic not in self._refused:
             self._refused.add(topic)
             told = f"topic {topic}: {access_refused(error.str(), error.code())}"

@@ -22,7 +22,7 @@ from consumer.adapters.kafka.careful_reader import CarefulReader
 from consumer.adapters.kafka.config import connect, connect_reader, consumer_config, hands_over_one_by_one
 from consumer.adapters.kafka.connection_errors import ConnectionErrors
 from consumer.adapters.kafka.records import record_of
-from consumer.adapters.kafka.retrying import access_refused
+from consumer.adapters.kafka.retrying import access_refused, is_unanswered
 from consumer.adapters.kafka.topic_ids import TopicIds
 from consumer.adapters.kafka.unreadable import RUNBOOK, UnreadableBatches, is_of_a_batch
 from consumer.core.errors import BrokerUnavailable, Fatal
@@ -37,6 +37,7 @@ _METADATA_MAGIC = b"CGMDv2:"  # librdkafka's serialized group metadata; the gene
 # A static member that was killed is remembered for the session's length; until then nobody may take its place.
 _INSTANCE_WAIT_S = 60.0
 # That a password is refused is no such thing: it may be exchanged at this moment.
+_FORSAKEN_S = 300.0  # without a connection; then another client is tried
 _FATAL_ACCESS = frozenset({KafkaError.TOPIC_AUTHORIZATION_FAILED, KafkaError.GROUP_AUTHORIZATION_FAILED})
 # Brokers before 4.0, and later ones where it is turned off: the request by which a member of such a group lives.
 _NO_PROTOCOL = re.compile(r"ConsumerGroupHeartbeat\b.*not supported|not supported\b.*ConsumerGroupHeartbeat")
@@ -57,14 +58,14 @@ class KafkaSource:
         recall: Callable[[Record], int | None] = lambda _: None,
     ) -> None:
         self._config = consumer_config(settings, instance_id if is_static_member else None)
-        self._config["stats_cb"] = self._on_statistics
         self._errors = ConnectionErrors()
-        self._config["error_cb"] = self._errors
+        self._config |= {"stats_cb": self._on_statistics, "error_cb": self._errors}
         self._instance_id, self._recall = instance_id, recall
         self._log = structlog.get_logger()
         self._consumer = connect(Consumer, self._config, "consumer")
         # Asked for what is committed, from any thread: a member that is being polled keeps others waiting for long.
-        self._commit_reader = connect_reader(settings, "commit_reader", group_id=settings.group_id)
+        self._settings = settings
+        self._commit_reader = self._connect_commit_reader()
         self._careful_reader = CarefulReader(settings)
         self._topic_ids = TopicIds(settings)
         self._unreadable = UnreadableBatches()
@@ -75,7 +76,11 @@ class KafkaSource:
         self._blocked_since: float | None = None
         self._error = ""
         self._no_connection = ""
+        self._connected_at = time.monotonic()
         self.traffic = Traffic()
+
+    def _connect_commit_reader(self) -> Consumer:
+        return connect_reader(self._settings, "commit_reader", group_id=self._settings.group_id)
 
     def subscribe(self, topics: Sequence[str], listener: RebalanceListener) -> None:
         self._topics, self._listener = topics, listener
@@ -120,6 +125,7 @@ class KafkaSource:
             broker["state"] == "UP" and broker["nodeid"] >= 0 for broker in statistics["brokers"].values()
         )
         self._no_connection = "" if is_connected else "no broker can be reached"
+        self._connected_at = time.monotonic() if is_connected else self._connected_at
         self.traffic = Traffic(
             received_bytes=statistics["rx_bytes"],
             sent_bytes=statistics["tx_bytes"],
@@ -127,6 +133,9 @@ class KafkaSource:
         )
 
     def poll(self, timeout_s: float) -> Record | EndOfPartition | None:
+        if time.monotonic() - self._connected_at > _FORSAKEN_S:
+            self._connected_at = time.monotonic()
+            self._begin_anew()
         self._try_unreadable()
         message = self._consumer.poll(timeout_s)
         self._membership = self._consumer.consumer_group_metadata()
@@ -190,8 +199,12 @@ class KafkaSource:
         if "instance ID" not in error.str() or time.monotonic() - self._blocked_since > _INSTANCE_WAIT_S:
             raise Fatal(f"Kafka ended our membership as INSTANCE_ID = {self._instance_id}: {error.str()}")
         self._log.warning(LogEvent.INSTANCE_ID_IN_USE, instance_id=self._instance_id, error=error.str())
+        self._begin_anew(rest_s=1.0)
+
+    def _begin_anew(self, *, rest_s: float = 0.0) -> None:
+        """By another client: what is held is given back first. See retrying.is_unanswered."""
         self._consumer.close()
-        time.sleep(1.0)
+        time.sleep(rest_s)
         self._consumer = connect(Consumer, self._config, "consumer")
         assert self._listener
         self.subscribe(self._topics, self._listener)
@@ -224,6 +237,8 @@ class KafkaSource:
         try:
             found = self._commit_reader.committed([KafkaPartition(*p) for p in partitions], timeout=_REQUEST_S)
         except KafkaException as error:
+            if is_unanswered(error):
+                self._commit_reader = self._connect_commit_reader()
             raise BrokerUnavailable(self._errors.explain(error)) from error
         for each in found:
             if each.error:

@@ -9,7 +9,7 @@ from confluent_kafka import KafkaError, KafkaException, TopicCollection
 from confluent_kafka.admin import AdminClient
 
 from consumer.adapters.kafka.config import connect, producer_config
-from consumer.adapters.kafka.retrying import reason_of
+from consumer.adapters.kafka.retrying import is_unanswered, reason_of
 from consumer.core.errors import BrokerUnavailable
 from consumer.settings import KafkaSettings
 
@@ -22,19 +22,24 @@ class TopicIds:
     """Used by one thread; answers come in one of the client's own. `clock` gives seconds on a monotonic clock."""
 
     def __init__(self, settings: KafkaSettings, *, clock: Callable[[], float] = time.monotonic) -> None:
-        self._client = connect(AdminClient, producer_config(settings), "topic_ids")
-        self._clock = clock
+        self._settings, self._clock = settings, clock
+        self._client = self._connect()
         self._asked: Mapping[str, Future[Any]] = {}
         self._ask_at = float("-inf")
         self._heard: dict[str, str] = {}
+
+    def _connect(self) -> AdminClient:
+        return connect(AdminClient, producer_config(self._settings), "topic_ids")
 
     def now(self, topic: str) -> str:
         """The topic's id; "" where there is none. Raises BrokerUnavailable."""
         try:
             found = str(self._ask([topic])[topic].result(_REQUEST_S + 1).topic_id)
         except TimeoutError as error:
+            self._client = self._connect()
             raise BrokerUnavailable("timed out") from error
         except KafkaException as error:
+            self._renew_after(error)
             if error.args[0].code() not in _MISSING:
                 raise BrokerUnavailable(reason_of(error)) from error
             found = ""
@@ -44,12 +49,17 @@ class TopicIds:
         """The topics' ids by the latest answer; asks again every second, and waits for nothing."""
         if all(answer.done() for answer in self._asked.values()):
             heard = {topic: str(a.result().topic_id) for topic, a in self._asked.items() if a.exception() is None}
+            self._renew_after(next((error for a in self._asked.values() if (error := a.exception())), None))
             self._heard = heard if self._asked else self._heard
             self._asked = {}
             if topics and self._clock() >= self._ask_at:
                 self._ask_at = self._clock() + _EVERY_S
                 self._asked = self._ask(topics)
         return self._heard
+
+    def _renew_after(self, error: BaseException | None) -> None:
+        if isinstance(error, KafkaException) and is_unanswered(error):
+            self._client = self._connect()
 
     def _ask(self, topics: Sequence[str]) -> Mapping[str, Future[Any]]:
         answers: Mapping[str, Future[Any]] = self._client.describe_topics(

@@ -9,6 +9,7 @@ from confluent_kafka import TopicPartition as KafkaPartition
 from consumer.adapters.kafka.config import connect_reader
 from consumer.adapters.kafka.connection_errors import ConnectionErrors
 from consumer.adapters.kafka.metadata import look_for
+from consumer.adapters.kafka.retrying import is_unanswered
 from consumer.client.failures import failure_of
 from consumer.core.model import TopicPartition
 from consumer.gateway.index.positions import Positions
@@ -21,8 +22,8 @@ class TopicEnds:
     """Thread-safe. Raises BrokerUnavailable where no broker answers."""
 
     def __init__(self, kafka: KafkaSettings, *topics: str) -> None:
-        self._topics, self._errors = topics, ConnectionErrors()
-        self._consumer: Consumer = connect_reader(kafka, "ends", properties={"error_cb": self._errors})
+        self._kafka, self._topics, self._errors = kafka, topics, ConnectionErrors()
+        self._consumer = self._connect()
         self._lock = threading.Lock()
 
     def __call__(self) -> Positions:
@@ -38,6 +39,9 @@ class TopicEnds:
         with self._lock:
             self._consumer.close()
 
+    def _connect(self) -> Consumer:
+        return connect_reader(self._kafka, "ends", properties={"error_cb": self._errors})
+
     def _watermarks(self) -> dict[TopicPartition, tuple[int, int]]:
         with self._lock:
             return {place: both for topic in self._topics for place, both in self._watermarks_of(topic)}
@@ -50,4 +54,7 @@ class TopicEnds:
                     self._consumer.get_watermark_offsets(KafkaPartition(topic, number), timeout=_ASK_S),
                 )
         except KafkaException as error:
+            if is_unanswered(error):
+                self._consumer.close()
+                self._consumer = self._connect()
             raise failure_of(error.args[0], self._errors, topic) from error

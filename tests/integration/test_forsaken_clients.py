@@ -1,0 +1,129 @@
+"""Whoever keeps a client for long takes another where it is of no more use: librdkafka's may never connect again.
+
+A client that does not connect is made by an address where nobody listens; only another one has the brokers' own.
+"""
+
+import time
+from collections.abc import Callable
+from uuid import uuid4
+
+import pytest
+from confluent_kafka import Producer
+from confluent_kafka.admin import AdminClient, NewTopic  # type: ignore[attr-defined]
+
+from consumer.adapters.kafka import source as source_module
+from consumer.adapters.kafka.lag import KafkaLagReader
+from consumer.adapters.kafka.notices import KafkaNotices
+from consumer.adapters.kafka.source import KafkaSource
+from consumer.adapters.kafka.topic_ids import TopicIds
+from consumer.core.errors import BrokerUnavailable
+from consumer.core.model import Message, Record, TopicPartition
+from consumer.gateway.index.ends import TopicEnds
+from consumer.settings import KafkaSettings
+from devstack.service import free_port
+from harness.platform import wait_for
+from tests.conftest import Kafka
+
+
+@pytest.fixture
+def topic(kafka: Kafka) -> str:
+    """One that holds a single record."""
+    name = f"forsaken-{uuid4().hex}"
+    admin = AdminClient({"bootstrap.servers": kafka.bootstrap_servers})
+    admin.create_topics([NewTopic(name, 1, 1)])[name].result(60)
+    producer = Producer({"bootstrap.servers": kafka.bootstrap_servers})
+    producer.produce(name, b"a value")
+    assert producer.flush(60) == 0
+    return name
+
+
+@pytest.fixture
+def settings() -> KafkaSettings:
+    """Of brokers that are not there yet."""
+    return KafkaSettings(bootstrap_servers=f"127.0.0.1:{free_port()}", group_id=f"forsaken-{uuid4().hex}")
+
+
+def come_back(settings: KafkaSettings, kafka: Kafka) -> None:
+    """From now on whatever client is made finds the brokers."""
+    object.__setattr__(settings, "bootstrap_servers", kafka.bootstrap_servers)
+
+
+def tries(ask: Callable[[], object]) -> bool:
+    """Whether it is answered at last."""
+    try:
+        ask()
+    except BrokerUnavailable:
+        return False
+    return True
+
+
+def test_the_lag_is_read_again(settings: KafkaSettings, kafka: Kafka, topic: str) -> None:
+    reader = KafkaLagReader(settings, [topic], lambda _: ("2stems", None))
+    reader.start()
+    try:
+        wait_for(lambda: reader.trouble != "")
+        come_back(settings, kafka)
+        wait_for(lambda: reader.backlog() is not None)
+        assert [lag.messages for lag in reader.backlog().lags] == [1]  # type: ignore[union-attr]
+    finally:
+        reader.stop()
+
+
+def test_ends_and_ids_and_commits_are_answered_again(settings: KafkaSettings, kafka: Kafka, topic: str) -> None:
+    ends, ids = TopicEnds(settings, topic), TopicIds(settings)
+    source = KafkaSource(settings, instance_id="", is_static_member=False)
+    place = TopicPartition(topic, 0)
+    questions: tuple[Callable[[], object], ...] = (ends, lambda: ids.now(topic), lambda: source.committed([place]))
+    for ask in questions:
+        assert not tries(ask)
+    come_back(settings, kafka)
+    for ask in questions:
+        wait_for(lambda ask=ask: tries(ask))
+    assert (ends(), source.committed([place])) == ({place: 1}, {place: None})
+    wait_for(lambda: ids.last_heard([topic]).get(topic) == ids.now(topic))
+    ends.close()
+
+
+def test_notices_are_sent_again(settings: KafkaSettings, kafka: Kafka, topic: str) -> None:
+    """The first ones are lost, as they may be."""
+    notices, ends = KafkaNotices(settings), TopicEnds(settings, topic)
+    notice = Message(topic=topic, key=b"k", value=b"v")
+    notices.send(notice)
+    come_back(settings, kafka)
+
+    def arrived() -> bool:
+        notices.send(notice)
+        return tries(ends) and ends()[TopicPartition(topic, 0)] > 1
+
+    wait_for(arrived)
+    notices.close()
+    ends.close()
+
+
+class Listener:
+    """Takes whatever it is given."""
+
+    def assigned(self, partitions: object) -> None:
+        pass
+
+    revoked = lost = assigned
+
+
+def test_a_member_without_a_connection_joins_anew(
+    settings: KafkaSettings, kafka: Kafka, topic: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Before that it says that no broker can be reached; with one that is, it is left as it is."""
+    monkeypatch.setattr(source_module, "_FORSAKEN_S", 3.0)
+    source = KafkaSource(settings, instance_id="", is_static_member=False)
+    source.subscribe([topic], Listener())
+    try:
+        wait_for(lambda: source.poll(0.1) is None and "no broker can be reached" in source.last_error)
+        source._config["bootstrap.servers"] = kafka.bootstrap_servers
+        wait_for(lambda: isinstance(source.poll(0.1), Record))
+        mine, until = source._consumer, time.monotonic() + 4.0
+        while time.monotonic() < until:
+            source.poll(0.1)
+        assert source._consumer is mine
+        assert source.last_error == ""
+    finally:
+        source.close()
