@@ -19,13 +19,25 @@ _ROOT = Path(__file__).parents[1]
 _RECIPES = Path(__file__).with_name("images")
 _LABEL = "spleeter-consumer.recipe"
 _CERTIFICATES = "etc/ssl/certs/ca-certificates.crt"
+# Debian's for containers: without documents, manuals and translations, but with each package's copyright.
+_SLIM = """\
+path-exclude /usr/share/doc/*
+path-include /usr/share/doc/*/copyright
+path-exclude /usr/share/groff/*
+path-exclude /usr/share/info/*
+path-exclude /usr/share/linda/*
+path-exclude /usr/share/lintian/*
+path-exclude /usr/share/locale/*
+path-exclude /usr/share/man/*
+"""
 
 
 def make_images(engine: Engine, names: Mapping[str, str]) -> None:
     """names: a target of images/Dockerfile → the image's name."""
     recipe = _digest(_RECIPES)
-    if engine.label(_base_name(), _LABEL) != _digest([Path(__file__)]):
-        _make_base(engine)
+    for base in base_names():
+        if engine.label(base, _LABEL) != _digest([Path(__file__)]):
+            _make_base(engine, base)
     missing = {target: name for target, name in names.items() if engine.label(name, _LABEL) != recipe}
     if not missing:
         return
@@ -39,21 +51,33 @@ def make_images(engine: Engine, names: Mapping[str, str]) -> None:
             )
 
 
-def _base_name() -> str:
-    [name] = re.findall(r"^FROM (\S+) AS base$", (_ROOT / "deploy/docker/Dockerfile").read_text(), re.MULTILINE)
-    return str(name)
+def base_names() -> list[str]:
+    """The images of others that ours are built on, as their Dockerfiles name them."""
+    recipes = [*(_ROOT / "deploy/docker").glob("*Dockerfile"), _RECIPES / "Dockerfile"]
+    found = (re.findall(r"^FROM (\S+:\S+)", path.read_text(), re.MULTILINE) for path in recipes)
+    return sorted({name for names in found for name in names})
 
 
-def _make_base(engine: Engine) -> None:
-    """Debian with its Python, in place of the official image of the same Python and the same Debian."""
+def _make_base(engine: Engine, name: str) -> None:
+    """Debian, slim as its own image is; or that with its Python, in place of the official image of both.
+
+    Authorities' certificates are in it too. Raises SystemExit for the name of any other image.
+    """
     system.provide({"debootstrap": "debootstrap"})
+    if match := re.fullmatch(r"debian:(\w+)-slim", name):
+        packages = "ca-certificates"
+    elif match := re.fullmatch(r"python:\S+-slim-(\w+)", name):
+        packages = "ca-certificates,python3,python3-venv"
+    else:
+        raise SystemExit(f"{name}: it is not known here how that image could be made")
     with tempfile.TemporaryDirectory() as folder:
         made = subprocess.run(
-            ["debootstrap", "--variant=minbase", "--include=ca-certificates,python3,python3-venv", "bookworm", folder],
+            ["debootstrap", "--variant=minbase", f"--include={packages}", match[1], folder],
             stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False, timeout=3600,
         )  # fmt: skip
         if made.returncode:
             raise SystemExit(f"debootstrap failed:\n{made.stdout[-2000:]}{made.stderr}")
+        _slim(Path(folder))
         Path(folder, "etc/apt/apt.conf.d/docker-clean").write_text(
             'Dir::Cache::pkgcache "";\nDir::Cache::srcpkgcache "";\n'
         )
@@ -67,7 +91,18 @@ def _make_base(engine: Engine) -> None:
             f"LABEL {_LABEL}={_digest([Path(__file__)])}",
         ]
         with subprocess.Popen(["tar", "-C", folder, *excluded, "-c", "."], stdout=subprocess.PIPE) as packed:
-            engine.docker("import", *(f"--change={change}" for change in changes), "-", _base_name(), feed=packed)
+            engine.docker("import", *(f"--change={change}" for change in changes), "-", name, feed=packed)
+
+
+def _slim(root: Path) -> None:
+    """Remove what Debian's images for containers leave out, now and from packages that are installed later."""
+    (root / "etc/dpkg/dpkg.cfg.d/docker").write_text(_SLIM)
+    for line in _SLIM.splitlines():
+        kind, _, pattern = line.partition(" ")
+        if kind == "path-exclude":
+            for path in (root / pattern.removesuffix("/*").lstrip("/")).rglob("*"):
+                if path.name != "copyright" and (path.is_symlink() or not path.is_dir()):
+                    path.unlink()
 
 
 def _digest(paths: Path | Iterable[Path]) -> str:

@@ -1,9 +1,10 @@
-"""A CycloneDX bill of an image: Debian's packages and Python's, as the image itself tells of them.
+"""A CycloneDX bill of an image: Debian's packages, Python's and what its ffmpeg is made of, as the image tells of them.
 
 `python -m harness.image_bill IMAGE ...` asks Docker for its files; `make sbom IMAGES="..."` does that too.
 """
 
 import email
+import json
 import re
 import subprocess
 import sys
@@ -22,15 +23,19 @@ from packageurl import PackageURL
 _BILLS = Path(__file__).parents[1] / "dist/sbom"
 _DPKG, _RELEASE = "var/lib/dpkg/status", "etc/os-release"
 _RELEASE_BEHIND_LINK = "usr/lib/os-release"
+_FFMPEG = "opt/ffmpeg/made.json"  # written by small_ffmpeg.making
 _OF_A_DISTRIBUTION = re.compile(r"\.dist-info/METADATA$|\.egg-info/PKG-INFO$")
 
 
 @dataclass(slots=True, kw_only=True)
 class Contents:
-    """What an image tells of itself: dpkg's status, the metadata of Python's packages, and which Debian it is."""
+    """What an image tells of itself: dpkg's status, the metadata of Python's packages, which Debian it is, and of which
+    sources its ffmpeg was made.
+    """
 
     status: str = ""
     release: str = ""
+    ffmpeg: str = ""
     distributions: list[str] = field(default_factory=list)
 
     def take(self, path: str, data: bytes) -> None:
@@ -38,6 +43,8 @@ class Contents:
         text = data.decode(errors="replace")
         if path == _DPKG:
             self.status = text
+        elif path == _FFMPEG:
+            self.ffmpeg = text
         elif path in (_RELEASE, _RELEASE_BEHIND_LINK):
             self.release = self.release or text
         else:
@@ -46,7 +53,7 @@ class Contents:
 
 def is_told(path: str) -> bool:
     """Whether a file is one of those that tell what is in an image."""
-    return path in (_DPKG, _RELEASE, _RELEASE_BEHIND_LINK) or bool(_OF_A_DISTRIBUTION.search(path))
+    return path in (_DPKG, _RELEASE, _RELEASE_BEHIND_LINK, _FFMPEG) or bool(_OF_A_DISTRIBUTION.search(path))
 
 
 def contents_of_folder(root: Path) -> Contents:
@@ -75,7 +82,8 @@ def bill_of_image(name: str, contents: Contents) -> str:
 
     Raises SystemExit where the image tells of no Debian packages: then it is none of ours.
     """
-    components = {str(part.purl): part for part in (*_of_debian(contents), *_of_python(contents.distributions))}
+    parts = (*_of_debian(contents), *_of_python(contents.distributions), *_of_ffmpeg(contents.ffmpeg))
+    components = {str(part.purl): part for part in parts}
     if not contents.status:
         raise SystemExit(f"{name}: there is no {_DPKG} in it")
     image = Component(name=name, type=ComponentType.CONTAINER, bom_ref=name)
@@ -104,6 +112,13 @@ def _of_python(distributions: list[str]) -> Iterator[Component]:
         if fields["Name"] and fields["Version"]:
             normal = re.sub(r"[-_.]+", "-", str(fields["Name"])).lower()
             yield _component("pypi", None, normal, str(fields["Version"]), {})
+
+
+def _of_ffmpeg(text: str) -> Iterator[Component]:
+    """FFmpeg and the libraries within it, which no package of Debian's or Python's brings."""
+    sources: Mapping[str, str] = json.loads(text)["sources"] if text else {}
+    for name, version in sources.items():
+        yield _component("generic", None, name, version, {})
 
 
 def _component(kind: str, space: str | None, name: str, version: str, qualifiers: Mapping[str, str]) -> Component:

@@ -29,13 +29,17 @@ Written by `make sbom` from uv.lock; a test holds it to that. spleeter-consumer 
 |---|---|
 | Debian's packages | each one's in `/usr/share/doc/<package>/copyright`, among them GPL-2.0, GPL-3.0 and LGPL-2.1 |
 | CPython | PSF-2.0 |
-| the ffmpeg that imageio-ffmpeg brings | GPL-3.0-or-later |
+| the consumers' FFmpeg | LGPL-2.1-or-later: `/opt/ffmpeg/licenses/`, with those of what is in it, which follow |
+| LAME, in it | LGPL-2.0-or-later |
+| Opus, Vorbis and Ogg, in it | BSD-3-Clause |
+| zlib, in it | Zlib |
 | MinIO (`deploy/docker/minio.Dockerfile`) | AGPL-3.0 |
 
 ## Python packages
 
-What is installed with all extras, besides this project's own; it is fetched when the wheel is installed, and lies in
-the images. Licences are as the packages state them.
+What is installed with all extras, besides this project's own; it is fetched when the wheel is installed, and most of it
+lies in the images, but not imageio-ffmpeg, which brings an ffmpeg under GPL-3.0-or-later. Licences are as the packages
+state them.
 
 | package | version | licence | home |
 |---|---|---|---|

@@ -14,6 +14,7 @@ from small_ffmpeg.compiling import Compiler
 from small_ffmpeg.sources import FFMPEG, LIBRARIES, unpack
 
 _HERE = Path(__file__).parent
+PACKAGE = _HERE / "src/spleeter_ffmpeg"  # that the wheel is built from
 _RECIPE = tuple(sorted([*_HERE.glob("*.py"), _HERE / "zig.txt"]))
 # command → Debian package that brings it; the libraries' configure scripts ask for a linker, though zig is one
 _TOOLS = {"ld": "binutils", "make": "make", "nasm": "nasm", "pkg-config": "pkg-config"}
@@ -59,11 +60,11 @@ def made(architecture: str = platform.machine()) -> Path:
     return target
 
 
-def put_into_package(found: Path) -> None:
-    """Copy it to where the wheel is built from."""
-    package = _HERE / "src/spleeter_ffmpeg"
+def put_into(folder: Path, found: Path) -> None:
+    """Copy it into a folder, which is made where there is none. found: the folder that it was made in."""
+    folder.mkdir(parents=True, exist_ok=True)
     for path in found.iterdir():
-        place = package / path.name
+        place = folder / path.name
         if path.is_dir():
             shutil.rmtree(place, ignore_errors=True)
             shutil.copytree(path, place)
@@ -81,6 +82,7 @@ def _make(work: Path, architecture: str) -> Path:
     for library in LIBRARIES:
         compiler.library(library.package, folders[library.package])
     main = folders[FFMPEG.package]
+    recognition.free_from_libxml2(main)
     recognition.cut_readers(main, components.DEMUXERS)
     program = compiler.ffmpeg(main)
     if _LGPL not in (main / "config.h").read_text():
@@ -100,7 +102,9 @@ def _result(result: Path, program: Path, folders: Mapping[str, Path], architectu
     (result / "recipe").mkdir()
     for path in _RECIPE:
         shutil.copy2(path, result / "recipe")
-    (result / "made.json").write_text(json.dumps({"version": FFMPEG.version, "architecture": architecture}) + "\n")
+    sources = {source.package: source.version for source in (FFMPEG, *LIBRARIES)}
+    facts = {"version": FFMPEG.version, "architecture": architecture, "sources": sources}
+    (result / "made.json").write_text(json.dumps(facts) + "\n")
     rows = "\n".join(f"| {s.package} | {s.version} | {s.tarball} | {s.sha256} |" for s in (*LIBRARIES, FFMPEG))
     (result / "SOURCES.md").write_text(_HOW_TO_GET.format(rows=rows))
     return result

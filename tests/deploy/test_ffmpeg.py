@@ -111,6 +111,40 @@ const FFInputFormat ff_{0}_demuxer = {{
     assert "AVERROR_DEMUXER_NOT_FOUND" in (folder / "demux.c").read_text()
 
 
+def test_containers_that_libxml2_reads_are_recognised_without_it(tmp_path: Path) -> None:
+    """Of each the licence and the looks are left, and what asks for the library is gone."""
+    folder = tmp_path / "libavformat"
+    folder.mkdir()
+    text = """\
+/*
+ * Whose it is.
+ */
+#include <libxml/parser.h>
+static int {0}_probe(const AVProbeData *p)
+{{
+    return 1;
+}}
+const FFInputFormat ff_{0}_demuxer = {{
+    .p.name         = "{0}",
+    .read_probe     = {0}_probe,
+    .read_header    = {0}_read_header,
+}};
+"""
+    for name in ("dash", "imf"):
+        (folder / f"{name}dec.c").write_text(text.format(name))
+    (folder / "Makefile").write_text("OBJS-$(A) += dash.o dashdec.o\nOBJS-$(B) += imfdec.o imf_cpl.o\n")
+    (tmp_path / "configure").write_text('a\ndash_demuxer_deps="libxml2"\nimf_demuxer_deps="libxml2"\nb\n')
+    recognition.free_from_libxml2(tmp_path)
+    for name in ("dash", "imf"):
+        left = (folder / f"{name}dec.c").read_text()
+        assert left.startswith("/*\n * Whose it is.\n */\n")
+        assert "libxml" not in left
+        assert left.count(f"{name}_probe") == 2
+        assert "read_header" not in left
+    assert (folder / "Makefile").read_text() == "OBJS-$(A) += dash.o dashdec.o\nOBJS-$(B) += imfdec.o\n"
+    assert (tmp_path / "configure").read_text() == "a\nb\n"
+
+
 def test_versions_agree() -> None:
     """The wheel has FFmpeg's version, the READMEs name it, and each tarball is pinned by whole digests."""
     project = tomllib.loads((ROOT / "small_ffmpeg/pyproject.toml").read_text())["project"]

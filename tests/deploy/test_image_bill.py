@@ -20,6 +20,7 @@ from harness.image_bill import bill_of_image, contents_of_folder, contents_of_ta
 
 _PACKAGES = Path(next(path for path in sys.path if path.endswith("site-packages")))
 RELEASE = 'PRETTY_NAME="Debian GNU/Linux 12 (bookworm)"\nID=debian\nVERSION_ID="12"\n'
+SOURCES = {"ffmpeg": "9", "lame": "3.100"}  # of which an ffmpeg was made
 # What dpkg keeps of a package that was removed, one that is on its way, and a text in many lines.
 MORE = """
 Package: long-gone
@@ -55,6 +56,8 @@ def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
     (folder / "usr/lib").mkdir(parents=True)
     (folder / "usr/lib/os-release").write_text(RELEASE)
     (folder / "etc/os-release").symlink_to("../usr/lib/os-release")
+    (folder / "opt/ffmpeg").mkdir(parents=True)
+    (folder / "opt/ffmpeg/made.json").write_text(json.dumps({"version": "9", "sources": SOURCES}))
     for metadata in _PACKAGES.glob("*.dist-info/METADATA"):
         into = folder / "app/.venv/lib/python3.11/site-packages" / metadata.parent.name
         into.mkdir(parents=True)
@@ -93,6 +96,10 @@ def test_it_holds_what_python_finds(root: Path, bill: dict[str, Any]) -> None:
     wanted = {(re.sub(r"[-_.]+", "-", each.metadata["Name"]).lower(), each.version) for each in found}
     assert len(wanted) > 50
     assert versions(bill, "pypi") == wanted
+
+
+def test_it_holds_what_ffmpeg_is_made_of(bill: dict[str, Any]) -> None:
+    assert versions(bill, "generic") == set(SOURCES.items())
 
 
 def test_it_is_the_same_of_a_tar(root: Path, bill: dict[str, Any]) -> None:

@@ -90,9 +90,17 @@ def test_the_wheels_licence_is_that_of_all_that_is_in_it() -> None:
 
 
 def test_the_images_licences_are_an_expression_that_holds_the_wheels() -> None:
-    """Of this project's images; each is given one."""
-    labels = re.findall(r'image\.licenses="([^"]+)"', (ROOT / "deploy/docker/Dockerfile").read_text())
-    assert len(labels) == 2
-    for label in labels:
+    """Of this project's images; each is given one, and that of ffmpeg's package where ffmpeg is in it."""
+    labels = dict(
+        re.findall(
+            r'image\.title="([^"]+)".*?image\.licenses="([^"]+)"',
+            (ROOT / "deploy/docker/Dockerfile").read_text(),
+            re.DOTALL,
+        )
+    )
+    assert len(labels) == 3
+    ffmpeg = tomllib.loads((ROOT / "small_ffmpeg/pyproject.toml").read_text())["project"]["license"]
+    for title, label in labels.items():
         assert canonicalize_license_expression(label) == label
         assert set(label.split(" AND ")) >= set(PROJECT["license"].split(" AND "))
+        assert title.endswith("-tools") or set(label.split(" AND ")) >= set(ffmpeg.split(" AND "))

@@ -3,18 +3,22 @@
 import json
 import sys
 from importlib.metadata import version
+from pathlib import Path
 
 import pytest
 from spleeter_kernels import available
 
 from devstack.engine import Engine
+from harness.checkpoints import write_checkpoint
+from small_ffmpeg.sources import FFMPEG, LIBRARIES
 from tests.deploy.compose import ROOT
 from tests.deployed.stack import ComposeStack
 
 pytestmark = pytest.mark.deploy
 CONSUMER, TOOLS = "spleeter-consumer:latest", "spleeter-consumer-tools:latest"
-_SEPARATE = ("spleeter_kernels", "imageio_ffmpeg", "safetensors")
-_NOT_NEEDED = ("tensorflow", "spleeter", "scipy", "pyebur128")
+_SEPARATE = ("google_crc32c", "spleeter_kernels", "safetensors")
+_NOT_NEEDED = ("tensorflow", "spleeter", "scipy", "pyebur128", "imageio_ffmpeg", "pip", "authlib")
+_FFMPEG = "/opt/ffmpeg"
 _SERVE = ("fastapi", "jwt", "multipart")
 _ALONE = ("run", "--rm", "--network", "none", "--read-only", "--cap-drop", "ALL", "--tmpfs", "/tmp")
 
@@ -43,29 +47,82 @@ def test_it_is_nobody_s(engine: Engine, image: str) -> None:
 
 
 def test_only_the_consumer_has_what_separates(engine: Engine) -> None:
-    """The kernels and ffmpeg are in one image, and the other has none of them; neither has TensorFlow."""
+    """The kernels are in one image, and the other has none of them; neither has TensorFlow."""
     assert found(engine, CONSUMER, _SEPARATE) == list(_SEPARATE)
     assert found(engine, TOOLS, _SEPARATE) == []
     assert found(engine, CONSUMER, _NOT_NEEDED) == found(engine, TOOLS, _NOT_NEEDED) == []
 
 
-def test_one_more_image_has_tensorflow(engine: Engine) -> None:
-    """It is the consumer's with one runtime more, which can be imported."""
+@pytest.fixture(scope="module")
+def with_tensorflow(engine: Engine) -> str:
+    """The name of one more image, which Compose does not build."""
     name = "spleeter-consumer-tensorflow:test"
     engine.docker(
-        "build", "-f", str(ROOT / "deploy/docker/Dockerfile"), "--target", "consumer-tensorflow", "-t", name, str(ROOT)
-    )
-    assert found(engine, name, (*_SEPARATE, "tensorflow")) == [*_SEPARATE, "tensorflow"]
+        "build", "--network", "host", "-f", str(ROOT / "deploy/docker/Dockerfile"), "--target", "consumer-tensorflow",
+        "-t", name, str(ROOT)
+    )  # fmt: skip
+    return name
+
+
+def test_one_more_image_has_tensorflow(engine: Engine, with_tensorflow: str) -> None:
+    """It is the consumer's with one runtime more, which can be imported."""
+    assert found(engine, with_tensorflow, (*_SEPARATE, "tensorflow")) == [*_SEPARATE, "tensorflow"]
+    assert found(engine, with_tensorflow, ("imageio_ffmpeg",)) == []
     look = "import consumer.separator.runtimes.tensorflow as t; print(t.__name__)"
-    assert engine.docker(*_ALONE, "--entrypoint", "python", name, "-c", look).split()[-1].endswith("tensorflow")
+    told = engine.docker(*_ALONE, "--entrypoint", "python", with_tensorflow, "-c", look)
+    assert told.split()[-1].endswith("tensorflow")
+
+
+def test_both_are_configured_alike(engine: Engine, with_tensorflow: str) -> None:
+    """But for Debian and Python, and what an image is called."""
+    configured = []
+    for name in (CONSUMER, with_tensorflow):
+        [told] = json.loads(engine.docker("image", "inspect", name))
+        kept = {key: told["Config"][key] for key in ("User", "WorkingDir", "Entrypoint", "Cmd", "ExposedPorts")}
+        environment = dict(line.split("=", 1) for line in told["Config"]["Env"])
+        ours = ("PYTHON", "HTTP_", "MODEL_", "SCRATCH_", "FFMPEG_", "SANDBOX_")
+        environment = {key: value for key, value in environment.items() if key.startswith(ours)}
+        environment.pop("PYTHON_VERSION", None)  # of Python's own image
+        licences = told["Config"]["Labels"]["org.opencontainers.image.licenses"]
+        configured.append((kept, environment, told["Config"]["Healthcheck"], licences))
+    assert configured[0] == configured[1]
+    assert configured[0][1]["SANDBOX_REQUIRED"] == "true"
+
+
+@pytest.mark.parametrize("target", ["consumer", "consumer-tensorflow"])
+def test_its_ffmpeg_is_our_own(engine: Engine, target: str, request: pytest.FixtureRequest) -> None:
+    """The one for sound alone, under the LGPL: the separator takes it; licences, sources and recipe are beside it."""
+    image = CONSUMER if target == "consumer" else request.getfixturevalue("with_tensorflow")
+    look = "from consumer.settings import SeparatorSettings as S; print(S.load().ffmpeg_path)"
+    told = engine.docker(*_ALONE, "--entrypoint", "python", image, "-c", look).strip()
+    assert told == f"{_FFMPEG}/ffmpeg"
+    licence = engine.docker(*_ALONE, "--entrypoint", told, image, "-hide_banner", "-L")
+    assert "GNU Lesser General Public" in licence
+    listed = engine.docker(*_ALONE, "--entrypoint", "sh", image, "-c", f"ls {_FFMPEG} {_FFMPEG}/licenses").split()
+    assert {"SOURCES.md", "recipe", "made.json"} <= set(listed)
+    assert {source.package for source in (FFMPEG, *LIBRARIES)} <= set(listed)
+    assert engine.docker(*_ALONE, "--entrypoint", "sh", image, "-c", f"ls {_FFMPEG}/licenses/*").count("COPYING") >= 5
 
 
 def test_the_consumer_is_no_burden(engine: Engine, capsys: pytest.CaptureFixture[str]) -> None:
-    """At most 600 MB, as `docker images` counts them, of which ffmpeg has 170; they are printed."""
+    """At most 300 MB, as `docker images` counts them; they are printed."""
     [told] = json.loads(engine.docker("image", "inspect", CONSUMER))
     with capsys.disabled():
         sys.stdout.write(f"\n{CONSUMER}: {told['Size'] / 1e6:.0f} MB\n")
-    assert told["Size"] < 600e6
+    assert told["Size"] <= 300e6
+
+
+@pytest.mark.parametrize("stems", [2, 4])
+def test_it_is_soon_ready(engine: Engine, stems: int, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """A separator in it loads networks of full size, converted before, in its sandbox; how long it takes is printed."""
+    write_checkpoint(tmp_path, stems, seed=stems)
+    for path in (tmp_path, *tmp_path.rglob("*")):
+        path.chmod(0o777 if path.is_dir() else 0o644)  # its user is another one
+    look = Path(__file__).with_name("start.py").read_text()
+    mounted = ("--volume", f"{tmp_path}:/models")
+    told = engine.docker(*_ALONE, *mounted, "--entrypoint", "python", CONSUMER, "-c", look, f"{stems}stems")
+    with capsys.disabled():
+        sys.stdout.write(f"\n{CONSUMER}: a separator of {stems} stems is ready after {float(told):.2f} s\n")
 
 
 def test_tools_have_the_gateway(engine: Engine) -> None:

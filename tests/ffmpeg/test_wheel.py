@@ -11,7 +11,7 @@ import pytest
 
 from harness.dist import ROOT, check
 from small_ffmpeg import components
-from small_ffmpeg.making import put_into_package
+from small_ffmpeg.making import PACKAGE, put_into
 
 pytestmark = pytest.mark.ffmpeg
 GLIBC = "manylinux_2_28"
@@ -37,7 +37,7 @@ def test_it_holds_no_more_than_its_recipe_names(built: Path) -> None:
 
 def test_the_wheel_is_what_its_name_says(built: Path, tmp_path: Path) -> None:
     """It runs on its glibc, by what auditwheel finds, and holds program, licences, recipe and where the sources are."""
-    put_into_package(built)
+    put_into(PACKAGE, built)
     command = ["uv", "build", "--quiet", "--wheel", "--out-dir", str(tmp_path), str(ROOT / "small_ffmpeg")]
     subprocess.run(command, check=True, timeout=600)
     (wheel,) = tmp_path.glob("*.whl")

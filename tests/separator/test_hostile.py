@@ -115,6 +115,10 @@ DASH = (
     '<Representation id="1" bandwidth="1"><BaseURL>file:{path}</BaseURL></Representation>'
     "</AdaptationSet></Period></MPD>"
 )
+IMF = (
+    '<?xml version="1.0"?><CompositionPlaylist xmlns="http://www.smpte-ra.org/schemas/2067-3/2016">'
+    "<Id>{path}</Id><ContentTitle>a song</ContentTitle></CompositionPlaylist>"
+)
 NOISE = np.random.default_rng(3).bytes(100_000)
 
 # What can be separated in spite of all, and the seconds that come out of it.
@@ -163,6 +167,7 @@ REFUSED: dict[str, tuple[Make, Code]] = {
     "hls": (playlist("x.mp3", HLS), Code.AUDIO_UNDECODABLE),
     "hls-named-so": (playlist("x.m3u8", HLS), Code.FORMAT_NOT_ALLOWED),
     "dash": (playlist("x.mp3", DASH), Code.FORMAT_NOT_ALLOWED),
+    "imf": (playlist("x.mp3", IMF), Code.FORMAT_NOT_ALLOWED),
 }
 
 
