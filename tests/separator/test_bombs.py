@@ -84,6 +84,25 @@ def test_a_decoder_that_never_begins_is_ended(tmp_path: Path, monkeypatch: pytes
         samples.stop()
 
 
+@pytest.mark.parametrize("pipe_bytes", [1 << 12, 1 << 18])
+def test_the_shortest_frames_stop_nothing(monkeypatch: pytest.MonkeyPatch, pipe_bytes: int) -> None:
+    """ffmpeg keeps samples until they fill a block, whose frames' times may be more than their pipe holds: they are
+    taken in while samples are waited for, and all of both arrive.
+    """
+    monkeypatch.setattr("consumer.separator.audio.timed_samples._TIMES_BYTES", pipe_bytes)
+    args = ["-f", "lavfi", "-i", "sine=duration=0.5:sample_rate=44100", "-af", "asetnsamples=n=3:p=0", "-ac", "2"]
+    samples = TimedSamples(FFMPEG, [*args, "-map", "0:a", "-loglevel", "error"], timeline=Timeline(rate_hz=RATE_HZ))
+    block = np.empty((RATE_HZ, 2), np.float32)
+    filled = 0
+    try:
+        while count := samples.read_into(block[filled:]):
+            filled += count
+    finally:
+        samples.stop()
+    assert filled == RATE_HZ // 2
+    assert np.abs(block[:filled]).max() > 0.05
+
+
 def test_processor_time_is_the_processes_own() -> None:
     """It is what the kernel tells of a process at work, and of one that has ended there is none."""
     running = FFMPEG.start(["-f", "lavfi", "-i", "sine=d=1000000", "-f", "null", "-"])

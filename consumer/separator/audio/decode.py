@@ -192,7 +192,8 @@ class Decoder:
             self._end()
         if self.samples > self._max_s * self._rate_hz:
             raise too_long(self._max_s)
-        if not np.abs(block).max(initial=0.0) <= _LOUDEST:  # so that NaN is caught too
+        # Neither holds of NaN, which is caught so too.
+        if not (block.max(initial=0.0) <= _LOUDEST and block.min(initial=0.0) >= -_LOUDEST):
             block = np.nan_to_num(block, nan=0.0, posinf=0.0, neginf=0.0).clip(-_LOUDEST, _LOUDEST)
         return block
 

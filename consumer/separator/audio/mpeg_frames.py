@@ -8,6 +8,7 @@ import re
 import struct
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import BinaryIO
 
@@ -22,7 +23,7 @@ _MOST_TAGS = 8
 _HEAD_BYTES = 4
 _LAYER_3 = 0x55  # in WAVE
 _CHUNK_BYTES = 1 << 20
-_TAG = re.compile(rb"Xing|Info")
+_TAGS = (b"Xing", b"Info")
 _SIDES_BYTES = (32, 17, 9)
 _SYNC = re.compile(rb"\xff[\xe2\xe3\xf2\xf3\xfa\xfb]")  # layer III of MPEG 2.5, 2 and 1, with a checksum or without
 _RATES_HZ = (44100, 48000, 32000)
@@ -128,8 +129,7 @@ def _has_more(file: BinaryIO, place: int, end: int, frames: int) -> bool:
     for _ in range(frames + 1):
         if not begin <= place <= begin + len(chunk) - _HEAD_BYTES:
             begin, chunk = place, _at(file, place, _CHUNK_BYTES)
-        head = chunk[place - begin : place - begin + _HEAD_BYTES]
-        frame = _frame(head) if _SYNC.match(head) else None
+        frame = _frame_with(chunk[place - begin : place - begin + _HEAD_BYTES])
         if frame is None or place + frame.size > end:
             return False
         place += frame.size
@@ -141,9 +141,9 @@ def _lame_headers(file: BinaryIO) -> Iterator[int]:
     place = 0
     while True:
         chunk = _at(file, place, _CHUNK_BYTES)
-        for match in _TAG.finditer(chunk):
+        for found in sorted(found for tag in _TAGS for found in _places(chunk, tag)):
             for side_bytes in _SIDES_BYTES:
-                start = place + match.start() - side_bytes - _HEAD_BYTES
+                start = place + found - side_bytes - _HEAD_BYTES
                 frame = _frame_at(file, start) if start >= 0 else None
                 if frame and frame.side_bytes == side_bytes and _frame_at(file, start + frame.size):
                     yield start
@@ -152,8 +152,21 @@ def _lame_headers(file: BinaryIO) -> Iterator[int]:
         place += _CHUNK_BYTES - len(b"Xing") + 1
 
 
+def _places(data: bytes, sought: bytes) -> Iterator[int]:
+    """Where these bytes stand, by what is far faster than a regular expression of several."""
+    place = data.find(sought)
+    while place >= 0:
+        yield place
+        place = data.find(sought, place + len(sought))
+
+
 def _frame_at(file: BinaryIO, start: int) -> _Frame | None:
-    head = _at(file, start, _HEAD_BYTES)
+    return _frame_with(_at(file, start, _HEAD_BYTES))
+
+
+@lru_cache(1024)  # a file has thousands of frames, and some dozens of heads
+def _frame_with(head: bytes) -> _Frame | None:
+    """What a frame's head says, if it is one."""
     return _frame(head) if _SYNC.match(head) else None
 
 

@@ -1,5 +1,6 @@
 """Samples from an ffmpeg, laid out in time: beside them it tells when each of its frames is to be heard."""
 
+import contextlib
 import fcntl
 import os
 import select
@@ -13,7 +14,8 @@ from consumer.separator.dsp.spectral import Samples
 _LINES_BYTES = 1 << 16
 _FRAME_BYTES = 8  # two channels of float32
 _MANY_BYTES = 1 << 12  # of times that came together
-_PATIENCE_MS, _LONG_MS = 20, 1000
+_TIMES_BYTES = 1 << 18  # of times that wait: of the shortest frames too, those whose samples it still keeps
+_PATIENCE_MS = 20
 
 
 class TimedSamples:
@@ -41,11 +43,15 @@ class TimedSamples:
         self._run = Run(silence=0, samples=0)
         self._early = bytearray()  # samples that came while times were waited for
         self._line = b""  # half of one
+        self._lines = b""  # that came while samples were waited for
         self._next_pts = 0
         self._times, times_in = os.pipe()
         try:
-            # The times go first, each as it comes, so that what was written of the samples is in them.
-            tee = rf"[f=framecrc:flush_packets=1]pipe\:{times_in}|[f=f32le]pipe\:1"
+            with contextlib.suppress(OSError):  # then they are taken in when samples fail to come
+                fcntl.fcntl(self._times, fcntl.F_SETPIPE_SZ, _TIMES_BYTES)
+            # The times go first, each as it comes, so that what was written of the samples is in them. Samples come in
+            # the blocks that it writes files in: a frame at a time, each would wake whoever waits for them.
+            tee = rf"[f=framecrc:flush_packets=1]pipe\:{times_in}|[f=f32le:flush_packets=0]pipe\:1"
             self._process = ffmpeg.start(
                 [*args, "-c:a", "pcm_f32le", "-f", "tee", tee], reads=True, inherits=(times_in,)
             )
@@ -129,11 +135,14 @@ class TimedSamples:
         elif lines is not None:
             self._has_times = False
             self._timeline.end()
-        for frame in self._frames_in(lines or b""):
-            self._timeline.add(frame)
+        if lines:
+            self._timeline.add(self._frames_in(lines))
 
     def _new_times(self) -> bytes | None:
         """What it wrote of them; nothing at the end, None while there is nothing new."""
+        if self._lines:
+            lines, self._lines = self._lines, b""
+            return lines
         try:
             return os.read(self._times, _LINES_BYTES)
         except BlockingIOError:
@@ -151,12 +160,11 @@ class TimedSamples:
         *whole, self._line = (self._line + lines).split(b"\n")
         for line in whole:
             if line and not line.startswith(b"#"):
-                _, _, pts, _, size, _ = line.split(b",", 5)
-                count = int(size) // _FRAME_BYTES
-                frame = Frame(pts=self._next_pts if b"NOPTS" in pts else int(pts), count=count)
-                self._next_pts = frame.pts + frame.count
+                _, _, told, _, size, _ = line.split(b",", 5)
+                pts, count = self._next_pts if b"NOPTS" in told else int(told), int(size) // _FRAME_BYTES
+                self._next_pts = pts + count
                 if count:
-                    yield frame
+                    yield Frame(pts, count)
 
     def _read_samples(self, block: Samples) -> int:
         buffer = block.data.cast("B")
@@ -164,14 +172,24 @@ class TimedSamples:
         buffer[:filled] = self._early[:filled]
         del self._early[:filled]
         while filled < len(buffer):
-            while not self._samples_only.poll(_LONG_MS):
-                self._stall.check()
-            self._stall.heard()
+            self._wait_for_samples()
             count = self._samples.readinto(buffer[filled:])  # type: ignore[attr-defined]
             if not count:
                 break
             filled += count
         return filled // _FRAME_BYTES
+
+    def _wait_for_samples(self) -> None:
+        """Until there are some, or no more. Takes in times meanwhile: where nobody does it gives no samples either."""
+        while not self._samples_only.poll(_PATIENCE_MS):
+            before = len(self._lines)
+            with contextlib.suppress(BlockingIOError):
+                self._lines += os.read(self._times, _LINES_BYTES)
+            if len(self._lines) == before:
+                self._stall.check()
+            else:
+                self._stall.heard()
+        self._stall.heard()
 
     def stop(self) -> None:
         """End the ffmpeg, if it still runs."""

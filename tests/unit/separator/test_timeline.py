@@ -14,7 +14,7 @@ def heard(frames: list[Frame], *, begins: int | None = None, longest: int | None
     timeline = Timeline(rate_hz=RATE_HZ, begins=begins, longest=longest)
     runs = []
     for frame in frames:
-        timeline.add(frame)
+        timeline.add([frame])
         while run := timeline.take():
             runs.append((run.silence, run.samples))
     timeline.end()
@@ -30,7 +30,7 @@ def heard(frames: list[Frame], *, begins: int | None = None, longest: int | None
 
 
 def frames(*times: int, count: int = COUNT) -> list[Frame]:
-    return [Frame(pts=pts, count=count) for pts in times]
+    return [Frame(pts=pts, samples=count) for pts in times]
 
 
 def steady(number: int, *, start: int = 0, count: int = COUNT) -> list[Frame]:
@@ -41,7 +41,7 @@ def as_written_by_ffmpeg(frames: list[Frame]) -> list[Frame]:
     """Its muxers make each time greater than the last."""
     written = frames[:1]
     for frame in frames[1:]:
-        written.append(Frame(pts=max(frame.pts, written[-1].pts + 1), count=frame.count))
+        written.append(Frame(pts=max(frame.pts, written[-1].pts + 1), samples=frame.samples))
     return written
 
 
@@ -54,7 +54,7 @@ def test_sound_without_gaps_has_no_silence(counts: list[int], start: int, roundi
     """Whatever the frames' lengths, where time begins, and how it is rounded to milliseconds."""
     given_frames, pts = [], start
     for count, error in zip(counts, rounding, strict=False):
-        given_frames.append(Frame(pts=pts + (error if min(counts) > 100 else 0), count=count))
+        given_frames.append(Frame(pts=pts + (error if min(counts) > 100 else 0), samples=count))
         pts += count
     assert heard(given_frames) == [(0, sum(counts))]
 
@@ -79,7 +79,7 @@ def test_a_gap_is_as_long_as_it_is(before: int, behind: int, count: int, gap: in
 @given(lost=st.sets(st.integers(1, 98)), rounding=st.lists(st.integers(-22, 22), min_size=100, max_size=100))
 def test_lost_frames_are_counted_to_the_sample(lost: set[int], rounding: list[int]) -> None:
     """However many are lost, and wherever, the last one lies where it should, in a container of milliseconds too."""
-    kept = [Frame(pts=each * COUNT + rounding[each], count=COUNT) for each in range(100) if each not in lost]
+    kept = [Frame(pts=each * COUNT + rounding[each], samples=COUNT) for each in range(100) if each not in lost]
     runs = heard(kept)
     assert sum(silence + samples for silence, samples in runs) == 100 * COUNT
 
@@ -93,7 +93,8 @@ def test_gaps_behind_each_other_are_all_seen() -> None:
 def test_a_late_frame_alone_is_no_gap() -> None:
     """Nor are several, if the clock comes back to where it was."""
     late = [
-        Frame(pts=frame.pts + (700 if 9 <= number < 13 else 0), count=COUNT) for number, frame in enumerate(steady(40))
+        Frame(pts=frame.pts + (700 if 9 <= number < 13 else 0), samples=COUNT)
+        for number, frame in enumerate(steady(40))
     ]
     assert heard(late) == [(0, 40 * COUNT)]
 
@@ -107,7 +108,7 @@ def test_a_clock_that_is_slow_or_fast_is_let_be() -> None:
 def test_a_frame_far_in_the_future_is_a_lie() -> None:
     """ffmpeg moves all that come behind it; none of them says anything then, and no hours of silence come of it."""
     lying = steady(60)
-    lying[20] = Frame(pts=10**9, count=COUNT)
+    lying[20] = Frame(pts=10**9, samples=COUNT)
     assert heard(as_written_by_ffmpeg(lying)) == [(0, 60 * COUNT)]
     assert heard(lying) == [(0, 60 * COUNT)]
 
@@ -143,10 +144,9 @@ def test_a_jump_may_be_too_long_for_a_gap() -> None:
 def test_nothing_is_certain_until_it_lasts() -> None:
     """What follows the frame at hand decides what it means, so that it has to be waited for."""
     timeline = Timeline(rate_hz=RATE_HZ)
-    for frame in steady(7):
-        timeline.add(frame)
+    timeline.add(steady(7))
     assert timeline.take() is None
-    timeline.add(Frame(pts=7 * COUNT, count=COUNT))
+    timeline.add(steady(1, start=7 * COUNT))
     run = timeline.take()
     assert run is not None
     assert (run.silence, run.samples) == (0, COUNT)
