@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from mutagen.mp3 import HeaderNotFoundError, MPEGFrame
 
@@ -57,6 +57,7 @@ def test_what_is_unlike_the_next_is_passed_over(head: int) -> None:
     assert passed(b"") is None
 
 
+@settings(deadline=None)
 @given(st.lists(st.sampled_from([frames(head) for head in HEADS] + [b"\xff\xfb", b"\xff\xfd\x90", bytes(9)])))
 def test_whatever_lies_there_it_is_looked_at(parts: list[bytes]) -> None:
     """A place within, or none."""

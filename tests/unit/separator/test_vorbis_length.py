@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import soundfile
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from consumer.separator.audio.ogg_pages import first_pages
@@ -50,6 +50,7 @@ def test_the_sound_is_as_long_as_libsndfile_says(song: Path) -> None:
     assert (span.count, span.rate_hz) == (soundfile.info(song).frames, soundfile.info(song).samplerate)
 
 
+@settings(deadline=None, max_examples=50)
 @given(st.data())
 def test_whatever_stands_on_its_pages_it_is_looked_at(song: Path, data: st.DataObject) -> None:
     """Bytes changed or gone anywhere: a span, or none."""
@@ -63,6 +64,7 @@ def test_whatever_stands_on_its_pages_it_is_looked_at(song: Path, data: st.DataO
     assert span is None or (span.first >= 0 and (span.count is None or span.count > 0))
 
 
+@settings(deadline=None)
 @given(st.binary(max_size=600))
 def test_modes_are_read_of_whatever_ends_a_header(tail: bytes) -> None:
     """None of what holds no modes; never more than there can be."""
