@@ -11,8 +11,11 @@ from harness.corpus.specimen import LOSSY, Precision, Specimen, Truth, exact
 
 _SIGNAL = Signal()
 _AAC = ("-c:a", "aac", "-b:a", "192k")
-# The file says nothing of the frame that the encoder puts in front, and decoders give none for the first packet.
-_WMA = Truth(precision=replace(LOSSY, length_frames=4096, start_frames=2100))
+# Its last frame is filled up, and the file does not say by how much.
+_WMA = Truth(precision=replace(LOSSY, length_frames=4096))
+_AT_32, _AT_16 = Signal(rate_hz=32000, frames=16000), Signal(rate_hz=16000, frames=16000)
+_WIDE = Signal(channels=1, rate_hz=16000, frames=16000)
+_G722 = Truth(signal=_WIDE, precision=Precision(noise_db=6.0, gain_db=6.0, start_frames=500))
 _SPEECH = Signal(channels=1, rate_hz=8000, frames=8000)
 
 
@@ -41,6 +44,16 @@ def specimens() -> Iterator[Specimen]:
         ("wma1.wma", ("-c:a", "wmav1", "-b:a", "192k"), _WMA),
         ("wma2.wma", ("-c:a", "wmav2", "-b:a", "192k"), _WMA),
         ("wma2.asf", ("-c:a", "wmav2", "-b:a", "192k"), _WMA),
+        ("wma1.avi", ("-c:a", "wmav1", "-b:a", "192k"), _WMA),
+        ("wma2.avi", ("-c:a", "wmav2", "-b:a", "192k"), _WMA),
+        ("wma2.wav", ("-c:a", "wmav2", "-b:a", "192k"), _WMA),
+        ("wma2.mkv", ("-c:a", "wmav2", "-b:a", "192k"), _WMA),
+        ("wma1-32000.wma", ("-c:a", "wmav1", "-b:a", "128k"), replace(_WMA, signal=_AT_32)),
+        ("wma2-16000.wma", ("-c:a", "wmav2", "-b:a", "64k"), replace(_WMA, signal=_AT_16)),
+        # FFmpeg counts their chunks at another length than they have: minutes of silence between them.
+        ("g722.avi", ("-c:a", "g722"), _G722),
+        ("eac3.avi", ("-c:a", "eac3", "-b:a", "384k"), _padded(1536, 256)),
+        ("vorbis.avi", ("-c:a", "libvorbis", "-q:a", "5"), Truth(precision=replace(LOSSY, length_frames=1024))),
         ("pcm.asf", ("-c:a", "pcm_s16le"), Truth()),
         ("plain.aac", _AAC, _padded(2048, 1024)),
         ("plain.ac3", ("-b:a", "384k"), _padded(1536, 256)),

@@ -73,7 +73,11 @@ def specimens() -> Iterator[Specimen]:
         ("bytes-halved", 1.0, 0.5), ("bytes-doubled", 1.0, 2.0),
         ("both-halved", 0.5, 0.5), ("both-doubled", 2.0, 2.0),
     ):  # fmt: skip
-        yield _one(f"header-{name}.mp3", partial(_with_header, frames, size), unsaid_end)
+        is_size_alone = frames == 1.0
+        yield _one(f"header-{name}.mp3", partial(_with_header, frames, size), truth if is_size_alone else unsaid_end)
+    yield _one("first-frame-unlike.mp3", partial(_unlike, ("-b:a", "192k")), truth)
+    yield _one("first-frame-unlike-no-xing.mp3", partial(_unlike, ("-b:a", "192k", "-write_xing", "0")), _UNSAID)
+    yield _one("first-frame-unlike.mp2", partial(_unlike, ("-b:a", "192k")), _LAYER_2)
     yield _one("header-before-a-few-more.mp3", _with_a_few_more, Truth(signal=_LONGER, precision=_FEW_MORE))
     free = Signal(rate_hz=48000, frames=24000)
     late = Truth(signal=free, precision=replace(LOSSY, length_frames=2304), late_frames=1105)
@@ -135,6 +139,18 @@ def _with_header(frames: float, size: float, path: Path) -> None:
     tag = max(data.find(b"Xing"), data.find(b"Info")) + 8
     told = struct.unpack_from(">II", data, tag)
     struct.pack_into(">II", data, tag, round(told[0] * frames), round(told[1] * size))
+    path.write_bytes(data)
+
+
+def _unlike(options: Sequence[str], path: Path) -> None:
+    """Of the first frame of sound the head says that there is a copyright, and no other's: that may change anywhere."""
+    bare = ("-id3v2_version", "0") if path.suffix == ".mp3" else ()
+    encode(path, _SIGNAL, *options, *bare)
+    data = bytearray(path.read_bytes())
+    has_header = b"Info" in data[:64]
+    place = 144 * 192_000 // 44100 + (data[2] >> 1 & 1) if has_header else 0
+    assert data[place] == 0xFF
+    data[place + 3] ^= 8
     path.write_bytes(data)
 
 

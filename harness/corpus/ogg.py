@@ -16,6 +16,8 @@ _SIGNAL = Signal()
 _OPUS = Signal(rate_hz=48000, frames=24000)
 _MIXED = Precision(noise_db=-9.0, gain_db=1.0)  # two links whose channels differ are no single mix
 _JOINED = Precision(noise_db=-12.0, gain_db=1.0)  # links that meet
+# A first page that tells of less than it holds: so much is not to be heard (Vorbis I, A.2).
+_CUT = Truth(precision=LOSSY, late_frames=-500)
 
 
 def specimens() -> Iterator[Specimen]:
@@ -47,9 +49,29 @@ def _single() -> Iterator[Specimen]:
     lying = Truth(precision=replace(LOSSY, length_frames=1024))  # libvorbis takes off no more than a block
     for name, position in (("1", 1), ("too-low", -3000), ("too-high", 1_000_000)):
         yield _one(f"last-position-{name}.ogg", partial(_with_last_position, position), lying, "oggdec")
+    yield from _with_other_positions(lying)
     yield _one("junk-in-front.ogg", partial(_with_junk, b"\0" * 500, b""), truth, "oggdec")
     yield _one("junk-behind.ogg", partial(_with_junk, b"", b"TAG" + bytes(125)), truth, "oggdec")
     yield _one("video-beside.ogv", _with_video, truth, "pyav")
+
+
+def _with_other_positions(lying: Truth) -> Iterator[Specimen]:
+    """Of every page, in many pages and in one."""
+    lies: dict[str, Callable[[int, bool], int]] = {
+        "halved": lambda position, _: position // 2, "a-third": lambda position, _: position // 3,
+        "at-another-rate": lambda position, _: position * 44100 // 48000, "all-1": lambda *_: 1,
+    }  # fmt: skip
+    for name, told in lies.items():
+        for duration in ("20000", "1000000"):
+            make = partial(_with_positions, told, duration)
+            yield _one(f"positions-{name}-{duration}.ogg", make, lying, "oggdec")
+    others: dict[str, tuple[Callable[[int, bool], int], Truth]] = {
+        "in-two-runs": (lambda position, _: position if position < 11025 else position - 11025, lying),
+        "from-500-on": (lambda position, _: position + 500, Truth(precision=LOSSY)),
+        "500-less": (lambda position, _: position - 500, _CUT),
+    }
+    for name, (told, truth) in others.items():
+        yield _one(f"positions-{name}.ogg", partial(_with_positions, told, "20000"), truth, "oggdec")
 
 
 def _one(name: str, make: Callable[[Path], object], truth: Truth, other: str | None) -> Specimen:
@@ -64,6 +86,11 @@ def _of_a_broadcast(path: Path, *options: str) -> None:
     """Positions that go on from what was sent before, as of a listener who comes later."""
     encode(path, _OPUS if path.suffix == ".opus" else _SIGNAL, "-page_duration", "20000", *options)
     path.write_bytes(_placed_anew(path.read_bytes(), lambda position, _: position + 1_000_000))
+
+
+def _with_positions(told: Callable[[int, bool], int], duration: str, path: Path) -> None:
+    encode(path, _SIGNAL, "-q:a", "5", "-page_duration", duration)
+    path.write_bytes(_placed_anew(path.read_bytes(), told))
 
 
 def _with_last_position(position: int, path: Path) -> None:

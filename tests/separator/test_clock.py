@@ -49,7 +49,7 @@ SOUND: dict[str, tuple[str, Sequence[str]]] = {
     "aiff": ("aiff", ()),
     "caf": ("caf", ()),
     "au": ("au", ()),
-    "wma": ("wma", ()),
+    "wma": ("mkv", ("-c:a", "wmav2")),
     "ac3": ("ac3", ()),
     "eac3": ("eac3", ()),
     "wavpack": ("wv", ()),
@@ -100,7 +100,7 @@ GAPS = {
     name: SOUND[name]
     for name in (
         *("matroska-aac", "matroska-vorbis", "matroska-pcm", "matroska-flac", "matroska-ac3", "webm-opus"),
-        *("mpegts-aac", "mpegts-mp2", "mpegts-ac3", "mpegts-opus", "mpeg", "flv-aac", "flv-mp3", "wma", "m4a", "alac"),
+        *("mpegts-aac", "mpegts-mp2", "mpegts-ac3", "mpegts-opus", "mpeg", "flv-aac", "flv-mp3", "m4a", "alac"),
         *("m4a-48k", "m4a-fragmented", "flac", "wavpack", "opus", "vorbis", "flac-in-ogg"),
         *("mp4-video", "mp4-b-frames", "matroska-video", "webm-video", "mpegts-video", "flv-video", "ogv"),
     )

@@ -10,16 +10,14 @@ import numpy as np
 
 from consumer.core.errors import Code, Rejected
 from consumer.core.model import AudioFacts
-from consumer.separator.audio.adts_links import adts_sections
 from consumer.separator.audio.caf_packets import whole_caf
 from consumer.separator.audio.ffmpeg import FFmpeg, FFmpegProcess, Section
-from consumer.separator.audio.free_format import is_of_free_format
+from consumer.separator.audio.first_look import look_at, sections_of_frames
 from consumer.separator.audio.left_behind import left_behind
 from consumer.separator.audio.links import find_links
 from consumer.separator.audio.lying_header import without_lies
 from consumer.separator.audio.mixdown import stereo_filters
 from consumer.separator.audio.movie_edits import Edit, edits_of
-from consumer.separator.audio.mpeg_frames import section_in_wave, sections_of_mp3
 from consumer.separator.audio.playback import Playback
 from consumer.separator.audio.probe import Probe, probe
 from consumer.separator.audio.short_sound import resampled
@@ -30,6 +28,7 @@ from consumer.separator.audio.tracks import AudioFile
 from consumer.separator.audio.trailing_tags import end_of_sound
 from consumer.separator.audio.trimming import trim, trimmed
 from consumer.separator.audio.vorbis_length import whole_vorbis
+from consumer.separator.audio.wma_start import whole_wma
 from consumer.separator.dsp.spectral import Samples
 
 _LOUDEST = 1e6  # 120 dB over full scale: no music, but its square is still a number
@@ -38,6 +37,8 @@ _CHECKED = ("flac", "wv", "ape", "tta")
 _TAGGED_BEHIND = ("flac", "wv", "mp3")  # and taken for sound there
 # Recordings of broadcasts, whose times may begin anew anywhere: ffmpeg and players take a longer jump for that.
 _SPLICED, _LONGEST_GAP_S = ("mpegts", "mpeg"), 10.0
+# AVI tells no times but the first: what ffmpeg reckons from the number of chunks is silence where there is none.
+_LONGEST_GAPS_S = dict.fromkeys(_SPLICED, _LONGEST_GAP_S) | {"avi": 0.0}
 _FEW_SAMPLES, _FEW_OF_ITS_OWN = 64, 1024
 # A file may end so much before what its headers tell: encoders' delays are counted by some.
 _NEARLY_ALL, _SHORTER_S = 0.995, 0.1
@@ -48,7 +49,7 @@ def _whole_ogg(args: list[str], path: Path, section: Section | None) -> list[str
 
 
 # Where the sound of some containers begins and ends to the sample, which ffmpeg gets wrong.
-_WHOLE = {"ogg": _whole_ogg, "caf": whole_caf}
+_WHOLE = {"ogg": _whole_ogg, "caf": whole_caf, "asf": whole_wma, "wav": whole_wma, "avi": whole_wma}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -105,13 +106,14 @@ class _Source:
         args += ["-ar", str(self.rate_hz)]
         if whole := _WHOLE.get(found.format):
             args = whole(args, self.path, ffmpeg.section)
-        if ffmpeg.section and ffmpeg.section.front:
-            args = trimmed(args, trim(first=ffmpeg.section.front, count=None, rate_hz=found.sample_rate_hz))
+        if (section := ffmpeg.section) and (section.front or section.count is not None):
+            args = trimmed(args, trim(first=section.front, count=section.count, rate_hz=found.sample_rate_hz))
         continues = ffmpeg.section is not None and ffmpeg.section.continues
+        longest_s = _LONGEST_GAPS_S.get(found.format)
         timeline = Timeline(
             rate_hz=self.rate_hz,
             begins=position if continues else found.clock.begins_at(self.rate_hz),
-            longest=round(_LONGEST_GAP_S * self.rate_hz) if found.format in _SPLICED else None,
+            longest=None if longest_s is None else round(longest_s * self.rate_hz),
         )
         return TimedSamples(
             ffmpeg,
@@ -152,10 +154,13 @@ class Decoder:
         self._start_s, self._duration_s = start_s, duration_s
         self._max_s = max_s
         sections = find_links(path) or (ffmpeg.section,)
-        found = _probe(replace(ffmpeg, section=sections[0]), source)
-        if sections == (None,) and (frames := _sections_of_frames(ffmpeg, path, found.format)):
+        found = look_at(replace(ffmpeg, section=sections[0]), source)
+        if sections == (None,) and (frames := sections_of_frames(ffmpeg, path, found.format)):
             sections = frames
-            found = replace(probe(replace(ffmpeg, section=frames[0]), path, source.track), tags=found.tags)
+            inner = probe(replace(ffmpeg, section=frames[0]), path, source.track)
+            # What is read as bare frames has another name for ffmpeg, and no length.
+            known = replace(inner, format=found.format) if frames[0].is_frames else inner
+            found = replace(known, tags=found.tags)
         # What the headers say of the length of a chain is one link's.
         self.probe: Probe = found if len(sections) == 1 else replace(found, duration_s=None)
         edits = edits_of(path, found.track, found.sample_rate_hz) if found.format == "mov" else ()
@@ -268,26 +273,6 @@ class Decoder:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._playback.stop()
-
-
-def _probe(ffmpeg: FFmpeg, source: AudioFile) -> Probe:
-    """As `probe`, but with the reason where it is not ffmpeg that knows it."""
-    try:
-        return probe(ffmpeg, source.path, source.track)
-    except Rejected as refusal:
-        if refusal.code is Code.AUDIO_UNDECODABLE and is_of_free_format(source.path):
-            told = "it is MPEG audio of free format, which there is no decoder for"
-            raise Rejected(Code.AUDIO_UNDECODABLE, told) from None
-        raise
-
-
-def _sections_of_frames(ffmpeg: FFmpeg, path: Path, container: str) -> tuple[Section, ...]:
-    """Where frames of MPEG audio lie that ffmpeg would not play to the sample; none where it does."""
-    if container == "mp3":
-        return sections_of_mp3(path)
-    if container == "wav" and "mp3" in ffmpeg.allowed_formats:
-        return section_in_wave(path)
-    return adts_sections(path) if container == "aac" else ()
 
 
 def too_long(max_s: float) -> Rejected:

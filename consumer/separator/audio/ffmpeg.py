@@ -43,9 +43,12 @@ _SPEAKER = re.compile(r"\[([^\s\]]+) @")
 _NO_REASON = re.compile(
     r"misdetection possible|Guessed Channel Layout|Estimating duration|file:|Codec \(\S+\) not on whitelist"
     r"|Failed to open codec in avformat_find_stream_info|Could not find codec parameters for stream \d+ \((?!Audio)"
-    r"|Consider increasing the value for|Last message repeated",
+    r"|Consider increasing the value for|Last message repeated|Ignoring attempt to set invalid timebase",
     re.IGNORECASE,
 )
+# Its demuxer that looks at nothing itself, but leaves it to the decoder's parser to find frames; that of MPEG audio is
+# for layers I and II too.
+_FRAMES = "ac3"
 _COMMON = ("-nostdin", "-hide_banner", "-nostats")
 
 
@@ -71,13 +74,16 @@ def bundled_binary() -> str:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Section:
     """A part of a file: its bytes from `first` up to, without, `end`. continues: whether its times are those of the
-    file, and not its own. front: samples before its sound that nothing in it tells of.
+    file, and not its own. front: samples before its sound that nothing in it tells of. count: of its sound, None for
+    all that there are. is_frames: whether it is to be read as frames of MPEG audio alone, all of them.
     """
 
     first: int
     end: int
     continues: bool = False
     front: int = 0
+    count: int | None = None
+    is_frames: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -140,12 +146,14 @@ class FFmpeg:
         being playlists at all: a file named .mp3 may be an ffconcat script or an HLS playlist that names other files of
         this machine.
         """
-        formats = self.raw.kind if self.raw else ",".join(self.allowed_formats)
+        is_frames = self.section is not None and self.section.is_frames
+        formats = self.raw.kind if self.raw else _FRAMES if is_frames else ",".join(self.allowed_formats)
         protocols = "file,pipe" if self.section is None else "subfile,file"
         args = ["-protocol_whitelist", protocols, "-format_whitelist", formats, "-codec_whitelist", ",".join(SOUND)]
         # Of more than two channels that a file does not name none is guessed: what is guessed wrong is lost in a mix.
         args += ["-guess_layout_max", "2", *(["-c:a", codec] if codec else [])]
         args += self.raw.input_args if self.raw else []
+        args += ["-f", _FRAMES, "-c:a", "mp3float"] if is_frames else []
         url = f"file:{path}"
         if self.section is not None:
             url = f"subfile,,start,{self.section.first},end,{self.section.end},,:{url}"

@@ -82,6 +82,8 @@ def _behind_chunks(file: BinaryIO, begin: int, sound: bytes) -> int | None:
         if name == b"ds64":
             long_bytes = int.from_bytes(file.read(16)[8:], "little")
         if name == sound:
+            if has_sound:
+                return place  # a second one, which nobody plays
             chunk_bytes = long_bytes if chunk_bytes == _UNKNOWN and long_bytes else chunk_bytes
             if not 8 < chunk_bytes <= size - place - 8:
                 return None

@@ -12,6 +12,7 @@ from typing import BinaryIO
 from consumer.core.errors import Code, Rejected
 from consumer.separator.audio.aiff_header import read_aiff
 from consumer.separator.audio.ffmpeg import FFmpeg, RawSamples, Section
+from consumer.separator.audio.wave_contents import file_within, samples_place
 from consumer.separator.audio.wave_header import (
     G726_AT_5_BITS,
     W64_RIFF,
@@ -27,7 +28,7 @@ _AU_G723_40 = 26
 _AU = {1: "mulaw", 2: "s8", 3: "s16be", 4: "s24be", 5: "s32be", 6: "f32be", 7: "f64be", 27: "alaw"}
 _WAVE_LAWS = {6: "alaw", 7: "mulaw"}
 _WAVE_KINDS = {(1, 1): "u8", (1, 2): "s16", (1, 3): "s24", (1, 4): "s32", (3, 4): "f32", (3, 8): "f64"}
-_W64_HEAD_BYTES = 40
+_LOOK_BYTES = 1 << 16
 _MAX_CHANNELS, _MAX_RATE_HZ = 64, 1 << 22
 
 
@@ -51,6 +52,10 @@ def without_lies(ffmpeg: FFmpeg, path: Path) -> FFmpeg:
             file.seek(first)
             if file.read(4) in (b"RIFF", b"RIFX", b"RF64", b"BW64"):  # whose demuxer looks for no tag in front
                 return replace(ffmpeg, section=Section(first=first, end=size))
+        elif magic.startswith((b"RIFF", b"RIFX")):
+            if within := file_within(path):
+                return replace(ffmpeg, section=within)
+            found = _packed_24(file, size)
     if found is None:
         return ffmpeg
     raw, section = found
@@ -92,6 +97,26 @@ def _rf64(file: BinaryIO, size: int) -> tuple[RawSamples, Section] | None:
                 return None
             return _wave_samples(form, "wav", Section(first=file.tell(), end=size))
     return None
+
+
+def _packed_24(file: BinaryIO, size: int) -> tuple[RawSamples, Section] | None:
+    """Where a plain header tells of other frames than three bytes a sample, ffmpeg reads parts of them."""
+    form = read_format(file)
+    if form is None or form.kind != 1 or form.is_extensible or not form.channels or -(-form.bits // 8) != 3:
+        return None
+    place = samples_place(file)
+    if place is None or not form.frame_bytes or form.frame_bytes % (3 * form.channels) == 0:
+        return None
+    first, end = place
+    if form.sample_bytes == 4:
+        file.seek(first)
+        samples = file.read(_LOOK_BYTES)
+        lowest, highest = (samples[3::4], samples[::4]) if form.is_big_endian else (samples[::4], samples[3::4])
+        if not any(lowest) or set(highest) <= {0x00, 0xFF}:
+            return None  # in four bytes, as it says
+    kind = "s24be" if form.is_big_endian else "s24le"
+    raw = RawSamples(container="wav", kind=kind, rate_hz=form.rate_hz, channels=form.channels)
+    return raw, Section(first=first, end=min(size, end))
 
 
 def _wave64(file: BinaryIO, size: int) -> tuple[RawSamples, Section] | None:

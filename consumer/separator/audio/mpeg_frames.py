@@ -15,6 +15,7 @@ from typing import BinaryIO
 from consumer.core.errors import Code, Rejected
 from consumer.separator.audio.ffmpeg import Section
 from consumer.separator.audio.links import MOST_LINKS
+from consumer.separator.audio.mpeg_start import passed_over
 from consumer.separator.audio.trailing_tags import end_of_sound
 from consumer.separator.audio.wave_header import id3_size, read_format, riff_chunks
 
@@ -36,10 +37,11 @@ _DELAY_AT, _DECODERS_DELAY = 21, 529  # bytes behind the parts, samples
 
 @dataclass(frozen=True, slots=True)
 class _Frame:
-    """size: bytes of the whole frame. side_bytes: of the side information behind its head."""
+    """size: bytes of the whole frame. side_bytes: of the side information behind its head. samples: that it holds."""
 
     size: int
     side_bytes: int
+    samples: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,6 +55,7 @@ class _Header:
     told_bytes: int
     told_frames: int
     front: int
+    count: int | None
 
 
 def sections_of_mp3(path: Path) -> tuple[Section, ...]:
@@ -110,30 +113,37 @@ def _sound(file: BinaryIO, start: int, begin: int, ends: tuple[int, int]) -> Sec
     size, tagged_end = ends
     found = _lame_header(_at(file, begin, max(0, min(_LOOK_BYTES, size - begin))))
     if found is None:
-        return None
+        place = passed_over(file, begin, tagged_end)
+        return None if place is None else Section(first=place, end=size, is_frames=True)
     first = begin + found.start
-    if found.told_frames and found.front and _has_more(file, first + found.frame.size, tagged_end, found.told_frames):
-        return Section(first=first + found.frame.size, end=size, front=found.front)
+    behind = first + found.frame.size
+    # One more than it tells of, since ffmpeg leaves out the padding of the last of these, wherever that is.
+    frames, end_of_frames = _count_frames(file, behind, tagged_end, found.told_frames + 1)
+    place = passed_over(file, behind, tagged_end)
+    if found.told_frames and found.front and (place is not None or frames > found.told_frames):
+        count = found.count if frames == found.told_frames else None
+        return Section(first=behind, end=size, front=found.front, count=count, is_frames=place is not None)
     end = first + found.told_bytes if found.told_bytes else size
     is_padded = end < tagged_end <= end + _LOOK_BYTES and not any(_frames(_at(file, end, tagged_end - end)))
+    if found.count and found.front and frames == found.told_frames and end < end_of_frames:
+        # A size that can't be has ffmpeg forget the padding, too.
+        return Section(first=behind, end=size, front=found.front, count=found.count)
     if not is_padded:
         end = size
     return Section(first=first if first > begin else start, end=end) if first > begin or is_padded else None
 
 
-def _has_more(file: BinaryIO, place: int, end: int, frames: int) -> bool:
-    """Whether more frames than these lie one behind the other from here on: ffmpeg leaves out the padding of the last
-    one that it is told of, wherever that is.
-    """
+def _count_frames(file: BinaryIO, place: int, end: int, most: int) -> tuple[int, int]:
+    """How many frames lie one behind the other from here on, so many at most, and where the last one ends."""
     begin, chunk = place, b""
-    for _ in range(frames + 1):
+    for number in range(most):
         if not begin <= place <= begin + len(chunk) - _HEAD_BYTES:
             begin, chunk = place, _at(file, place, _CHUNK_BYTES)
         frame = _frame_with(chunk[place - begin : place - begin + _HEAD_BYTES])
         if frame is None or place + frame.size > end:
-            return False
+            return number, place
         place += frame.size
-    return True
+    return most, place
 
 
 def _lame_headers(file: BinaryIO) -> Iterator[int]:
@@ -184,13 +194,16 @@ def _lame_header(data: bytes) -> _Header | None:
         flags, *told = struct.unpack_from(">III", data[tag + 4 :].ljust(12, b"\0"))
         has_both = flags & _HAS_FRAMES and flags & _HAS_BYTES
         place = tag + 8 + sum(size for bit, size in _PARTS if flags & bit) + _DELAY_AT
-        delay = int.from_bytes(data[place : place + 2], "big") >> 4
+        delay, padding = divmod(int.from_bytes(data[place : place + 3], "big"), 1 << 12)
+        frames = told[0] if flags & _HAS_FRAMES else 0
+        count = frames * frame.samples - delay - padding
         return _Header(
             start=start,
             frame=frame,
             told_bytes=told[1] if has_both else 0,
-            told_frames=told[0] if flags & _HAS_FRAMES else 0,
+            told_frames=frames,
             front=delay + _DECODERS_DELAY if delay else 0,
+            count=count if count > 0 else None,
         )
     return None
 
@@ -219,4 +232,5 @@ def _frame(head: bytes) -> _Frame | None:
     rate_hz = _RATES_HZ[rate] >> {3: 0, 2: 1, 0: 2}[version]
     bits = 1000 * (_KBITS_1 if is_first else _KBITS_2)[kbits]
     side = {(True, False): 32, (True, True): 17, (False, False): 17, (False, True): 9}[is_first, is_mono]
-    return _Frame((144 if is_first else 72) * bits // rate_hz + (head[2] >> 1 & 1), side)
+    size = (144 if is_first else 72) * bits // rate_hz + (head[2] >> 1 & 1)
+    return _Frame(size, side, 1152 if is_first else 576)

@@ -11,13 +11,16 @@ from consumer.separator.audio.ffmpeg import Section
 CONTINUES, BEGINS, ENDS = 0x01, 0x02, 0x04
 _HEAD = struct.Struct("<4sBBqIIIB")  # magic, version, flags, position, serial, number, checksum, segments
 _MOST_PAGES = 200  # before the first that has samples
+_MOST_WALKED = 300_000  # pages, some seconds; a long file has a tenth of that
 _TAIL_BYTES = 1 << 18
 _MOST_JUNK_BYTES = 1 << 16  # in front of the first page
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Page:
-    """position: the samples up to its end; -1 where no packet ends on it. packets: that end on it."""
+    """position: the samples up to its end; -1 where no packet ends on it. packets: that end on it. lacing: the sizes of
+    what is on it, as far as 255 bytes at once.
+    """
 
     flags: int
     position: int
@@ -25,6 +28,7 @@ class Page:
     packets: int
     body: int  # where it begins in the file
     end: int
+    lacing: bytes
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -72,6 +76,40 @@ def end_of(file: BinaryIO, first: int, end: int, serial: int) -> End | None:
     return End(page=last, before=0 if start == first else None) if last else None
 
 
+def last_pages(file: BinaryIO, first: int, end: int, serial: int) -> list[Page]:
+    """The last pages of the stream of this number, one behind the other as far as they lie so."""
+    start = max(first, end - _TAIL_BYTES)
+    file.seek(start)
+    tail = file.read(end - start)
+    place, pages = tail.find(b"OggS"), list[Page]()
+    while 0 <= place < len(tail):
+        page = _page(file, start + place)
+        if page is None or page.end > end:
+            place = tail.find(b"OggS", place + 1)
+            continue
+        if page.serial == serial:
+            pages.append(page)
+        place = tail.find(b"OggS", page.end - start)
+    return pages
+
+
+def goes_back(file: BinaryIO, first: int, end: int, serial: int) -> bool:
+    """Whether a page of this stream tells of an earlier time than one before it; also where there are too many pages to
+    be sure. What lies behind damage is not looked at.
+    """
+    latest = -1
+    for _ in range(_MOST_WALKED):
+        page = _page(file, first)
+        if page is None or page.end > end:
+            return False
+        if page.serial == serial and page.position >= 0:
+            if page.position < latest:
+                return True
+            latest = page.position
+        first = page.end
+    return True
+
+
 def _page(file: BinaryIO, first: int) -> Page | None:
     file.seek(first)
     head = file.read(_HEAD.size)
@@ -83,4 +121,6 @@ def _page(file: BinaryIO, first: int) -> Page | None:
         return None
     body = first + _HEAD.size + segments
     packets = sum(size < 255 for size in lacing)
-    return Page(flags=flags, position=position, serial=serial, packets=packets, body=body, end=body + sum(lacing))
+    return Page(
+        flags=flags, position=position, serial=serial, packets=packets, body=body, end=body + sum(lacing), lacing=lacing
+    )

@@ -21,8 +21,10 @@ from consumer.core.limits import LONGEST_SPAN_S, MOST_CHANNELS, MOST_RATE_HZ
 from consumer.separator.audio.container_clock import ContainerClock
 from consumer.separator.audio.ffmpeg import FFmpeg, FFmpegProcess, reason_in
 from consumer.separator.audio.mixdown import channel_count
+from consumer.separator.audio.other_kinds import other_kind
 from consumer.separator.audio.tags import CoverStream, Tags, parse_sections, tags_of
 from consumer.separator.audio.tracks import AudioTrack, choose
+from consumer.separator.audio.wave_contents import framed_codec
 from consumer.separator.audio.wave_header import wave_codec
 
 _MAX_TAGS_BYTES = 32 << 20  # what comes behind them is not read
@@ -114,6 +116,8 @@ def probe(ffmpeg: FFmpeg, path: Path, track: int | None = None) -> Probe:
     headers = _read(ffmpeg, path)
     name = _format(headers)
     if name is None:
+        if kind := other_kind(path):
+            raise Rejected(Code.FORMAT_NOT_ALLOWED, f"files of the kind {kind} are not opened here")
         if any("not on whitelist" in line and "Codec (" not in line for line in headers.lines):
             raise Rejected(Code.FORMAT_NOT_ALLOWED, "the file's container is not one that is opened here")
         raise Rejected(Code.AUDIO_UNDECODABLE, f"ffmpeg does not recognise the file: {reason_in(headers.lines)}")
@@ -136,7 +140,9 @@ def probe(ffmpeg: FFmpeg, path: Path, track: int | None = None) -> Probe:
     if ffmpeg.raw:
         return replace(found, format=ffmpeg.raw.container)
     first = ffmpeg.section.first if ffmpeg.section else 0
-    return replace(found, codec=wave_codec(path, first=first)) if found.format in ("wav", "w64") else found
+    if found.format not in ("wav", "w64"):
+        return found
+    return replace(found, codec=wave_codec(path, first=first) or framed_codec(path, first=first))
 
 
 def _read(ffmpeg: FFmpeg, path: Path) -> _Headers:

@@ -42,7 +42,8 @@ class Timeline:
 
     def __init__(self, *, rate_hz: int, begins: int | None = None, longest: int | None = None) -> None:
         """begins: the time, in samples, before whose first frame there is silence; None for the first frame's own.
-        longest: more samples than these are no gap, but another time that has begun; None for any number.
+        longest: more samples than these are no gap, but another time that has begun; None for any number, 0 where
+        nothing but the first frame's time is told.
         """
         self._shortest, self._rounding = round(_SHORTEST_S * rate_hz), _ROUNDING_S * rate_hz
         self._new_time = round(_NEW_TIME_S * rate_hz)
@@ -112,7 +113,7 @@ class Timeline:
         if self._position is None:
             self._position = frame.pts if self._begins is None else min(frame.pts, self._begins)
             lead = frame.pts - self._position
-            if self._longest is not None and lead > self._longest:
+            if self._longest and lead > self._longest:
                 self._position, lead = frame.pts, 0
             return lead if lead >= self._shortest else 0
         says_nothing = _says_nothing(frame, self._last)

@@ -50,6 +50,8 @@ def wave_codec(path: Path, *, first: int = 0) -> str | None:
     """
     with path.open("rb") as file:
         found = read_format(file, first)
+        if has_two_formats(file, first):
+            raise Rejected(Code.AUDIO_UNDECODABLE, "the WAVE header contradicts itself: it tells of two formats")
     if found and (found.kind in _G726 or found.kind == _NMS):
         return _speech_codec(found)
     if found is None or found.kind not in (_PCM, _FLOAT) or not found.channels:
@@ -107,6 +109,19 @@ def read_format(file: BinaryIO, first: int = 0) -> WaveFormat | None:
         is_extensible=is_extensible,
         is_big_endian=is_big_endian,
     )
+
+
+def has_two_formats(file: BinaryIO, first: int = 0) -> bool:
+    """Whether several `fmt ` chunks, which differ, stand in front of the samples of a WAVE file."""
+    file.seek(first)
+    magic = file.read(4)
+    formats = set()
+    for name, size in riff_chunks(file, first, ">" if magic == b"RIFX" else "<") if magic != b"riff" else ():
+        if name == b"data":
+            break
+        if name == b"fmt ":
+            formats.add(file.read(min(size, 40)))
+    return len(formats) > 1
 
 
 def riff_chunks(file: BinaryIO, first: int, end: str) -> Iterator[tuple[bytes, int]]:

@@ -150,3 +150,10 @@ def test_nothing_is_certain_until_it_lasts() -> None:
     run = timeline.take()
     assert run is not None
     assert (run.silence, run.samples) == (0, COUNT)
+
+
+def test_where_nothing_but_the_first_time_is_told_there_are_no_gaps() -> None:
+    """Silence comes before the first frame alone, however long it is."""
+    jumping = frames(44100, 50_000, 90_000, 10**9, 10**9 + COUNT, *(10**9 + COUNT * each for each in range(2, 20)))
+    assert heard(jumping, begins=0, longest=0) == [(44100, COUNT * len(jumping))]
+    assert heard(jumping, longest=0) == [(0, COUNT * len(jumping))]

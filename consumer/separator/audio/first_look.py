@@ -1,0 +1,38 @@
+"""The first look at a file: what is in it, with reasons that ffmpeg does not know, and where its frames lie."""
+
+from pathlib import Path
+
+from consumer.core.errors import Code, Rejected
+from consumer.separator.audio.adts_links import adts_sections
+from consumer.separator.audio.ffmpeg import FFmpeg, Section
+from consumer.separator.audio.free_format import is_of_free_format
+from consumer.separator.audio.mpeg_frames import section_in_wave, sections_of_mp3
+from consumer.separator.audio.probe import Probe, probe
+from consumer.separator.audio.tracks import AudioFile
+from consumer.separator.audio.wave_contents import framed_codec, unknown_wave
+
+
+def look_at(ffmpeg: FFmpeg, source: AudioFile) -> Probe:
+    """As `probe`, but with the reason where it is not ffmpeg that knows it."""
+    try:
+        return probe(ffmpeg, source.path, source.track)
+    except Rejected as refusal:
+        told = None
+        if refusal.code is Code.AUDIO_UNDECODABLE:
+            framed_codec(source.path)  # which has a reason of its own
+            if is_of_free_format(source.path):
+                told = "it is MPEG audio of free format, which there is no decoder for"
+            elif "unknown codec" in refusal.message:
+                told = unknown_wave(source.path)
+        if told is None:
+            raise
+        raise Rejected(Code.AUDIO_UNDECODABLE, told) from None
+
+
+def sections_of_frames(ffmpeg: FFmpeg, path: Path, container: str) -> tuple[Section, ...]:
+    """Where frames of MPEG audio lie that ffmpeg would not play to the sample; none where it does."""
+    if container == "mp3":
+        return sections_of_mp3(path)
+    if container == "wav" and "mp3" in ffmpeg.allowed_formats:
+        return section_in_wave(path)
+    return adts_sections(path) if container == "aac" else ()
