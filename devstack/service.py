@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 _PORTS = range(20_000, 32_768)
-_READY_WITHIN_S = 120.0  # the machine may be busy with other things
+_READY_WITHIN_S = 300.0  # the machine may be busy with other things
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
