@@ -40,6 +40,7 @@ from harness.leaks import found_in, secrets_in
 
 COMMAND = (str(Path(sys.executable).with_name("spleeter-consumer")),)
 PATIENCE_S = 180.0  # before a test gives up on what should have come; never a measure of speed
+_PAGE_S = 30.0  # a page that comes late on a busy machine is none that is missing
 
 
 @dataclass(slots=True)
@@ -49,9 +50,9 @@ class ReplicaProcess:
     port: int
 
     def get(self, page: str, **headers: str) -> httpx2.Response | None:
-        """A page of its HTTP port, None while nothing listens there."""
+        """A page of its HTTP port, None while nothing listens or answers there."""
         try:
-            return httpx2.get(f"http://127.0.0.1:{self.port}{page}", headers=headers, timeout=5)
+            return httpx2.get(f"http://127.0.0.1:{self.port}{page}", headers=headers, timeout=_PAGE_S)
         except httpx2.HTTPError:
             return None
 
