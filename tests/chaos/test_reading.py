@@ -9,6 +9,7 @@ from confluent_kafka import Producer
 
 from consumer.core.events import DeadLetter, SeparationResult
 from consumer.delivery.reading import MAX_DEATHS
+from harness.chaos.oracle import undecided
 from harness.chaos.traffic import Traffic
 from harness.platform import Platform, wait_for
 from tests.chaos.conftest import NewPlatform
@@ -77,6 +78,7 @@ def bring_to_an_end(platform: Platform) -> int:
 
 def assert_given_up(traffic: Traffic, offset: int, *, sound: int) -> None:
     """One dead letter that knows its place alone, and a result for each of the others."""
+    wait_for(lambda: not undecided(traffic.platform))  # each partition hears of a commit in its own time
     outcomes = traffic.platform.read_outcomes()
     [letter] = [outcome for outcome in outcomes if isinstance(outcome, DeadLetter)]
     assert (letter.topic, letter.partition, letter.offset) == (traffic.platform.topic("REQUESTS"), 0, offset)
