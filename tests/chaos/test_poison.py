@@ -14,7 +14,7 @@ from consumer.pipeline.failure_policy import MAX_UNEXPECTED_IN_A_ROW
 from harness.chaos.oracle import undecided
 from harness.chaos.separator import FAILS, KILLS_REPLICA, KILLS_SEPARATOR, WAITS
 from harness.chaos.traffic import Traffic
-from harness.platform import Platform, ReplicaProcess, wait_for
+from harness.platform import LONG_PATIENCE_S, Platform, ReplicaProcess, wait_for
 from tests.chaos.conftest import NewPlatform
 from tests.conftest import Kafka, MinioServer
 
@@ -92,7 +92,7 @@ def test_no_number_of_poisonous_files_stops_a_replica(traffic: Traffic, poison: 
     """Each of another content, from one sender: the separator shows with a plain tone that it is not to blame."""
     platform, replica = traffic.platform, traffic.platform.start_replica()
     send_different(traffic, poison)
-    wait_for(lambda: platform.lag() == 0)
+    wait_for(lambda: platform.lag() == 0, patience_s=LONG_PATIENCE_S)  # a separator starts sixty times
     letters, results = outcomes_of(platform)
     assert (len(letters), results) == (2 * MAX_UNEXPECTED_IN_A_ROW, [])
     assert len(replica.said("separator.trial_passed")) == 2

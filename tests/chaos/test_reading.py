@@ -11,7 +11,7 @@ from consumer.core.events import DeadLetter, SeparationResult
 from consumer.delivery.reading import MAX_DEATHS
 from harness.chaos.oracle import undecided
 from harness.chaos.traffic import Traffic
-from harness.platform import Platform, wait_for
+from harness.platform import LONG_PATIENCE_S, Platform, wait_for
 from tests.chaos.conftest import NewPlatform
 from tests.conftest import Kafka, MinioServer
 from tests.integration.test_unreadable_batches import takes_packed_batches
@@ -72,7 +72,7 @@ def bring_to_an_end(platform: Platform) -> int:
             replicas.append(platform.start_replica(INSTANCE_ID=f"next-{len(replicas)}"))
         return platform.lag() == 0
 
-    wait_for(is_done)
+    wait_for(is_done, patience_s=LONG_PATIENCE_S)
     return sum(replica.process.poll() is not None for replica in replicas)
 
 

@@ -12,7 +12,7 @@ from consumer.core.events import SeparationResult
 from harness.chaos.oracle import judge
 from harness.chaos.separator import WAITS
 from harness.chaos.traffic import Traffic
-from harness.platform import Platform, ReplicaProcess, wait_for
+from harness.platform import LONG_PATIENCE_S, Platform, ReplicaProcess, wait_for
 from tests.chaos.conftest import NewPlatform
 from tests.conftest import Kafka, MinioServer
 
@@ -33,7 +33,7 @@ def new_traffic(new_platform: NewPlatform, kafka: Kafka, minio: MinioServer) -> 
 def finish(traffic: Traffic) -> None:
     """All of it done, and right."""
     traffic.flush()
-    wait_for(lambda: traffic.platform.lag() == 0)
+    wait_for(lambda: traffic.platform.lag() == 0, patience_s=LONG_PATIENCE_S)
     assert judge(traffic.platform, traffic.sent, traffic.sources) == []
 
 
