@@ -87,7 +87,7 @@ def test_one_under_way(platform: Platform, tmp_path: Path) -> None:
     replica = platform.start_replica()
     request_id = ask(platform, long)
     wait_for(lambda: replica.said("separation.fetch") and hold_ffmpegs(replica))
-    forget(platform, request_id)
+    forget(platform, request_id, "--timeout-s", "150")
     [letter] = platform.outcomes(1)
     assert isinstance(letter, DeadLetter)
     assert letter.code == "CANCELLED"
