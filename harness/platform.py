@@ -40,6 +40,8 @@ from harness.leaks import found_in, secrets_in
 
 COMMAND = (str(Path(sys.executable).with_name("spleeter-consumer")),)
 PATIENCE_S = 180.0  # before a test gives up on what should have come; never a measure of speed
+LONG_PATIENCE_S = 900.0  # where it is not one thing that comes, but the end of much work
+_PAGE_S = 30.0  # a page that comes late on a busy machine is none that is missing
 
 
 @dataclass(slots=True)
@@ -49,9 +51,9 @@ class ReplicaProcess:
     port: int
 
     def get(self, page: str, **headers: str) -> httpx2.Response | None:
-        """A page of its HTTP port, None while nothing listens there."""
+        """A page of its HTTP port, None while nothing listens or answers there."""
         try:
-            return httpx2.get(f"http://127.0.0.1:{self.port}{page}", headers=headers, timeout=5)
+            return httpx2.get(f"http://127.0.0.1:{self.port}{page}", headers=headers, timeout=_PAGE_S)
         except httpx2.HTTPError:
             return None
 
@@ -178,8 +180,17 @@ class Platform:
         return request
 
     def outcomes(self, count: int, patience_s: float = PATIENCE_S) -> list[SeparationResult | DeadLetter]:
-        """All outcomes, once there are that many and the group has nothing left to do."""
-        wait_for(lambda: len(self._read(self._outcome_kinds())) >= count and self.lag() == 0, patience_s=patience_s)
+        """All outcomes, once there are that many and the group has nothing left to do; patience is for the next one."""
+        there = 0
+
+        def is_next_there() -> bool:
+            nonlocal there
+            before, there = there, len(self._read(self._outcome_kinds()))
+            return there > before or there >= count
+
+        while there < count:
+            wait_for(is_next_there, patience_s=patience_s)
+        wait_for(lambda: self.lag() == 0, patience_s=patience_s)
         return self.read_outcomes()
 
     def requests(self) -> list[Message]:

@@ -136,12 +136,12 @@ class Harness:
     def stop(self) -> None:
         self.loop.stop(0.0)
         if self.threads[0].ident:
-            self.threads[0].join(20)
+            self.threads[0].join(60)
         self.loop.leave()
         self.pipeline.stop()
         self.committer.stop()
         if self.threads[1].ident:
-            self.threads[1].join(20)
+            self.threads[1].join(60)
 
     def send_another(self, request_id: str, **fields: Any) -> None:
         """A request for a song of its own."""

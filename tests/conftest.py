@@ -5,11 +5,16 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from devstack import kafka as kafka_service
 from devstack import minio as minio_service
 from devstack import registry as registry_service
 from devstack.service import Running, free_port
+
+# How long an example takes tells of the machine alone. Folders with a profile of their own begin with this one.
+settings.register_profile("patient", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("patient")
 
 FOLDER = Path(__file__).parent
 # Seconds that one test may take, by folder, where the default of pyproject.toml is too little. What its fixtures do,

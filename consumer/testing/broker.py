@@ -102,7 +102,7 @@ class MemoryBroker:
         if owner is None or owner.member is not membership.member or membership.epoch < oldest:
             raise OwnershipLost(f"{commit.partition.topic} [{commit.partition.partition}]")
 
-    def wait_for(self, condition: Callable[[], Any], timeout_s: float = 20.0) -> None:
+    def wait_for(self, condition: Callable[[], Any], timeout_s: float = 60.0) -> None:
         """Raises AssertionError if it does not become true."""
         with self.changed:
             assert self.changed.wait_for(condition, timeout_s), "it did not happen in time"

@@ -180,7 +180,7 @@ class MemoryReplica:
         """Any record, whatever it holds."""
         self.broker.send(self._topics.requests, value, key=key)
 
-    def outcome(self, request_id: str, *, timeout_s: float = 20.0) -> SeparationResult | DeadLetter:
+    def outcome(self, request_id: str, *, timeout_s: float = 60.0) -> SeparationResult | DeadLetter:
         """The request's first outcome. Raises AssertionError if there is none in time."""
         found: list[SeparationResult | DeadLetter] = []
 

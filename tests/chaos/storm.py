@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 
 from harness.chaos.oracle import Finding, Objects, whole_manifests
 from harness.chaos.traffic import Traffic
-from harness.platform import Platform, ReplicaProcess, wait_for
+from harness.platform import LONG_PATIENCE_S, Platform, ReplicaProcess, wait_for
 from tests.chaos.schedule import Event, Schedule
 from tests.chaos.stack import SLOTS, Stack
 
@@ -51,7 +51,7 @@ class Storm:
             action()
         findings = whole_manifests(Objects(self.platform))
         self.traffic.flush()
-        wait_for(self._is_done)
+        wait_for(self._is_done, patience_s=LONG_PATIENCE_S)
         self._end()
         return findings
 

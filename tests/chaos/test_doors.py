@@ -9,7 +9,7 @@ import pytest
 from consumer.core.events import SeparationProgress, SeparationRequest, SeparationResult
 from harness.chaos.door_oracle import Facts, judge_answers, judge_job_stream, judge_stream
 from harness.chaos.doors import Caller, Doors, Follower, draw, wait_listening
-from harness.chaos.oracle import RECORD, Objects, foretold, whole_manifests
+from harness.chaos.oracle import RECORD, Objects, foretold, undecided, whole_manifests
 from harness.chaos.traffic import Traffic
 from harness.platform import Platform, wait_for
 from tests.chaos.conftest import NewPlatform
@@ -86,7 +86,7 @@ def storm(traffic: Traffic, seed: int, *, callers: int, requests: int, kills: in
             follower.end_with(last.answers[0].request_id)
         for client in (*followers, *singles):
             client.end()
-        wait_for(lambda: platform.lag() == 0)
+        wait_for(lambda: platform.lag() == 0 and not undecided(platform))
     finally:
         platform.close()
     facts, answers = facts_of(platform), [answer for caller in (*asking, last) for answer in caller.answers]

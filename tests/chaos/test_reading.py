@@ -9,8 +9,9 @@ from confluent_kafka import Producer
 
 from consumer.core.events import DeadLetter, SeparationResult
 from consumer.delivery.reading import MAX_DEATHS
+from harness.chaos.oracle import undecided
 from harness.chaos.traffic import Traffic
-from harness.platform import Platform, wait_for
+from harness.platform import LONG_PATIENCE_S, Platform, wait_for
 from tests.chaos.conftest import NewPlatform
 from tests.conftest import Kafka, MinioServer
 from tests.integration.test_unreadable_batches import takes_packed_batches
@@ -71,12 +72,13 @@ def bring_to_an_end(platform: Platform) -> int:
             replicas.append(platform.start_replica(INSTANCE_ID=f"next-{len(replicas)}"))
         return platform.lag() == 0
 
-    wait_for(is_done)
+    wait_for(is_done, patience_s=LONG_PATIENCE_S)
     return sum(replica.process.poll() is not None for replica in replicas)
 
 
 def assert_given_up(traffic: Traffic, offset: int, *, sound: int) -> None:
     """One dead letter that knows its place alone, and a result for each of the others."""
+    wait_for(lambda: not undecided(traffic.platform))  # each partition hears of a commit in its own time
     outcomes = traffic.platform.read_outcomes()
     [letter] = [outcome for outcome in outcomes if isinstance(outcome, DeadLetter)]
     assert (letter.topic, letter.partition, letter.offset) == (traffic.platform.topic("REQUESTS"), 0, offset)

@@ -1,5 +1,6 @@
 """Replicas that come and go while there is work: what is finished is not done again, what is kept is not lost."""
 
+import itertools
 import random
 import signal
 import time
@@ -11,7 +12,7 @@ from consumer.core.events import SeparationResult
 from harness.chaos.oracle import judge
 from harness.chaos.separator import WAITS
 from harness.chaos.traffic import Traffic
-from harness.platform import Platform, ReplicaProcess, wait_for
+from harness.platform import LONG_PATIENCE_S, Platform, ReplicaProcess, wait_for
 from tests.chaos.conftest import NewPlatform
 from tests.conftest import Kafka, MinioServer
 
@@ -32,7 +33,7 @@ def new_traffic(new_platform: NewPlatform, kafka: Kafka, minio: MinioServer) -> 
 def finish(traffic: Traffic) -> None:
     """All of it done, and right."""
     traffic.flush()
-    wait_for(lambda: traffic.platform.lag() == 0)
+    wait_for(lambda: traffic.platform.lag() == 0, patience_s=LONG_PATIENCE_S)
     assert judge(traffic.platform, traffic.sent, traffic.sources) == []
 
 
@@ -78,11 +79,14 @@ def test_scaling_repeats_nothing_that_is_finished(new_traffic: NewTraffic, event
     alive[0].wait_ready()
     chance = random.Random(events)
 
-    def send() -> None:
-        traffic.send_mix(2)
-        time.sleep(0.1)
-
     def goes_on(condition: Callable[[], object]) -> None:
+        """Under load until then; a machine that takes long for it is not given ever more to do."""
+        pauses_s = itertools.chain(itertools.repeat(0.1, 100), itertools.repeat(2.0))
+
+        def send() -> None:
+            traffic.send_mix(2)
+            time.sleep(next(pauses_s))
+
         wait_for(lambda: send() or condition())  # type: ignore[func-returns-value]
 
     for _ in range(events):
@@ -124,15 +128,14 @@ def test_a_rebalance_ends_the_work_on_what_moves_and_on_nothing_else(new_traffic
     assert first.said("partitions.revoked") == first.said("partitions.lost") == []
 
     second = start()
-    wait_for(lambda: partitions_of(second))
+    wait_for(lambda: partitions_of(second) and len(partitions_of(first)) + len(partitions_of(second)) == len(sent))
     moved = {
         request
         for request, number in sent.items()
         if f"{platform.topic('REQUESTS')}[{number}]" in partitions_of(second)
     }
     wait_for(lambda: started(second) == moved)
-    cancelled = [line for line in first.said("separation.failed") if line["kind"] == "Cancelled"]
-    assert {str(line["request_id"]) for line in cancelled} == moved
+    wait_for(lambda: cancelled(first) == moved)
     assert 0 < len(moved) < len(sent)
     release.touch()
     finish(traffic)
@@ -142,6 +145,12 @@ def test_a_rebalance_ends_the_work_on_what_moves_and_on_nothing_else(new_traffic
         for line in replica.said("separation.separate")
     ]
     assert sorted(separated) == sorted((request, request in moved) for request in sent)
+
+
+def cancelled(replica: ReplicaProcess) -> set[str]:
+    """Requests whose separation a replica has given up."""
+    failures = replica.said("separation.failed")
+    return {str(line["request_id"]) for line in failures if line["kind"] == "Cancelled"}
 
 
 def started(replica: ReplicaProcess) -> set[str]:

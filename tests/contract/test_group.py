@@ -9,8 +9,7 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 import pytest
-from confluent_kafka import Consumer, Producer
-from confluent_kafka import TopicPartition as KafkaPartition
+from confluent_kafka import Producer
 from confluent_kafka.admin import AdminClient, NewTopic  # type: ignore[attr-defined]
 from structlog.testing import capture_logs
 
@@ -25,7 +24,7 @@ from consumer.settings import KafkaSettings
 from consumer.testing.broker import MemoryBroker
 from consumer.testing.outbox import MemoryOutbox
 from consumer.testing.source import MemorySource
-from harness.platform import PATIENCE_S, wait_for
+from harness.platform import Platform, wait_for
 from tests.conftest import Kafka
 
 PARTITIONS = 2
@@ -107,21 +106,10 @@ class Real:
         return self._committed(self.audit)
 
     def _committed(self, topic: str) -> list[bytes | None]:
-        reader = Consumer({
-            "bootstrap.servers": self._settings.bootstrap_servers, "group.id": "reader", "enable.partition.eof": True,
-            "isolation.level": "read_committed", "enable.auto.commit": False, "auto.offset.reset": "earliest",
-        })  # fmt: skip
-        reader.assign([KafkaPartition(topic, number, 0) for number in range(PARTITIONS)])
-        found, left = [], PARTITIONS
-        while left:
-            message = reader.poll(PATIENCE_S)
-            assert message is not None
-            if message.error():
-                left -= 1
-            else:
-                found.append(message.value())
-        reader.close()
-        return found
+        reading = Platform(
+            bootstrap_servers=self._settings.bootstrap_servers, minio=None, environment={}, folder=None  # type: ignore[arg-type]
+        )  # fmt: skip
+        return [message.value() for message in reading.read_topic(topic)]
 
 
 @pytest.fixture(params=["memory", "kafka"])

@@ -4,6 +4,7 @@ from pathlib import Path
 
 from consumer.core.events import DeadLetter, SeparationResult
 from harness.clips import write_clip
+from harness.holding import hold_ffmpegs
 from harness.platform import Platform, wait_for
 
 
@@ -14,7 +15,7 @@ def test_a_job_in_flight_is_cancelled(platform: Platform, tmp_path: Path) -> Non
     replica = platform.start_replica()
     replica.wait_ready()
     unwanted = platform.request(long)
-    wait_for(lambda: replica.said("separation.fetch"))
+    wait_for(lambda: replica.said("separation.fetch") and hold_ffmpegs(replica))
 
     cancelled = platform.run("cancel", unwanted.request_id, "--reason", "changed my mind")
 
@@ -27,8 +28,9 @@ def test_a_job_in_flight_is_cancelled(platform: Platform, tmp_path: Path) -> Non
     assert platform.objects(f"stems/{unwanted.request_id}/") == set()
     assert platform.objects(f"stems/{wanted.request_id}/")
     assert replica.said("control.cancelled")[0]["was_at_work"] is True
+    wait_for(lambda: replica.said("separation.dead_lettered"))  # a moment after it is committed
     assert replica.said("separation.dead_lettered")[0]["code"] == "CANCELLED"
-    assert replica.is_ready()
+    replica.wait_ready()
 
 
 def test_a_request_is_cancelled_before_anyone_has_read_it(platform: Platform, tmp_path: Path) -> None:
@@ -43,7 +45,7 @@ def test_a_request_is_cancelled_before_anyone_has_read_it(platform: Platform, tm
     assert isinstance(letter, DeadLetter)
     assert (letter.code, letter.stage) == ("CANCELLED", "validate")
     assert isinstance(outcomes[wanted.request_id], SeparationResult)
-    assert len(replica.said("control.ignored")) == 1
+    wait_for(lambda: len(replica.said("control.ignored")) == 1)
 
 
 def test_a_missing_control_topic_stops_nobody(platform: Platform, tmp_path: Path) -> None:

@@ -61,7 +61,7 @@ def test_a_sample_of_the_corpus_ends_as_it_should(platform: Platform, tmp_path: 
             assert isinstance(holds, Truth)
             assert_has_length_of(outcome, holds)
     assert [replica.process.poll() for replica in platform.replicas] == [None]
-    assert platform.replicas[0].is_ready()
+    platform.replicas[0].wait_ready()
 
 
 def assert_has_length_of(result: SeparationResult, holds: Truth) -> None:

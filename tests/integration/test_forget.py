@@ -11,6 +11,7 @@ from minio.versioningconfig import VersioningConfig
 from consumer.core.events import DeadLetter, SeparationResult
 from consumer.core.forgotten import tombstone_key
 from harness.clips import write_clip
+from harness.holding import hold_ffmpegs
 from harness.platform import COMMAND, Platform, wait_for
 
 
@@ -85,8 +86,8 @@ def test_one_under_way(platform: Platform, tmp_path: Path) -> None:
     long = platform.upload(write_clip(tmp_path / "long.flac", seconds=600.0, seed=3))
     replica = platform.start_replica()
     request_id = ask(platform, long)
-    wait_for(lambda: replica.said("separation.fetch"))
-    forget(platform, request_id)
+    wait_for(lambda: replica.said("separation.fetch") and hold_ffmpegs(replica))
+    forget(platform, request_id, "--timeout-s", "150")
     [letter] = platform.outcomes(1)
     assert isinstance(letter, DeadLetter)
     assert letter.code == "CANCELLED"

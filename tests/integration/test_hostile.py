@@ -132,4 +132,4 @@ def assert_a_song_is_separated(platform: Platform, folder: Path, before: int) ->
     assert {stem.name for stem in good.stems} == {"vocals", "accompaniment"}
     [replica] = platform.replicas
     assert replica.process.poll() is None
-    assert replica.is_ready()
+    replica.wait_ready()

@@ -18,7 +18,7 @@ from devstack.kafka import kafka
 from devstack.service import free_port
 from harness.platform import wait_for
 
-EXPIRATION_S = 2
+EXPIRATION_S = 5  # enough for one publication on a busy machine
 
 
 @pytest.fixture(scope="module")
@@ -63,7 +63,7 @@ class Member:
     def until_forgotten(self, offset: int, *messages: Message) -> str:
         """Idle for so long that the broker forgets the producer; returns what the commit after that is refused with."""
         for _ in range(5):
-            until = time.monotonic() + 4 * EXPIRATION_S
+            until = time.monotonic() + EXPIRATION_S + 3.0
             while time.monotonic() < until:
                 self.consumer.poll(0.1)
             try:

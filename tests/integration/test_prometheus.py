@@ -3,7 +3,6 @@
 Each fault lasts until its alerts fire, and is mended until they are silent again: no timing is asserted.
 """
 
-import contextlib
 import json
 import os
 import re
@@ -18,7 +17,6 @@ from pathlib import Path
 from typing import Any
 
 import httpx2
-import psutil
 import pytest
 from confluent_kafka import Producer
 from confluent_kafka.admin import AdminClient
@@ -30,6 +28,7 @@ from devstack.service import Running, Service, free_port
 from harness.alerts import in_fast_motion, shipped
 from harness.clips import write_clip
 from harness.gateway import KEY, start_gateway
+from harness.holding import go_on, hold_still
 from harness.platform import COMMAND, Platform, ReplicaProcess, make_platform, wait_for
 from harness.webhooks import Answer, an_endpoint, receiver, write_endpoints
 from tests.conftest import Kafka, MinioServer
@@ -79,6 +78,8 @@ def watched(
     folder = tmp_path_factory.mktemp("watched")
     scratch = Path(tempfile.mkdtemp(dir=SCRATCH))
     platform = make_platform(kafka.bootstrap_servers, minio.endpoint, folder, model_path)
+    created = platform.run("topics", "create", "--partitions", "6", RETRY_DELAYS=ENVIRONMENT["RETRY_DELAYS"])
+    assert created.returncode == 0, created.stderr
     scanner = clamd(folder / "clamd", free_port())
     scanning = scanner.start()
     own = {"CLAMD_ADDRESS": str(folder / "clamd" / "socket"), "SCRATCH_DIR": str(scratch)}
@@ -99,9 +100,10 @@ def watched(
     shutil.rmtree(scratch)
 
 
-# More than two restarts are wanted within what are fifteen seconds here: one of each separator.
+# More than two restarts are wanted within what are fifteen seconds here: one of each separator. What is tried again is
+# so for longer than a busy machine takes until the alerts fire.
 ENVIRONMENT = {
-    "SEPARATOR_PROCESSES": str(SEPARATORS), "SEPARATOR_RUNTIME": "openvino", "RETRY_DELAYS": "10s,10s,10s,10s,10s,10s",
+    "SEPARATOR_PROCESSES": str(SEPARATORS), "SEPARATOR_RUNTIME": "openvino", "RETRY_DELAYS": "10s,20s,40s,80s",
     "ALLOWED_OUTPUT_BUCKETS": "not-there-yet",
 }  # fmt: skip
 
@@ -131,8 +133,9 @@ def test_what_a_replica_tells_arrives_and_nothing_fires(watched: Watched) -> Non
     wait_for(lambda: watched.ask(lag) == dict.fromkeys("012345", 0.0))
     wait_for(lambda: watched.ask("separation_desired_replicas") == {"": 0.0})
     free_bytes = shutil.disk_usage(watched.scratch).free
-    assert abs(watched.ask("separation_scratch_free_bytes")[""] - free_bytes) < FILL_BYTES / 2
-    assert watched.ask('separation_process_memory_bytes{process="separator"}')[""] > 1 << 20
+    # On a busy machine a page may come too late for a scrape, and then nothing is known until the next.
+    wait_for(lambda: abs(watched.ask("separation_scratch_free_bytes").get("", 0.0) - free_bytes) < FILL_BYTES / 2)
+    wait_for(lambda: watched.ask('separation_process_memory_bytes{process="separator"}').get("", 0.0) > 1 << 20)
     wait_for(lambda: watched.ask("separation_kafka_received_bytes_total").get("", 0) > 0)
     watched.until_silent()
 
@@ -166,20 +169,16 @@ def test_faults_of_requests_and_machine_raise_their_alerts(watched: Watched) -> 
 
 def test_requests_that_wait_raise_their_alerts(watched: Watched) -> None:
     """While every separator hangs and requests come in, lag and age grow and are told of; once they are done, not."""
-    separators = watched.replica.separators()
-    for separator in separators:
-        separator.suspend()
 
     def more() -> None:
+        hold_still(watched.replica)
         watched.request()
         time.sleep(0.5)
 
     try:
         watched.until_firing("SeparationOldestWaitingTooLong", "SeparationLagGrowing", meanwhile=more)
     finally:
-        for separator in separators:
-            with contextlib.suppress(psutil.NoSuchProcess):
-                separator.resume()
+        go_on(watched.replica)
     watched.until_silent()
 
 
@@ -194,10 +193,14 @@ def test_a_sender_that_never_ends_raises_its_alert(watched: Watched) -> None:
     sender.produce(platform.topic("REQUESTS"), b"no request", partition=0)
     assert sender.flush(30) == 0
     watched.until_firing("SeparationTransactionOpen")
-    page = watched.replica.get("/ready")
-    assert page is not None
-    assert "waiting for a sender's transaction to end" in page.json()["checks"]["senders"]
-    assert page.is_success
+
+    def is_told() -> bool:
+        """And the replica is ready all the same."""
+        page = watched.replica.get("/ready")
+        told = page.json()["checks"]["senders"] if page is not None and page.is_success else ""
+        return "waiting for a sender's transaction to end" in told
+
+    wait_for(is_told)
     sender.abort_transaction(30)
     watched.until_silent()
 

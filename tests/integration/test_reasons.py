@@ -142,7 +142,7 @@ def test_the_exporter_of_the_lag_says_why(platform: Platform, doors: Doors, what
     door, given, reason, look_at = WRONG[what]
     exporter = platform.start_lag_exporter(**{"KAFKA_BOOTSTRAP_SERVERS": getattr(doors, door), **given})
     wait_for(lambda: (page := exporter.get("/ready")) is not None and reason in page.text and look_at in page.text)
-    assert any(reason in str(line["reason"]) for line in exporter.said("lag.unknown"))
+    wait_for(lambda: any(reason in str(line["reason"]) for line in exporter.said("lag.unknown")))
 
 
 def test_brokers_without_the_groups_protocol_are_named(platform: Platform, doors: Doors) -> None:

@@ -1,6 +1,6 @@
 """More replicas than partitions: the ones without stand by."""
 
-from harness.platform import Platform, ReplicaProcess
+from harness.platform import Platform, ReplicaProcess, wait_for
 
 
 def has_partitions(replica: ReplicaProcess) -> bool:
@@ -20,8 +20,9 @@ def test_a_replica_without_partitions_is_ready(one_partition: Platform) -> None:
         ]
         for replica in pair:
             replica.wait_ready()
+        wait_for(lambda pair=pair: sorted(map(has_partitions, pair)) == [False, True])
         [idle] = [replica for replica in pair if not has_partitions(replica)]
-        assert idle.said("partitions.none")
+        wait_for(lambda idle=idle: idle.said("partitions.none"))
         for replica in pair:
             replica.process.kill()
             replica.process.wait(180)

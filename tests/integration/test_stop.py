@@ -72,7 +72,7 @@ def test_missing_model_is_said_by_ready_and_comes_from_a_bucket(
     platform.minio.fput_object(platform.source_bucket, "models/checksum.json", str(checksum))
     [result] = platform.outcomes(1)
     assert isinstance(result, SeparationResult)
-    assert replica.is_ready()
+    replica.wait_ready()
     shutil.rmtree(tmp_path / "empty")
 
 
@@ -83,15 +83,15 @@ def test_pages_of_a_working_replica(platform: Platform, tmp_path: Path) -> None:
     replica.wait_ready()
     request = platform.request(key)
     platform.outcomes(1)
-    page = replica.get("/metrics")
-    assert page is not None
-    for line in (
+    lines = {
         'separation_jobs_total{code="",outcome="done"} 1.0',
         'separation_audio_seconds_total{model="2stems"} 2.0',
         "separation_in_flight 0.0",
         "separation_separator_restarts_total 0.0",
-    ):
-        assert line in page.text
+    }
+    # What is committed is counted, and logged, a moment later.
+    wait_for(lambda: (page := replica.get("/metrics")) is not None and lines <= set(page.text.splitlines()))
+    wait_for(lambda: replica.said("separation.published"))
     ours = [line for line in replica.lines() if line.get("request_id") == request.request_id]
     stages = [line["event"] for line in ours if line.get("logger") != "audit"]
     assert stages == [

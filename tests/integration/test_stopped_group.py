@@ -13,6 +13,7 @@ from confluent_kafka import Consumer, TopicPartition
 
 from consumer.core.events import SeparationResult
 from harness.clips import write_clip
+from harness.holding import hold_ffmpegs
 from harness.platform import Platform, ReplicaProcess, wait_for
 
 RESTARTS = 3  # as many starts as a record that kills its separators gets
@@ -101,6 +102,7 @@ def test_a_kill_of_all_that_has_not_ended_in_time_is_no_crash(platform: Platform
     """The service manager's patience ends before the grace: by then the start is taken back where that is durable."""
 
     def stop(replica: ReplicaProcess) -> None:
+        hold_ffmpegs(replica)
         assert list(starts_of(platform)) != [], "it is counted while nobody stops anything"
         signal_each(processes(replica), signal.SIGTERM)
         wait_for(lambda: list(starts_of(platform)) == [])
@@ -115,6 +117,7 @@ def test_a_kill_of_the_separator_alone_while_it_stops_is_no_crash(platform: Plat
     """Its death is known for what it is: nothing is charged, and the replica does not begin the song again."""
 
     def stop(replica: ReplicaProcess) -> None:
+        hold_ffmpegs(replica)
         replica.process.send_signal(signal.SIGTERM)
         wait_for(lambda: list(starts_of(platform)) == [])
         signal_each(processes(replica)[:-1], signal.SIGKILL)

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from harness.encrypted_store import encrypted_store
-from harness.platform import Platform
+from harness.platform import PATIENCE_S, Platform
 from tests.integration.test_doctor import told
 
 
@@ -24,7 +24,7 @@ def test_a_certificate_that_is_not_trusted_is_told_of(platform: Platform, encryp
     """By the log, the replica's last line, `doctor` and `models pull`, in the words of TLS and with what to look at."""
     settings = {"MINIO_ENDPOINT": encrypted, "MINIO_SECURE": "true"}
     replica = platform.start_replica(**settings)
-    assert replica.process.wait(60) == 1
+    assert replica.process.wait(PATIENCE_S) == 1
     *before, last = replica.log.read_text().splitlines()
     assert last.startswith("spleeter-consumer: MINIO_ENDPOINT, MINIO_SECURE: ")
     assert UNTRUSTED in last
@@ -43,7 +43,7 @@ def test_a_store_that_speaks_tls_alone_is_told_of(platform: Platform, encrypted:
     """A replica ends in one line, `doctor` has the same: the variable that is wrong."""
     settings = {"MINIO_ENDPOINT": encrypted, "MINIO_SECURE": "false"}
     replica = platform.start_replica(**settings)
-    assert replica.process.wait(60) == 1
+    assert replica.process.wait(PATIENCE_S) == 1
     wanted = "MINIO_SECURE: object storage speaks TLS at that port, and nothing else"
     assert replica.log.read_text().splitlines()[-1] == f"spleeter-consumer: {wanted}"
     assert told(platform.run("doctor", **settings).stdout)["output buckets"] == wanted

@@ -55,7 +55,7 @@ def test_a_replica_says_why(platform: Platform, guarded: str, what: str) -> None
     settings, reason = WRONG[what]
     replica = platform.start_replica(**{"KAFKA_BOOTSTRAP_SERVERS": guarded, **settings})
     wait_for(lambda: (page := replica.get("/ready")) is not None and reason in page.text)
-    assert any(reason in str(line["reason"]) for line in replica.said("dependency.away"))
+    wait_for(lambda: any(reason in str(line["reason"]) for line in replica.said("dependency.away")))
     assert "hunter2" not in replica.log.read_text()
 
 

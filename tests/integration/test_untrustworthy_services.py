@@ -42,7 +42,7 @@ def test_a_registry_that_is_not_believed_makes_work_wait(platform: Platform, reg
         assert sent.returncode == 0, sent.stderr
         told = "the schema registry answered 404, not in its own words"
         wait_for(lambda: (found := replica.get("/ready")) is not None and told in found.text)
-        assert [line for line in replica.lines() if told in json.dumps(line)]
+        wait_for(lambda: [line for line in replica.lines() if told in json.dumps(line)])
         assert platform.read_outcomes() == []
         proxy.fault = lambda request: None
         [letter] = platform.outcomes(1)

@@ -9,7 +9,7 @@ import pytest
 from harness.recipes import PAGE, Command, Step, read_recipes
 from tests.recipes.copies import Copy, StepFailed, copy_repository
 
-pytestmark = pytest.mark.timeout(600)  # several runs of tests and of mypy each
+pytestmark = pytest.mark.timeout(1800)  # several runs of tests and of mypy each
 
 RECIPES = read_recipes(PAGE.read_text())
 PROBES = Path(__file__).parent / "probes"

@@ -34,7 +34,7 @@ def song(tmp_path: Path) -> Path:
 
 def catches(running: FFmpegProcess) -> None:
     """Wait until it is ready for signals: it sets its handlers up before it opens anything."""
-    deadline = time.monotonic() + 20
+    deadline = time.monotonic() + 60
     while not int(_status(running.process.pid)["SigCgt"], 16) >> (signal.SIGTERM - 1) & 1:
         assert time.monotonic() < deadline
         time.sleep(0.01)

@@ -32,7 +32,7 @@ def relay(target: Callable[[], int], *, cut_after_bytes: int, on_cut: Callable[[
             yield server.getsockname()[1]
         finally:
             ended.set()
-            thread.join(10)
+            thread.join(60)
 
 
 class _Cut:

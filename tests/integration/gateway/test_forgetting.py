@@ -69,7 +69,7 @@ def test_of_a_finished_one_nothing_is_left(platform: Platform, door: Gateway, tm
     """
     file = write_clip(tmp_path / "song.flac", seconds=3, seed=5).read_bytes()
     key = {"Idempotency-Key": "take-1"}
-    platform.start_replica(DEDUPLICATE_CONTENT="true")
+    platform.start_replica(DEDUPLICATE_CONTENT="true").wait_ready()
     posted = door.http.post("/v1/separations", **form(file), headers={**key, "Prefer": "wait=60"})
     assert posted.json()["state"] == "succeeded", posted.text
     job_id = posted.json()["id"]
@@ -102,7 +102,7 @@ def test_of_a_finished_one_nothing_is_left(platform: Platform, door: Gateway, tm
 def test_it_is_told_to_the_audit_trail(platform: Platform, door: Gateway, song: str) -> None:
     """That it was asked for, that it was done, and what was refused; with ids alone."""
     job = door.http.post("/v1/separations", json=by_name(platform, "no-such-song")).json()
-    platform.start_replica()
+    platform.start_replica().wait_ready()
     wait_for(lambda: door.http.get(f"/v1/separations/{job['id']}").json()["done"])
     assert forget(door.http, job["id"]).status_code == 200
     assert forget(door.http, "unknown").status_code == 404
@@ -155,7 +155,7 @@ def test_one_that_nobody_has_begun(platform: Platform, door: Gateway, song: str)
 
 def test_a_record_that_comes_again_brings_nothing_back(platform: Platform, door: Gateway, song: str) -> None:
     """Redelivered or replayed, it is a dead letter, and what is there of it goes; others go on."""
-    platform.start_replica()
+    platform.start_replica().wait_ready()
     posted = door.http.post("/v1/separations", json=by_name(platform, song), headers={"Prefer": "wait=60"})
     job_id = posted.json()["id"]
     assert posted.json()["state"] == "succeeded"
@@ -179,7 +179,7 @@ def test_a_record_that_comes_again_brings_nothing_back(platform: Platform, door:
 
 def test_who_has_copied_stems_keeps_them(platform: Platform, door: Gateway, song: str) -> None:
     """The copy is whole after its original is forgotten; who comes next has the stems made anew."""
-    platform.start_replica(DEDUPLICATE_CONTENT="true")
+    platform.start_replica(DEDUPLICATE_CONTENT="true").wait_ready()
     made: list[dict[str, Any]] = []
     for _ in range(2):
         asked = door.http.post("/v1/separations", json=by_name(platform, song), headers={"Prefer": "wait=60"})
@@ -200,7 +200,7 @@ def test_who_has_copied_stems_keeps_them(platform: Platform, door: Gateway, song
 
 def test_what_was_stopped_in_the_middle_is_mended(platform: Platform, door: Gateway, tmp_path: Path) -> None:
     """Whatever went first, the same again takes the rest away; also by a gateway that starts later."""
-    platform.start_replica(DEDUPLICATE_CONTENT="true")
+    platform.start_replica(DEDUPLICATE_CONTENT="true").wait_ready()
     jobs = []
     for seed in (7, 8):
         file = write_clip(tmp_path / f"{seed}.flac", seconds=3, seed=seed).read_bytes()
@@ -223,7 +223,7 @@ def test_what_was_stopped_in_the_middle_is_mended(platform: Platform, door: Gate
 
 def test_of_two_at_once_one_does_it(platform: Platform, door: Gateway, song: str) -> None:
     """Whichever gateways they ask, all are told that it is done, or that it was."""
-    platform.start_replica()
+    platform.start_replica().wait_ready()
     posted = door.http.post("/v1/separations", json=by_name(platform, song), headers={"Prefer": "wait=60"})
     job_id = posted.json()["id"]
     with gateway(platform) as other, ThreadPoolExecutor(8) as pool:
@@ -243,7 +243,7 @@ def test_another_tenants_is_not_there(platform: Platform, song: str) -> None:
             ("acme", "acme", ()), ("other", "other", ()), ("reader", "acme", ("--scope", "separations:read")),
         )
     }  # fmt: skip
-    platform.start_replica()
+    platform.start_replica().wait_ready()
     with gateway(platform, API_KEYS_FILE=file) as door:
         acme, other, reader = (door.client(**{"X-API-KEY": keys[name]}) for name in ("acme", "other", "reader"))
         job = acme.post("/v1/separations", json=by_name(platform, song), headers={"Prefer": "wait=60"}).json()
@@ -284,12 +284,12 @@ def test_requests_are_what_they_were(platform: Platform, door: Gateway, song: st
     assert forget(door.http, "abc").status_code == 200
     assert {key.rpartition("/")[0] for key in left(platform)} == {"stems/abcd", "stems/abc/x"}
     assert door.http.get("/v1/separations/abcd").json()["state"] == "succeeded"
-    assert replica.is_ready()
+    replica.wait_ready()
 
 
 def test_a_request_of_anothers_place_takes_nothing_from_there(platform: Platform, door: Gateway, song: str) -> None:
     """A request that names a prefix is forgotten in that place, unless another request's stems stand there."""
-    platform.start_replica()
+    platform.start_replica().wait_ready()
     request: SeparationRequest = platform.a_request(song, request_id="p1")
     object.__setattr__(request.output, "prefix", "elsewhere/")
     platform.send(platform.codec.encode(request), "p1")

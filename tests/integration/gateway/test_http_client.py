@@ -48,7 +48,7 @@ def test_the_same_values_as_over_kafka(
         client.separate(song, format="mp3", idempotency_key="take-1")
     assert in_flight.value.code == "IN_FLIGHT"
     cancelled.cancel()
-    platform.start_replica()
+    platform.start_replica().wait_ready()
 
     result = job.result(100)
     assert result == over_kafka.job(job.request_id).result(100)

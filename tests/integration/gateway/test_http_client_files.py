@@ -70,7 +70,7 @@ def test_a_song_goes_in_and_its_stems_come_out(platform: Platform, client: HttpC
     wait_for(lambda: job.progress() is not None)
     assert job.progress() == told
     cancelled.cancel()
-    platform.start_replica()
+    platform.start_replica().wait_ready()
 
     again = client.separate(song, format="flac", metadata={"n": "ü"}, idempotency_key="take-1")
     taken_up = client.job(job.request_id)
@@ -109,7 +109,7 @@ def test_files_that_are_refused(platform: Platform, tmp_path: Path) -> None:
             client.separate(other, idempotency_key="mine")
         assert in_flight.value.code == "IN_FLIGHT"
         job.cancel()
-        platform.start_replica()
+        platform.start_replica().wait_ready()
         with pytest.raises(SeparationFailed):
             job.result(100)
         with pytest.raises(RequestRefused) as reused:

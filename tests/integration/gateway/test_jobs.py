@@ -33,7 +33,7 @@ def test_a_job_from_its_request_to_its_stems(platform: Platform, door: Gateway, 
     topic, partition, offset = accepted.headers["separation-position"].split(":")
     [record] = platform.requests()
     assert (topic, int(partition), int(offset)) == (record.topic(), record.partition(), record.offset())
-    platform.start_replica()
+    platform.start_replica().wait_ready()
     waited = door.http.get(accepted.headers["location"], headers={"Prefer": "wait=60"})
     [result] = platform.outcomes(1)
     shown = waited.json()
@@ -47,7 +47,7 @@ def test_a_job_from_its_request_to_its_stems(platform: Platform, door: Gateway, 
 
 def test_what_failed_is_no_error_of_http(platform: Platform, door: Gateway) -> None:
     """200 with the code that the dead letter has."""
-    platform.start_replica()
+    platform.start_replica().wait_ready()
     accepted = door.http.post("/v1/separations", json=body(platform, "no-such-song.mp3"), headers={"Prefer": "wait=60"})
     assert accepted.status_code == 200, accepted.text
     assert accepted.headers["preference-applied"] == "wait=60"
@@ -66,7 +66,7 @@ def test_the_same_key_is_the_same_job(platform: Platform, door: Gateway, song: s
     for other in ({"model": "4stems"}, {"metadata": {"user": "other"}}):
         refused = door.http.post("/v1/separations", json=body(platform, song, **other), headers=key)
         assert (refused.status_code, refused.json()["code"]) == (409, "IN_FLIGHT")
-    platform.start_replica()
+    platform.start_replica().wait_ready()
     platform.outcomes(1)
     wait_for(lambda: door.http.get(f"/v1/separations/{first.json()['id']}").json()["done"])
     refused = door.http.post("/v1/separations", json=body(platform, song, model="4stems"), headers=key)
@@ -87,7 +87,7 @@ def test_another_replica_knows_it_at_once(platform: Platform, door: Gateway, son
 
 def test_a_gateway_that_starts_knows_what_was(platform: Platform, door: Gateway, song: str) -> None:
     """Its index is read from the topics; the states are the same everywhere."""
-    platform.start_replica()
+    platform.start_replica().wait_ready()
     done = door.http.post("/v1/separations", json=body(platform, song), headers={"Prefer": "wait=60"}).json()
     failed = door.http.post("/v1/separations", json=body(platform, "none"), headers={"Prefer": "wait=60"}).json()
     with gateway(platform) as later:
@@ -123,7 +123,7 @@ def test_cancelling(platform: Platform, door: Gateway, song: str) -> None:
     """202 while it may be stopped, 200 once it is, 409 once it has succeeded."""
     queued = door.http.post("/v1/separations", json=body(platform, song)).headers["location"]
     assert door.http.delete(queued).status_code == 202
-    platform.start_replica()
+    platform.start_replica().wait_ready()
     platform.outcomes(1)
     assert door.http.get(queued, headers={"Prefer": "wait=60"}).json()["state"] == "cancelled"
     assert door.http.delete(queued).status_code == 200
@@ -134,7 +134,7 @@ def test_cancelling(platform: Platform, door: Gateway, song: str) -> None:
 
 def test_a_success_is_known_for_ever(platform: Platform, door: Gateway, song: str) -> None:
     """Also once the topics hold nothing of it: its manifest stands, and a repeated key is answered from it."""
-    platform.start_replica()
+    platform.start_replica().wait_ready()
     key = {"Idempotency-Key": "once"}
     done = door.http.post("/v1/separations", json=body(platform, song), headers={**key, "Prefer": "wait=60"}).json()
     empty = {name: f"{platform.environment[name]}.empty" for name in ("TOPIC_REQUESTS", "TOPIC_RESULTS")}

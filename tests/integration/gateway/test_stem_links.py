@@ -87,7 +87,7 @@ def test_stems_by_links(
 ) -> None:
     """Whoever has one gets that file from the store, in part too, without a key; another tenant gets none."""
     key = platform.upload(write_clip(tmp_path / "song.wav", seconds=3, seed=1))
-    platform.start_replica()
+    platform.start_replica().wait_ready()
     mine, other = (door.client(**{"X-API-KEY": keys[name]}) for name in ("acme", "other"))
     with mine, other, httpx2.Client() as stranger:
         body = {"source": {"bucket": platform.source_bucket, "key": key}, "output": {"format": "flac"}}

@@ -22,7 +22,7 @@ def test_stems_archive_and_waveform(platform: Platform, door: Gateway, tmp_path:
         early = door.http.get(f"{place}/{page}")
         assert (early.status_code, early.json()["code"]) == (409, "UNFINISHED")
         assert door.http.get(f"/v1/separations/unknown/{page}").status_code == 404
-    platform.start_replica()
+    platform.start_replica().wait_ready()
     done = door.http.get(place, headers={"Prefer": "wait=60"}).json()
     stored = {
         stem["name"]: platform.minio.get_object(stem["bucket"], stem["key"]).read() for stem in done["result"]["stems"]

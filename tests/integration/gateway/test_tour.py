@@ -42,7 +42,7 @@ def go_example(tmp_path: Path) -> Path:
 def test_the_tour_in_go(platform: Platform, door: Gateway, go_example: Path, is_sent: bool) -> None:
     """By the page's lines: the stems are those that the gateway tells of, byte for byte as it has them."""
     platform.upload(go_example / "examples/go-http/song.mp3", "song.mp3")
-    platform.start_replica()
+    platform.start_replica().wait_ready()
     build_line, run_line = (line for line in commands(DOCS / "http.md") if line.startswith("cd examples/go-http"))
     if not is_sent:
         run_line = run_line.replace("song.mp3", f"{platform.source_bucket}/song.mp3")
@@ -65,7 +65,7 @@ def test_the_tour(platform: Platform, door: Gateway, tmp_path: Path) -> None:
     """Asking waits for the stems, and looking finds them; the same line again is the same separation; then it goes."""
     system.provide({"curl": "curl"})
     platform.upload(write_clip(tmp_path / "song.wav", seconds=2, seed=3), "song.mp3")
-    platform.start_replica()
+    platform.start_replica().wait_ready()
     lines = (line for line in commands(DOCS / "http.md") if line.startswith("curl") and "/v1/separations" in line)
     ask, look, forget = lines
     ask = ask.replace('"music"', f'"{platform.source_bucket}"')

@@ -18,12 +18,12 @@ from tests.conftest import MinioServer
 OPTIONS = {"model": "2stems", "output": {"format": "flac"}}
 BOUNDARY = "a-boundary"
 LIMIT = 24 << 20
-SMALL = {"MAX_OBJECT_BYTES": str(LIMIT), "UPLOAD_IDLE_S": "2s", "RATE_LIMIT_BURST": "1000"}
+SMALL = {"MAX_OBJECT_BYTES": str(LIMIT), "UPLOAD_IDLE_S": "10s", "RATE_LIMIT_BURST": "1000"}
 
 
 @pytest.fixture
 def door(platform: Platform) -> Iterator[Gateway]:
-    """A gateway that takes files of 24 MiB, and waits for two seconds."""
+    """A gateway that takes files of 24 MiB, and waits for ten seconds, which a busy machine may well take."""
     with gateway(platform, **SMALL) as running:
         yield running
 
@@ -114,7 +114,7 @@ def test_a_file_from_the_form_to_its_stems(platform: Platform, door: Gateway, sh
     by_digest = {"source": {"sha256": hashlib.sha256(small).hexdigest()}, **OPTIONS}
     assert door.http.post("/v1/separations", json=by_digest).status_code == 404
 
-    platform.start_replica(DEDUPLICATE_CONTENT="true")
+    platform.start_replica(DEDUPLICATE_CONTENT="true").wait_ready()
     platform.outcomes(2)
     wait_for(lambda: len(platform.objects("stems/.content/")) == 2)
     wait_for(lambda: all(door.http.get(f"/v1/separations/{job['id']}").json()["done"] for job in jobs))
@@ -183,7 +183,7 @@ def test_large_files_by_links_and_through_the_gateway(platform: Platform, shelf:
     """Parts to the store where clients reach it, to the gateway elsewhere; then they are a source like any other."""
     file = write_clip(tmp_path / "song.wav", seconds=60, seed=3).read_bytes()
     begun = {"size_bytes": len(file), "sha256": hashlib.sha256(file).hexdigest()}
-    platform.start_replica()
+    platform.start_replica().wait_ready()
     for settings in ({"MINIO_PUBLIC_ENDPOINT": platform.environment["MINIO_ENDPOINT"]}, {}):
         with gateway(platform, **SMALL, **settings) as door, door.client() as nobody:
             assert door.http.post("/v1/uploads", json={"size_bytes": LIMIT + 1}).status_code == 413

@@ -100,7 +100,7 @@ def test_a_right_that_a_replica_lacks_is_named(
     secured.grant(bindings(left, guarded.environment, user))
     NOT_A_SONG.get((missing.place, missing.operation), ask_for_a_song)(guarded, tmp_path)
     replica = guarded.start_replica(**settings, ALLOWED_OUTPUT_BUCKETS="is-not-there")
-    wait_for(lambda: is_told(guarded, missing, replica.log.read_text()), patience_s=90)
+    wait_for(lambda: is_told(guarded, missing, replica.log.read_text()))
     if missing.place not in LOSSES:
         assert not any(isinstance(outcome, SeparationResult) for outcome in guarded.read_outcomes())
 

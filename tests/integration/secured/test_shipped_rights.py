@@ -34,7 +34,8 @@ def home(
     house = House(platform=platform, kafka=secured, store=encrypted)
     reuse = {"DEDUPLICATE_CONTENT": "true", "DEDUPLICATE_WITHOUT_TENANT": "true"}
     with closing(platform):
-        replica = platform.start_replica(**house.environment("replica"), **reuse)
+        # The second retry comes late enough for what a test has taken away to be there again.
+        replica = platform.start_replica(**house.environment("replica"), **reuse, RETRY_DELAYS="2s,60s")
         with gateway(platform, **house.environment("gateway"), RATE_LIMIT_BURST="1000") as door:
             replica.wait_ready()
             yield Inhabited(house=house, replica=replica, door=door)
@@ -143,7 +144,7 @@ def test_a_right_in_the_store_that_a_replica_lacks_is_named(home: Inhabited, mis
     begin = log.stat().st_size
     with home.house.without("consumer", missing):
         REPLICAS[str(missing)](home)
-        wait_for(lambda: naming(home, missing, log.read_text()[begin:]), patience_s=60)
+        wait_for(lambda: naming(home, missing, log.read_text()[begin:]))
 
 
 def test_no_right_of_a_replica_is_left_out() -> None:
@@ -204,7 +205,7 @@ def test_a_right_in_the_store_that_a_gateway_lacks_is_named(home: Inhabited, mis
     begin = log.stat().st_size
     with home.house.without("gateway", missing):
         assert ask() == 503
-        wait_for(lambda: naming(home, missing, log.read_text()[begin:]), patience_s=30)
+        wait_for(lambda: naming(home, missing, log.read_text()[begin:]))
     assert ask() in (200, 201, 202, 204, 404, 410)
 
 

@@ -80,7 +80,7 @@ def test_who_is_refused_ends_with_one_line(
 ) -> None:
     """It names what is to be looked at and never the secret; nobody waits for ever for what waiting does not mend."""
     replica = guarded.start_replica(**settings(what, secured, encrypted, stranger))
-    wait_for(lambda: replica.process.poll() is not None, patience_s=90)
+    wait_for(lambda: replica.process.poll() is not None)
     assert replica.process.poll() == 1
     lines = [line for line in replica.log.read_text().splitlines() if not line.startswith("{")]
     assert len(lines) == 1, lines

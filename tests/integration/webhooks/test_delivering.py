@@ -116,7 +116,7 @@ def test_an_endpoint_that_does_not_take_anything_holds_up_no_other(room: Room, k
 
     def answer(call: Call, _: int) -> Answer:
         if call.path == "/silent":
-            release.wait(60)
+            release.wait(300)
         return Answer(status=302, headers={"Location": "/stolen"}) if call.path == "/redirecting" else Answer()
 
     with receiver(answer) as there:
@@ -127,7 +127,8 @@ def test_an_endpoint_that_does_not_take_anything_holds_up_no_other(room: Room, k
             "refused": f"http://[::1]:{there.port}/",
         }[kind]
         endpoints = an_endpoint("bad", bad), an_endpoint("good", there.url("/good"))
-        process = room.start(*endpoints, WEBHOOKS_TIMEOUT_S="2s")
+        # Long enough for what does answer, on a busy machine too, but for the one that is to be waited for.
+        process = room.start(*endpoints, WEBHOOKS_TIMEOUT_S="10s" if kind == "silent" else "60s")
         sent = room.succeed(count=300)
         wait_for(lambda: sorted(there.told("/good")) == sorted(sent) and settled(room, "good"))
         wait_for(lambda: process.said("webhook.failed"))
@@ -380,6 +381,7 @@ def test_partitions_that_are_added_later_are_read_from_their_beginning(room: Roo
         process = room.start(an_endpoint("main", there.url("/")), KAFKA_TOPIC_METADATA_REFRESH_INTERVAL_MS="1000")
         admin = AdminClient({"bootstrap.servers": room.platform.bootstrap_servers})
         admin.create_partitions([NewPartitions(topic, 6)])[topic].result(30)
+        wait_for(lambda: len(admin.list_topics(topic, timeout=10).topics[topic].partitions) == 6)
         sent = room.succeed(count=60)
         wait_for(lambda: sorted(there.told("/")) == sorted(sent))
         stop(process)

@@ -38,7 +38,7 @@ def answering(*answers: bytes) -> Iterator[tuple[str, int]]:
         thread = threading.Thread(target=serve)
         thread.start()
         yield server.getsockname()
-        thread.join(20)
+        thread.join(60)
 
 
 @pytest.fixture
@@ -127,4 +127,4 @@ def test_a_cancelled_job_does_not_wait_for_an_answer(song: Path) -> None:
         thread.start()
         with pytest.raises(Cancelled):
             ClamavScanner(server.getsockname(), max_bytes=1 << 20, silence_s=3600).scan(song, cancel)
-        thread.join(20)
+        thread.join(60)

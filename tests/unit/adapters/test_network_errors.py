@@ -15,7 +15,7 @@ import urllib3
 from consumer.adapters.network_errors import reason_of
 from devstack.certificates import make_authority
 
-PATIENCE_S = 1.0
+PATIENCE_S = 5.0
 
 
 def by_urllib3(url: str) -> None:
@@ -108,7 +108,7 @@ def test_a_certificate_that_nobody_trusts(ask: Callable[[str], None], tmp_path: 
 def test_a_server_that_says_nothing(ask: Callable[[str], None]) -> None:
     """Silence is told as silence, and a hang-up as one."""
     silent = threading.Event()
-    with served(lambda _: silent.wait(20)) as port:
+    with served(lambda _: silent.wait(60)) as port:
         assert told(ask, f"http://127.0.0.1:{port}/") == "timed out"
         silent.set()
     with served(lambda connection: connection.recv(1000)) as port:

@@ -82,7 +82,7 @@ def scene(tmp_path: Path) -> Iterator[Scene]:
 
 
 def wait_for(condition: Callable[[], object]) -> None:
-    deadline = time.monotonic() + 30
+    deadline = time.monotonic() + 60
     while not condition():
         assert time.monotonic() < deadline, "it did not come"
         time.sleep(0.01)

@@ -61,7 +61,7 @@ def exporter(reader: Reader) -> Iterator[LagExporter]:
 
 
 def page(exporter: LagExporter, path: str) -> httpx2.Response:
-    return httpx2.get(f"http://127.0.0.1:{exporter.port}{path}", timeout=10)
+    return httpx2.get(f"http://127.0.0.1:{exporter.port}{path}", timeout=60)
 
 
 def samples(exporter: LagExporter) -> dict[tuple[str, str], float]:
@@ -104,7 +104,7 @@ def test_it_is_told_to_stop_by_a_signal(number: signal.Signals) -> None:
     before = signal.getsignal(number)
     with told_to_stop() as stopped:
         os.kill(os.getpid(), number)
-        assert stopped.wait(10)
+        assert stopped.wait(60)
     assert signal.getsignal(number) == before
 
 
@@ -116,6 +116,6 @@ def test_a_hangup_that_is_ignored_stays_ignored() -> None:
             os.kill(os.getpid(), signal.SIGHUP)
             assert not stopped.is_set()
             os.kill(os.getpid(), signal.SIGTERM)
-            assert stopped.wait(10)
+            assert stopped.wait(60)
     finally:
         signal.signal(signal.SIGHUP, before)

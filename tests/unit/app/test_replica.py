@@ -58,7 +58,7 @@ class Run:
                 with stopped_by_signals(self.replica, same_signal_s=self.same_signal_s):
                     self.replica.run()
             finally:
-                thread.join(20)
+                thread.join(60)
         return logs
 
     def is_down(self) -> bool:
@@ -73,7 +73,7 @@ class Run:
 
 
 def await_(condition: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + 20
+    deadline = time.monotonic() + 60
     while not condition():
         assert time.monotonic() < deadline, "it did not come"
         time.sleep(0.01)
@@ -95,7 +95,7 @@ def test_a_signal_ends_it_in_good_order(harness: Harness) -> None:
 
     def slow(*args: Any, **rest: Any) -> Any:
         at_work.set()
-        assert go_on.wait(20)
+        assert go_on.wait(60)
         return separate(*args, **rest)
 
     harness.separator.separate = slow  # type: ignore[method-assign]
@@ -103,7 +103,7 @@ def test_a_signal_ends_it_in_good_order(harness: Harness) -> None:
     run = Run(harness)
 
     def meanwhile() -> None:
-        assert at_work.wait(20)
+        assert at_work.wait(60)
         terminate()
         go_on.set()
 
@@ -139,7 +139,7 @@ def test_what_dies_while_it_stops_is_left_to_others(harness: Harness) -> None:
     def killed(*_: Any, **__: Any) -> Any:
         starts.append(1)
         at_work.set()
-        assert stopping.wait(20)
+        assert stopping.wait(60)
         raise WorkerCrashed("signal 9")
 
     harness.separator.separate = killed  # type: ignore[method-assign]
@@ -147,7 +147,7 @@ def test_what_dies_while_it_stops_is_left_to_others(harness: Harness) -> None:
     run = Run(harness)
 
     def meanwhile() -> None:
-        assert at_work.wait(20)
+        assert at_work.wait(60)
         os.kill(os.getpid(), signal.SIGHUP)
         await_(lambda: harness.replica.parts.delivery.start_counter._is_stopping)
         stopping.set()
@@ -174,7 +174,7 @@ def test_a_second_signal_ends_its_patience(harness: Harness) -> None:
     run = Run(harness, same_signal_s=0.0)
 
     def meanwhile() -> None:
-        assert at_work.wait(20)
+        assert at_work.wait(60)
         terminate()
         await_(lambda: harness.loop._ends_at is not None)  # the first one is being followed
         terminate()
@@ -410,7 +410,7 @@ def test_the_grace_of_a_partition_that_moves_is_waited_out(harness: Harness) -> 
 
     def slow(*args: Any, **rest: Any) -> Any:
         at_work.set()
-        assert go_on.wait(20)
+        assert go_on.wait(60)
         rest["cancel"].check()
         return separate(*args, **rest)
 
@@ -425,7 +425,7 @@ def test_the_grace_of_a_partition_that_moves_is_waited_out(harness: Harness) -> 
     with capture_logs():
         harness.start()
         try:
-            assert at_work.wait(20)
+            assert at_work.wait(60)
             harness.source.revoke([REQUESTS])
             published = [message.topic for message in harness.broker.published]
         finally:

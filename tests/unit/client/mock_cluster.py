@@ -35,4 +35,4 @@ def publish(cluster: Producer, topic: str, *events: Event, value: bytes | None =
         cluster.produce(topic, CODEC.encode(event), b"key")
     if value is not None:
         cluster.produce(topic, value, b"key")  # behind what has the same key, and before what comes
-    assert cluster.flush(10) == 0
+    assert cluster.flush(60) == 0

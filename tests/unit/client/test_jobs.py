@@ -256,7 +256,7 @@ def test_in_asyncio_hundreds_of_jobs_wait_without_a_thread_each(
             await asyncio.to_thread(answer, cluster, topics, DeadLetter(request_id="f", code="X"))
             with pytest.raises(SeparationFailed):
                 await failing.result(30)
-            received = [each.event.request_id async for each in client.results(idle_s=0.5)]
+            received = [each.event.request_id async for each in client.results(idle_s=5.0)]
             assert sorted(received) == sorted(f"a{number}" for number in range(200))
 
     asyncio.run(run())

@@ -200,7 +200,7 @@ def made_on(cluster: Producer) -> tuple[Client, TopicSettings]:
     for topic in names.values():
         cluster.list_topics(topic, timeout=10)  # which creates it
     topics = TopicSettings.model_validate(names)
-    return Client(KafkaSettings(bootstrap_servers=address_of(cluster)), topics, CODEC, request_s=1.0), topics
+    return Client(KafkaSettings(bootstrap_servers=address_of(cluster)), topics, CODEC, request_s=5.0), topics
 
 
 def test_what_is_not_sent_when_the_client_is_closed_is_told() -> None:

@@ -116,7 +116,7 @@ def test_the_fate_of_a_transaction_is_waited_for() -> None:
     thread.start()
     assert harness.counted == []
     harness.source.away = None
-    thread.join(20)
+    thread.join(60)
     assert harness.counted == ["t0", "t1"]
     harness = Harness(ProducerFenced("fenced"))
     harness.source.away = BrokerUnavailable("away")
@@ -132,7 +132,7 @@ def test_it_runs_until_it_is_stopped() -> None:
     thread.start()
     harness.broker.wait_for(lambda: harness.committed == {"t0": 1, "t1": 1})
     harness.committer.stop()
-    thread.join(20)
+    thread.join(60)
     assert not thread.is_alive()
     assert harness.counted == ["t0", "t1"]
 
@@ -145,19 +145,19 @@ def test_life_shows_as_long_as_calls_return() -> None:
     def hang(commits: object) -> None:
         harness.outbox.calls += 1
         entered.set()
-        leave.wait(20)
+        leave.wait(60)
 
     before = harness.committer.sign_of_life()
     harness.outbox.publish = hang  # type: ignore[method-assign]
     thread = threading.Thread(target=harness.committer.run)
     thread.start()
-    assert entered.wait(20)
+    assert entered.wait(60)
     during = harness.committer.sign_of_life()
     assert during != before
     assert harness.committer.sign_of_life() == during
     harness.committer.stop()
     leave.set()
-    thread.join(20)
+    thread.join(60)
     assert not thread.is_alive()
 
 

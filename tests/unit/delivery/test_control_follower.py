@@ -126,7 +126,7 @@ def test_it_can_be_stopped_while_a_cancellation_can_not_be_decoded() -> None:
     cancel_registry = CancelRegistry()
     follower = ControlFollower(FakeFeed(record), AvroCodec(registry), cancel_registry, retry_s=0.01)
     follower.start()
-    assert asked.wait(20)
+    assert asked.wait(60)
     follower.stop()
     assert not follower._thread.is_alive()
     assert not cancel_registry._requests

@@ -142,5 +142,5 @@ def test_a_start_takes_along_what_other_partitions_have_to_forget() -> None:
         '{"starts": {"0": 1}}',
     )
     delivery.commit_queue.confirm(pending_commits[T1])
-    noting.join(20)
+    noting.join(60)
     assert not noting.is_alive()

@@ -28,11 +28,11 @@ def test_starts_under_way_are_taken_back_at_once() -> None:
     admit(delivery, T0, 0)
     attempt, counted = take(delivery), threading.Event()
     thread = begin(delivery, attempt, counted)
-    [pending] = delivery.commit_queue.pending(20)
+    [pending] = delivery.commit_queue.pending(60)
     assert pending.commit.position.offset_metadata == '{"starts": {"0": 2}}'
     delivery.commit_queue.confirm(pending)
-    assert counted.wait(20)
-    thread.join(20)
+    assert counted.wait(60)
+    thread.join(60)
 
     delivery.start_counter.stop()
 
@@ -47,12 +47,12 @@ def test_a_start_that_waits_to_be_counted_goes_on_uncounted() -> None:
     admit(delivery, T0, 0)
     attempt, begun = take(delivery), threading.Event()
     thread = begin(delivery, attempt, begun)
-    assert delivery.commit_queue.pending(20), "it is counted, and not committed"
+    assert delivery.commit_queue.pending(60), "it is counted, and not committed"
 
     delivery.start_counter.stop()
 
-    assert begun.wait(20)
-    thread.join(20)
+    assert begun.wait(60)
+    thread.join(60)
     assert delivery.commit_queue.pending(0) == []
     delivery.start_counter.decrement(attempt)
     assert delivery.start_counter.count(attempt) == 0
@@ -81,9 +81,9 @@ def test_a_crash_before_the_stop_stays_counted() -> None:
     attempt = take(delivery)
     thread = threading.Thread(target=delivery.start_counter.increment, args=(attempt,))
     thread.start()
-    [pending] = delivery.commit_queue.pending(20)
+    [pending] = delivery.commit_queue.pending(60)
     delivery.commit_queue.confirm(pending)
-    thread.join(20)
+    thread.join(60)
     assert delivery.start_counter.charge(attempt)
     delivery.start_counter.stop()
     assert delivery.start_counter.count(attempt) == 1

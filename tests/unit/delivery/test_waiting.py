@@ -15,7 +15,7 @@ T = TypeVar("T")
 T0, T1, T2 = (TopicPartition("separation.requests", number) for number in range(3))
 DONE = Done(result=Message(topic="results", key=None, value=b"v"))
 FOR_EVER_S = 3600.0
-PATIENCE_S = 20.0
+PATIENCE_S = 60.0
 
 
 def heard(delivery: Parts, wait: Callable[[], T], happens: Callable[[], object]) -> T:

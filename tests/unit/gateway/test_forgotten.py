@@ -13,7 +13,7 @@ from consumer.pipeline.forgotten import Tombstones
 from consumer.testing.store import MemoryStore
 from harness.fakes import NOON
 
-WAIT_S = 30.0
+WAIT_S = 60.0
 
 
 class Flaky(MemoryStore):

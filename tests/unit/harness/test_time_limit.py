@@ -26,7 +26,7 @@ def test_a_test_that_hangs_fails_and_the_next_one_runs(tmp_path: Path, way: list
     (tmp_path / "test_it.py").write_text(_HANGS)
     command = [sys.executable, "-m", "pytest", "-c", str(ROOT / "pyproject.toml"), "--rootdir", str(tmp_path)]
     ran = subprocess.run(
-        [*command, "-p", "no:cacheprovider", "--timeout", "1", *way, str(tmp_path)],
+        [*command, "-p", "no:cacheprovider", "--timeout", "3", *way, str(tmp_path)],
         capture_output=True, text=True, timeout=100, check=False,
     )  # fmt: skip
     assert ran.returncode == pytest.ExitCode.TESTS_FAILED, ran.stdout + ran.stderr

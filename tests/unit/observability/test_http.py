@@ -36,7 +36,7 @@ class Site:
         self.server = ProbeServer("127.0.0.1", 0, health, self.metrics.registry, limits=limits)
 
     def get(self, path: str, method: str = "GET", **headers: str) -> Reply:
-        connection = http.client.HTTPConnection("127.0.0.1", self.server.port, timeout=10)
+        connection = http.client.HTTPConnection("127.0.0.1", self.server.port, timeout=60)
         try:
             connection.request(method, path, headers=headers)
             response = connection.getresponse()
@@ -117,7 +117,7 @@ def test_nothing_else_is_served(site: Site, method: str, path: str, status: int)
 
 def test_one_connection_serves_many_questions(site: Site) -> None:
     """A prober may keep its connection."""
-    connection = http.client.HTTPConnection("127.0.0.1", site.server.port, timeout=10)
+    connection = http.client.HTTPConnection("127.0.0.1", site.server.port, timeout=60)
     for _ in range(3):
         connection.request("GET", "/ready")
         assert json.loads(connection.getresponse().read())["status"] == "ok"
@@ -125,7 +125,7 @@ def test_one_connection_serves_many_questions(site: Site) -> None:
 
 
 def stuck(site: Site, sent: bytes) -> socket.socket:
-    client = socket.create_connection(("127.0.0.1", site.server.port), timeout=20)
+    client = socket.create_connection(("127.0.0.1", site.server.port), timeout=60)
     client.sendall(sent)
     return client
 
@@ -146,7 +146,7 @@ def test_clients_that_never_finish_keep_nobody_out(site: Site, sent: bytes) -> N
 
 def test_a_client_that_trickles_is_dropped() -> None:
     """A byte now and then does not make a request last for ever."""
-    site = Site(ClientLimits(ask_s=0.2))
+    site = Site(ClientLimits(ask_s=2.0))
     client = stuck(site, b"GET /metrics HTTP/1.1\r\n")
     client.settimeout(0.05)
 
@@ -186,7 +186,7 @@ def test_an_error_of_ours_is_in_the_log(caplog: pytest.LogCaptureFixture) -> Non
     health = Health({"broken": fail}, {"well": lambda: ""})
     server = ProbeServer("127.0.0.1", 0, health, CollectorRegistry())
     with capture_logs() as lines:
-        connection = http.client.HTTPConnection("127.0.0.1", server.port, timeout=10)
+        connection = http.client.HTTPConnection("127.0.0.1", server.port, timeout=60)
         connection.request("GET", "/health")
         with pytest.raises(http.client.RemoteDisconnected):
             connection.getresponse()
@@ -200,7 +200,7 @@ def test_an_error_of_ours_is_in_the_log(caplog: pytest.LogCaptureFixture) -> Non
 
 def test_head_is_answered_as_get_is_without_the_body(site: Site) -> None:
     """A prober that wants no page gets its status, its type and its length, and may ask on."""
-    connection = http.client.HTTPConnection("127.0.0.1", site.server.port, timeout=10)
+    connection = http.client.HTTPConnection("127.0.0.1", site.server.port, timeout=60)
     for path, status in (("/ready", 200), ("/metrics", 200), ("/nothing", 404)):
         length = len(site.get(path)[2])
         connection.request("HEAD", path)
@@ -224,7 +224,7 @@ def test_an_answer_is_sent_at_once(host: str) -> None:
 
         async with await asyncio.start_server(look, sock=listen(host, 0)) as server:
             _, writer = await asyncio.open_connection("127.0.0.1", server.sockets[0].getsockname()[1])
-            found = await asyncio.wait_for(accepted, 20)
+            found = await asyncio.wait_for(accepted, 60)
             writer.close()
             return found
 
@@ -235,7 +235,7 @@ def test_an_answer_is_sent_at_once(host: str) -> None:
 def test_ipv6_can_be_listened_on(address: str) -> None:
     """HTTP_HOST=:: means every address of this machine, IPv4's too."""
     server = ProbeServer("::", 0, Health({}, {}), CollectorRegistry())
-    connection = http.client.HTTPConnection(address, server.port, timeout=10)
+    connection = http.client.HTTPConnection(address, server.port, timeout=60)
     connection.request("GET", "/health")
     assert connection.getresponse().status == 200
     connection.close()
@@ -257,7 +257,7 @@ class Slow:
         return ""
 
     def connect(self, path: str) -> http.client.HTTPConnection:
-        connection = http.client.HTTPConnection("127.0.0.1", self.server.port, timeout=20)
+        connection = http.client.HTTPConnection("127.0.0.1", self.server.port, timeout=60)
         connection.request("GET", path)
         return connection
 
@@ -273,7 +273,7 @@ def slow() -> Iterator[Slow]:
 def test_a_check_that_is_slow_holds_up_nothing_else(slow: Slow) -> None:
     """While /ready waits for the store /health is answered; all who ask for /ready meanwhile get one answer."""
     waiting = [slow.connect("/ready") for _ in range(LIMITS.clients // 2)]
-    assert slow.begun.wait(20)
+    assert slow.begun.wait(60)
     for _ in range(3):
         health = slow.connect("/health")
         assert health.getresponse().status == 200
@@ -316,7 +316,7 @@ def test_an_answer_that_does_not_come_ends_the_connection(caplog: pytest.LogCapt
 def test_as_many_as_may_be_there_are_served_at_once(site: Site) -> None:
     """So many kept connections are all answered, and stay."""
     until(lambda: site.server.connections == 0)
-    connections = [http.client.HTTPConnection("127.0.0.1", site.server.port, timeout=10) for _ in range(LIMITS.clients)]
+    connections = [http.client.HTTPConnection("127.0.0.1", site.server.port, timeout=60) for _ in range(LIMITS.clients)]
     for _ in range(2):
         for connection in connections:
             connection.request("GET", "/ready")
@@ -329,7 +329,7 @@ def test_as_many_as_may_be_there_are_served_at_once(site: Site) -> None:
 def test_who_goes_on_asking_is_not_the_one_that_has_to_go(site: Site) -> None:
     """Of those that are there, the one whose latest question or answer is longest ago goes first."""
     until(lambda: site.server.connections == 0)
-    kept = http.client.HTTPConnection("127.0.0.1", site.server.port, timeout=10)
+    kept = http.client.HTTPConnection("127.0.0.1", site.server.port, timeout=60)
     kept.request("GET", "/ready")
     assert kept.getresponse().read()
     others = [stuck(site, b"GET") for _ in range(LIMITS.clients - 1)]
@@ -347,8 +347,8 @@ def test_who_goes_on_asking_is_not_the_one_that_has_to_go(site: Site) -> None:
 
 def test_a_connection_that_is_kept_for_nothing_is_dropped() -> None:
     """Who has been answered and asks nothing more is waited for as long as for a first question."""
-    site = Site(ClientLimits(ask_s=0.1))
-    connection = http.client.HTTPConnection("127.0.0.1", site.server.port, timeout=10)
+    site = Site(ClientLimits(ask_s=2.0))
+    connection = http.client.HTTPConnection("127.0.0.1", site.server.port, timeout=60)
     connection.request("GET", "/ready")
     assert connection.getresponse().read()
     assert connection.sock.recv(1) == b""

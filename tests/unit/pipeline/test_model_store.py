@@ -224,19 +224,19 @@ def test_who_needs_another_model_does_not_wait(tmp_path: Path) -> None:
 
         def fetch(self, file: str, path: Path) -> bool:
             asked.set()
-            assert go_on.wait(20)
+            assert go_on.wait(60)
             return False
 
     weights, found = ModelStore(tmp_path, [Slow()]), []
     fetching = threading.Thread(target=lambda: found.append(refused(weights.ensure)))
     fetching.start()
     other = threading.Thread(target=lambda: found.append(weights.ensure("4stems")))
-    assert asked.wait(20)
+    assert asked.wait(60)
     other.start()
-    other.join(20)
+    other.join(60)
     assert found == [DIGEST]
     go_on.set()
-    fetching.join(20)
+    fetching.join(60)
     assert "not in this source" in found[1]
 
 

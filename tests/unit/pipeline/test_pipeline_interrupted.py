@@ -55,7 +55,7 @@ def test_a_job_at_work_can_be_cancelled(make: Callable[..., Harness]) -> None:
     separate, at_work = harness.separator.separate, endless(harness)
     harness.send()
     harness.start()
-    assert at_work.wait(20)
+    assert at_work.wait(60)
     harness.separator.separate = separate  # type: ignore[method-assign]
     assert harness.cancel_registry.register("r1", "too slow", datetime.now(UTC))
     letter = harness.letter()
@@ -111,7 +111,7 @@ def test_a_lost_record_whose_outcome_can_not_be_encoded_is_left_to_others(make: 
     abandoned = tell_of_abandoning(harness)
     harness.send(model="9stems")
     harness.start()
-    assert abandoned.wait(20)
+    assert abandoned.wait(60)
     assert harness.halted == []
     assert harness.broker.published == []
 
@@ -152,7 +152,7 @@ def test_an_outage_of_the_registry_is_waited_for(make: Callable[..., Harness]) -
     harness.send(model="9stems", request_id="r2")
     harness.start()
     for _ in range(20):
-        assert checked.acquire(timeout=20)
+        assert checked.acquire(timeout=60)
     assert (harness.halted, harness.broker.published) == ([], [])
     registry.away = None
     back.set()
@@ -175,9 +175,9 @@ def test_a_cancelled_record_waits_for_the_registry_no_longer_than_it_is_ours(mak
     harness.send()
     harness.start()
     for _ in range(10):
-        assert checked.acquire(timeout=20)
+        assert checked.acquire(timeout=60)
     harness.source.revoke([REQUESTS])
-    assert abandoned.wait(20)
+    assert abandoned.wait(60)
     assert (harness.halted, harness.broker.published) == ([], [])
 
 
@@ -190,14 +190,14 @@ def test_a_revoked_partitions_work_comes_to_nothing_here(make: Callable[..., Har
     def slow(*args: Any, cancel: Any, **rest: Any) -> Any:
         at_work.set()
         cancel.listen(go_on.set)
-        assert go_on.wait(20)
+        assert go_on.wait(60)
         cancel.check()
         return separate(*args, cancel=cancel, **rest)
 
     harness.separator.separate = slow  # type: ignore[method-assign]
     harness.send()
     harness.start()
-    assert at_work.wait(20)
+    assert at_work.wait(60)
     harness.source.revoke([REQUESTS])
     assert go_on.is_set()
     assert harness.broker.published == []

@@ -34,7 +34,7 @@ def test_parallel_map_keeps_the_order(width: int, count: int) -> None:
 
 
 def test_as_many_as_asked_for_are_computed_at_the_same_time() -> None:
-    together = threading.Barrier(2, timeout=10)  # breaks unless two meet at it
+    together = threading.Barrier(2, timeout=60)  # breaks unless two meet at it
 
     def meet(number: int) -> int:
         together.wait(30)
@@ -87,6 +87,6 @@ def test_prefetching_computes_one_while_another_is_worked_on() -> None:
 
     results = prefetch(items())
     assert next(results) == 0
-    assert reached.wait(10)  # though nobody asked for the second
+    assert reached.wait(60)  # though nobody asked for the second
     results.close()
     assert source.asked <= 2

@@ -121,4 +121,4 @@ def open_door() -> Iterator[Door]:
     finally:
         server.shutdown()
         server.server_close()
-        thread.join(10)
+        thread.join(60)

@@ -16,7 +16,7 @@ from consumer.gateway.access.signing_keys import FetchLimits, SigningKeys
 from harness.clock import ManualClock
 from tests.unit.gateway.access.issuer import EcKey, JwksServer, RsaKey
 
-PATIENCE_S = 30.0
+PATIENCE_S = 60.0
 T = TypeVar("T")
 
 

@@ -27,7 +27,7 @@ from harness.job_log import parse_stream as parse
 MINE = Principal(id="key:mine", tenant="t", scopes=frozenset({Right.READ}))
 THEIRS = Principal(id="key:theirs", tenant="other", scopes=frozenset({Right.READ}))
 NOW = StreamTimes(keep_alive_s=0.0)  # silence is told at once
-PATIENCE_S = 30.0
+PATIENCE_S = 60.0
 
 Chunks = AsyncGenerator[bytes, None]
 
