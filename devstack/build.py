@@ -42,6 +42,13 @@ def kafka_libs() -> Path:
     return _cached(name, _copy_jars)
 
 
+def kafka_classes(archive: Callable[[Path], None]) -> Path:
+    """The folder of Kafka's classes as this machine's Java keeps them; archive fills it, and is called once."""
+    told = subprocess.run(["java", "-version"], capture_output=True, stdin=subprocess.DEVNULL, check=True, timeout=60)
+    # Another Java would not take them, nor would this one with other jars.
+    return _cached(f"{kafka_libs().name}-classes-{hashlib.sha256(told.stderr).hexdigest()[:12]}", archive)
+
+
 def minio_binary() -> Path:
     return _cached(f"minio-{MINIO.rpartition('-')[2]}", partial(_compile, MINIO)) / "minio"
 

@@ -2,9 +2,8 @@
 
 from pathlib import Path
 
-import httpx2
-
 from devstack import build
+from devstack.asking import is_well
 from devstack.service import Service
 
 ACCESS_KEY = SECRET_KEY = "minioadmin"  # noqa: S105 - MinIO's own default, for a server on this machine
@@ -17,7 +16,7 @@ def minio(folder: Path, port: int, **settings: str) -> Service:
         name="MinIO",
         command=[str(build.minio_binary()), "server", "--quiet", "--address", address, str(folder / "data")],
         folder=folder,
-        is_ready=lambda: _answers(address),
+        is_ready=lambda: is_well(f"http://{address}/minio/health/ready"),
         environment={
             "MINIO_ROOT_USER": ACCESS_KEY,
             "MINIO_ROOT_PASSWORD": SECRET_KEY,
@@ -25,10 +24,3 @@ def minio(folder: Path, port: int, **settings: str) -> Service:
             **settings,
         },
     )
-
-
-def _answers(address: str) -> bool:
-    try:
-        return httpx2.get(f"http://{address}/minio/health/ready", timeout=2).is_success
-    except httpx2.HTTPError:
-        return False

@@ -4,10 +4,10 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-import httpx2
 import yaml
 
 from devstack import system
+from devstack.asking import is_well
 from devstack.service import Service
 
 
@@ -40,12 +40,5 @@ def prometheus(
             f"--web.listen-address=127.0.0.1:{port}",
         ],
         folder=folder,
-        is_ready=lambda: _answers(port),
+        is_ready=lambda: is_well(f"http://127.0.0.1:{port}/-/ready"),
     )  # fmt: skip
-
-
-def _answers(port: int) -> bool:
-    try:
-        return httpx2.get(f"http://127.0.0.1:{port}/-/ready", timeout=2).is_success
-    except httpx2.HTTPError:
-        return False

@@ -2,9 +2,8 @@
 
 from pathlib import Path
 
-import httpx2
-
 from devstack import build, system
+from devstack.asking import is_well
 from devstack.service import Service
 
 
@@ -16,17 +15,10 @@ def registry(folder: Path, port: int) -> Service:
         name="the schema registry",
         command=["java", "-Xmx256m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-jar", str(app)],
         folder=folder,
-        is_ready=lambda: _answers(port),
+        is_ready=lambda: is_well(f"{url(port)}/subjects"),
         environment={"QUARKUS_HTTP_PORT": str(port), "QUARKUS_HTTP_HOST": "127.0.0.1"},
     )
 
 
 def url(port: int) -> str:
     return f"http://127.0.0.1:{port}/apis/ccompat/v7"
-
-
-def _answers(port: int) -> bool:
-    try:
-        return httpx2.get(f"{url(port)}/subjects", timeout=2).is_success
-    except httpx2.HTTPError:
-        return False

@@ -2,9 +2,8 @@
 
 from pathlib import Path
 
-import httpx2
-
 from devstack import build
+from devstack.asking import is_well
 from devstack.service import Service
 
 
@@ -14,12 +13,5 @@ def toxiproxy(folder: Path, port: int) -> Service:
         name="Toxiproxy",
         command=[str(build.toxiproxy_binary()), "-host", "127.0.0.1", "-port", str(port)],
         folder=folder,
-        is_ready=lambda: _answers(port),
+        is_ready=lambda: is_well(f"http://127.0.0.1:{port}/version"),
     )
-
-
-def _answers(port: int) -> bool:
-    try:
-        return httpx2.get(f"http://127.0.0.1:{port}/version", timeout=2).is_success
-    except httpx2.HTTPError:
-        return False

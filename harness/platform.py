@@ -10,10 +10,9 @@ import sys
 import time
 import uuid
 from collections.abc import Iterable, Mapping, Sequence
-from contextlib import closing, suppress
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from functools import partial
 from pathlib import Path
 
 import httpx2
@@ -35,7 +34,9 @@ from consumer.core.events import (
     SourceObject,
 )
 from consumer.core.model import Headers
+from devstack.asking import get
 from devstack.service import free_port
+from harness.group_reader import GroupReader
 from harness.leaks import found_in, secrets_in
 
 COMMAND = (str(Path(sys.executable).with_name("spleeter-consumer")),)
@@ -53,7 +54,7 @@ class ReplicaProcess:
     def get(self, page: str, **headers: str) -> httpx2.Response | None:
         """A page of its HTTP port, None while nothing listens or answers there."""
         try:
-            return httpx2.get(f"http://127.0.0.1:{self.port}{page}", headers=headers, timeout=_PAGE_S)
+            return get(f"http://127.0.0.1:{self.port}{page}", headers=headers, timeout=_PAGE_S)
         except httpx2.HTTPError:
             return None
 
@@ -98,6 +99,7 @@ class Platform:
     codec: AvroCodec = field(default_factory=AvroCodec)
     secrets: set[str] = field(default_factory=set)  # that any process of it was given
     handled: set[str] = field(default_factory=set)  # keys of objects
+    _reader: GroupReader | None = field(default=None, init=False, repr=False)
 
     def topic(self, kind: str) -> str:
         return self.environment[f"TOPIC_{kind}"]
@@ -243,40 +245,31 @@ class Platform:
 
     def unfinished(self) -> list[Message]:
         """Records of the requests and retry topics without an outcome: committed ones, so markers are none."""
-        with closing(self._reader()) as reader:
-            places = self._places(reader)
-            finished = {(p.topic, p.partition): p.offset for p in self._committed(reader, places)}
+        reader = self._kept_reader()
+        places = reader.places(self.topic("REQUESTS"))
+        finished = {(p.topic, p.partition): p.offset for p in reader.committed(places)}
         records = self._read({place.topic: None for place in places})
         return [record for record in records if record.offset() >= finished[record.topic(), record.partition()]]  # type: ignore[operator, index]
 
     def lag(self) -> int:
         """Records of the requests and retry topics that the group has not finished, markers included."""
-        with closing(self._reader()) as reader:
-            places = self._places(reader)
-            # First what is finished, then what there is: what moves to a retry topic in between counts as left to do.
-            finished = [max(0, place.offset) for place in self._committed(reader, places)]
-            ends = [
-                retried(partial(reader.get_watermark_offsets, place, timeout=30), PATIENCE_S)[1] for place in places
-            ]
-            return sum(ends) - sum(finished)
+        reader = self._kept_reader()
+        places = reader.places(self.topic("REQUESTS"))
+        # First what is finished, then what there is: what moves to a retry topic in between counts as left to do.
+        finished = [max(0, place.offset) for place in reader.committed(places)]
+        return sum(reader.ends(places)) - sum(finished)
 
-    def _committed(self, reader: Consumer, places: Sequence[TopicPartition]) -> list[TopicPartition]:
-        return retried(lambda: reader.committed(list(places), timeout=30), PATIENCE_S)
+    def _kept_reader(self) -> GroupReader:
+        wanted = (self.bootstrap_servers, self.environment["KAFKA_GROUP_ID"])
+        if self._reader is None or (self._reader.bootstrap_servers, self._reader.group_id) != wanted:
+            self._close_reader()
+            self._reader = GroupReader(*wanted)
+        return self._reader
 
-    def _places(self, reader: Consumer) -> list[TopicPartition]:
-        topics = retried(lambda: reader.list_topics(timeout=30), PATIENCE_S).topics
-        return [
-            TopicPartition(name, number)
-            for name, topic in topics.items()
-            if name.startswith(self.topic("REQUESTS"))
-            for number in topic.partitions
-        ]
-
-    def _reader(self) -> Consumer:
-        """Asks in the group's name, and is never a member."""
-        return Consumer({
-            "bootstrap.servers": self.bootstrap_servers, "group.id": self.environment["KAFKA_GROUP_ID"],
-        })  # fmt: skip
+    def _close_reader(self) -> None:
+        if self._reader is not None:
+            self._reader.close()
+            self._reader = None
 
     def objects(self, prefix: str) -> set[str]:
         found = self.minio.list_objects(self.output_bucket, prefix, recursive=True)
@@ -287,6 +280,7 @@ class Platform:
             if replica.process.poll() is None:
                 replica.process.kill()
             replica.process.wait(60)
+        self._close_reader()
         self.check_logs()
 
     def check_logs(self) -> None:

@@ -11,6 +11,7 @@ from devstack import kafka as kafka_service
 from devstack import minio as minio_service
 from devstack import registry as registry_service
 from devstack.service import Running, free_port
+from tests.turns import in_turns
 
 # How long an example takes tells of the machine alone. Folders with a profile of their own begin with this one.
 settings.register_profile("patient", deadline=None, suppress_health_check=[HealthCheck.too_slow])
@@ -25,13 +26,13 @@ LIMITS_S = {
     "deployed": 1800,
 }  # fmt: skip
 LONG_LIMIT_S = 3600
-# What takes longest begins first, so that no worker is left alone with it in the end.
-FIRST = ("recipes", "integration", "chaos", "separator")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Every test has a limit: its own mark's, or else its folder's, or else the default. Folders have their order."""
-    items.sort(key=lambda item: FIRST.index(folder) if (folder := folder_of(item)) in FIRST else len(FIRST))
+    """Every test has a limit: its own mark's, or else its folder's, or else the default. Files have their order."""
+    files = in_turns(list(dict.fromkeys(file_of(item) for item in items)))
+    turns = {file: number for number, file in enumerate(files)}
+    items.sort(key=lambda item: turns[file_of(item)])
     for item in items:
         limit_s = LONG_LIMIT_S if item.get_closest_marker("long") else LIMITS_S.get(folder_of(item))
         if limit_s and not item.get_closest_marker("timeout"):
@@ -40,7 +41,12 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 def folder_of(item: pytest.Item) -> str:
     """The first folder below `tests` that a test lies in."""
-    return item.path.relative_to(FOLDER).parts[0] if item.path.is_relative_to(FOLDER) else ""
+    return file_of(item).partition("/")[0]
+
+
+def file_of(item: pytest.Item) -> str:
+    """The file that a test lies in, as a path below `tests`; "" where it lies elsewhere."""
+    return item.path.relative_to(FOLDER).as_posix() if item.path.is_relative_to(FOLDER) else ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -22,6 +22,7 @@ from confluent_kafka import Producer
 from confluent_kafka.admin import AdminClient
 
 from consumer.core.events import OutputOptions, SeparationResult
+from devstack.asking import get
 from devstack.clamd import clamd
 from devstack.prometheus import prometheus
 from devstack.service import Running, Service, free_port
@@ -54,11 +55,11 @@ class Watched:
 
     def ask(self, query: str) -> dict[str, float]:
         """An instant query's values by partition, "" where a series has none."""
-        found = httpx2.get(f"{self.prometheus}/api/v1/query", params={"query": query}, timeout=30).json()
+        found = get(f"{self.prometheus}/api/v1/query", params={"query": query}, timeout=30).json()
         return {each["metric"].get("partition", ""): float(each["value"][1]) for each in found["data"]["result"]}
 
     def firing(self) -> set[str]:
-        found = httpx2.get(f"{self.prometheus}/api/v1/alerts", timeout=30).json()
+        found = get(f"{self.prometheus}/api/v1/alerts", timeout=30).json()
         return {alert["labels"]["alertname"] for alert in found["data"]["alerts"] if alert["state"] == "firing"}
 
     def until_firing(self, *names: str, meanwhile: Callable[[], object] = lambda: None) -> None:

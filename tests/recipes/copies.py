@@ -39,6 +39,8 @@ class Copy:
             "PYTHONPATH": str(self.root),
             "PYTEST_ADDOPTS": "-x -q -p no:cacheprovider",
         }
+        # What is compiled once is taken along by each copy, instead of being compiled by every command in it.
+        environment.pop("PYTHONDONTWRITEBYTECODE", None)
         done = subprocess.run(
             ["bash", "-c", line],
             cwd=self.root,

@@ -32,8 +32,10 @@ def without(steps: tuple[Step, ...], left_out: str) -> list[Step]:
 
 @pytest.fixture(scope="session")
 def original(tmp_path_factory: pytest.TempPathFactory) -> Copy:
-    """The repository as it is, with its types known: what a recipe changes is soon checked then."""
+    """The repository as it is, compiled, its types and imports known: what a recipe changes is soon checked then."""
     copy = copy_repository(tmp_path_factory.mktemp("original"))
+    copy.run("python -m compileall -q consumer harness tests")
+    copy.run("lint-imports")
     copy.run("mypy consumer")
     return copy
 
