@@ -1,7 +1,7 @@
 """Where the sound of Windows Media Audio 1 and 2 begins, of files that ffmpeg's own encoder made.
 
-That puts one frame in front; ffmpeg's decoder leaves out two, as Microsoft's encoder wants it. Its files say which
-encoder made them by what they say of its options: none but one, which Microsoft's never uses alone in version 2.
+That puts one frame in front; ffmpeg's decoder leaves out two, as it takes Microsoft's encoder to put there. ffmpeg's
+files are told by the encoder's options in them: one alone, and nothing said of a block's size.
 """
 
 import re
