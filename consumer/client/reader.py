@@ -5,12 +5,13 @@ from collections.abc import Mapping, Sequence
 from enum import Enum, auto
 from functools import partial
 
-from confluent_kafka import OFFSET_BEGINNING, KafkaError, KafkaException, Message
+from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaError, KafkaException, Message
 from confluent_kafka import TopicPartition as KafkaPartition
 
 from consumer.adapters.kafka.config import connect_reader
 from consumer.adapters.kafka.connection_errors import ConnectionErrors
 from consumer.adapters.kafka.metadata import look_for
+from consumer.adapters.kafka.retrying import is_unanswered
 from consumer.client.failures import failure_of
 from consumer.core.errors import BrokerUnavailable, ConsumerError
 from consumer.core.model import TopicPartition
@@ -44,12 +45,9 @@ class TopicReader:
         positions: Mapping[TopicPartition, int] | None = None,
         request_s: float,
     ) -> None:
-        self._topics = topics
+        self._kafka, self._topics = kafka, topics
         self._errors = ConnectionErrors()
-        # Of a log that was cut meanwhile what is left is read: librdkafka would go on at its end.
-        # Where there is nothing to read, or nothing but a transaction's marker, only the end tells that it is reached.
-        properties = {"error_cb": self._errors, "auto.offset.reset": "earliest", "enable.partition.eof": True}
-        self._consumer = connect_reader(kafka, "watch", properties=properties)
+        self._consumer = self._connect()
         self._ends: dict[TopicPartition, int] = {}
         self._begins: dict[TopicPartition, int] = {}
         self._held: set[TopicPartition] = set()
@@ -61,9 +59,18 @@ class TopicReader:
             except KafkaException as error:
                 self._consumer.close()
                 raise failure_of(error.args[0], self._errors, topic) from error
-        wanted = {**({} if begin is Begin.BEGINNING else self._ends), **(positions or {})}
-        self._consumer.assign([KafkaPartition(*place, wanted.get(place, OFFSET_BEGINNING)) for place in self._ends])
+        self._begin_at = {**({} if begin is Begin.BEGINNING else self._ends), **(positions or {})}
+        self._assign(self._begin_at)
         self._look_at = time.monotonic() + _LOOK_FOR_PARTITIONS_S
+
+    def _connect(self) -> Consumer:
+        # Of a log that was cut meanwhile what is left is read: librdkafka would go on at its end.
+        # Where there is nothing to read, or nothing but a transaction's marker, only the end tells that it is reached.
+        properties = {"error_cb": self._errors, "auto.offset.reset": "earliest", "enable.partition.eof": True}
+        return connect_reader(self._kafka, "watch", properties=properties)
+
+    def _assign(self, offsets: Mapping[TopicPartition, int]) -> None:
+        self._consumer.assign([KafkaPartition(*place, offsets.get(place, OFFSET_BEGINNING)) for place in self._ends])
 
     def consume(self, count: int, timeout_s: float) -> list[Message]:
         """At most so many records, as soon as there are any, and none after so many seconds without.
@@ -149,11 +156,21 @@ class TopicReader:
     def _look_for_partitions(self) -> None:
         try:
             found = [place for topic in self._topics for place in self._partitions_of(topic)]
-        except KafkaException:
+        except KafkaException as error:
+            if is_unanswered(error):
+                self._go_on_anew()
             return  # looked at again later; what is assigned is read all the same
         if new := [place for place in found if place not in self._ends]:
             self._ends |= dict.fromkeys(new, 0)
             self._consumer.incremental_assign([KafkaPartition(*place, OFFSET_BEGINNING) for place in new])
+
+    def _go_on_anew(self) -> None:
+        """From where this was, by another client."""
+        read = self.positions()
+        self._consumer.close()
+        self._consumer = self._connect()
+        self._assign({**self._begin_at, **read})
+        self._consumer.pause([KafkaPartition(*place) for place in self._held])
 
     def _partitions_of(self, topic: str, timeout_s: float = _LOOK_S) -> list[TopicPartition]:
         return [TopicPartition(topic, number) for number in look_for(self._consumer, topic, timeout_s).partitions]

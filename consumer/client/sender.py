@@ -17,6 +17,7 @@ from consumer.adapters.kafka.config import connect, producer_config
 from consumer.adapters.kafka.connection_errors import ConnectionErrors
 from consumer.adapters.kafka.metadata import look_for
 from consumer.adapters.kafka.producer_errors import CURES, Cure
+from consumer.adapters.kafka.retrying import is_unanswered
 from consumer.client.failures import failure_of
 from consumer.client.promise import Promise
 from consumer.core.errors import Code, ConsumerError, Rejected, SettingsError
@@ -59,6 +60,8 @@ class Sender:
         self._config = producer_config(kafka) | own
         self._producer = connect(Producer, self._config, "client")
         self._alone: Producer | None = None  # sends each record by itself; made once that is needed
+        self._retired: list[Producer] = []  # which may have something to tell of yet
+        self._is_forsaken = False
         self._found: set[str] = set()
         self._finding, self._settling = threading.Lock(), threading.RLock()
         self._awaited: set[Promise[Position]] = set()
@@ -89,7 +92,7 @@ class Sender:
         until = time.monotonic() + self._request_s
         while True:
             try:
-                self._produce(self._producer, record, self._note)
+                self._produce(self._current(), record, self._note)
             except BufferError:  # full: the poller makes room as soon as the brokers take something
                 if time.monotonic() > until:
                     raise self._errors.away("the client's queue stays full") from None
@@ -117,8 +120,10 @@ class Sender:
         while not self._is_closed.is_set():
             try:
                 self._producer.poll(_POLL_S)
-                if self._alone is not None:
-                    self._alone.poll(0)
+                for producer in self._others():
+                    producer.poll(0)
+                with self._settling:
+                    self._retired = [producer for producer in self._retired if len(producer)]
             except Exception:  # noqa: BLE001 - what is behind it waits to be told of
                 _log.exception("what became of a record could not be told")
 
@@ -127,10 +132,12 @@ class Sender:
         with self._finding:
             if topic in self._found:
                 return
-            ask = partial(look_for, self._producer, topic)
+            producer = self._current()
             try:
-                self._errors.patiently(self._producer, ask, self._request_s, missing_s=_LOOK_S)
+                ask = partial(look_for, producer, topic)
+                self._errors.patiently(producer, ask, self._request_s, missing_s=_LOOK_S)
             except KafkaException as error:
+                self._is_forsaken = is_unanswered(error)
                 raise self._failure(topic, error.args[0]) from error
             self._found.add(topic)
 
@@ -141,8 +148,21 @@ class Sender:
                 self._alone = connect(Producer, self._config | {"batch.num.messages": 1}, "client")
             return self._alone
 
+    def _current(self) -> Producer:
+        """The producer of what comes next: another one where the latest was not answered."""
+        with self._settling:
+            if self._is_forsaken:
+                self._is_forsaken = False
+                self._retired = [*self._producers()]
+                self._producer, self._alone = connect(Producer, self._config, "client"), None
+            return self._producer
+
     def _producers(self) -> Iterator[Producer]:
         yield self._producer
+        yield from self._others()
+
+    def _others(self) -> Iterator[Producer]:
+        yield from self._retired
         if self._alone is not None:
             yield self._alone
 
@@ -165,6 +185,7 @@ class Sender:
             place = TopicPartition(message.topic() or "", message.partition() or 0)
             record.acknowledged.settle((place, message.offset() or 0))
         else:
+            self._is_forsaken = self._is_forsaken or is_unanswered(KafkaException(error))
             failure = self._failure(record.topic, error)
             record.failed(failure)
             record.acknowledged.settle(failure)

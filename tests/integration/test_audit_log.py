@@ -133,6 +133,17 @@ def test_where_it_is_required_nothing_is_lost(world: World) -> None:
     assert world.lost == []
 
 
+def test_what_one_producer_gave_up_another_writes(world: World) -> None:
+    """One that may never connect again is of no more use; here it has an address where nobody listens."""
+    world.create()
+    log = world.log(bootstrap_servers=f"127.0.0.1:{free_port()}", is_required=True)
+    log.record(an_event())
+    wait_for(lambda: log.trouble != "")
+    object.__setattr__(log._settings, "bootstrap_servers", world.bootstrap_servers)
+    assert log.flush(60) == 0
+    assert world.written() == ["e0"]
+
+
 def test_there_is_room_for_so_many(world: World) -> None:
     """Where events must not be lost one more is refused, with some room left for what was begun; else it is lost."""
     required = world.log(is_required=True, capacity=10)

@@ -8,14 +8,19 @@ from collections.abc import Callable
 from uuid import uuid4
 
 import pytest
-from confluent_kafka import Producer
+from confluent_kafka import KafkaError, KafkaException, Producer
+from confluent_kafka import Message as KafkaMessage
 from confluent_kafka.admin import AdminClient, NewTopic  # type: ignore[attr-defined]
 
 from consumer.adapters.kafka import source as source_module
+from consumer.adapters.kafka.control_feed import KafkaControlFeed
 from consumer.adapters.kafka.lag import KafkaLagReader
 from consumer.adapters.kafka.notices import KafkaNotices
 from consumer.adapters.kafka.source import KafkaSource
 from consumer.adapters.kafka.topic_ids import TopicIds
+from consumer.client import reader as reader_module
+from consumer.client.reader import Begin, TopicReader
+from consumer.client.sender import Sender
 from consumer.core.errors import BrokerUnavailable
 from consumer.core.model import Message, Record, TopicPartition
 from consumer.gateway.index.ends import TopicEnds
@@ -98,6 +103,82 @@ def test_notices_are_sent_again(settings: KafkaSettings, kafka: Kafka, topic: st
     wait_for(arrived)
     notices.close()
     ends.close()
+
+
+def test_the_control_feed_is_read_again(settings: KafkaSettings, kafka: Kafka, topic: str) -> None:
+    feed = KafkaControlFeed(settings, topic, max_age_s=3600, max_records=10)
+    assert not tries(lambda: feed.poll(0.1))
+    assert not feed.is_caught_up
+    come_back(settings, kafka)
+    found: list[Record] = []
+
+    def has_come() -> bool:
+        def look() -> None:
+            if record := feed.poll(0.1):
+                found.append(record)
+
+        return tries(look) and feed.is_caught_up
+
+    wait_for(has_come)
+    assert [record.value for record in found] == [b"a value"]
+
+
+def test_what_is_sent_next_is_sent_by_another(settings: KafkaSettings, kafka: Kafka, topic: str) -> None:
+    """What was given up is told of; a topic is looked for by another one too."""
+    sender = Sender(settings, request_s=2.0)
+    with pytest.raises(BrokerUnavailable):
+        sender.send(topic, b"v", "k")
+    sender._found.add(topic)  # as where it was found before
+    with pytest.raises(BrokerUnavailable):
+        sender.send(topic, b"v", "k").future().result(60)
+    sender._config["bootstrap.servers"] = kafka.bootstrap_servers
+    assert sender.send(topic, b"v", "k").future().result(60) == (TopicPartition(topic, 0), 1)
+    sender._found.clear()
+    sender.send(topic, b"v", "k").future().result(60)
+    assert sender.close(60) == 0
+    assert sender._retired == []
+
+
+def test_a_reader_goes_on_where_it_was(kafka: Kafka, topic: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nothing is left out, and nothing is read twice; what it held it holds."""
+    settings = KafkaSettings(bootstrap_servers=kafka.bootstrap_servers)
+    reader = TopicReader(settings, [topic], begin=Begin.BEGINNING, request_s=60)
+    assert [each.value() for each in read(reader, 1)] == [b"a value"]
+
+    def unanswered(*_: object) -> None:
+        raise KafkaException(KafkaError(KafkaError._TRANSPORT))
+
+    before = reader._consumer
+    with monkeypatch.context() as patched:
+        patched.setattr(reader_module, "look_for", unanswered)
+        reader._look_for_partitions()
+    assert reader._consumer is not before
+    producer = Producer({"bootstrap.servers": kafka.bootstrap_servers})
+    producer.produce(topic, b"another")
+    assert producer.flush(60) == 0
+    assert [each.value() for each in read(reader, 1)] == [b"another"]
+    reader.hold_all_but()
+    with monkeypatch.context() as patched:
+        patched.setattr(reader_module, "look_for", unanswered)
+        reader._look_for_partitions()
+    producer.produce(topic, b"held")
+    assert producer.flush(60) == 0
+    assert reader.consume(1, 2.0) == []
+    reader.release()
+    assert [each.value() for each in read(reader, 1)] == [b"held"]
+    reader.close()
+
+
+def read(reader: TopicReader, count: int) -> list[KafkaMessage]:
+    """The next records, once there are so many."""
+    found: list[KafkaMessage] = []
+
+    def has_come() -> bool:
+        found.extend(reader.consume(count - len(found), 0.5))
+        return len(found) == count
+
+    wait_for(has_come)
+    return found
 
 
 class Listener:

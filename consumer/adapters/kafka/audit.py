@@ -20,6 +20,7 @@ _POLL_S = 0.02  # while something is on its way
 _RETRY_S = 1.0
 _SLOW_S = 5.0  # an event that is on its way for longer tells that the topic is not well
 _CLOSE_S = 5.0
+_OF_NO_MORE_USE = {KafkaError._FATAL, KafkaError._MSG_TIMED_OUT}
 _FULL = 0.9  # of the room; the rest is for events of what was begun before
 
 
@@ -209,12 +210,14 @@ class KafkaAuditLog:
                 self._outstanding.pop(number, None)
                 self._changed.notify_all()
             return
-        if error.fatal() or error.code() == KafkaError._FATAL:
+        if error.fatal() or error.code() in _OF_NO_MORE_USE:
             self._begin_anew()
         self._refused(number, self._errors.explain(reason_of(KafkaException(error))))
 
     def _begin_anew(self) -> None:
-        """Nothing mends a producer with a fatal error but another one; of what it had nobody will tell."""
+        """Nothing mends a producer with a fatal error but another one, nor one that may never connect again (see
+        retrying.is_unanswered); of what it had nobody will tell.
+        """
         with self._changed:
             self._producer = None
             self._waiting = deque(self._outstanding)

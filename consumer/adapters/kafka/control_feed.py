@@ -3,12 +3,13 @@
 import time
 from datetime import UTC, datetime
 
-from confluent_kafka import KafkaError, KafkaException
+from confluent_kafka import Consumer, KafkaError, KafkaException
 from confluent_kafka import TopicPartition as KafkaPartition
 
 from consumer.adapters.kafka.config import NO_GROUPS_ERROR, connect_reader
 from consumer.adapters.kafka.connection_errors import ConnectionErrors
 from consumer.adapters.kafka.records import record_of
+from consumer.adapters.kafka.retrying import is_unanswered
 from consumer.core.errors import BrokerUnavailable
 from consumer.core.model import Record
 from consumer.settings import KafkaSettings
@@ -33,7 +34,16 @@ class KafkaControlFeed:
         look_for_topic_s: float = 5.0,
         look_for_partitions_s: float = 60.0,
     ) -> None:
-        self._errors = ConnectionErrors()
+        self._settings, self._errors = settings, ConnectionErrors()
+        self._consumer = self._connect()
+        self._look_for_topic_s, self._look_for_partitions_s = look_for_topic_s, look_for_partitions_s
+        self._topic, self._max_age_s, self._max_records = topic, max_age_s, max_records
+        self._known: set[int] = set()
+        self._behind: set[int] = set()
+        self._look_at = float("-inf")
+        self._has_looked = False
+
+    def _connect(self) -> Consumer:
         properties = {
             "enable.partition.eof": True,
             "auto.offset.reset": "earliest",
@@ -41,13 +51,7 @@ class KafkaControlFeed:
             "error_cb": self._errors,
             "queued.max.messages.kbytes": 4096,
         }
-        self._consumer = connect_reader(settings, "control", properties=properties)
-        self._look_for_topic_s, self._look_for_partitions_s = look_for_topic_s, look_for_partitions_s
-        self._topic, self._max_age_s, self._max_records = topic, max_age_s, max_records
-        self._known: set[int] = set()
-        self._behind: set[int] = set()
-        self._look_at = float("-inf")
-        self._has_looked = False
+        return connect_reader(self._settings, "control", properties=properties)
 
     @property
     def is_caught_up(self) -> bool:
@@ -61,6 +65,8 @@ class KafkaControlFeed:
         except KafkaException as error:
             if not self._known:
                 self._consumer.poll(0.0)  # hands out what connections failed with, and there is no record yet
+            if is_unanswered(error):
+                self._begin_anew()
             raise BrokerUnavailable(self._errors.explain(error)) from error
         if message is None:
             return None
@@ -73,6 +79,14 @@ class KafkaControlFeed:
         if failure.code() == NO_GROUPS_ERROR:
             return None
         raise BrokerUnavailable(self._errors.explain(failure.str()))
+
+    def _begin_anew(self) -> None:
+        """By another client, from where a feed begins: what was read is read again."""
+        self._consumer.close()
+        self._consumer = self._connect()
+        self._known.clear()
+        self._behind.clear()
+        self._has_looked = False
 
     def _look(self) -> None:
         """Take up the partitions that are new to us: all of them at first, or once the topic is created."""
