@@ -26,7 +26,8 @@ from devstack.kafka import kafka
 from devstack.minio import minio
 from devstack.service import Running, Service, free_port
 from harness.chaos.traffic import write_model
-from harness.platform import Platform, ReplicaProcess, make_platform
+from harness.platform import Platform, make_platform
+from harness.replica_process import ReplicaProcess
 
 ROOT = Path(__file__).parents[1]
 PARTITIONS = 6

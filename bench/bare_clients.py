@@ -14,7 +14,8 @@ from confluent_kafka import Consumer, Producer, TopicPartition
 from minio.error import S3Error
 
 from consumer.core.events import SeparationRequest
-from harness.platform import PATIENCE_S, Platform
+from harness.platform import Platform
+from harness.waiting import PATIENCE_S
 
 _STEM_BYTES, _MANIFEST_BYTES, _RESULT_BYTES = 20_000, 3_000, 800  # about what the fake separator's are
 

@@ -18,7 +18,8 @@ from consumer.core.events import SeparationRequest
 from consumer.delivery.retry_headers import RetryState, headers
 from devstack import system
 from harness.fakes import a_record
-from harness.platform import ReplicaProcess, wait_for
+from harness.replica_process import ReplicaProcess
+from harness.waiting import wait_for
 
 MESSAGES, WARM_UP = 300, 60
 RETRY_S = 2.0

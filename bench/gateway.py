@@ -24,7 +24,8 @@ from bench.table import Row, spread_ms
 from bench.uploads import upload_rows
 from harness.gateway import KEY, Gateway, gateway
 from harness.pages.examples import example_request, example_result
-from harness.platform import Platform, wait_for
+from harness.platform import Platform
+from harness.waiting import wait_for
 
 JOBS, ASKED, SENT, STREAMS = 1_000_000, 2000, 500, 1000
 _CALLERS = 8

@@ -7,7 +7,9 @@ from dataclasses import dataclass
 
 import httpx2
 
-from harness.platform import COMMAND, PATIENCE_S, Platform, ReplicaProcess
+from harness.platform import COMMAND, Platform
+from harness.replica_process import ReplicaProcess
+from harness.waiting import PATIENCE_S
 
 KEY = "a-plain-key-of-the-tests"
 

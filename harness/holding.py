@@ -4,7 +4,7 @@ from contextlib import suppress
 
 import psutil
 
-from harness.platform import ReplicaProcess
+from harness.replica_process import ReplicaProcess
 
 
 def hold_still(*replicas: ReplicaProcess) -> None:

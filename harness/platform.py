@@ -3,24 +3,18 @@
 What it reads, it reads as an outsider would: committed records only, from the beginning, all of them.
 """
 
-import json
 import os
 import subprocess
 import sys
-import time
 import uuid
 from collections.abc import Iterable, Mapping, Sequence
-from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 
-import httpx2
-import psutil
 import urllib3
 from confluent_kafka import Consumer, KafkaError, KafkaException, Message, Producer, TopicPartition
 from minio import Minio
-from prometheus_client.parser import text_string_to_metric_families
 
 from consumer.adapters.avro.codec import AvroCodec
 from consumer.adapters.kafka.retrying import is_transient, retried
@@ -34,58 +28,13 @@ from consumer.core.events import (
     SourceObject,
 )
 from consumer.core.model import Headers
-from devstack.asking import get
 from devstack.service import free_port
 from harness.group_reader import GroupReader
 from harness.leaks import found_in, secrets_in
+from harness.replica_process import ReplicaProcess
+from harness.waiting import PATIENCE_S, wait_for
 
 COMMAND = (str(Path(sys.executable).with_name("spleeter-consumer")),)
-PATIENCE_S = 180.0  # before a test gives up on what should have come; never a measure of speed
-LONG_PATIENCE_S = 900.0  # where it is not one thing that comes, but the end of much work
-_PAGE_S = 30.0  # a page that comes late on a busy machine is none that is missing
-
-
-@dataclass(slots=True)
-class ReplicaProcess:
-    process: "subprocess.Popen[bytes]"
-    log: Path
-    port: int
-
-    def get(self, page: str, **headers: str) -> httpx2.Response | None:
-        """A page of its HTTP port, None while nothing listens or answers there."""
-        try:
-            return get(f"http://127.0.0.1:{self.port}{page}", headers=headers, timeout=_PAGE_S)
-        except httpx2.HTTPError:
-            return None
-
-    def gauges(self, name: str) -> dict[tuple[str, int], float]:
-        """A gauge's series by topic and partition; those without these labels under ("", -1)."""
-        page = self.get("/metrics")
-        return {} if page is None else series(page.text, name)
-
-    def is_ready(self) -> bool:
-        page = self.get("/ready")
-        return page is not None and page.is_success
-
-    def wait_ready(self, patience_s: float = PATIENCE_S) -> None:
-        wait_for(lambda: self.is_ready() or self.process.poll() is not None, patience_s=patience_s)
-        assert self.process.poll() is None, self.log.read_text()[-2000:]
-
-    def separators(self) -> list[psutil.Process]:
-        """Its children that separate; the one that reads the lag is none of them."""
-        found = []
-        for child in psutil.Process(self.process.pid).children():
-            with suppress(psutil.NoSuchProcess):
-                if any(word.endswith((".separator", ".separator.process")) for word in child.cmdline()):
-                    found.append(child)
-        return found
-
-    def lines(self) -> list[dict[str, object]]:
-        whole, _, _ = self.log.read_text().rpartition("\n")  # the last line may not be whole
-        return [json.loads(line) for line in whole.splitlines()]
-
-    def said(self, event: str) -> list[dict[str, object]]:
-        return [line for line in self.lines() if line["event"] == event]
 
 
 @dataclass(slots=True, kw_only=True)
@@ -117,8 +66,7 @@ class Platform:
         environment = {**self.environment, **environment}
         self.secrets |= secrets_in(environment)
         done = subprocess.run(
-            [*COMMAND, *arguments],
-            env=environment,
+            [*COMMAND, *arguments], env=environment,
             stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=PATIENCE_S, check=False,
         )  # fmt: skip
         leaked = found_in(done.stdout + done.stderr, secrets_in(environment), ())
@@ -141,8 +89,7 @@ class Platform:
         self.secrets |= secrets_in(environment)
         with log.open("wb") as output:
             process = subprocess.Popen(
-                command,
-                env=environment,
+                command, env=environment,
                 stdin=subprocess.DEVNULL, stdout=output, stderr=output, start_new_session=True,
             )  # fmt: skip
         replica = ReplicaProcess(process, log, port)
@@ -301,16 +248,6 @@ def _headers(message: Message) -> Iterable[tuple[str, bytes | None]]:
         yield name, value
 
 
-def series(page: str, name: str) -> dict[tuple[str, int], float]:
-    """What one page of metrics says of a gauge, by topic and partition."""
-    return {
-        (sample.labels.get("topic", ""), int(sample.labels.get("partition", -1))): sample.value
-        for family in text_string_to_metric_families(page)
-        for sample in family.samples
-        if sample.name == f"separation_{name}"
-    }
-
-
 def make_platform(
     bootstrap_servers: str,
     minio_endpoint: str,
@@ -361,10 +298,3 @@ def make_environment(name: str, bootstrap_servers: str) -> dict[str, str]:
         "KAFKA_BOOTSTRAP_SERVERS": bootstrap_servers,
         "KAFKA_GROUP_ID": f"{name}-group",
     }
-
-
-def wait_for(condition, every_s: float = 0.1, patience_s: float = PATIENCE_S) -> None:  # type: ignore[no-untyped-def]
-    deadline = time.monotonic() + patience_s
-    while not condition():
-        assert time.monotonic() < deadline, "it did not come"
-        time.sleep(every_s)

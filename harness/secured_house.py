@@ -18,7 +18,8 @@ from minio.versioningconfig import VersioningConfig
 from harness.clips import write_clip
 from harness.encrypted_store import EncryptedStore
 from harness.gateway import Gateway
-from harness.platform import Platform, ReplicaProcess
+from harness.platform import Platform
+from harness.replica_process import ReplicaProcess
 from harness.rights import bindings, rights_of
 from harness.secured_kafka import SecuredKafka
 from harness.store_rights import StoreRight, policy_of, store_rights

@@ -15,7 +15,9 @@ import httpx2
 from harness.chaos.door_oracle import Answered, Told
 from harness.chaos.oracle import RECORD
 from harness.gateway import KEY, start_gateway
-from harness.platform import PATIENCE_S, Platform, ReplicaProcess, wait_for
+from harness.platform import Platform
+from harness.replica_process import ReplicaProcess
+from harness.waiting import PATIENCE_S, wait_for
 
 SLOTS = 2
 _PAUSE_S = 0.05

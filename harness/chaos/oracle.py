@@ -21,7 +21,8 @@ from minio.error import S3Error
 from consumer.adapters.kafka.retrying import retried
 from consumer.core.events import AuditEvent, DeadLetter, SeparationRequest, SeparationResult
 from harness.chaos.separator import STEMS, stem_wav
-from harness.platform import PATIENCE_S, Platform, wait_for
+from harness.platform import Platform
+from harness.waiting import PATIENCE_S, wait_for
 
 RECORD = "record"  # the name under which a request's metadata tells which record it is
 

@@ -39,7 +39,7 @@ from consumer.observability import logging as logs
 from consumer.separator.client import SeparatorClient
 from consumer.settings import LogSettings, Settings
 from harness.chaos.separator import KILLS_REPLICA
-from harness.platform import wait_for
+from harness.waiting import wait_for
 
 
 class Trap:

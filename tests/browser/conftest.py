@@ -11,7 +11,8 @@ from playwright.sync_api import Browser, Page
 
 from harness.browser import Window, chromium, window
 from harness.gateway import Gateway, gateway
-from harness.platform import Platform, ReplicaProcess, make_platform
+from harness.platform import Platform, make_platform
+from harness.replica_process import ReplicaProcess
 from tests.browser.song_server import Song
 from tests.conftest import Kafka, MinioServer
 from tests.integration.conftest import model_path as model_path  # narrow networks: replicas start quickly

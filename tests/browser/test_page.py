@@ -13,7 +13,7 @@ from playwright.sync_api import Browser, Page, Route, expect
 from harness.browser import Window, window
 from harness.clips import write_clip
 from harness.gateway import KEY, gateway, start_gateway
-from harness.platform import wait_for
+from harness.waiting import wait_for
 from tests.browser.conftest import Stack
 from tests.browser.steps import check_accessible, check_complaints, check_own, choose, row, sign_in
 

@@ -9,7 +9,9 @@ from dataclasses import dataclass, field
 
 from harness.chaos.oracle import Finding, Objects, whole_manifests
 from harness.chaos.traffic import Traffic
-from harness.platform import LONG_PATIENCE_S, Platform, ReplicaProcess, wait_for
+from harness.platform import Platform
+from harness.replica_process import ReplicaProcess
+from harness.waiting import LONG_PATIENCE_S, wait_for
 from tests.chaos.schedule import Event, Schedule
 from tests.chaos.stack import SLOTS, Stack
 

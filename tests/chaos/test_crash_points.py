@@ -17,7 +17,8 @@ import pytest
 from harness.chaos.oracle import Finding, judge
 from harness.chaos.separator import SEGMENTS, STEMS
 from harness.chaos.traffic import Traffic
-from harness.platform import ReplicaProcess, wait_for
+from harness.replica_process import ReplicaProcess
+from harness.waiting import wait_for
 from tests.chaos.conftest import NewPlatform
 from tests.conftest import Kafka, MinioServer
 

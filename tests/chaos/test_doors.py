@@ -11,7 +11,8 @@ from harness.chaos.door_oracle import Facts, judge_answers, judge_job_stream, ju
 from harness.chaos.doors import Caller, Doors, Follower, draw, wait_listening
 from harness.chaos.oracle import RECORD, Objects, foretold, undecided, whole_manifests
 from harness.chaos.traffic import Traffic
-from harness.platform import Platform, wait_for
+from harness.platform import Platform
+from harness.waiting import wait_for
 from tests.chaos.conftest import NewPlatform
 from tests.conftest import Kafka, MinioServer
 

@@ -8,7 +8,8 @@ import pytest
 
 from harness.chaos.oracle import Finding, Kind, Objects, judge, whole_manifests
 from harness.chaos.traffic import Traffic
-from harness.platform import ReplicaProcess, wait_for
+from harness.replica_process import ReplicaProcess
+from harness.waiting import wait_for
 from tests.chaos.conftest import NewPlatform
 from tests.conftest import Kafka, MinioServer
 

@@ -8,7 +8,7 @@ import pytest
 from consumer.core.events import SeparationResult
 from harness.chaos.oracle import judge
 from harness.chaos.traffic import Traffic
-from harness.platform import wait_for
+from harness.waiting import wait_for
 from tests.chaos.conftest import NewPlatform
 from tests.chaos.stack import Stack
 

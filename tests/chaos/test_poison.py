@@ -14,7 +14,9 @@ from consumer.pipeline.failure_policy import MAX_UNEXPECTED_IN_A_ROW
 from harness.chaos.oracle import undecided
 from harness.chaos.separator import FAILS, KILLS_REPLICA, KILLS_SEPARATOR, WAITS
 from harness.chaos.traffic import Traffic
-from harness.platform import LONG_PATIENCE_S, Platform, ReplicaProcess, wait_for
+from harness.platform import Platform
+from harness.replica_process import ReplicaProcess
+from harness.waiting import LONG_PATIENCE_S, wait_for
 from tests.chaos.conftest import NewPlatform
 from tests.conftest import Kafka, MinioServer
 

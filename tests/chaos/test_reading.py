@@ -11,7 +11,8 @@ from consumer.core.events import DeadLetter, SeparationResult
 from consumer.delivery.reading import MAX_DEATHS
 from harness.chaos.oracle import undecided
 from harness.chaos.traffic import Traffic
-from harness.platform import LONG_PATIENCE_S, Platform, wait_for
+from harness.platform import Platform
+from harness.waiting import LONG_PATIENCE_S, wait_for
 from tests.chaos.conftest import NewPlatform
 from tests.conftest import Kafka, MinioServer
 from tests.integration.test_unreadable_batches import takes_packed_batches

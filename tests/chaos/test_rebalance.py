@@ -12,7 +12,9 @@ from consumer.core.events import SeparationResult
 from harness.chaos.oracle import judge
 from harness.chaos.separator import WAITS
 from harness.chaos.traffic import Traffic
-from harness.platform import LONG_PATIENCE_S, Platform, ReplicaProcess, wait_for
+from harness.platform import Platform
+from harness.replica_process import ReplicaProcess
+from harness.waiting import LONG_PATIENCE_S, wait_for
 from tests.chaos.conftest import NewPlatform
 from tests.conftest import Kafka, MinioServer
 

@@ -11,7 +11,8 @@ from consumer.delivery.retry_headers import RetryState, headers
 from harness.chaos.oracle import undecided
 from harness.chaos.traffic import Traffic
 from harness.fakes import a_record
-from harness.platform import Platform, wait_for
+from harness.platform import Platform
+from harness.waiting import wait_for
 from tests.chaos.conftest import NewPlatform
 from tests.conftest import Kafka, MinioServer
 

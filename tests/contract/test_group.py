@@ -24,7 +24,8 @@ from consumer.settings import KafkaSettings
 from consumer.testing.broker import MemoryBroker
 from consumer.testing.outbox import MemoryOutbox
 from consumer.testing.source import MemorySource
-from harness.platform import Platform, wait_for
+from harness.platform import Platform
+from harness.waiting import wait_for
 from tests.conftest import Kafka
 
 PARTITIONS = 2

@@ -18,7 +18,8 @@ from consumer.settings import TopicSettings
 from devstack import build
 from devstack.engine import Engine
 from devstack.service import free_port
-from harness.platform import Platform, wait_for
+from harness.platform import Platform
+from harness.waiting import wait_for
 from tests.deploy.compose import DEVELOPMENT, FILE, ROOT
 
 PROJECT = "separation"

@@ -13,7 +13,7 @@ from devstack import build
 from devstack.kubernetes import Cluster
 from devstack.kubernetes import cluster as new_cluster
 from harness.manifests import OVERLAYS, ROOT, manifests, one
-from harness.platform import wait_for
+from harness.waiting import wait_for
 from tests.deploy.broken import BROKEN, Broken
 
 pytestmark = pytest.mark.deploy

@@ -13,7 +13,8 @@ import pytest
 from consumer.core.events import DeadLetter, SeparationResult
 from devstack.clamd import EICAR
 from harness.clips import write_clip
-from harness.platform import Platform, wait_for
+from harness.platform import Platform
+from harness.waiting import wait_for
 from tests.deployed.stack import CONSUMERS, PROJECT, ComposeStack
 
 pytestmark = pytest.mark.deploy

@@ -10,7 +10,9 @@ from confluent_kafka.admin import AdminClient
 
 from consumer.core.events import AuditEvent, DeadLetter, SeparationResult, SourceObject
 from harness.clips import write_clip
-from harness.platform import Platform, ReplicaProcess, wait_for
+from harness.platform import Platform
+from harness.replica_process import ReplicaProcess
+from harness.waiting import wait_for
 
 
 def decided(outcome: SeparationResult | DeadLetter) -> tuple[str | None, str]:

@@ -14,7 +14,8 @@ from consumer.core.events import AuditEvent
 from consumer.settings import KafkaSettings
 from devstack.service import free_port
 from harness.fakes import NOON
-from harness.platform import Platform, wait_for
+from harness.platform import Platform
+from harness.waiting import wait_for
 from tests.conftest import Kafka
 
 

@@ -22,7 +22,9 @@ from confluent_kafka.admin import (  # type: ignore[attr-defined]
 
 from consumer.core.events import DeadLetter, SeparationResult
 from harness.clips import write_clip
-from harness.platform import Platform, ReplicaProcess, wait_for
+from harness.platform import Platform
+from harness.replica_process import ReplicaProcess
+from harness.waiting import wait_for
 
 LARGE = random.Random(1).randbytes(900_000)  # which nothing packs any smaller
 

@@ -9,7 +9,8 @@ from confluent_kafka.admin import AdminClient
 
 from consumer.core.events import SeparationRequest, SeparationResult
 from harness.clips import write_clip
-from harness.platform import Platform, wait_for
+from harness.platform import Platform
+from harness.waiting import wait_for
 
 
 def ids_of(platform: Platform, count: int) -> list[str]:

@@ -5,7 +5,8 @@ from pathlib import Path
 from consumer.core.events import DeadLetter, SeparationResult
 from harness.clips import write_clip
 from harness.holding import hold_ffmpegs
-from harness.platform import Platform, wait_for
+from harness.platform import Platform
+from harness.waiting import wait_for
 
 
 def test_a_job_in_flight_is_cancelled(platform: Platform, tmp_path: Path) -> None:

@@ -19,7 +19,8 @@ from confluent_kafka.admin import (  # type: ignore[attr-defined]
 from consumer.client import Client, SeparationFailed
 from consumer.core.errors import Rejected
 from harness.clips import write_clip
-from harness.platform import Platform, wait_for
+from harness.platform import Platform
+from harness.waiting import wait_for
 
 
 @pytest.fixture

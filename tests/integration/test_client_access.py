@@ -24,8 +24,8 @@ from consumer.settings import KafkaSettings, TopicSettings
 from devstack.kafka import kafka
 from devstack.service import free_port
 from harness.fakes import a_request
-from harness.platform import wait_for
 from harness.rights import rights_of
+from harness.waiting import wait_for
 
 # What the client does with each topic.
 NEEDED = {

@@ -8,7 +8,8 @@ from confluent_kafka.admin import AdminClient, NewPartitions  # type: ignore[att
 
 from consumer.core.events import SeparationResult
 from harness.clips import write_clip
-from harness.platform import Platform, wait_for
+from harness.platform import Platform
+from harness.waiting import wait_for
 
 
 @pytest.mark.parametrize(

@@ -12,7 +12,7 @@ from consumer.adapters.kafka.retrying import retried
 from consumer.core.errors import BrokerUnavailable
 from consumer.core.model import Record
 from consumer.settings import KafkaSettings
-from harness.platform import PATIENCE_S, wait_for
+from harness.waiting import PATIENCE_S, wait_for
 from tests.conftest import Kafka
 
 DAY_S = 86400.0

@@ -9,7 +9,8 @@ import pytest
 
 from devstack.clamd import clamd
 from devstack.service import free_port
-from harness.platform import COMMAND, PATIENCE_S, Platform
+from harness.platform import COMMAND, Platform
+from harness.waiting import PATIENCE_S
 
 CHECKS = [
     "settings", "kafka", "schema registry", "source buckets", "output buckets", "models", "ffmpeg", "scanner",

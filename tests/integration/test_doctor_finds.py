@@ -17,7 +17,8 @@ from confluent_kafka.admin import (  # type: ignore[attr-defined]
 from devstack.clamd import clamd
 from devstack.kafka import kafka
 from devstack.service import free_port
-from harness.platform import COMMAND, PATIENCE_S, Platform
+from harness.platform import COMMAND, Platform
+from harness.waiting import PATIENCE_S
 from tests.integration.test_doctor import told
 
 # A settings' fault: the check that finds it, and words that its line has to have.

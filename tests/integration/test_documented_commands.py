@@ -20,7 +20,8 @@ from devstack.service import free_port
 from harness.clips import write_clip
 from harness.gateway import KEY, gateway
 from harness.pages import DOCS, README, ROOT, blocks, commands, name_of
-from harness.platform import PATIENCE_S, Platform, make_platform
+from harness.platform import Platform, make_platform
+from harness.waiting import PATIENCE_S
 from tests.conftest import Kafka, MinioServer
 from tests.unit.docs.test_commands import OURS, RUN_AS_A_WHOLE, reason_not_run
 

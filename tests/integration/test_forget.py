@@ -12,7 +12,8 @@ from consumer.core.events import DeadLetter, SeparationResult
 from consumer.core.forgotten import tombstone_key
 from harness.clips import write_clip
 from harness.holding import hold_ffmpegs
-from harness.platform import COMMAND, Platform, wait_for
+from harness.platform import COMMAND, Platform
+from harness.waiting import wait_for
 
 
 @pytest.fixture

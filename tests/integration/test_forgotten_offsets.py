@@ -13,7 +13,8 @@ from consumer.core.events import DeadLetter, SeparationResult
 from devstack.kafka import kafka as a_kafka
 from devstack.service import free_port
 from harness.clips import write_clip
-from harness.platform import PATIENCE_S, Platform, make_platform, wait_for
+from harness.platform import Platform, make_platform
+from harness.waiting import PATIENCE_S, wait_for
 from tests.conftest import MinioServer
 
 FURTHER = {

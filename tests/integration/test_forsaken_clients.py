@@ -26,7 +26,7 @@ from consumer.core.model import Message, Record, TopicPartition
 from consumer.gateway.index.ends import TopicEnds
 from consumer.settings import KafkaSettings
 from devstack.service import free_port
-from harness.platform import wait_for
+from harness.waiting import wait_for
 from tests.conftest import Kafka
 
 

@@ -13,7 +13,9 @@ from devstack.kafka import kafka
 from devstack.service import Running, free_port
 from harness.clips import write_clip
 from harness.gateway import Gateway, gateway
-from harness.platform import ReplicaProcess, make_platform, wait_for
+from harness.platform import make_platform
+from harness.replica_process import ReplicaProcess
+from harness.waiting import wait_for
 from tests.conftest import MinioServer
 
 FREEZES, FROZEN_S = 3, 12.0  # longer than a broker may be silent

@@ -16,7 +16,7 @@ from consumer.core.ports import Commit, Position
 from consumer.settings import KafkaSettings
 from devstack.kafka import kafka
 from devstack.service import free_port
-from harness.platform import wait_for
+from harness.waiting import wait_for
 
 EXPIRATION_S = 5  # enough for one publication on a busy machine
 

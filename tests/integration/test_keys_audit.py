@@ -8,7 +8,8 @@ import pytest
 from confluent_kafka.admin import AdminClient
 
 from devstack.service import free_port
-from harness.platform import Platform, wait_for
+from harness.platform import Platform
+from harness.waiting import wait_for
 
 
 def test_keys_that_are_made_and_revoked(platform: Platform, tmp_path: Path) -> None:

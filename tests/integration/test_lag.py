@@ -18,7 +18,9 @@ from consumer.observability.lag import RequestEstimator
 from consumer.settings import KafkaSettings
 from harness.clips import write_clip
 from harness.fakes import a_request
-from harness.platform import PATIENCE_S, Platform, ReplicaProcess, series, wait_for
+from harness.platform import Platform
+from harness.replica_process import ReplicaProcess, series
+from harness.waiting import PATIENCE_S, wait_for
 
 CLOSE_S = 1.0  # the issue's own bound for an age
 

@@ -3,7 +3,8 @@
 from pathlib import Path
 
 from harness.clips import write_clip
-from harness.platform import Platform, wait_for
+from harness.platform import Platform
+from harness.waiting import wait_for
 
 WAITING = 5
 

@@ -13,7 +13,9 @@ from consumer.core.events import OutputOptions
 from consumer.observability.throughput import ASSUMED_FACTOR
 from harness.clips import write_clip
 from harness.holding import go_on, hold_still
-from harness.platform import Platform, ReplicaProcess, series, wait_for
+from harness.platform import Platform
+from harness.replica_process import ReplicaProcess, series
+from harness.waiting import wait_for
 
 CLOSE_S = 1.0  # the promise for an age
 TARGET_WAIT_S, PARTITIONS, LATE = 2.0, 6, "late"

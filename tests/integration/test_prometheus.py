@@ -30,7 +30,9 @@ from harness.alerts import in_fast_motion, shipped
 from harness.clips import write_clip
 from harness.gateway import KEY, start_gateway
 from harness.holding import go_on, hold_still
-from harness.platform import COMMAND, Platform, ReplicaProcess, make_platform, wait_for
+from harness.platform import COMMAND, Platform, make_platform
+from harness.replica_process import ReplicaProcess
+from harness.waiting import wait_for
 from harness.webhooks import Answer, an_endpoint, receiver, write_endpoints
 from tests.conftest import Kafka, MinioServer
 

@@ -13,8 +13,9 @@ from devstack.certificates import make_authority
 from devstack.kafka import kafka
 from devstack.service import free_port
 from harness.clips import write_clip
-from harness.platform import Platform, wait_for
+from harness.platform import Platform
 from harness.rights import bindings, rights_of
+from harness.waiting import wait_for
 
 COMMANDS = (
     ("lag",), ("dlq", "list"), ("topics", "create"), ("request", "in/a.mp3"), ("watch", "--count", "1"),

@@ -8,7 +8,8 @@ from confluent_kafka.admin import AdminClient, NewTopic  # type: ignore[attr-def
 
 from consumer.core.events import SeparationResult
 from harness.clips import write_clip
-from harness.platform import Platform, wait_for
+from harness.platform import Platform
+from harness.waiting import wait_for
 
 
 def test_requests_of_a_topic_that_was_made_anew_are_done(one_partition: Platform, tmp_path: Path) -> None:

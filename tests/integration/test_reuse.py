@@ -4,7 +4,8 @@ from pathlib import Path
 
 from consumer.core.events import SeparationResult
 from harness.clips import write_clip
-from harness.platform import Platform, wait_for
+from harness.platform import Platform
+from harness.waiting import wait_for
 
 
 def results(platform: Platform, count: int) -> dict[str, SeparationResult]:

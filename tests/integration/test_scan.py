@@ -8,7 +8,9 @@ from consumer.core.events import DeadLetter, SeparationResult
 from devstack.clamd import EICAR, SIGNATURE, clamd
 from devstack.service import free_port
 from harness.clips import write_clip
-from harness.platform import Platform, ReplicaProcess, wait_for
+from harness.platform import Platform
+from harness.replica_process import ReplicaProcess
+from harness.waiting import wait_for
 
 
 def scanner_check(replica: ReplicaProcess) -> str:

@@ -13,7 +13,8 @@ from devstack.clamd import EICAR, SIGNATURE, clamd
 from devstack.service import free_port
 from harness.clips import write_clip
 from harness.lying_clamd import Question, lying_clamd
-from harness.platform import Platform, wait_for
+from harness.platform import Platform
+from harness.waiting import wait_for
 from tests.integration.test_scan import scanner_check
 
 MAX_BYTES = 8 << 20

@@ -17,7 +17,8 @@ from consumer.core.events import DeadLetter, SeparationResult
 from harness.avro_attacks import DONE, Attack, attacks, record, with_extra
 from harness.clips import write_clip
 from harness.gateway import gateway
-from harness.platform import Platform, wait_for
+from harness.platform import Platform
+from harness.waiting import wait_for
 
 MUST_BE_IN_IT = {"recursion by name", "doubled 23 times", "doubled 60 times", "an array of 500 nulls each"}
 # What keeps the registry itself busy: it is the other tests' too.

@@ -8,7 +8,9 @@ import httpx2
 
 from consumer.adapters.avro.codec import load_schema
 from consumer.core.events import SCHEMA_FILES
-from harness.platform import Platform, ReplicaProcess, wait_for
+from harness.platform import Platform
+from harness.replica_process import ReplicaProcess
+from harness.waiting import wait_for
 
 EVENTS = list(SCHEMA_FILES.values())
 

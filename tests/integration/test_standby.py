@@ -1,6 +1,8 @@
 """More replicas than partitions: the ones without stand by."""
 
-from harness.platform import Platform, ReplicaProcess, wait_for
+from harness.platform import Platform
+from harness.replica_process import ReplicaProcess
+from harness.waiting import wait_for
 
 
 def has_partitions(replica: ReplicaProcess) -> bool:

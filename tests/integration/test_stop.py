@@ -9,7 +9,8 @@ from pathlib import Path
 
 from consumer.core.events import SeparationResult
 from harness.clips import write_clip
-from harness.platform import Platform, wait_for
+from harness.platform import Platform
+from harness.waiting import wait_for
 
 
 def test_sigterm_in_mid_job_shows_nothing_half_done(platform: Platform, tmp_path: Path) -> None:

@@ -14,7 +14,9 @@ from confluent_kafka import Consumer, TopicPartition
 from consumer.core.events import SeparationResult
 from harness.clips import write_clip
 from harness.holding import hold_ffmpegs
-from harness.platform import Platform, ReplicaProcess, wait_for
+from harness.platform import Platform
+from harness.replica_process import ReplicaProcess
+from harness.waiting import wait_for
 
 RESTARTS = 3  # as many starts as a record that kills its separators gets
 _NAMES = {"SIGTERM": signal.SIGTERM, "SIGINT": signal.SIGINT, "SIGHUP": signal.SIGHUP}

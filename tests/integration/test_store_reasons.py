@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 
 from harness.encrypted_store import encrypted_store
-from harness.platform import PATIENCE_S, Platform
+from harness.platform import Platform
+from harness.waiting import PATIENCE_S
 from tests.integration.test_doctor import told
 
 

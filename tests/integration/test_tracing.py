@@ -10,7 +10,8 @@ from prometheus_client.openmetrics.parser import text_string_to_metric_families 
 from consumer.core.events import SeparationRequest, SourceObject
 from harness.clips import write_clip
 from harness.otlp import PARENT, SPAN, TRACE, Collector, collector
-from harness.platform import Platform, wait_for
+from harness.platform import Platform
+from harness.waiting import wait_for
 
 
 @pytest.fixture

@@ -6,7 +6,8 @@ import pytest
 
 from devstack.kafka import kafka
 from devstack.service import free_port
-from harness.platform import Platform, wait_for
+from harness.platform import Platform
+from harness.waiting import wait_for
 
 PLAIN = {
     "KAFKA_SECURITY_PROTOCOL": "SASL_PLAINTEXT", "KAFKA_SASL_MECHANISM": "PLAIN", "KAFKA_SASL_USERNAME": "alice",

@@ -17,7 +17,9 @@ from consumer.core.events import DeadLetter, SeparationResult
 from devstack.kafka import kafka as a_kafka
 from devstack.service import Service, free_port
 from harness.clips import write_clip
-from harness.platform import Platform, ReplicaProcess, make_platform, wait_for
+from harness.platform import Platform, make_platform
+from harness.replica_process import ReplicaProcess
+from harness.waiting import wait_for
 from tests.conftest import MinioServer
 
 UNPACKED_BYTES = 40_000_000  # three of them are more than receive.message.max.bytes

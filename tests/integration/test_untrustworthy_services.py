@@ -7,8 +7,9 @@ from consumer.adapters.avro.codec import AvroCodec
 from consumer.adapters.registry import ConfluentRegistry
 from consumer.core.errors import Code
 from consumer.core.events import DeadLetter
-from harness.platform import Platform, wait_for
+from harness.platform import Platform
 from harness.store_faults import Fault, Request, StoreFaults
+from harness.waiting import wait_for
 
 
 def test_a_replica_ends_where_its_schemas_are_missing(platform: Platform, registry: str) -> None:

@@ -4,7 +4,8 @@ from typing import Any
 
 from consumer.core.events import AuditEvent
 from harness.gateway import KEY, Gateway
-from harness.platform import Platform, wait_for
+from harness.platform import Platform
+from harness.waiting import wait_for
 
 
 def told(platform: Platform) -> list[AuditEvent]:

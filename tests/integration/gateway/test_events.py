@@ -11,7 +11,8 @@ import pytest
 
 from harness.clips import write_clip
 from harness.gateway import KEY, Gateway, gateway, start_gateway
-from harness.platform import Platform, wait_for
+from harness.platform import Platform
+from harness.waiting import wait_for
 
 Told = tuple[str, str, dict[str, Any]]
 

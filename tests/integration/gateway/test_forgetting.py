@@ -13,7 +13,8 @@ from consumer.core.events import DeadLetter, SeparationRequest, SeparationResult
 from consumer.core.forgotten import tombstone_key
 from harness.clips import write_clip
 from harness.gateway import Gateway, gateway
-from harness.platform import Platform, wait_for
+from harness.platform import Platform
+from harness.waiting import wait_for
 
 OPTIONS = {"model": "2stems", "output": {"format": "flac"}}
 PAGES = ("", "/events", "/stems/vocals", "/archive", "/waveform")

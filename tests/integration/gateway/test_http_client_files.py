@@ -18,7 +18,8 @@ from consumer.core.errors import Rejected
 from consumer.core.events import SeparationProgress
 from harness.clips import write_clip
 from harness.gateway import KEY, Gateway, gateway, start_gateway
-from harness.platform import Platform, wait_for
+from harness.platform import Platform
+from harness.waiting import wait_for
 from tests.integration.gateway.relay import relay
 from tests.unit.client.http.twin import twin
 

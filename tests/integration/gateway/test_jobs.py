@@ -7,7 +7,8 @@ import pytest
 
 from harness.clips import write_clip
 from harness.gateway import KEY, Gateway, gateway
-from harness.platform import Platform, wait_for
+from harness.platform import Platform
+from harness.waiting import wait_for
 
 BODY = {"model": "2stems", "output": {"format": "flac"}, "metadata": {"user": "ü"}}
 

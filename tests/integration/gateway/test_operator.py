@@ -20,7 +20,8 @@ from confluent_kafka.admin import (  # type: ignore[attr-defined]
 
 from consumer.core.events import DeadLetter, Header
 from harness.gateway import Gateway, gateway
-from harness.platform import Platform, wait_for
+from harness.platform import Platform
+from harness.waiting import wait_for
 
 SESSION_S = 60.0  # the most that brokers allow: long enough to look at who hangs
 HOSTILE = "\u202e<img src=x onerror=alert(1)>\x00"

@@ -5,7 +5,8 @@ from typing import Any
 
 from harness.clips import write_clip
 from harness.gateway import Gateway
-from harness.platform import Platform, wait_for
+from harness.platform import Platform
+from harness.waiting import wait_for
 
 
 def test_replicas_and_what_they_do(platform: Platform, door: Gateway, tmp_path: Path) -> None:

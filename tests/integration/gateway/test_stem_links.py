@@ -17,7 +17,8 @@ import pytest
 from consumer.client.http import HttpClient, api_key
 from harness.clips import write_clip
 from harness.gateway import Gateway, gateway
-from harness.platform import Platform, wait_for
+from harness.platform import Platform
+from harness.waiting import wait_for
 
 
 class Recorder:

@@ -8,7 +8,8 @@ import httpx2
 import pytest
 
 from harness.gateway import Gateway, gateway
-from harness.platform import Platform, wait_for
+from harness.platform import Platform
+from harness.waiting import wait_for
 
 
 @pytest.fixture

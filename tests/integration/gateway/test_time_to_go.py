@@ -8,7 +8,8 @@ from confluent_kafka import Producer
 
 from harness.clips import write_clip
 from harness.gateway import Gateway
-from harness.platform import Platform, wait_for
+from harness.platform import Platform
+from harness.waiting import wait_for
 
 
 def shown(door: Gateway) -> dict[str, dict[str, Any]]:

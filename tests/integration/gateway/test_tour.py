@@ -12,7 +12,8 @@ from devstack import build, system
 from harness.clips import write_clip
 from harness.gateway import KEY, Gateway
 from harness.pages import DOCS, ROOT, commands
-from harness.platform import PATIENCE_S, Platform
+from harness.platform import Platform
+from harness.waiting import PATIENCE_S
 
 
 def curl(line: str, **environment: str) -> dict[str, object]:

@@ -4,7 +4,8 @@ from confluent_kafka import Message
 
 from harness.gateway import gateway
 from harness.otlp import SPAN, TRACE, Collector, SeenSpan, collector
-from harness.platform import Platform, wait_for
+from harness.platform import Platform
+from harness.waiting import wait_for
 
 KIND_SERVER, KIND_CONSUMER = 2, 5  # OTLP's numbers
 TRACED = {"traceparent": f"00-{TRACE}-{SPAN}-01", "tracestate": "vendor=7"}

@@ -12,7 +12,9 @@ import pytest
 
 from harness.clips import write_clip
 from harness.gateway import KEY, Gateway, gateway
-from harness.platform import Platform, series, wait_for
+from harness.platform import Platform
+from harness.replica_process import series
+from harness.waiting import wait_for
 from tests.conftest import MinioServer
 
 OPTIONS = {"model": "2stems", "output": {"format": "flac"}}

@@ -11,9 +11,10 @@ import pytest
 from consumer.core.events import OutputOptions, SeparationResult
 from harness.clips import write_clip
 from harness.gateway import KEY, gateway, start_gateway
-from harness.platform import Platform, wait_for
+from harness.platform import Platform
 from harness.rights import Right, bindings, names_of, rights_of
 from harness.secured_kafka import SecuredKafka
+from harness.waiting import wait_for
 
 WAYS = ("password", "certificate", "token")
 

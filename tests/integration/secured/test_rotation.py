@@ -9,9 +9,11 @@ from minio.minioadmin import MinioAdmin
 
 from consumer.core.events import SeparationResult
 from harness.clips import write_clip
-from harness.platform import Platform, ReplicaProcess, wait_for
+from harness.platform import Platform
+from harness.replica_process import ReplicaProcess
 from harness.rights import bindings, rights_of
 from harness.secured_kafka import SecuredKafka
+from harness.waiting import wait_for
 from tests.conftest import MinioServer
 
 

@@ -17,10 +17,11 @@ from consumer.core.events import DeadLetter, SeparationRequest, SeparationResult
 from consumer.core.forgotten import Tombstone, tombstone_key
 from harness.encrypted_store import EncryptedStore
 from harness.gateway import gateway
-from harness.platform import make_platform, wait_for
+from harness.platform import make_platform
 from harness.secured_house import OPTIONS, SEEDS, House, Inhabited, also_named, plain_rights
 from harness.secured_kafka import SecuredKafka
 from harness.store_rights import StoreRight, store_rights
+from harness.waiting import wait_for
 
 
 @pytest.fixture(scope="module")

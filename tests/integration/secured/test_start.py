@@ -9,8 +9,9 @@ import pytest
 
 from devstack.certificates import Authority, make_authority
 from harness.encrypted_store import EncryptedStore
-from harness.platform import Platform, wait_for
+from harness.platform import Platform
 from harness.secured_kafka import SecuredKafka
+from harness.waiting import wait_for
 from tests.integration.secured.test_rotation import replace
 
 

@@ -11,7 +11,8 @@ from confluent_kafka import Consumer, Producer, TopicPartition
 from minio import Minio
 
 from consumer.core.events import DeadLetter, SeparationRequest, SeparationResult, SourceObject
-from harness.platform import COMMAND, Platform, ReplicaProcess, make_environment
+from harness.platform import COMMAND, Platform, make_environment
+from harness.replica_process import ReplicaProcess
 from harness.webhooks import write_endpoints
 from tests.conftest import Kafka
 

@@ -14,7 +14,8 @@ from consumer.core.events import SeparationResult
 from devstack import kafka as kafka_service
 from devstack.certificates import make_authority
 from devstack.service import free_port
-from harness.platform import COMMAND, wait_for
+from harness.platform import COMMAND
+from harness.waiting import wait_for
 from harness.webhooks import Answer, Call, a_secret, an_endpoint, receiver
 from tests.integration.webhooks.conftest import QUICKLY_MISSED, Room, stop
 

@@ -14,7 +14,7 @@ from consumer.webhooks.endpoints import FollowedEndpoints
 from consumer.webhooks.signing import key_of, signed_headers
 from devstack.build import kafka_libs
 from harness.pages import DOCS, blocks, commands
-from harness.platform import wait_for
+from harness.waiting import wait_for
 from harness.webhooks import Answer, Call, a_secret, an_endpoint, receiver
 from tests.integration.webhooks.conftest import Room, stop
 

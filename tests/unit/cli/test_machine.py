@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from harness.platform import wait_for
+from harness.waiting import wait_for
 from tests.unit.cli.test_cli import COMMAND, KEPT, SETTINGS
 
 PATIENCE_S = 60

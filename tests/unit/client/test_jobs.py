@@ -26,7 +26,7 @@ from consumer.core.events import (
 from consumer.settings import KafkaSettings, TopicSettings
 from consumer.testing import MemoryStore
 from harness.fakes import a_request
-from harness.platform import wait_for
+from harness.waiting import wait_for
 from tests.unit.client.mock_cluster import CODEC, address_of, publish, records
 
 

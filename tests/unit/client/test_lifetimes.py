@@ -17,7 +17,7 @@ from consumer.client.outcomes import OutcomeReader
 from consumer.core.errors import BrokerUnavailable
 from consumer.core.events import DeadLetter, SeparationResult
 from consumer.settings import KafkaSettings, TopicSettings
-from harness.platform import wait_for
+from harness.waiting import wait_for
 from tests.unit.client.mock_cluster import CODEC, address_of
 from tests.unit.client.test_jobs import answer
 

@@ -9,7 +9,7 @@ import pytest
 from consumer.core.errors import Cancelled
 from consumer.core.ports import Position
 from harness.delivery import UNTRACED, Parts, admit, delivery_of, take, the_pending
-from harness.platform import wait_for
+from harness.waiting import wait_for
 from tests.unit.delivery.test_dispatcher import DONE, T0, T1
 
 

@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 
 from harness.chaos.traffic import Traffic
-from harness.platform import Platform, ReplicaProcess
+from harness.platform import Platform
+from harness.replica_process import ReplicaProcess
 
 
 class _Store:

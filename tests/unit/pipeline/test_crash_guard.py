@@ -27,7 +27,7 @@ from consumer.pipeline.stage_runner import StageRunner
 from consumer.pipeline.trial import Trial
 from harness.delivery import UNTRACED, admit, delivery_of, take
 from harness.fakes import FakeNotices, FakeSeparator, a_job, a_request
-from harness.platform import wait_for
+from harness.waiting import wait_for
 from tests.unit.delivery.test_dispatcher import T0
 
 BUDGET_S = 3600.0

@@ -22,8 +22,8 @@ from consumer.delivery.start_counts import parse_offset_metadata
 from consumer.pipeline.crash_guard import MAX_STARTS
 from consumer.pipeline.failure_policy import MAX_UNEXPECTED_IN_A_ROW
 from harness.fakes import NOON, FakeRegistry
-from harness.platform import wait_for
 from harness.replica import CODEC, REQUESTS, RETRIES, Harness
+from harness.waiting import wait_for
 
 
 def test_a_request_becomes_a_result(make: Callable[..., Harness]) -> None:
