@@ -125,7 +125,8 @@ def is_missed_after(platform: Platform, silent_s: float) -> None:
         "consumer.session.timeout.ms", str(round(1000 * silent_s)), incremental_operation=AlterConfigOpType.SET
     )
     group = ConfigResource(ResourceType.GROUP, platform.environment["KAFKA_GROUP_ID"], incremental_configs=[entry])
-    AdminClient({"bootstrap.servers": platform.bootstrap_servers}).incremental_alter_configs([group])[group].result(30)
+    admin = AdminClient({"bootstrap.servers": platform.bootstrap_servers})
+    admin.incremental_alter_configs([group])[group].result(30)  # which is lost where nobody holds the client
 
 
 def test_a_replica_that_hangs(platform: Platform, operator: httpx2.Client) -> None:
