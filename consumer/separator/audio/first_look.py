@@ -9,7 +9,7 @@ from consumer.separator.audio.free_format import is_of_free_format
 from consumer.separator.audio.mpeg_frames import section_in_wave, sections_of_mp3
 from consumer.separator.audio.probe import Probe, probe
 from consumer.separator.audio.tracks import AudioFile
-from consumer.separator.audio.wave_contents import framed_codec, unknown_wave
+from consumer.separator.audio.wave_contents import framed_codec, refuse_unknown
 
 
 def look_at(ffmpeg: FFmpeg, source: AudioFile) -> Probe:
@@ -17,16 +17,14 @@ def look_at(ffmpeg: FFmpeg, source: AudioFile) -> Probe:
     try:
         return probe(ffmpeg, source.path, source.track)
     except Rejected as refusal:
-        told = None
         if refusal.code is Code.AUDIO_UNDECODABLE:
             framed_codec(source.path)  # which has a reason of its own
             if is_of_free_format(source.path):
                 told = "it is MPEG audio of free format, which there is no decoder for"
-            elif "unknown codec" in refusal.message:
-                told = unknown_wave(source.path)
-        if told is None:
-            raise
-        raise Rejected(Code.AUDIO_UNDECODABLE, told) from None
+                raise Rejected(Code.AUDIO_UNDECODABLE, told) from None
+            if "unknown codec" in refusal.message:
+                refuse_unknown(source.path)
+        raise
 
 
 def sections_of_frames(ffmpeg: FFmpeg, path: Path, container: str) -> tuple[Section, ...]:

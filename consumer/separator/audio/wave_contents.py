@@ -50,11 +50,12 @@ def framed_codec(path: Path, *, first: int = 0) -> str | None:
     raise Rejected(Code.AUDIO_UNDECODABLE, f"{told}, without the sizes of its frames")
 
 
-def unknown_wave(path: Path) -> str | None:
-    """A sentence about a WAVE file whose codec ffmpeg does not know; None where it is no such file."""
+def refuse_unknown(path: Path) -> None:
+    """Name the codec of a WAVE file that ffmpeg does not know. Raises Rejected(AUDIO_UNDECODABLE) for such a file."""
     with path.open("rb") as file:
         found = read_format(file)
-    return None if found is None else f"it is a WAVE file of {_number(found)}, which there is no decoder for"
+    if found is not None:
+        raise Rejected(Code.AUDIO_UNDECODABLE, f"it is a WAVE file of {_number(found)}, which there is no decoder for")
 
 
 def _number(found: WaveFormat) -> str:
