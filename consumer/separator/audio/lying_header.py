@@ -12,7 +12,7 @@ from typing import BinaryIO
 from consumer.core.errors import Code, Rejected
 from consumer.separator.audio.aiff_header import read_aiff
 from consumer.separator.audio.ffmpeg import FFmpeg, RawSamples, Section
-from consumer.separator.audio.wave_contents import file_within, samples_place
+from consumer.separator.audio.wave_contents import file_within
 from consumer.separator.audio.wave_header import (
     G726_AT_5_BITS,
     W64_RIFF,
@@ -20,6 +20,7 @@ from consumer.separator.audio.wave_header import (
     id3_size,
     read_format,
     riff_chunks,
+    samples_place,
     w64_chunks,
 )
 

@@ -15,9 +15,9 @@ from typing import BinaryIO
 from consumer.core.errors import Code, Rejected
 from consumer.separator.audio.ffmpeg import Section
 from consumer.separator.audio.links import MOST_LINKS
-from consumer.separator.audio.mpeg_start import passed_over
+from consumer.separator.audio.mpeg_start import frame_bytes, passed_over
 from consumer.separator.audio.trailing_tags import end_of_sound
-from consumer.separator.audio.wave_header import id3_size, read_format, riff_chunks
+from consumer.separator.audio.wave_header import id3_size, read_format, samples_place
 
 _LOOK_BYTES = 1 << 18  # in front and behind: more is no junk
 _MOST_TAGS = 8
@@ -27,9 +27,6 @@ _CHUNK_BYTES = 1 << 20
 _TAGS = (b"Xing", b"Info")
 _SIDES_BYTES = (32, 17, 9)
 _SYNC = re.compile(rb"\xff[\xe2\xe3\xf2\xf3\xfa\xfb]")  # layer III of MPEG 2.5, 2 and 1, with a checksum or without
-_RATES_HZ = (44100, 48000, 32000)
-_KBITS_1 = (0, 32, 40, 48, 56, 64, 80, 96, 112, 128, 160, 192, 224, 256, 320)
-_KBITS_2 = (0, 8, 16, 24, 32, 40, 48, 56, 64, 80, 96, 112, 128, 144, 160)
 _HAS_FRAMES, _HAS_BYTES = 1, 2
 _PARTS = ((_HAS_FRAMES, 4), (_HAS_BYTES, 4), (4, 100), (8, 4))  # by their flags: the last are seek points and quality
 _DELAY_AT, _DECODERS_DELAY = 21, 529  # bytes behind the parts, samples
@@ -93,16 +90,12 @@ def section_in_wave(path: Path) -> tuple[Section, ...]:
     """
     with path.open("rb") as file:
         form = read_format(file)
-        if form is None or form.kind != _LAYER_3:
+        if form is None or form.kind != _LAYER_3 or (place := samples_place(file)) is None:
             return ()
-        for name, chunk_bytes in riff_chunks(file, 0, "<"):
-            if name == b"data":
-                start, size = file.tell(), path.stat().st_size
-                end = min(size, start + chunk_bytes) if chunk_bytes else size
-                if not _lame_header(_at(file, start, max(0, min(_LOOK_BYTES, end - start)))):
-                    return ()
-                return (_sound(file, start, start, (end, end)) or Section(first=start, end=end),)
-    return ()
+        start, end = place
+        if not _lame_header(_at(file, start, max(0, min(_LOOK_BYTES, end - start)))):
+            return ()
+        return (_sound(file, start, start, (end, end)) or Section(first=start, end=end),)
 
 
 def _sound(file: BinaryIO, start: int, begin: int, ends: tuple[int, int]) -> Section | None:
@@ -223,14 +216,9 @@ def _frames(data: bytes) -> Iterator[tuple[int, _Frame]]:
 
 def _frame(head: bytes) -> _Frame | None:
     """What a frame's head says, if it can be one."""
-    if len(head) < _HEAD_BYTES:
+    size = frame_bytes(int.from_bytes(head, "big")) if len(head) == _HEAD_BYTES else 0
+    if not size:
         return None
-    version, rate, kbits = head[1] >> 3 & 3, head[2] >> 2 & 3, head[2] >> 4
-    if rate == len(_RATES_HZ) or not 0 < kbits < len(_KBITS_1):
-        return None
-    is_first, is_mono = version == 3, head[3] >> 6 == 3
-    rate_hz = _RATES_HZ[rate] >> {3: 0, 2: 1, 0: 2}[version]
-    bits = 1000 * (_KBITS_1 if is_first else _KBITS_2)[kbits]
+    is_first, is_mono = head[1] >> 3 & 3 == 3, head[3] >> 6 == 3
     side = {(True, False): 32, (True, True): 17, (False, False): 17, (False, True): 9}[is_first, is_mono]
-    size = (144 if is_first else 72) * bits // rate_hz + (head[2] >> 1 & 1)
     return _Frame(size, side, 1152 if is_first else 576)

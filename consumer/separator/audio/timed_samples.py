@@ -132,11 +132,10 @@ class TimedSamples:
             self._stall.heard()
         if lines:
             self._are_short = len(lines) > _MANY_BYTES
+            self._timeline.add(self._frames_in(lines))
         elif lines is not None:
             self._has_times = False
             self._timeline.end()
-        if lines:
-            self._timeline.add(self._frames_in(lines))
 
     def _new_times(self) -> bytes | None:
         """What it wrote of them; nothing at the end, None while there is nothing new."""

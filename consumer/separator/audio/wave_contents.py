@@ -4,11 +4,10 @@ Frames that do not say where they end need a container that does, which WAVE is 
 """
 
 from pathlib import Path
-from typing import BinaryIO
 
 from consumer.core.errors import Code, Rejected
 from consumer.separator.audio.ffmpeg import Section
-from consumer.separator.audio.wave_header import WaveFormat, read_format, riff_chunks
+from consumer.separator.audio.wave_header import WaveFormat, read_format, samples_place
 
 _WHOLE_FILES = (b"OggS\x00\x02", b"fLaC\x00\x00\x00\x22", b"fLaC\x80\x00\x00\x22")
 _MAGIC_BYTES = 8
@@ -60,15 +59,3 @@ def refuse_unknown(path: Path) -> None:
 
 def _number(found: WaveFormat) -> str:
     return f"format 0x{found.kind:04x}"
-
-
-def samples_place(file: BinaryIO, first: int = 0) -> tuple[int, int] | None:
-    """Where the samples of the WAVE file lie that begins at this byte: the first byte, and the one behind them."""
-    size = file.seek(0, 2)
-    file.seek(first)
-    end = ">" if file.read(4) == b"RIFX" else "<"
-    for name, chunk_bytes in riff_chunks(file, first, end):
-        if name == b"data":
-            begin = file.tell()
-            return begin, min(size, begin + chunk_bytes) if chunk_bytes else size
-    return None

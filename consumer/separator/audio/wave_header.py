@@ -137,6 +137,18 @@ def riff_chunks(file: BinaryIO, first: int, end: str) -> Iterator[tuple[bytes, i
         position += 8 + size + size % 2
 
 
+def samples_place(file: BinaryIO, first: int = 0) -> tuple[int, int] | None:
+    """Where the samples of the WAVE file lie that begins at this byte: the first byte, and the one behind them."""
+    size = file.seek(0, 2)
+    file.seek(first)
+    end = ">" if file.read(4) == b"RIFX" else "<"
+    for name, chunk_bytes in riff_chunks(file, first, end):
+        if name == b"data":
+            begin = file.tell()
+            return begin, min(size, begin + chunk_bytes) if chunk_bytes else size
+    return None
+
+
 def w64_chunks(file: BinaryIO, *, lying: bytes = b"") -> Iterator[tuple[bytes, int]]:
     """The same of a Sony Wave64 file, whose names are the first letters of GUIDs and whose sizes count the head.
 
