@@ -157,7 +157,7 @@ class TopicReader:
         try:
             found = [place for topic in self._topics for place in self._partitions_of(topic)]
         except KafkaException as error:
-            if is_unanswered(error):
+            if is_unanswered(error.args[0]):
                 self._go_on_anew()
             return  # looked at again later; what is assigned is read all the same
         if new := [place for place in found if place not in self._ends]:

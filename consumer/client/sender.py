@@ -137,7 +137,7 @@ class Sender:
                 ask = partial(look_for, producer, topic)
                 self._errors.patiently(producer, ask, self._request_s, missing_s=_LOOK_S)
             except KafkaException as error:
-                self._is_forsaken = is_unanswered(error)
+                self._is_forsaken |= is_unanswered(error.args[0])
                 raise self._failure(topic, error.args[0]) from error
             self._found.add(topic)
 
@@ -185,7 +185,7 @@ class Sender:
             place = TopicPartition(message.topic() or "", message.partition() or 0)
             record.acknowledged.settle((place, message.offset() or 0))
         else:
-            self._is_forsaken = self._is_forsaken or is_unanswered(KafkaException(error))
+            self._is_forsaken |= is_unanswered(error)
             failure = self._failure(record.topic, error)
             record.failed(failure)
             record.acknowledged.settle(failure)

@@ -65,7 +65,7 @@ class KafkaControlFeed:
         except KafkaException as error:
             if not self._known:
                 self._consumer.poll(0.0)  # hands out what connections failed with, and there is no record yet
-            if is_unanswered(error):
+            if is_unanswered(error.args[0]):
                 self._begin_anew()
             raise BrokerUnavailable(self._errors.explain(error)) from error
         if message is None:

@@ -56,11 +56,11 @@ MISSING = frozenset({KafkaError._UNKNOWN_TOPIC, KafkaError._UNKNOWN_PARTITION, K
 T = TypeVar("T")
 
 
-def is_unanswered(error: KafkaException) -> bool:
+def is_unanswered(error: KafkaError) -> bool:
     """Whether no broker said this, but the client itself. Whoever keeps one for long takes another then: a client that
     was told of no brokers, as by a single one that had been frozen, may never connect again (librdkafka #5301).
     """
-    return int(error.args[0].code()) < 0
+    return int(error.code()) < 0
 
 
 def is_transient(error: BaseException) -> bool:

@@ -36,8 +36,8 @@ _WAKE_S = 0.2
 _METADATA_MAGIC = b"CGMDv2:"  # librdkafka's serialized group metadata; the generation or epoch follows
 # A static member that was killed is remembered for the session's length; until then nobody may take its place.
 _INSTANCE_WAIT_S = 60.0
-# That a password is refused is no such thing: it may be exchanged at this moment.
 _FORSAKEN_S = 300.0  # without a connection; then another client is tried
+# That a password is refused is no such thing: it may be exchanged at this moment.
 _FATAL_ACCESS = frozenset({KafkaError.TOPIC_AUTHORIZATION_FAILED, KafkaError.GROUP_AUTHORIZATION_FAILED})
 # Brokers before 4.0, and later ones where it is turned off: the request by which a member of such a group lives.
 _NO_PROTOCOL = re.compile(r"ConsumerGroupHeartbeat\b.*not supported|not supported\b.*ConsumerGroupHeartbeat")
@@ -237,7 +237,7 @@ class KafkaSource:
         try:
             found = self._commit_reader.committed([KafkaPartition(*p) for p in partitions], timeout=_REQUEST_S)
         except KafkaException as error:
-            if is_unanswered(error):
+            if is_unanswered(error.args[0]):
                 self._commit_reader = self._connect_commit_reader()
             raise BrokerUnavailable(self._errors.explain(error)) from error
         for each in found:

@@ -58,7 +58,7 @@ class TopicIds:
         return self._heard
 
     def _renew_after(self, error: BaseException | None) -> None:
-        if isinstance(error, KafkaException) and is_unanswered(error):
+        if isinstance(error, KafkaException) and is_unanswered(error.args[0]):
             self._client = self._connect()
 
     def _ask(self, topics: Sequence[str]) -> Mapping[str, Future[Any]]:

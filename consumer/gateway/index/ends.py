@@ -54,7 +54,7 @@ class TopicEnds:
                     self._consumer.get_watermark_offsets(KafkaPartition(topic, number), timeout=_ASK_S),
                 )
         except KafkaException as error:
-            if is_unanswered(error):
+            if is_unanswered(error.args[0]):
                 self._consumer.close()
                 self._consumer = self._connect()
             raise failure_of(error.args[0], self._errors, topic) from error
