@@ -4,6 +4,9 @@ import contextlib
 import fcntl
 import os
 import select
+import sys
+import termios
+import time
 from collections.abc import Collection, Iterator, Sequence
 
 from consumer.separator.audio.ffmpeg import PIPE_BYTES, FFmpeg, FFmpegProcess, complaint_in
@@ -16,6 +19,9 @@ _FRAME_BYTES = 8  # two channels of float32
 _MANY_BYTES = 1 << 12  # of times that came together
 _TIMES_BYTES = 1 << 18  # of times that wait: of the shortest frames too, those whose samples it still keeps
 _PATIENCE_MS = 20
+# To be woken for each block that it writes costs both sides more than the block does: so many bytes are waited for, but
+# for no longer than so many short naps.
+_MANY_SAMPLES_BYTES, _NAP_S, _NAPS = 1 << 19, 0.001, 8
 
 
 class TimedSamples:
@@ -122,7 +128,10 @@ class TimedSamples:
         # frames are so short that times are more than the samples.
         lines = self._new_times()
         if lines is None:
-            (self._any if self._are_short or not self._has_samples else self._samples_only).poll(_PATIENCE_MS)
+            if self._are_short or not self._has_samples:
+                self._any.poll(_PATIENCE_MS)
+            elif ready := self._samples_only.poll(_PATIENCE_MS):
+                self._let_gather(ready)
             lines = self._new_times()
             if lines is None and self._has_samples and self._samples_only.poll(0):
                 self._take_early()
@@ -136,6 +145,16 @@ class TimedSamples:
         elif lines is not None:
             self._has_times = False
             self._timeline.end()
+
+    def _let_gather(self, ready: list[tuple[int, int]]) -> None:
+        """Wait until there are many samples, or no more of them, or it is not as fast as that."""
+        count = bytearray(4)
+        for _ in range(_NAPS):
+            fcntl.ioctl(self._samples, termios.FIONREAD, count)
+            if ready[0][1] & select.POLLHUP or int.from_bytes(count, sys.byteorder) >= _MANY_SAMPLES_BYTES:
+                return
+            time.sleep(_NAP_S)
+            ready = self._samples_only.poll(0)
 
     def _new_times(self) -> bytes | None:
         """What it wrote of them; nothing at the end, None while there is nothing new."""

@@ -31,8 +31,6 @@ OverlapAdd = Callable[[Spectrum, Array, Samples], None]
 # Returns the next n samples of a track, float32 (n, 2), -1..1; fewer only where the track ends.
 Read = Callable[[int], Samples]
 
-# Frames that are transformed at a time: so many stay in a core's cache, which takes a third less time than all at once.
-_BLOCK_FRAMES = 32
 _SYNTHESIS_GAIN = 2.0 / 3.0  # spleeter.model.EstimatorSpecBuilder.WINDOW_COMPENSATION_FACTOR
 
 
@@ -96,11 +94,6 @@ def analyse(spec: ModelSpec, transform: Transform, read: Read, *, bins: int) -> 
         buffer[:, :filled] = buffer[:, final : final + filled]
 
 
-def blocks_of(frames: int) -> list[slice]:
-    """Frames that are transformed at a time, of so many."""
-    return [slice(start, min(start + _BLOCK_FRAMES, frames)) for start in range(0, frames, _BLOCK_FRAMES)]
-
-
 class Synthesis:
     """Inverse transform of masked segments, given in the track's order.
 
@@ -112,22 +105,20 @@ class Synthesis:
         self._spec, self._overlap_add = spec, overlap_add
         carried = spec.frame_length - spec.frame_step
         self._tails = np.zeros((len(spec.stems), 2, carried), np.float32)
-        self._samples = np.empty(_BLOCK_FRAMES * spec.frame_step + carried, np.float32)
+        self._samples = np.empty(spec.segment_samples + carried, np.float32)
 
     def stem(self, index: int, segment: SegmentSpectrum, mask: Array) -> Samples:
         """The samples of one stem that this segment makes final, float32 (samples, 2).
 
-        mask: float32 (2, segment.frames, frequency_bins). Call once a stem and segment.
+        mask: float32 (2, segment.frames, frequency_bins), contiguous. Call once a stem and segment.
         """
         stem = np.empty((segment.frames * self._spec.frame_step, 2), np.float32)
         for channel, tail in enumerate(self._tails[index]):
-            for block in blocks_of(segment.frames):
-                span = slice(block.start * self._spec.frame_step, block.stop * self._spec.frame_step)
-                stem[span, channel] = self._final(segment.stft[channel, block], mask[channel, block], tail)
+            stem[:, channel] = self._final(segment.stft[channel], mask[channel], tail)
         return stem[segment.skip : segment.final]
 
     def _final(self, stft: Spectrum, mask: Array, tail: Samples) -> Samples:
-        """One block's samples that no later frame reaches, float32 (frames * frame_step,).
+        """One channel's samples that no later frame reaches, float32 (frames * frame_step,); good until the next call.
 
         tail: float32 (frame_length - frame_step,), what the frames before reach into it. It is replaced by what these
         reach behind it.
