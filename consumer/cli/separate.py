@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from consumer.cli.errors import tell
+from consumer.cli.separator_loading import is_named, load, nothing_collected, specification
 from consumer.cli.stem_paths import (
     StemPaths,
     Unnameable,
@@ -23,7 +24,7 @@ from consumer.cli.stem_paths import (
     plan,
     shown,
 )
-from consumer.core.catalog import FORMATS, MODELS, SOURCE_FORMATS, why_not_format
+from consumer.core.catalog import FORMATS, why_not_format
 from consumer.core.errors import ConsumerError, Fatal
 from consumer.core.file_names import DEFAULT_TEMPLATE
 from consumer.core.limits import HIGHEST_TRACK, LONGEST_SPAN_S, SHORTEST_SPAN_S
@@ -33,12 +34,9 @@ if TYPE_CHECKING:
 
     from consumer.core.model import Separation
     from consumer.core.ports import OnProgress
-    from consumer.core.runtimes import ChosenRuntime
     from consumer.separator.audio.ffmpeg import FFmpeg
     from consumer.separator.dsp.network import Network
-    from consumer.separator.models.spec import ModelSpec
     from consumer.separator.track import TrackOrder
-    from consumer.settings import SeparatorSettings
 
 _ADAPTER = "spleeter.audio.ffmpeg.FFMPEGProcessAudioAdapter"
 _BARE_KILOBITS = re.compile(r"([1-9]\d{0,2})K?", re.ASCII)
@@ -119,20 +117,24 @@ def separate(
 ) -> None:
     """Separate local audio files into stems."""
     bitrate = _check_options(codec, bitrate, template)
-    from consumer.separator.blas import use_one_thread
+    with nothing_collected():
+        from consumer.separator.blas import use_one_thread
 
-    use_one_thread()
-    from consumer.separator.runtimes.choice import choose_runtime
-    from consumer.separator.track import TrackOrder
-    from consumer.settings import SeparatorSettings
+        use_one_thread()
+        from consumer.separator.runtimes.choice import choose_runtime
+        from consumer.settings import SeparatorSettings
 
-    settings = SeparatorSettings.load()
-    spec = _spec(model, settings)
-    try:
-        tracks = plan(files, output, template, FORMATS[codec].extension, spec.stems)
-    except Unnameable as error:
-        raise typer.BadParameter(str(error), param_hint="-f") from error
-    check_targets(tracks, reads=[*files, *([] if _is_named(model) else [Path(model)])])
+        settings = SeparatorSettings.load()
+        spec = specification(model, settings)
+        try:
+            tracks = plan(files, output, template, FORMATS[codec].extension, spec.stems)
+        except Unnameable as error:
+            raise typer.BadParameter(str(error), param_hint="-f") from error
+        check_targets(tracks, reads=[*files, *([] if is_named(model) else [Path(model)])])
+        chosen = choose_runtime(settings.separator_runtime, [spec])
+        network, ffmpeg = load(spec, settings, chosen)
+        from consumer.separator.track import TrackOrder
+
     order = TrackOrder(
         path=Path(),
         folder=Path(),
@@ -142,8 +144,6 @@ def separate(
         duration_s=duration,
         track=track,
     )
-    chosen = choose_runtime(settings.separator_runtime, [spec])
-    network, ffmpeg = _loaded(spec, settings, chosen)
     with _reaped(ffmpeg) as ffmpeg:
         is_well = _separate_all(tracks, order, network, ffmpeg, about=f" by {chosen}" if verbose else None)
     if not is_well:
@@ -163,15 +163,6 @@ def _check_options(codec: str, bitrate: str, template: str) -> str:
     except Unnameable as error:
         raise typer.BadParameter(str(error), param_hint="-f") from error
     return bitrate
-
-
-def _loaded(spec: "ModelSpec", settings: "SeparatorSettings", chosen: "ChosenRuntime") -> "tuple[Network, FFmpeg]":
-    from consumer.separator.audio.ffmpeg import FFmpeg, bundled_binary
-    from consumer.separator.runtimes.factory import leave_keras_out, make_runtime
-
-    leave_keras_out()
-    network = make_runtime(chosen.name).load(spec)
-    return network, FFmpeg(binary=settings.ffmpeg_path or bundled_binary(), allowed_formats=SOURCE_FORMATS)
 
 
 @contextmanager
@@ -242,43 +233,3 @@ def _told(separation: "Separation") -> str:
 
 def _end(number: int, _: FrameType | None) -> None:
     sys.exit(128 + number)
-
-
-def _is_named(model: str) -> bool:
-    return model.startswith("spleeter:")
-
-
-def _spec(model: str, settings: "SeparatorSettings") -> "ModelSpec":
-    from consumer.separator.models.spec import load_spec, read_spec
-
-    if _is_named(model):
-        name = model.removeprefix("spleeter:")
-        _ensure(name, settings)
-        return load_spec(name, settings.model_path)
-    spec = read_spec(Path(model))
-    if spec.folder.is_dir() or not spec.folder.is_relative_to(Path(model).parent):
-        return spec
-    # As Spleeter, which knows no other place: a copy of a configuration of its own goes on with its weights.
-    folder = spec.folder.relative_to(Path(model).parent)
-    if str(folder) in MODELS:
-        _ensure(str(folder), settings)
-    return replace(spec, folder=settings.model_path / folder)
-
-
-def _is_there(folder: Path) -> bool:
-    try:
-        return folder.is_dir()
-    except OSError:
-        return False  # as the store will tell
-
-
-def _ensure(name: str, settings: "SeparatorSettings") -> None:
-    """Have its weights there, and the right ones. What fetches and checks them is loaded where that is to be done."""
-    folder = MODELS.get(name, "")
-    if folder and folder not in settings.model_sha256 and _is_there(settings.model_path / folder):
-        return
-    from consumer.adapters.model_sources import model_sources
-    from consumer.pipeline.model_store import ModelStore
-
-    sources = model_sources(settings.model_sources, None)
-    ModelStore(settings.model_path, sources, digests=settings.model_sha256).ensure(name)

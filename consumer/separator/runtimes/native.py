@@ -53,7 +53,6 @@ class NativeNetwork:
         except (KernelsUnusable, ValueError) as error:
             raise unavailable(spec.name, f"the runtime native can't compute it: {error}") from error
         self.weights_sha256, self._networks = self._loaded()
-        give_back_memory()
 
     def new_weighting(self, rate_hz: int) -> Weighting:
         """See runtime.Network."""
@@ -68,7 +67,9 @@ class NativeNetwork:
             return sha256, [_mapped(spec, self._layers, arrays, stem) for stem in range(len(spec.stems))]
         except (OutOfDate, KeyError, OSError):
             sha256, weights = load_checkpoint(spec)
-            return sha256, list(self._threads.map(lambda each: _network(spec, self._layers, each), weights))
+            networks = list(self._threads.map(lambda each: _network(spec, self._layers, each), weights))
+            give_back_memory()
+            return sha256, networks
 
     def masks(self, magnitudes: Array) -> Array:
         """See runtime.Network."""
