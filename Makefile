@@ -111,7 +111,7 @@ screenshots: sync ## pictures of the page for docs/: each view, light and dark, 
 docs: sync ## these pages as a site, into site/; a link or an anchor that leads nowhere fails
 	$(RUN) zensical build --clean --strict
 
-bench: sync ## this engine beside Spleeter's own, what delivery costs, and what a gateway holds, what the sandbox costs
+bench: ffmpeg ## this engine beside Spleeter's own, what delivery costs, and what a gateway holds, what the sandbox costs
 	$(RUN) python -m bench
 	$(RUN) python -m bench.gateway
 	$(RUN) python -m bench.sandbox

@@ -6,7 +6,7 @@ import tempfile
 from pathlib import Path
 
 from bench import delivery
-from bench.contenders import WARM_JOBS, encoded_formats
+from bench.contenders import WARM_JOBS, encoded_formats, ffmpegs
 from bench.material import tools, write_models, write_song
 from bench.measure import Run, engine, median, peak_gb, python, run
 from bench.peers import SHERPA_MODEL, sherpa
@@ -92,7 +92,8 @@ def _rows(model: str, song: Path, out: Path, environment: dict[str, str], rounds
         _say(f"| {model[0]} | the bare networks, {title} | {networks_s:.2f} | {networks_s / job_s:.2f} | |")
     least_s = median(ours, "least") * segments
     _say(f"| {model[0]} | their multiplications, as one matrix product | {least_s:.2f} | {least_s / job_s:.2f} | |")
-    _say(f"| {model[0]} | a job's fixed cost | {median(ours, 'fixed'):.3f} | | |")
+    for name in ffmpegs():
+        _say(f"| {model[0]} | a job's fixed cost, {name} | {median(ours, f'fixed, {name}'):.3f} | | |")
     for name in starts:
         _say(f"| {model[0]} | {name} | {median(runs[name], 'start'):.2f} | | {peak_gb(runs[name]):.1f} |")
 
