@@ -91,7 +91,7 @@ class Sender:
         until = time.monotonic() + self._request_s
         while True:
             try:
-                self._produce(self._kept.now(), record, self._note)
+                self._send_by(self._kept.now(), record)
             except BufferError:  # full: the poller makes room as soon as the brokers take something
                 if time.monotonic() > until:
                     raise self._errors.away("the client's queue stays full") from None
@@ -149,6 +149,13 @@ class Sender:
 
     def _connect(self) -> Producer:
         return connect(Producer, self._config, "client")
+
+    def _send_by(self, producer: Producer, record: _Outgoing) -> None:
+        self._produce(producer, record, self._note)
+        if producer is not self._kept.latest:  # exchanged meanwhile: it may not be polled any more
+            with self._settling:
+                if producer not in self._retired:
+                    self._retired = [producer, *self._retired]
 
     def _put_aside(self, producer: Producer) -> None:
         with self._settling:

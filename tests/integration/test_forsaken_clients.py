@@ -178,6 +178,20 @@ def test_what_is_sent_next_is_sent_by_another(settings: KafkaSettings, kafka: Ka
     assert sender._retired == []
 
 
+def test_what_was_given_to_one_that_is_exchanged_meanwhile_is_told_of(
+    kafka: Kafka, topic: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It had nothing to tell of before, and so was let go of already."""
+    sender = Sender(KafkaSettings(bootstrap_servers=kafka.bootstrap_servers), request_s=60.0)
+    before = sender._kept.latest
+    sender._kept.forsake()
+    sender._kept.now()
+    wait_for(lambda: sender._retired == [])
+    monkeypatch.setattr(sender._kept, "now", lambda: before)
+    assert sender.send(topic, b"v", "k").future().result(60) == (TopicPartition(topic, 0), 1)
+    assert sender.close(60) == 0
+
+
 def test_a_reader_goes_on_where_it_was(kafka: Kafka, topic: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """Nothing is left out, and nothing is read twice; what it held it holds."""
     settings = KafkaSettings(bootstrap_servers=kafka.bootstrap_servers)
