@@ -15,6 +15,14 @@ from pathlib import Path
 
 from standardwebhooks import Webhook
 
+# Settings of a process that tells receivers on this machine, with short waits.
+LOCAL = {
+    "WEBHOOKS_ALLOW_HTTP": "true",
+    "WEBHOOKS_ALLOWED_NETWORKS": "127.0.0.0/8",
+    "WEBHOOKS_FIRST_WAIT_S": "200ms",
+    "WEBHOOKS_LONGEST_WAIT_S": "1s",
+}
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Call:

@@ -10,8 +10,8 @@ from confluent_kafka import TopicPartition as KafkaPartition
 
 from consumer.adapters.kafka.config import connect_reader
 from consumer.adapters.kafka.connection_errors import ConnectionErrors
+from consumer.adapters.kafka.kept_client import is_unanswered
 from consumer.adapters.kafka.metadata import look_for
-from consumer.adapters.kafka.retrying import is_unanswered
 from consumer.client.failures import failure_of
 from consumer.core.errors import BrokerUnavailable, ConsumerError
 from consumer.core.model import TopicPartition

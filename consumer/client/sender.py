@@ -15,9 +15,9 @@ from confluent_kafka import KafkaError, KafkaException, Message, Producer
 
 from consumer.adapters.kafka.config import connect, producer_config
 from consumer.adapters.kafka.connection_errors import ConnectionErrors
+from consumer.adapters.kafka.kept_client import KeptClient
 from consumer.adapters.kafka.metadata import look_for
 from consumer.adapters.kafka.producer_errors import CURES, Cure
-from consumer.adapters.kafka.retrying import is_unanswered
 from consumer.client.failures import failure_of
 from consumer.client.promise import Promise
 from consumer.core.errors import Code, ConsumerError, Rejected, SettingsError
@@ -58,10 +58,9 @@ class Sender:
         self._errors = ConnectionErrors()
         own = {"error_cb": self._errors, "linger.ms": 5, "delivery.timeout.ms": max(1000, int(request_s * 1000))}
         self._config = producer_config(kafka) | own
-        self._producer = connect(Producer, self._config, "client")
+        self._kept = KeptClient(self._connect, self._put_aside)
         self._alone: Producer | None = None  # sends each record by itself; made once that is needed
         self._retired: list[Producer] = []  # which may have something to tell of yet
-        self._is_forsaken = False
         self._found: set[str] = set()
         self._finding, self._settling = threading.Lock(), threading.RLock()
         self._awaited: set[Promise[Position]] = set()
@@ -92,7 +91,7 @@ class Sender:
         until = time.monotonic() + self._request_s
         while True:
             try:
-                self._produce(self._current(), record, self._note)
+                self._send_by(self._kept.now(), record)
             except BufferError:  # full: the poller makes room as soon as the brokers take something
                 if time.monotonic() > until:
                     raise self._errors.away("the client's queue stays full") from None
@@ -119,7 +118,7 @@ class Sender:
     def _poll(self) -> None:
         while not self._is_closed.is_set():
             try:
-                self._producer.poll(_POLL_S)
+                self._kept.latest.poll(_POLL_S)
                 for producer in self._others():
                     producer.poll(0)
                 with self._settling:
@@ -132,12 +131,12 @@ class Sender:
         with self._finding:
             if topic in self._found:
                 return
-            producer = self._current()
+            producer = self._kept.now()
             try:
                 ask = partial(look_for, producer, topic)
                 self._errors.patiently(producer, ask, self._request_s, missing_s=_LOOK_S)
             except KafkaException as error:
-                self._is_forsaken |= is_unanswered(error.args[0])
+                self._kept.note(error.args[0])
                 raise self._failure(topic, error.args[0]) from error
             self._found.add(topic)
 
@@ -148,17 +147,23 @@ class Sender:
                 self._alone = connect(Producer, self._config | {"batch.num.messages": 1}, "client")
             return self._alone
 
-    def _current(self) -> Producer:
-        """The producer of what comes next: another one where the latest was not answered."""
+    def _connect(self) -> Producer:
+        return connect(Producer, self._config, "client")
+
+    def _send_by(self, producer: Producer, record: _Outgoing) -> None:
+        self._produce(producer, record, self._note)
+        if producer is not self._kept.latest:  # exchanged meanwhile: it may not be polled any more
+            with self._settling:
+                if producer not in self._retired:
+                    self._retired = [producer, *self._retired]
+
+    def _put_aside(self, producer: Producer) -> None:
         with self._settling:
-            if self._is_forsaken:
-                self._is_forsaken = False
-                self._retired = [*self._producers()]
-                self._producer, self._alone = connect(Producer, self._config, "client"), None
-            return self._producer
+            self._retired = [producer, *self._others()]
+            self._alone = None
 
     def _producers(self) -> Iterator[Producer]:
-        yield self._producer
+        yield self._kept.latest
         yield from self._others()
 
     def _others(self) -> Iterator[Producer]:
@@ -185,7 +190,7 @@ class Sender:
             place = TopicPartition(message.topic() or "", message.partition() or 0)
             record.acknowledged.settle((place, message.offset() or 0))
         else:
-            self._is_forsaken |= is_unanswered(error)
+            self._kept.note(error)
             failure = self._failure(record.topic, error)
             record.failed(failure)
             record.acknowledged.settle(failure)

@@ -12,8 +12,15 @@ from confluent_kafka import KafkaError, KafkaException, Producer
 from confluent_kafka import Message as KafkaMessage
 from confluent_kafka.admin import AdminClient, NewTopic  # type: ignore[attr-defined]
 
+from consumer.adapters.avro.codec import AvroCodec
+from consumer.adapters.kafka import dead_letters as dead_letters_module
+from consumer.adapters.kafka import endpoint_group as endpoint_group_module
 from consumer.adapters.kafka import source as source_module
+from consumer.adapters.kafka.audit import AuditPolicy, KafkaAuditLog
+from consumer.adapters.kafka.config import consumer_config
 from consumer.adapters.kafka.control_feed import KafkaControlFeed
+from consumer.adapters.kafka.dead_letters import KafkaDeadLetters
+from consumer.adapters.kafka.endpoint_group import EndpointGroup
 from consumer.adapters.kafka.lag import KafkaLagReader
 from consumer.adapters.kafka.notices import KafkaNotices
 from consumer.adapters.kafka.source import KafkaSource
@@ -21,12 +28,16 @@ from consumer.adapters.kafka.topic_ids import TopicIds
 from consumer.client import reader as reader_module
 from consumer.client.reader import Begin, TopicReader
 from consumer.client.sender import Sender
-from consumer.core.errors import BrokerUnavailable
+from consumer.core.errors import AuditUnavailable, BrokerUnavailable
 from consumer.core.model import Message, Record, TopicPartition
 from consumer.gateway.index.ends import TopicEnds
 from consumer.settings import KafkaSettings
+from consumer.webhooks.endpoints import Endpoint
+from consumer.webhooks.policy import RetryPolicy
+from consumer.webhooks.worker import EndpointWorker, Tools
 from devstack.service import free_port
 from harness.waiting import wait_for
+from harness.webhooks import a_secret
 from tests.conftest import Kafka
 
 
@@ -105,6 +116,34 @@ def test_notices_are_sent_again(settings: KafkaSettings, kafka: Kafka, topic: st
     ends.close()
 
 
+def test_a_required_audit_log_is_looked_for_again(settings: KafkaSettings, kafka: Kafka, topic: str) -> None:
+    """Where it can't be found nobody is let in, so no event may be needed for another producer to be taken."""
+    log = KafkaAuditLog(
+        settings, topic, AvroCodec(), AuditPolicy(is_required=True), log=lambda _: None, on_lost=lambda _: None
+    )
+    with pytest.raises(AuditUnavailable):
+        log.probe(0.5)
+    come_back(settings, kafka)
+    log.probe(60)
+    log.close()
+
+
+def test_a_record_is_replayed_again(
+    settings: KafkaSettings, kafka: Kafka, topic: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """By another producer; what the one before was told to have failed with is not sent by it later."""
+    monkeypatch.setattr(dead_letters_module, "_DELIVERY_S", 0.5)
+    letters = KafkaDeadLetters(settings, topic, AvroCodec())
+    with pytest.raises(BrokerUnavailable):
+        letters.send(Message(topic=topic, key=b"k", value=b"failed"))
+    come_back(settings, kafka)
+    monkeypatch.undo()
+    letters.send(Message(topic=topic, key=b"k", value=b"v"))
+    reader = TopicReader(settings, [topic], begin=Begin.BEGINNING, request_s=60)
+    assert [each.value() for each in read(reader, 2)] == [b"a value", b"v"]
+    reader.close()
+
+
 def test_the_control_feed_is_read_again(settings: KafkaSettings, kafka: Kafka, topic: str) -> None:
     feed = KafkaControlFeed(settings, topic, max_age_s=3600, max_records=10)
     assert not tries(lambda: feed.poll(0.1))
@@ -137,6 +176,20 @@ def test_what_is_sent_next_is_sent_by_another(settings: KafkaSettings, kafka: Ka
     sender.send(topic, b"v", "k").future().result(60)
     assert sender.close(60) == 0
     assert sender._retired == []
+
+
+def test_what_was_given_to_one_that_is_exchanged_meanwhile_is_told_of(
+    kafka: Kafka, topic: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It had nothing to tell of before, and so was let go of already."""
+    sender = Sender(KafkaSettings(bootstrap_servers=kafka.bootstrap_servers), request_s=60.0)
+    before = sender._kept.latest
+    sender._kept.forsake()
+    sender._kept.now()
+    wait_for(lambda: sender._retired == [])
+    monkeypatch.setattr(sender._kept, "now", lambda: before)
+    assert sender.send(topic, b"v", "k").future().result(60) == (TopicPartition(topic, 0), 1)
+    assert sender.close(60) == 0
 
 
 def test_a_reader_goes_on_where_it_was(kafka: Kafka, topic: str, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -208,3 +261,43 @@ def test_a_member_without_a_connection_joins_anew(
         assert source.last_error == ""
     finally:
         source.close()
+
+
+class Notices:
+    """None of what was read is anybody's notice."""
+
+    def __init__(self) -> None:
+        self.read: list[bytes | None] = []
+
+    def notice(self, message: KafkaMessage) -> None:
+        self.read.append(message.value())
+
+
+def test_an_endpoint_s_member_without_a_connection_joins_anew(
+    kafka: Kafka, topic: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its worker says that no broker can be reached, and then takes another member, which passes over nothing."""
+    monkeypatch.setattr(endpoint_group_module, "_FORSAKEN_S", 1.0)
+    settings, notices = KafkaSettings(bootstrap_servers=kafka.bootstrap_servers), Notices()
+    config = consumer_config(settings, None)
+    configs = [config | {"bootstrap.servers": f"127.0.0.1:{free_port()}"}, config]
+    monkeypatch.setattr(
+        endpoint_group_module, "consumer_config", lambda group, _: configs.pop(0) | {"group.id": group.group_id}
+    )
+    tools = Tools(
+        group=lambda endpoint_id, listener: EndpointGroup(settings, f"{topic}-{endpoint_id}", [topic], listener),
+        notices=lambda: notices,  # type: ignore[arg-type,return-value]
+        sender=None,  # type: ignore[arg-type]
+        policy=RetryPolicy(first_wait_s=1.0, longest_wait_s=1.0, give_up_after_s=60.0),
+        count=lambda _: None,
+    )
+    worker = EndpointWorker(Endpoint(id="main", url="https://localhost/", tenant=None, secrets=(a_secret(),)), tools)
+    worker.start()
+    wait_for(lambda: worker.trouble and "has not begun" not in worker.trouble)
+    producer = Producer({"bootstrap.servers": kafka.bootstrap_servers})
+    producer.produce(topic, b"after the end")
+    assert producer.flush(60) == 0
+    wait_for(lambda: notices.read == [b"after the end"])
+    worker.stop(0.0)
+    worker.join(60)
+    assert not worker.is_alive

@@ -13,9 +13,10 @@ from devstack.kafka import kafka
 from devstack.service import Running, free_port
 from harness.clips import write_clip
 from harness.gateway import Gateway, gateway
-from harness.platform import make_platform
+from harness.platform import COMMAND, make_platform
 from harness.replica_process import ReplicaProcess
 from harness.waiting import wait_for
+from harness.webhooks import LOCAL, an_endpoint, receiver, write_endpoints
 from tests.conftest import MinioServer
 
 FREEZES, FROZEN_S = 3, 12.0  # longer than a broker may be silent
@@ -33,24 +34,31 @@ def broker(tmp_path: Path) -> Iterator[tuple[str, Running]]:
 def test_everyone_comes_back_to_it(
     broker: tuple[str, Running], minio: MinioServer, model_path: Path, tmp_path: Path
 ) -> None:
-    """Replica, lag's exporter and gateway are ready again each time, by themselves, and the work is done."""
+    """Replica, lag's exporter, gateway and webhooks are ready again each time, by themselves, and the work is done."""
     address, running = broker
     platform = make_platform(address, minio.endpoint, tmp_path, model_path)
     try:
-        with gateway(platform) as door:
+        with gateway(platform) as door, receiver() as there:
+            endpoints = tmp_path / "webhooks.json"
+            write_endpoints(endpoints, [an_endpoint("main", there.url("/"), tenant=None)])
             replica, exporter = platform.start_replica(), platform.start_lag_exporter()
-            for each in (replica, exporter):
+            webhooks = platform.start_process([*COMMAND, "webhooks"], {**LOCAL, "WEBHOOKS_FILE": str(endpoints)})
+            everyone = (replica, exporter, webhooks, door.process)
+            for each in everyone:
                 each.wait_ready()
             key = platform.upload(write_clip(tmp_path / "song.wav", seconds=1.0, seed=1))
-            with asked_on_failure(replica, exporter, door.process):
+            with asked_on_failure(*everyone):
                 for number in range(1, FREEZES + 1):
                     freeze(running)
-                    place = f"/v1/separations/{platform.request(key).request_id}"
+                    request_id = platform.request(key).request_id
+                    place = f"/v1/separations/{request_id}"
                     # By their ids: a producer may send again what a frozen broker has taken.
                     wait_for(lambda count=number: len({each.request_id for each in platform.read_outcomes()}) == count)
                     wait_for(lambda page=place: is_known(door, page))
+                    wait_for(lambda told=request_id: told in there.told("/"))
+                    wait_for(lambda: door.http.get("/v1/operator/replicas").is_success)
                     wait_for(lambda: set(exporter.gauges("lag_messages").values()) == {0.0})
-                    for each in (replica, exporter, door.process):
+                    for each in everyone:
                         each.wait_ready()
     finally:
         platform.close()

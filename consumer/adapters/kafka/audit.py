@@ -10,6 +10,7 @@ from confluent_kafka import KafkaError, KafkaException, Producer
 
 from consumer.adapters.kafka.config import connect, producer_config
 from consumer.adapters.kafka.connection_errors import ConnectionErrors
+from consumer.adapters.kafka.kept_client import KeptClient
 from consumer.adapters.kafka.retrying import MISSING, reason_of
 from consumer.core.errors import AuditUnavailable, ConsumerError
 from consumer.core.events import AuditEvent
@@ -20,7 +21,6 @@ _POLL_S = 0.02  # while something is on its way
 _RETRY_S = 1.0
 _SLOW_S = 5.0  # an event that is on its way for longer tells that the topic is not well
 _CLOSE_S = 5.0
-_OF_NO_MORE_USE = {KafkaError._FATAL, KafkaError._MSG_TIMED_OUT}
 _FULL = 0.9  # of the room; the rest is for events of what was begun before
 
 
@@ -71,7 +71,7 @@ class KafkaAuditLog:
         self._trouble = ""
         self._is_closed = False
         self._thread: threading.Thread | None = None
-        self._producer: Producer | None = None
+        self._kept: KeptClient[Producer] | None = None
 
     @property
     def trouble(self) -> str:
@@ -108,6 +108,7 @@ class KafkaAuditLog:
         try:
             self._errors.patiently(producer, ask, timeout_s)
         except KafkaException as error:
+            self._look_at(error.args[0])
             raise self._unavailable(self._errors.explain(error)) from error
 
     def record(self, event: AuditEvent) -> None:
@@ -159,8 +160,8 @@ class KafkaAuditLog:
                 self._waiting = deque() if numbers else self._waiting
             for number in numbers:
                 self._send(number)
-            if self._producer:
-                self._producer.poll(0)
+            if self._kept:
+                self._kept.latest.poll(0)
 
     def _sendable(self) -> bool:
         return bool(self._waiting) and time.monotonic() >= self._due
@@ -189,9 +190,8 @@ class KafkaAuditLog:
 
     def _connected(self) -> Producer:
         with self._changed:  # a probe may come from another thread
-            if self._producer is None:
-                self._producer = self._connect()
-            return self._producer
+            self._kept = self._kept or KeptClient(self._connect)
+            return self._kept.now()
 
     def _connect(self) -> Producer:
         config = producer_config(self._settings) | {
@@ -210,17 +210,15 @@ class KafkaAuditLog:
                 self._outstanding.pop(number, None)
                 self._changed.notify_all()
             return
-        if error.fatal() or error.code() in _OF_NO_MORE_USE:
-            self._begin_anew()
+        self._look_at(error)
         self._refused(number, self._errors.explain(reason_of(KafkaException(error))))
 
-    def _begin_anew(self) -> None:
-        """Nothing mends a producer with a fatal error but another one, nor one that may never connect again (see
-        retrying.is_unanswered); of what it had nobody will tell.
-        """
-        with self._changed:
-            self._producer = None
-            self._waiting = deque(self._outstanding)
+    def _look_at(self, error: KafkaError) -> None:
+        """Of what a producer had that is exchanged nobody will tell."""
+        assert self._kept
+        if self._kept.note(error):
+            with self._changed:
+                self._waiting = deque(self._outstanding)
 
     def _refused(self, number: int, reason: str) -> None:
         now = time.monotonic()

@@ -8,8 +8,8 @@ from confluent_kafka import TopicPartition as KafkaPartition
 
 from consumer.adapters.kafka.config import NO_GROUPS_ERROR, connect_reader
 from consumer.adapters.kafka.connection_errors import ConnectionErrors
+from consumer.adapters.kafka.kept_client import is_unanswered
 from consumer.adapters.kafka.records import record_of
-from consumer.adapters.kafka.retrying import is_unanswered
 from consumer.core.errors import BrokerUnavailable
 from consumer.core.model import Record
 from consumer.settings import KafkaSettings

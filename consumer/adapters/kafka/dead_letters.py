@@ -12,6 +12,7 @@ from confluent_kafka import TopicPartition as KafkaPartition
 from consumer.adapters.avro.codec import AvroCodec
 from consumer.adapters.kafka.config import NO_GROUPS_ERROR, connect, connect_reader, producer_config
 from consumer.adapters.kafka.connection_errors import ConnectionErrors
+from consumer.adapters.kafka.kept_client import KeptClient
 from consumer.adapters.kafka.records import record_of
 from consumer.core.errors import Rejected
 from consumer.core.events import EPOCH, DeadLetter, SeparationRequest
@@ -51,7 +52,7 @@ class KafkaDeadLetters:
 
     def __init__(self, settings: KafkaSettings, topic: str, codec: AvroCodec, *, request_s: float = 10.0) -> None:
         self._settings, self._topic, self._codec, self._request_s = settings, topic, codec, request_s
-        self._producer: Producer | None = None
+        self._kept: KeptClient[Producer] | None = None
         self._errors = ConnectionErrors()  # of the producer
 
     def latest(self, count: int, code: str | None = None) -> list[DeadLetterEntry]:
@@ -135,16 +136,11 @@ class KafkaDeadLetters:
 
     def send(self, message: Message) -> None:
         """Send a record; returns when the brokers have it exactly once, however often that had to be tried."""
-        self._producer = self._producer or connect(
-            Producer,
-            # What is sent is told of below, also where KAFKA_DELIVERY_REPORT_ONLY_ERROR asks for silence.
-            producer_config(self._settings)
-            | {"enable.idempotence": True, "delivery.report.only.error": False, "error_cb": self._errors},
-            "replay",
-        )
+        self._kept = self._kept or KeptClient(self._connect)
+        producer = self._kept.now()
         reported: list[KafkaError | None] = []
         try:
-            self._producer.produce(
+            producer.produce(
                 message.topic,
                 message.value,
                 message.key,
@@ -153,7 +149,14 @@ class KafkaDeadLetters:
             )
         except KafkaException as error:
             raise self._errors.away(error, topic=message.topic) from error
-        self._errors.flush(self._producer, _DELIVERY_S)
+        self._errors.flush(producer, _DELIVERY_S)
         if reported != [None]:
-            failure = KafkaException(reported[0]) if reported and reported[0] else "timed out"
-            raise self._errors.away(failure, topic=message.topic)
+            failure = reported[0] if reported and reported[0] else KafkaError(KafkaError._TIMED_OUT, "timed out")
+            producer.purge()  # what is told to have failed is not sent later
+            self._kept.note(failure)
+            raise self._errors.away(KafkaException(failure), topic=message.topic)
+
+    def _connect(self) -> Producer:
+        # What is sent is told of, also where KAFKA_DELIVERY_REPORT_ONLY_ERROR asks for silence.
+        ours = {"enable.idempotence": True, "delivery.report.only.error": False, "error_cb": self._errors}
+        return connect(Producer, producer_config(self._settings) | ours, "replay")

@@ -14,6 +14,7 @@ from confluent_kafka import OFFSET_INVALID, Consumer, KafkaError, KafkaException
 from confluent_kafka import TopicPartition as KafkaPartition
 
 from consumer.adapters.kafka.config import connect, connect_reader, consumer_config, hands_over_one_by_one
+from consumer.adapters.kafka.connection import Connection
 from consumer.adapters.kafka.connection_errors import ConnectionErrors
 from consumer.adapters.kafka.retrying import broker_away
 from consumer.core.errors import BrokerUnavailable
@@ -23,12 +24,13 @@ from consumer.settings import KafkaSettings
 
 _REQUEST_S = 10.0
 _CLOSE_S = 10.0
-# There may be a hundred of these in a process: each holds little, and tells no statistics.
+_FORSAKEN_S = 60.0  # little is at work, and what is told twice receivers can tell
+# There may be a hundred of these in a process: each holds little, and tells statistics seldom.
 _PROPERTIES = {
     "queued.max.messages.kbytes": 1024,
     "max.partition.fetch.bytes": 262_144,
     "fetch.wait.max.ms": 500,
-    "statistics.interval.ms": 0,
+    "statistics.interval.ms": 5_000,  # what tells whether there is a connection
 }
 
 
@@ -53,7 +55,8 @@ class EndpointGroup:
 
     def __init__(self, settings: KafkaSettings, group_id: str, topics: Sequence[str], listener: GroupListener) -> None:
         settings = settings.model_copy(update={"group_id": group_id})
-        self._listener, self._errors, self._error = listener, ConnectionErrors(), ""
+        self._listener, self._error = listener, ""
+        self._errors, self._connection = ConnectionErrors(), Connection(forsaken_s=_FORSAKEN_S)
         self._has_notes = True
         self._refused: set[TopicPartition] = set()
         self._paused: set[TopicPartition] = set()
@@ -62,6 +65,7 @@ class EndpointGroup:
             **consumer_config(settings, None),
             **_PROPERTIES,
             "error_cb": self._errors,
+            "stats_cb": self._connection,
             "on_commit": self._on_commit,
         }
         self._consumer = connect(Consumer, self._config, "webhooks")
@@ -71,10 +75,12 @@ class EndpointGroup:
 
     @property
     def trouble(self) -> str:
-        return self._error or self._errors.reason
+        return self._error or self._errors.reason or self._connection.trouble
 
     def poll(self, timeout_s: float) -> Message | EndOfPartition | None:
         """The next record, or the end of a partition. Raises BrokerUnavailable where this member is of no more use."""
+        if self._connection.is_forsaken:
+            raise BrokerUnavailable(self._errors.explain(self._connection.trouble))
         message = self._consumer.poll(timeout_s)
         if message is None:
             return None

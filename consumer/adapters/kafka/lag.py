@@ -157,7 +157,7 @@ class KafkaLagReader:
 
     def _renew(self) -> None:
         """By other clients: one that met a partition without a leader may never read it again (librdkafka #5430), and
-        one that was told of no brokers may never connect again (#5301).
+        one that was told of no brokers may never connect again (see kept_client).
         """
         self._consumer.close()
         self._consumer = self._connect()

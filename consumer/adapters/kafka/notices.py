@@ -5,6 +5,7 @@ from confluent_kafka import KafkaError, KafkaException, Producer
 from confluent_kafka import Message as KafkaMessage
 
 from consumer.adapters.kafka.config import connect, producer_config
+from consumer.adapters.kafka.kept_client import KeptClient
 from consumer.adapters.kafka.retrying import ACCESS, access_refused
 from consumer.core.log_events import LogEvent
 from consumer.core.model import Message
@@ -19,8 +20,7 @@ class KafkaNotices:
 
     def __init__(self, settings: KafkaSettings) -> None:
         self._settings = settings
-        self._producer = self._connect()
-        self._is_forsaken = False
+        self._kept = KeptClient(self._connect)
         self._refused: set[str] = set()
 
     def _connect(self) -> Producer:
@@ -28,12 +28,10 @@ class KafkaNotices:
         return connect(Producer, config, "notices")
 
     def send(self, message: Message) -> None:
-        if self._is_forsaken:
-            self._is_forsaken = False
-            self._producer = self._connect()
+        producer = self._kept.now()
         try:
-            self._producer.produce(message.topic, message.value, message.key, on_delivery=self._note)
-            self._producer.poll(0)
+            producer.produce(message.topic, message.value, message.key, on_delivery=self._note)
+            producer.poll(0)
         except (BufferError, KafkaException):
             pass  # a notice that comes late is worth nothing
 
@@ -41,12 +39,12 @@ class KafkaNotices:
         topic = message.topic() or ""
         if error is None:
             self._refused.discard(topic)
-        elif error.code() == KafkaError._MSG_TIMED_OUT:
-            self._is_forsaken = True  # see retrying.is_unanswered
+        elif self._kept.note(error):
+            pass  # another one sends the next
         elif error.code() in ACCESS and topic not in self._refused:
             self._refused.add(topic)
             told = f"topic {topic}: {access_refused(error.str(), error.code())}"
             structlog.get_logger().warning(LogEvent.KAFKA_ERROR, error=told, code=error.name())
 
     def close(self) -> None:
-        self._producer.flush(1.0)
+        self._kept.latest.flush(1.0)

@@ -56,13 +56,6 @@ MISSING = frozenset({KafkaError._UNKNOWN_TOPIC, KafkaError._UNKNOWN_PARTITION, K
 T = TypeVar("T")
 
 
-def is_unanswered(error: KafkaError) -> bool:
-    """Whether no broker said this, but the client itself. Whoever keeps one for long takes another then: a client that
-    was told of no brokers, as by a single one that had been frozen, may never connect again (librdkafka #5301).
-    """
-    return int(error.code()) < 0
-
-
 def is_transient(error: BaseException) -> bool:
     """Whether the same question may well be answered a moment later."""
     return isinstance(error, KafkaException) and error.args[0].code() in TRANSIENT

@@ -1,6 +1,5 @@
 """The member of a Kafka group that reads, by confluent-kafka."""
 
-import json
 import re
 import sys
 import threading
@@ -20,9 +19,11 @@ from confluent_kafka import TopicPartition as KafkaPartition
 
 from consumer.adapters.kafka.careful_reader import CarefulReader
 from consumer.adapters.kafka.config import connect, connect_reader, consumer_config, hands_over_one_by_one
+from consumer.adapters.kafka.connection import Connection
 from consumer.adapters.kafka.connection_errors import ConnectionErrors
+from consumer.adapters.kafka.kept_client import KeptClient
 from consumer.adapters.kafka.records import record_of
-from consumer.adapters.kafka.retrying import access_refused, is_unanswered
+from consumer.adapters.kafka.retrying import access_refused
 from consumer.adapters.kafka.topic_ids import TopicIds
 from consumer.adapters.kafka.unreadable import RUNBOOK, UnreadableBatches, is_of_a_batch
 from consumer.core.errors import BrokerUnavailable, Fatal
@@ -36,7 +37,7 @@ _WAKE_S = 0.2
 _METADATA_MAGIC = b"CGMDv2:"  # librdkafka's serialized group metadata; the generation or epoch follows
 # A static member that was killed is remembered for the session's length; until then nobody may take its place.
 _INSTANCE_WAIT_S = 60.0
-_FORSAKEN_S = 300.0  # without a connection; then another client is tried
+_FORSAKEN_S = 300.0
 # That a password is refused is no such thing: it may be exchanged at this moment.
 _FATAL_ACCESS = frozenset({KafkaError.TOPIC_AUTHORIZATION_FAILED, KafkaError.GROUP_AUTHORIZATION_FAILED})
 # Brokers before 4.0, and later ones where it is turned off: the request by which a member of such a group lives.
@@ -58,14 +59,14 @@ class KafkaSource:
         recall: Callable[[Record], int | None] = lambda _: None,
     ) -> None:
         self._config = consumer_config(settings, instance_id if is_static_member else None)
-        self._errors = ConnectionErrors()
-        self._config |= {"stats_cb": self._on_statistics, "error_cb": self._errors}
+        self._errors, self._connection = ConnectionErrors(), Connection(forsaken_s=_FORSAKEN_S)
+        self._config |= {"stats_cb": self._connection, "error_cb": self._errors}
         self._instance_id, self._recall = instance_id, recall
         self._log = structlog.get_logger()
         self._consumer = connect(Consumer, self._config, "consumer")
         # Asked for what is committed, from any thread: a member that is being polled keeps others waiting for long.
         self._settings = settings
-        self._commit_reader = self._connect_commit_reader()
+        self._commit_reader = KeptClient(self._connect_commit_reader)
         self._careful_reader = CarefulReader(settings)
         self._topic_ids = TopicIds(settings)
         self._unreadable = UnreadableBatches()
@@ -75,9 +76,6 @@ class KafkaSource:
         self._membership: Membership = None
         self._blocked_since: float | None = None
         self._error = ""
-        self._no_connection = ""
-        self._connected_at = time.monotonic()
-        self.traffic = Traffic()
 
     def _connect_commit_reader(self) -> Consumer:
         return connect_reader(self._settings, "commit_reader", group_id=self._settings.group_id)
@@ -114,27 +112,18 @@ class KafkaSource:
     @property
     def last_error(self) -> str:
         """What keeps us from reading, "" if nothing does."""
-        if self._no_connection:
-            return self._errors.explain(self._no_connection)
+        if trouble := self._connection.trouble:
+            return self._errors.explain(trouble)
         return self._error or self._unreadable.trouble
 
-    def _on_statistics(self, text: str) -> None:
-        statistics = json.loads(text)
-        # Polling does not report that all brokers are away; brokers of the bootstrap list have no id.
-        is_connected = any(
-            broker["state"] == "UP" and broker["nodeid"] >= 0 for broker in statistics["brokers"].values()
-        )
-        self._no_connection = "" if is_connected else "no broker can be reached"
-        self._connected_at = time.monotonic() if is_connected else self._connected_at
-        self.traffic = Traffic(
-            received_bytes=statistics["rx_bytes"],
-            sent_bytes=statistics["tx_bytes"],
-            round_trip_s=max((broker["rtt"]["avg"] for broker in statistics["brokers"].values()), default=0) / 1e6,
-        )
+    @property
+    def traffic(self) -> Traffic:
+        """As of the latest statistics."""
+        return self._connection.traffic
 
     def poll(self, timeout_s: float) -> Record | EndOfPartition | None:
-        if time.monotonic() - self._connected_at > _FORSAKEN_S:
-            self._connected_at = time.monotonic()
+        if self._connection.is_forsaken:
+            self._connection.try_anew()
             self._begin_anew()
         self._try_unreadable()
         message = self._consumer.poll(timeout_s)
@@ -202,7 +191,7 @@ class KafkaSource:
         self._begin_anew(rest_s=1.0)
 
     def _begin_anew(self, *, rest_s: float = 0.0) -> None:
-        """By another client: what is held is given back first. See retrying.is_unanswered."""
+        """By another client: what is held is given back first."""
         self._consumer.close()
         time.sleep(rest_s)
         self._consumer = connect(Consumer, self._config, "consumer")
@@ -235,10 +224,9 @@ class KafkaSource:
 
     def committed(self, partitions: Sequence[TopicPartition]) -> Mapping[TopicPartition, Position | None]:
         try:
-            found = self._commit_reader.committed([KafkaPartition(*p) for p in partitions], timeout=_REQUEST_S)
+            found = self._commit_reader.now().committed([KafkaPartition(*p) for p in partitions], timeout=_REQUEST_S)
         except KafkaException as error:
-            if is_unanswered(error.args[0]):
-                self._commit_reader = self._connect_commit_reader()
+            self._commit_reader.note(error.args[0])
             raise BrokerUnavailable(self._errors.explain(error)) from error
         for each in found:
             if each.error:
@@ -284,7 +272,7 @@ class KafkaSource:
     def close(self) -> None:
         # Known to hang (confluent-kafka-python #1667): it must not keep the process from ending.
         self._careful_reader.close()
-        for client in (self._consumer, self._commit_reader):
+        for client in (self._consumer, self._commit_reader.latest):
             closing = threading.Thread(target=client.close, daemon=True)
             closing.start()
             closing.join(10.0)

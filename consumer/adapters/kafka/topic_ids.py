@@ -9,7 +9,8 @@ from confluent_kafka import KafkaError, KafkaException, TopicCollection
 from confluent_kafka.admin import AdminClient
 
 from consumer.adapters.kafka.config import connect, producer_config
-from consumer.adapters.kafka.retrying import is_unanswered, reason_of
+from consumer.adapters.kafka.kept_client import KeptClient
+from consumer.adapters.kafka.retrying import reason_of
 from consumer.core.errors import BrokerUnavailable
 from consumer.settings import KafkaSettings
 
@@ -23,7 +24,7 @@ class TopicIds:
 
     def __init__(self, settings: KafkaSettings, *, clock: Callable[[], float] = time.monotonic) -> None:
         self._settings, self._clock = settings, clock
-        self._client = self._connect()
+        self._kept = KeptClient(self._connect)
         self._asked: Mapping[str, Future[Any]] = {}
         self._ask_at = float("-inf")
         self._heard: dict[str, str] = {}
@@ -36,10 +37,10 @@ class TopicIds:
         try:
             found = str(self._ask([topic])[topic].result(_REQUEST_S + 1).topic_id)
         except TimeoutError as error:
-            self._client = self._connect()
+            self._kept.forsake()
             raise BrokerUnavailable("timed out") from error
         except KafkaException as error:
-            self._renew_after(error)
+            self._kept.note(error.args[0])
             if error.args[0].code() not in _MISSING:
                 raise BrokerUnavailable(reason_of(error)) from error
             found = ""
@@ -49,7 +50,9 @@ class TopicIds:
         """The topics' ids by the latest answer; asks again every second, and waits for nothing."""
         if all(answer.done() for answer in self._asked.values()):
             heard = {topic: str(a.result().topic_id) for topic, a in self._asked.items() if a.exception() is None}
-            self._renew_after(next((error for a in self._asked.values() if (error := a.exception())), None))
+            for answer in self._asked.values():
+                if isinstance(error := answer.exception(), KafkaException):
+                    self._kept.note(error.args[0])
             self._heard = heard if self._asked else self._heard
             self._asked = {}
             if topics and self._clock() >= self._ask_at:
@@ -57,12 +60,8 @@ class TopicIds:
                 self._asked = self._ask(topics)
         return self._heard
 
-    def _renew_after(self, error: BaseException | None) -> None:
-        if isinstance(error, KafkaException) and is_unanswered(error.args[0]):
-            self._client = self._connect()
-
     def _ask(self, topics: Sequence[str]) -> Mapping[str, Future[Any]]:
-        answers: Mapping[str, Future[Any]] = self._client.describe_topics(
+        answers: Mapping[str, Future[Any]] = self._kept.now().describe_topics(
             TopicCollection(list(topics)), request_timeout=_REQUEST_S
         )
         return answers

@@ -8,8 +8,8 @@ from confluent_kafka import TopicPartition as KafkaPartition
 
 from consumer.adapters.kafka.config import connect_reader
 from consumer.adapters.kafka.connection_errors import ConnectionErrors
+from consumer.adapters.kafka.kept_client import KeptClient
 from consumer.adapters.kafka.metadata import look_for
-from consumer.adapters.kafka.retrying import is_unanswered
 from consumer.client.failures import failure_of
 from consumer.core.model import TopicPartition
 from consumer.gateway.index.positions import Positions
@@ -23,7 +23,7 @@ class TopicEnds:
 
     def __init__(self, kafka: KafkaSettings, *topics: str) -> None:
         self._kafka, self._topics, self._errors = kafka, topics, ConnectionErrors()
-        self._consumer = self._connect()
+        self._kept = KeptClient(self._connect)
         self._lock = threading.Lock()
 
     def __call__(self) -> Positions:
@@ -37,7 +37,7 @@ class TopicEnds:
     def close(self) -> None:
         """Nothing may be called afterwards."""
         with self._lock:
-            self._consumer.close()
+            self._kept.latest.close()
 
     def _connect(self) -> Consumer:
         return connect_reader(self._kafka, "ends", properties={"error_cb": self._errors})
@@ -47,14 +47,13 @@ class TopicEnds:
             return {place: both for topic in self._topics for place, both in self._watermarks_of(topic)}
 
     def _watermarks_of(self, topic: str) -> Iterator[tuple[TopicPartition, tuple[int, int]]]:
+        consumer = self._kept.now()
         try:
-            for number in look_for(self._consumer, topic, _ASK_S).partitions:
+            for number in look_for(consumer, topic, _ASK_S).partitions:
                 yield (
                     TopicPartition(topic, number),
-                    self._consumer.get_watermark_offsets(KafkaPartition(topic, number), timeout=_ASK_S),
+                    consumer.get_watermark_offsets(KafkaPartition(topic, number), timeout=_ASK_S),
                 )
         except KafkaException as error:
-            if is_unanswered(error.args[0]):
-                self._consumer.close()
-                self._consumer = self._connect()
+            self._kept.note(error.args[0])
             raise failure_of(error.args[0], self._errors, topic) from error

@@ -13,18 +13,11 @@ from minio import Minio
 from consumer.core.events import DeadLetter, SeparationRequest, SeparationResult, SourceObject
 from harness.platform import COMMAND, Platform, make_environment
 from harness.replica_process import ReplicaProcess
-from harness.webhooks import write_endpoints
+from harness.webhooks import LOCAL, write_endpoints
 from tests.conftest import Kafka
 
 # Group members that were killed are missed after 6 s, not after 45 s.
 QUICKLY_MISSED = {"KAFKA_GROUP_PROTOCOL": "classic"}
-# Short waits, and receivers on this machine.
-_SETTINGS = {
-    "WEBHOOKS_ALLOW_HTTP": "true",
-    "WEBHOOKS_ALLOWED_NETWORKS": "127.0.0.0/8",
-    "WEBHOOKS_FIRST_WAIT_S": "200ms",
-    "WEBHOOKS_LONGEST_WAIT_S": "1s",
-}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,7 +34,7 @@ class Room:
         """A `webhooks` process that reads, for these endpoints; those of the file as it is where none are given."""
         if endpoints:
             self.write(*endpoints)
-        settings = {**_SETTINGS, "WEBHOOKS_FILE": str(self.file), **environment}
+        settings = {**LOCAL, "WEBHOOKS_FILE": str(self.file), **environment}
         process = self.platform.start_process([*COMMAND, "webhooks"], settings)
         process.wait_ready()
         return process

@@ -35,13 +35,13 @@ def figures(**states: str) -> str:
 def test_brokers_that_are_all_away_are_told_of_until_one_is_back(source: KafkaSource) -> None:
     """As long as one that we have met is up all is well, whatever became of the others."""
     assert source.last_error == ""
-    source._on_statistics(figures(bootstrap="UP", one="UP", two="DOWN"))
+    source._connection(figures(bootstrap="UP", one="UP", two="DOWN"))
     assert source.last_error == ""
     assert (source.traffic.received_bytes, source.traffic.sent_bytes, source.traffic.round_trip_s) == (5, 7, 0.002)
     for away in (figures(bootstrap="UP", one="DOWN"), figures(one="TRY_CONNECT"), figures()):
-        source._on_statistics(away)
+        source._connection(away)
         assert source.last_error == "no broker can be reached"
-    source._on_statistics(figures(one="UP"))
+    source._connection(figures(one="UP"))
     assert source.last_error == ""
 
 
