@@ -14,14 +14,15 @@ from harness.corpus import (
     speech,
     sun,
     wave,
+    wave_blocks,
     wave_contents,
     wave_oddities,
 )
 from harness.corpus.specimen import Specimen
 
 _FAMILIES = (
-    wave, wave_contents, wave_oddities, apple, sun, channels, rates_and_lengths, ogg, mpeg, movies, edits, broadcast,
-    speech, damage, accessories,
+    wave, wave_blocks, wave_contents, wave_oddities, apple, sun, channels, rates_and_lengths, ogg, mpeg, movies, edits,
+    broadcast, speech, damage, accessories,
 )  # fmt: skip
 
 
