@@ -7,6 +7,7 @@ from harness.corpus import (
     channels,
     damage,
     edits,
+    flac,
     movies,
     mpeg,
     ogg,
@@ -21,8 +22,8 @@ from harness.corpus import (
 from harness.corpus.specimen import Specimen
 
 _FAMILIES = (
-    wave, wave_blocks, wave_contents, wave_oddities, apple, sun, channels, rates_and_lengths, ogg, mpeg, movies, edits,
-    broadcast, speech, damage, accessories,
+    wave, wave_blocks, wave_contents, wave_oddities, apple, sun, channels, rates_and_lengths, ogg, mpeg, flac, movies,
+    edits, broadcast, speech, damage, accessories,
 )  # fmt: skip
 
 
