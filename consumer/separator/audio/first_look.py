@@ -13,6 +13,9 @@ from consumer.separator.audio.probe import Probe, probe
 from consumer.separator.audio.tracks import AudioFile
 from consumer.separator.audio.wave_contents import framed_codec, refuse_unknown
 
+# What ffmpeg says of a WAVE file's format; the other one where its ends are big ones.
+_UNKNOWN_WAVE = ("unknown codec", "WAVEFORMATEX support for RIFX")
+
 
 def look_at(ffmpeg: FFmpeg, source: AudioFile) -> Probe:
     """As `probe`, but with the reason where it is not ffmpeg that knows it."""
@@ -26,7 +29,7 @@ def look_at(ffmpeg: FFmpeg, source: AudioFile) -> Probe:
             if is_of_free_format(source.path):
                 told = "it is MPEG audio of free format, which there is no decoder for"
                 raise Rejected(Code.AUDIO_UNDECODABLE, told) from None
-            if "unknown codec" in refusal.message:
+            if any(words in refusal.message for words in _UNKNOWN_WAVE):
                 refuse_unknown(source.path)
         raise
 
