@@ -8,6 +8,7 @@ from consumer.separator.audio.adts_links import adts_sections
 from consumer.separator.audio.ffmpeg import FFmpeg, Section
 from consumer.separator.audio.flac_header import frames_of_flac
 from consumer.separator.audio.free_format import is_of_free_format
+from consumer.separator.audio.movie_samples import check_samples
 from consumer.separator.audio.mpeg_frames import section_in_wave, sections_of_mp3
 from consumer.separator.audio.probe import Probe, probe
 from consumer.separator.audio.tracks import AudioFile
@@ -19,6 +20,13 @@ _UNKNOWN_WAVE = ("unknown codec", "WAVEFORMATEX support for RIFX")
 
 def look_at(ffmpeg: FFmpeg, source: AudioFile) -> Probe:
     """As `probe`, but with the reason where it is not ffmpeg that knows it."""
+    found = _look_at(ffmpeg, source)
+    if found.format == "mov":
+        check_samples(source.path, found.track)
+    return found
+
+
+def _look_at(ffmpeg: FFmpeg, source: AudioFile) -> Probe:
     try:
         return probe(ffmpeg, source.path, source.track)
     except Rejected as refusal:
