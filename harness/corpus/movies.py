@@ -69,8 +69,8 @@ def _pcm() -> Iterator[Specimen]:
     ):  # fmt: skip
         yield _one(f"{codec}.mov", ("-c:a", codec), Truth(precision=exact(bits)))
     # FFmpeg's writer calls it 16 bits, and no reader can tell.
-    for name in ("pcm_s64le.mov", "pcm_s64le-mono.mov"):
-        signal = Signal(channels=1 if "mono" in name else 2)
+    for channels in (1, 2, 6):
+        name, signal = f"pcm_s64le-{channels}.mov", Signal(channels=channels)
         make = partial(_encoded, signal, ("-c:a", "pcm_s64le", "-strict", "-2"), ())
         yield Specimen(name=f"movies/{name}", make=make, holds=Code.AUDIO_UNDECODABLE, other=None)
     for codec in ("pcm_alaw", "pcm_mulaw"):

@@ -14,12 +14,14 @@ _SAMPLE_BYTES = {
     b"in24": 3, b"in32": 4, b"fl32": 4, b"fl64": 8, b"ulaw": 1, b"alaw": 1, b"raw ": 0, b"NONE": 0, b"twos": 0,
     b"sowt": 0, b"ms\0\1": 0, b"ms\0\3": 0,
 }  # fmt: skip
-_DESCRIPTION_AT, _DESCRIPTION_BYTES = 8, 52
+_INTEGERS = (b"raw ", b"NONE", b"twos", b"sowt", b"ms\0\1")
+_MOST_BITS = 32  # of integers, for ffmpeg
+_DESCRIPTION_AT, _DESCRIPTION_BYTES = 8, 60
 
 
 def check_samples(path: Path, track: int) -> None:
-    """Raises Rejected(AUDIO_UNDECODABLE) where the audio track of this number holds plain samples, and more of each
-    than its description tells of.
+    """Raises Rejected(AUDIO_UNDECODABLE) where the audio track of this number holds plain samples, and larger ones
+    than its description tells of, or than ffmpeg reads.
     """
     with path.open("rb") as file:
         movie = find_movie(file)
@@ -28,6 +30,12 @@ def check_samples(path: Path, track: int) -> None:
             return
         description, sizes = _table(file, tracks[track], b"stsd"), _table(file, tracks[track], b"stsz")
     name, version = description[4:8], description[17:18]
+    if version == b"\2" and name in _INTEGERS:  # whose own fields come behind the older ones
+        bits = int.from_bytes(description[56:60], "big")
+        if bits > _MOST_BITS:
+            raise Rejected(
+                Code.AUDIO_UNDECODABLE, f"there is no decoder for integers of {bits} bits in QuickTime files"
+            )
     if len(description) < 36 or name not in _SAMPLE_BYTES or version not in (b"\0", b"\1"):
         return
     channels, bits = int.from_bytes(description[24:26], "big"), int.from_bytes(description[26:28], "big")
