@@ -13,6 +13,7 @@ from harness.corpus import (
     ogg,
     rates_and_lengths,
     speech,
+    structure,
     sun,
     wave,
     wave_blocks,
@@ -23,7 +24,7 @@ from harness.corpus.specimen import Specimen
 
 _FAMILIES = (
     wave, wave_blocks, wave_contents, wave_oddities, apple, sun, channels, rates_and_lengths, ogg, mpeg, flac, movies,
-    edits, broadcast, speech, damage, accessories,
+    edits, structure, broadcast, speech, damage, accessories,
 )  # fmt: skip
 
 

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 import numpy as np
+from numpy.typing import NDArray
 
 from consumer.core.errors import Code, Rejected
 from consumer.separator.audio.movie_boxes import Box, boxes, find, find_movie, read, sound_tracks
@@ -62,7 +63,11 @@ def edits_of(path: Path, track: int, rate_hz: int) -> tuple[Edit, ...]:
         listed = _entries(file, tracks[track])
         if not listed:
             return _by_tag(file, movie, rate_hz) if len(tracks) == 1 else ()
-        length_s = Fraction(_length(file, media), media_hz)
+        durations = _durations(file, media)
+        counts, each = durations.T
+        if ((each == 0) & (counts > 1)).any():  # which none but the last may be: nothing tells
+            return (Edit(first_s=Fraction(0), end_s=None, at_s=Fraction(0)),)
+        length_s = Fraction(int((counts * each).sum()), media_hz)
         return tuple(_edits(listed, length_s, movie_hz=movie_hz, media_hz=media_hz))
 
 
@@ -99,14 +104,13 @@ def _entries(file: BinaryIO, track: Box) -> list[tuple[int, int]]:
     return rows if is_possible and any(start != _EMPTY for _, start in rows) else []
 
 
-def _length(file: BinaryIO, media: Box) -> int:
-    """What the durations of a track's samples add up to, by its clock."""
+def _durations(file: BinaryIO, media: Box) -> NDArray[np.uint64]:
+    """Of a track's samples, by its clock: how many have one, and which; a row for each."""
     box: Box | None = media
     for name in (b"minf", b"stbl", b"stts"):
         box = find(file, box, name) if box else None
     body = read(file, box, _MOST_TABLE_BYTES)[8:] if box else b""
-    rows = np.frombuffer(body[: len(body) // 8 * 8], ">u4").reshape(-1, 2).astype(np.uint64)
-    return int((rows[:, 0] * rows[:, 1]).sum())
+    return np.frombuffer(body[: len(body) // 8 * 8], ">u4").reshape(-1, 2).astype(np.uint64)
 
 
 def _by_tag(file: BinaryIO, movie: Box, rate_hz: int) -> tuple[Edit, ...]:
