@@ -7,21 +7,24 @@ from harness.corpus import (
     channels,
     damage,
     edits,
+    flac,
     movies,
     mpeg,
     ogg,
     rates_and_lengths,
     speech,
+    structure,
     sun,
     wave,
+    wave_blocks,
     wave_contents,
     wave_oddities,
 )
 from harness.corpus.specimen import Specimen
 
 _FAMILIES = (
-    wave, wave_contents, wave_oddities, apple, sun, channels, rates_and_lengths, ogg, mpeg, movies, edits, broadcast,
-    speech, damage, accessories,
+    wave, wave_blocks, wave_contents, wave_oddities, apple, sun, channels, rates_and_lengths, ogg, mpeg, flac, movies,
+    edits, structure, broadcast, speech, damage, accessories,
 )  # fmt: skip
 
 

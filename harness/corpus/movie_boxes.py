@@ -3,7 +3,10 @@
 import struct
 from collections.abc import Callable, Iterator, Sequence
 
-_CONTAINERS = {b"moov": 0, b"trak": 0, b"udta": 0, b"meta": 4, b"ilst": 0}  # name -> bytes in front of what is within
+# name -> bytes in front of what is within
+_CONTAINERS = {
+    b"moov": 0, b"trak": 0, b"edts": 0, b"mdia": 0, b"minf": 0, b"stbl": 0, b"udta": 0, b"meta": 4, b"ilst": 0,
+}  # fmt: skip
 
 
 def with_edits(movie: bytes, edits: Sequence[tuple[int, int]], *, version: int = 0) -> bytes:
@@ -19,28 +22,28 @@ def with_edits(movie: bytes, edits: Sequence[tuple[int, int]], *, version: int =
             return b""
         return box(name, body) + listed if name == b"tkhd" and edits else None
 
-    return _edited(movie, changed)
+    return changed_boxes(movie, changed)
 
 
 def with_tag(movie: bytes, name: str, text: str) -> bytes:
     """With one more of the tags that iTunes writes."""
     data = box(b"data", struct.pack(">II", 1, 0) + text.encode())
     tag = box(b"----", box(b"mean", bytes(4) + b"com.apple.iTunes") + box(b"name", bytes(4) + name.encode()) + data)
-    return _edited(movie, lambda name, body: box(name, body + tag) if name == b"ilst" else None)
+    return changed_boxes(movie, lambda name, body: box(name, body + tag) if name == b"ilst" else None)
 
 
 def box(name: bytes, body: bytes) -> bytes:
     return struct.pack(">I", 8 + len(body)) + name + body
 
 
-def _edited(data: bytes, changed: Callable[[bytes, bytes], bytes | None]) -> bytes:
+def changed_boxes(data: bytes, changed: Callable[[bytes, bytes], bytes | None]) -> bytes:
     """changed: what stands in a box's place, by its name and content; None for itself."""
     out = b""
     for name, body in _boxes(data):
         new = changed(name, body)
         if new is None and name in _CONTAINERS:
             head = _CONTAINERS[name]
-            new = box(name, body[:head] + _edited(body[head:], changed))
+            new = box(name, body[:head] + changed_boxes(body[head:], changed))
         out += box(name, body) if new is None else new
     return out
 

@@ -5,6 +5,7 @@ from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
+from consumer.core.errors import Code
 from harness.corpus.encoding import encode
 from harness.corpus.signal import Signal
 from harness.corpus.specimen import LOSSY, Precision, Specimen, Truth, exact
@@ -67,6 +68,11 @@ def _pcm() -> Iterator[Specimen]:
         ("pcm_f32le", 24), ("pcm_f64be", 24), ("pcm_s8", 8), ("pcm_u8", 8),
     ):  # fmt: skip
         yield _one(f"{codec}.mov", ("-c:a", codec), Truth(precision=exact(bits)))
+    # FFmpeg's writer calls it 16 bits, and no reader can tell.
+    for channels in (1, 2, 6):
+        name, signal = f"pcm_s64le-{channels}.mov", Signal(channels=channels)
+        make = partial(_encoded, signal, ("-c:a", "pcm_s64le", "-strict", "-2"), ())
+        yield Specimen(name=f"movies/{name}", make=make, holds=Code.AUDIO_UNDECODABLE, other=None)
     for codec in ("pcm_alaw", "pcm_mulaw"):
         yield _one(f"{codec}.mov", ("-c:a", codec), Truth(precision=Precision(noise_db=-30.0, gain_db=0.1)))
     for codec, bits in (("pcm_s16le", 16), ("pcm_s24be", 24), ("pcm_f32be", 24)):

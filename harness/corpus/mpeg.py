@@ -66,7 +66,9 @@ def specimens() -> Iterator[Specimen]:
     make = partial(_joined, whole, b"", ((1, 44100), (2, 48000), (2, 22050)))
     mixed = Truth(signal=whole, precision=_MIXED, mix=((1.0, 1.0), (1.0, 1.0)), is_mix_exact=False)
     yield Specimen(name="mpeg/joined-of-all-kinds.mp3", make=make, holds=mixed, other=None)
-    yield _one("in-riff.wav", _in_riff, truth)
+    yield _one("in-riff.wav", partial(_in_riff, b"RIFF", 30), truth)
+    for fmt_bytes in (16, 18, 30):
+        yield _one(f"in-rifx-fmt-of-{fmt_bytes}.wav", partial(_in_riff, b"RIFX", fmt_bytes), truth)
     unsaid_end = Truth(precision=replace(LOSSY, length_frames=1152))  # where the header doesn't fit what follows it
     for name, frames, size in (
         ("frames-halved", 0.5, 1.0), ("frames-doubled", 2.0, 1.0),
@@ -124,12 +126,13 @@ def _joined(whole: Signal, between: bytes, kinds: Sequence[tuple[int, int]], pat
     path.write_bytes(between.join(parts))
 
 
-def _in_riff(path: Path) -> None:
+def _in_riff(magic: bytes, fmt_bytes: int, path: Path) -> None:
     """With LAME's header in front, as of a file of its own."""
+    end = ">" if magic == b"RIFX" else "<"
     frames = encode_samples(path.with_suffix(".mp3"), _SIGNAL.samples(), 44100, "-b:a", "192k", "-id3v2_version", "0")
-    extra = struct.pack("<HHIHHH", 12, 1, 2, 626, 1, 1393)
-    body = fmt(0x55, 2, 44100, 0, frame_bytes=1, extra=extra)
-    path.write_bytes(riff(Layout(fmt=body), frames.read_bytes()))
+    extra = struct.pack(f"{end}HHIHHH", fmt_bytes - 18 if fmt_bytes > 16 else 0, 1, 2, 626, 1, 1393)
+    body = fmt(0x55, 2, 44100, 0, end=end, frame_bytes=1, extra=extra)[:fmt_bytes]
+    path.write_bytes(riff(Layout(magic=magic, fmt=body), frames.read_bytes()))
 
 
 def _with_header(frames: float, size: float, path: Path) -> None:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import soundfile
 
+from consumer.core.errors import Code
 from harness.corpus.encoding import encode, encode_samples, encoding
 from harness.corpus.signal import Signal
 from harness.corpus.specimen import LOSSY, Precision, Specimen, Truth
@@ -146,7 +147,35 @@ def _opus() -> Iterator[Specimen]:
     yield _one("of-a-broadcast.opus", lambda path: _of_a_broadcast(path, "-b:a", "160k"), truth, "opusdec")
     half = Truth(signal=_OPUS, precision=LOSSY, gain=0.5)
     yield _one("gain-minus-6-db.opus", partial(_with_opus_gain, -1541), half, "opusdec")
+    yield from _opus_with_other_positions()
     yield _one("mislabelled.ogg", encoding(_OPUS, "-c:a", "libopus", "-b:a", "160k"), truth, "opusdec")
+
+
+def _opus_with_other_positions() -> Iterator[Specimen]:
+    """Below the pre-skip, of 312 samples, nothing can end; a first page that is not the last tells of all it holds."""
+    padded = Truth(signal=_OPUS, precision=replace(LOSSY, length_frames=960))  # nothing tells the end to the sample
+    lies: dict[str, Callable[[int, bool], int]] = {
+        "last-0": lambda position, is_last: 0 if is_last else position,
+        "last-311": lambda position, is_last: 311 if is_last else position,
+        "halved": lambda position, _: position // 2,
+        "all-1": lambda *_: 1,
+    }
+    for name, told in lies.items():
+        for duration in ("20000", "60000000"):
+            if name == "halved" and duration == "60000000":
+                continue  # a page that is first and last may end anywhere
+            make = partial(_opus_with_positions, told, duration)
+            yield _one(f"positions-{name}-{duration}.opus", make, padded, "opusdec")
+    half = Truth(signal=Signal(rate_hz=48000, frames=11688), precision=LOSSY)
+    cut = partial(_opus_with_positions, lambda *_: 12000, "60000000")
+    yield _one("positions-last-12000.opus", cut, half, "opusdec")
+    never = partial(_opus_with_positions, lambda *_: -1, "60000000")
+    yield Specimen(name="ogg/positions-none.opus", make=never, holds=Code.AUDIO_UNDECODABLE, other="opusdec")
+
+
+def _opus_with_positions(told: Callable[[int, bool], int], duration: str, path: Path) -> None:
+    encode(path, _OPUS, "-b:a", "160k", "-page_duration", duration)
+    path.write_bytes(_placed_anew(path.read_bytes(), told))
 
 
 def _with_opus_gain(gain: int, path: Path) -> None:

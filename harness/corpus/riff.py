@@ -9,7 +9,7 @@ Chunk = tuple[bytes, bytes]
 
 UNKNOWN = 0xFFFFFFFF
 KINDS = {"s8": 1, "u8": 1, "s16": 1, "s24": 1, "s32": 1, "f32": 3, "f64": 3, "alaw": 6, "ulaw": 7}
-_SUBFORMAT = bytes.fromhex("000000001000800000aa00389b71")
+_SUBFORMAT = bytes.fromhex("800000aa00389b71")  # the end of all of these GUIDs
 _W64 = {
     b"riff": "66666972-912e-11cf-a5d6-28db04c10000",
     b"wave": "65766177-acf3-11d3-8cd1-00c04f8edb8a",
@@ -51,7 +51,8 @@ def extensible(
     kind: int, channels: int, rate_hz: int, container: int, *, valid: int | None = None, mask: int = 0, end: str = "<"
 ) -> bytes:  # fmt: skip
     """The body of a WAVE_FORMAT_EXTENSIBLE one: containers of so many bits, of which `valid` mean something."""
-    tail = struct.pack(f"{end}HHIH", 22, container if valid is None else valid, mask, kind) + _SUBFORMAT
+    subformat = struct.pack(f"{end}IHH", kind, 0, 16) + _SUBFORMAT
+    tail = struct.pack(f"{end}HHI", 22, container if valid is None else valid, mask) + subformat
     return fmt(0xFFFE, channels, rate_hz, container, end=end) + tail
 
 

@@ -35,6 +35,15 @@ def _plain() -> Iterator[Specimen]:
                 holds=Truth(precision=precision),
                 other="libsndfile",
             )
+        for fmt_bytes in (18, 40):
+            body = extensible if fmt_bytes == 40 else partial(fmt, extra=bytes(2))
+            layout = Layout(magic=b"RIFX", fmt=body(KINDS[name], 2, 44100, bits, end=">"))
+            yield Specimen(
+                name=f"wave/rifx-{name}-fmt-of-{fmt_bytes}.wav",
+                make=partial(_packed, layout, pack, ">"),
+                holds=Truth(precision=precision),
+                other="libsndfile",
+            )
 
 
 def _packed(layout: Layout, pack: Callable[[Samples, str], bytes], end: str, path: Path) -> None:

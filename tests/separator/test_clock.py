@@ -68,6 +68,9 @@ SOUND: dict[str, tuple[str, Sequence[str]]] = {
     "mpeg": ("mpg", ()),
     "flv-aac": ("flv", ("-c:a", "aac")),
     "flv-mp3": ("flv", ("-c:a", "libmp3lame")),
+    "asf-mp3": ("asf", ("-c:a", "libmp3lame")),
+    "asf-pcm": ("asf", ("-c:a", "pcm_s16le")),
+    "asf-aac": ("asf", ("-c:a", "aac")),
     "avi-mp3": ("avi", ("-c:a", "libmp3lame")),
     "avi-pcm": ("avi", ("-c:a", "pcm_s16le")),
     "mp4-video": ("mp4", (*VIDEO, "-c:v", "mpeg4", "-c:a", "aac")),
@@ -76,6 +79,7 @@ SOUND: dict[str, tuple[str, Sequence[str]]] = {
     "webm-video": ("webm", (*VIDEO, "-c:v", "libvpx", "-c:a", "libopus")),
     "mpegts-video": ("ts", (*VIDEO, "-c:v", "mpeg2video", "-c:a", "mp2")),
     "avi-video": ("avi", (*VIDEO, "-c:v", "mpeg4", "-c:a", "libmp3lame")),
+    "asf-video": ("asf", (*VIDEO, "-c:v", "mpeg4", "-c:a", "libmp3lame")),
     "flv-video": ("flv", (*VIDEO, "-c:v", "flv", "-c:a", "libmp3lame")),
     "ogv": ("ogv", (*VIDEO, "-c:v", "libtheora", "-c:a", "libvorbis")),
 }
@@ -102,10 +106,16 @@ GAPS = {
         *("matroska-aac", "matroska-vorbis", "matroska-pcm", "matroska-flac", "matroska-ac3", "webm-opus"),
         *("mpegts-aac", "mpegts-mp2", "mpegts-ac3", "mpegts-opus", "mpeg", "flv-aac", "flv-mp3", "m4a", "alac"),
         *("m4a-48k", "m4a-fragmented", "flac", "wavpack", "opus", "vorbis", "flac-in-ogg"),
+        *("asf-mp3", "asf-pcm", "asf-aac", "asf-video"),
         *("mp4-video", "mp4-b-frames", "matroska-video", "webm-video", "mpegts-video", "flv-video", "ogv"),
     )
 }
+# Whose first frames are left out, so that ffmpeg alone gives others.
+GAPS |= {f"asf-{codec}": ("asf", ("-c:a", codec)) for codec in ("wmav1", "wmav2")}
 OGG_PAGE_S = 1.2  # ffmpeg's: within a page nothing tells which packet is missing
+# The objects of an ASF file with its packets' size, and with the packets.
+ASF_PROPERTIES = bytes.fromhex("a1dcab8c47a9cf118ee400c00c205365")
+ASF_DATA = bytes.fromhex("3626b2758e66cf11a6d900aa0062ce6c")
 EDGE_S = 0.15  # where a codec's frames overlap
 
 
@@ -137,10 +147,16 @@ def test_a_gap_is_silence(kind: tuple[str, Sequence[str]], song: Samples, tmp_pa
     assert "s are missing in the file" in warning
 
 
-@pytest.mark.parametrize("name", ["matroska-pcm", "m4a", "mp4-video", "mpegts-mp2", "webm-opus", "matroska-ac3"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        *("matroska-pcm", "m4a", "mp4-video", "mpegts-mp2", "webm-opus", "matroska-ac3"),
+        *("asf-mp3", "asf-pcm", "asf-wmav2", "asf-video"),
+    ],
+)
 def test_single_packets_are_missed_too(name: str, song: Samples, tmp_path: Path) -> None:
     """Every fiftieth packet is missing: what remains lies where it lay, to the end, and to the sample."""
-    whole, path = with_gap(tmp_path, SOUND[name], song, r"eq(mod(n\,50)\,20)")
+    whole, path = with_gap(tmp_path, (SOUND | GAPS)[name], song, r"eq(mod(n\,50)\,20)")
     wanted, _ = decoded(whole)
     samples, warnings = decoded(path)
     assert len(samples) == len(wanted)
@@ -148,7 +164,28 @@ def test_single_packets_are_missed_too(name: str, song: Samples, tmp_path: Path)
     assert len(warnings) == 1
 
 
-@pytest.mark.parametrize("extension", ["mp4", "mkv", "ts", "mpg", "flv", "mov"])
+@pytest.mark.parametrize("name", ["asf-mp3", "asf-pcm", "asf-wmav2", "asf-video"])
+@pytest.mark.parametrize("left", [b"", b"\0"], ids=["cut", "zeros"])
+def test_what_a_broken_transfer_lost_of_asf_is_silence(name: str, left: bytes, song: Samples, tmp_path: Path) -> None:
+    """Packets of the container, which hold some of one or several of the codec's, are cut out or overwritten."""
+    extension, args = (SOUND | GAPS)[name]
+    whole = encode_file(tmp_path / f"whole.{extension}", song, args=args)
+    content = whole.read_bytes()
+    size = int.from_bytes(content[(at := content.index(ASF_PROPERTIES) + 92) : at + 4], "little")
+    data = content.index(ASF_DATA)
+    count = int.from_bytes(content[data + 40 : data + 48], "little")
+    first, end = (data + 50 + number * size for number in (count // 3, count // 2))
+    path = tmp_path / f"gap.{extension}"
+    path.write_bytes(content[:first] + left * (end - first) + content[end:])
+    wanted, _ = decoded(whole)
+    samples, warnings = decoded(path)
+    assert len(samples) == len(wanted)
+    assert delay_of(samples, wanted, start=20_000, count=30_000) == 0
+    assert delay_of(samples, wanted, start=220_000, count=30_000) == 0
+    assert "s are missing in the file" in warnings[-1]
+
+
+@pytest.mark.parametrize("extension", ["mp4", "mkv", "ts", "mpg", "flv", "mov", "asf"])
 def test_late_sound_is_late(extension: str, song: Samples, tmp_path: Path) -> None:
     """Where the pictures begin half a second before the sound, so does the clock, in spans as in the whole."""
     args = {"flv": ("-c:v", "flv", "-c:a", "libmp3lame")}.get(extension, ("-c:v", "mpeg2video", "-c:a", "mp2"))

@@ -18,6 +18,7 @@ from consumer.separator.audio.links import find_links
 from consumer.separator.audio.lying_header import without_lies
 from consumer.separator.audio.mixdown import stereo_filters
 from consumer.separator.audio.movie_edits import Edit, edits_of
+from consumer.separator.audio.opus_length import whole_opus
 from consumer.separator.audio.playback import Playback
 from consumer.separator.audio.probe import Probe, probe
 from consumer.separator.audio.short_sound import resampled
@@ -45,7 +46,7 @@ _NEARLY_ALL, _SHORTER_S = 0.995, 0.1
 
 
 def _whole_ogg(args: list[str], path: Path, section: Section | None) -> list[str]:
-    return whole_speex(whole_vorbis(args, path, section), path, section)
+    return whole_opus(whole_speex(whole_vorbis(args, path, section), path, section), path, section)
 
 
 # Where the sound of some containers begins and ends to the sample, which ffmpeg gets wrong.
@@ -221,11 +222,13 @@ class Decoder:
         return round(seconds * self._rate_hz)
 
     def _end(self) -> None:
+        damage = self._playback.complaint
         if self.samples == 0:
             if self._start_s and self._playback.position:
                 raise Rejected(Code.OFFSET_PAST_END, f"the audio ends before start_s = {self._start_s:g}")
+            if damage:
+                raise Rejected(Code.AUDIO_UNDECODABLE, f"nothing of the audio can be decoded: {damage}")
             raise Rejected(Code.AUDIO_EMPTY, "the file holds no samples")
-        damage = self._playback.complaint
         if damage and 2 * self._playback.silence > self.samples:
             raise Rejected(Code.AUDIO_UNDECODABLE, f"more than half of the audio can't be decoded: {damage}")
 

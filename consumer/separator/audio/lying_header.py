@@ -18,6 +18,7 @@ from consumer.separator.audio.wave_header import (
     W64_RIFF,
     WaveFormat,
     id3_size,
+    is_extended_rifx,
     read_format,
     riff_chunks,
     samples_place,
@@ -56,7 +57,7 @@ def without_lies(ffmpeg: FFmpeg, path: Path) -> FFmpeg:
         elif magic.startswith((b"RIFF", b"RIFX")):
             if within := file_within(path):
                 return replace(ffmpeg, section=within)
-            found = _packed_24(file, size)
+            found = _packed_24(file, size) or _extended_rifx(file)
     if found is None:
         return ffmpeg
     raw, section = found
@@ -120,6 +121,14 @@ def _packed_24(file: BinaryIO, size: int) -> tuple[RawSamples, Section] | None:
     return raw, Section(first=first, end=min(size, end))
 
 
+def _extended_rifx(file: BinaryIO) -> tuple[RawSamples, Section] | None:
+    """ffmpeg opens no file of big ends whose format is longer than the oldest one."""
+    form, place = read_format(file), samples_place(file)
+    if place is None or not is_extended_rifx(file):
+        return None
+    return _wave_samples(form, "wav", Section(first=place[0], end=place[1]))
+
+
 def _wave64(file: BinaryIO, size: int) -> tuple[RawSamples, Section] | None:
     """ffmpeg refuses files whose own size, or whose samples', is too small for a head."""
     form = read_format(file)
@@ -143,6 +152,6 @@ def _wave_samples(form: WaveFormat | None, container: str, section: Section) -> 
     kind = _WAVE_LAWS.get(form.kind) or _WAVE_KINDS.get((form.kind, int(form.sample_bytes)))
     if kind is None:
         return None
-    kind += "" if kind in ("u8", *_WAVE_LAWS.values()) else "le"
+    kind += "" if kind in ("u8", *_WAVE_LAWS.values()) else "be" if form.is_big_endian else "le"
     raw = RawSamples(container=container, kind=kind, rate_hz=form.rate_hz, channels=form.channels, mask=form.mask)
     return raw, section

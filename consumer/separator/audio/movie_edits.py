@@ -14,11 +14,13 @@ from pathlib import Path
 from typing import BinaryIO
 
 import numpy as np
+from numpy.typing import NDArray
 
 from consumer.core.errors import Code, Rejected
+from consumer.separator.audio.movie_boxes import Box, boxes, find, find_movie, read, sound_tracks
 
 MOST_EDITS = 200  # each takes a start of ffmpeg
-_MOST_BOXES, _MOST_TABLE_BYTES, _MOST_TAG_BYTES = 10_000, 64 << 20, 4096
+_MOST_TABLE_BYTES, _MOST_TAG_BYTES = 64 << 20, 4096
 _EMPTY = -1
 _APPLE = re.compile(rb" ?[0-9A-F]{8} ([0-9A-F]{8}) ([0-9A-F]{8}) ([0-9A-F]{16})")
 
@@ -40,15 +42,6 @@ class Edit:
         return f"atrim=start={float(self.first_s):.6f}{end},asetpts=round(PTS{shift})"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Box:
-    """first: where its content begins, behind its head."""
-
-    name: bytes
-    first: int
-    end: int
-
-
 def edits_of(path: Path, track: int, rate_hz: int) -> tuple[Edit, ...]:
     """The edits of the audio track of this number, in their order; none where the file has no list for it, or tells of
     its sound in fragments. rate_hz: of the track.
@@ -56,22 +49,25 @@ def edits_of(path: Path, track: int, rate_hz: int) -> tuple[Edit, ...]:
     Raises Rejected(AUDIO_UNDECODABLE) where there are more than MOST_EDITS.
     """
     with path.open("rb") as file:
-        whole = _Box(name=b"", first=0, end=path.stat().st_size)
-        movie = _find(file, whole, b"moov")
-        if movie is None or _find(file, movie, b"mvex"):
+        movie = find_movie(file)
+        if movie is None or find(file, movie, b"mvex"):
             return ()
-        tracks = [box for box in _boxes(file, movie) if box.name == b"trak" and _is_sound(file, box)]
+        tracks = sound_tracks(file, movie)
         movie_hz = _timescale(file, movie, b"mvhd")
         if track >= len(tracks) or not movie_hz:
             return ()
-        media = _find(file, tracks[track], b"mdia")
+        media = find(file, tracks[track], b"mdia")
         media_hz = _timescale(file, media, b"mdhd") if media else 0
         if media is None or not media_hz:
             return ()
         listed = _entries(file, tracks[track])
         if not listed:
             return _by_tag(file, movie, rate_hz) if len(tracks) == 1 else ()
-        length_s = Fraction(_length(file, media), media_hz)
+        durations = _durations(file, media)
+        counts, each = durations.T
+        if ((each == 0) & (counts > 1)).any():  # which none but the last may be: nothing tells
+            return (Edit(first_s=Fraction(0), end_s=None, at_s=Fraction(0)),)
+        length_s = Fraction(int((counts * each).sum()), media_hz)
         return tuple(_edits(listed, length_s, movie_hz=movie_hz, media_hz=media_hz))
 
 
@@ -90,41 +86,40 @@ def _edits(listed: list[tuple[int, int]], length_s: Fraction, *, movie_hz: int, 
         at_s += duration_s
 
 
-def _entries(file: BinaryIO, track: _Box) -> list[tuple[int, int]]:
+def _entries(file: BinaryIO, track: Box) -> list[tuple[int, int]]:
     """Duration, by the movie's clock, and start, by the track's, of each edit: -1 for one without sound."""
-    edits = _find(file, track, b"edts")
-    box = _find(file, edits, b"elst") if edits else None
+    edits = find(file, track, b"edts")
+    box = find(file, edits, b"elst") if edits else None
     if box is None:
         return []
-    head = _read(file, box, 8)
+    head = read(file, box, 8)
     if len(head) < 8:
         return []
     row, count = struct.Struct(">QqI" if head[0] == 1 else ">IiI"), struct.unpack(">I", head[4:])[0]
     if count > MOST_EDITS:
         raise Rejected(Code.AUDIO_UNDECODABLE, f"the file's edit list has more than {MOST_EDITS} entries")
-    body = _read(file, box, 8 + row.size * count)[8:]
+    body = read(file, box, 8 + row.size * count)[8:]
     rows = [(duration, start) for duration, start, _ in row.iter_unpack(body[: len(body) // row.size * row.size])]
     is_possible = len(rows) == count and all(start >= _EMPTY for _, start in rows)
     return rows if is_possible and any(start != _EMPTY for _, start in rows) else []
 
 
-def _length(file: BinaryIO, media: _Box) -> int:
-    """What the durations of a track's samples add up to, by its clock."""
-    box: _Box | None = media
+def _durations(file: BinaryIO, media: Box) -> NDArray[np.uint64]:
+    """Of a track's samples, by its clock: how many have one, and which; a row for each."""
+    box: Box | None = media
     for name in (b"minf", b"stbl", b"stts"):
-        box = _find(file, box, name) if box else None
-    body = _read(file, box, _MOST_TABLE_BYTES)[8:] if box else b""
-    rows = np.frombuffer(body[: len(body) // 8 * 8], ">u4").reshape(-1, 2).astype(np.uint64)
-    return int((rows[:, 0] * rows[:, 1]).sum())
+        box = find(file, box, name) if box else None
+    body = read(file, box, _MOST_TABLE_BYTES)[8:] if box else b""
+    return np.frombuffer(body[: len(body) // 8 * 8], ">u4").reshape(-1, 2).astype(np.uint64)
 
 
-def _by_tag(file: BinaryIO, movie: _Box, rate_hz: int) -> tuple[Edit, ...]:
+def _by_tag(file: BinaryIO, movie: Box, rate_hz: int) -> tuple[Edit, ...]:
     """The one edit that Apple's tag stands for."""
-    box: _Box | None = movie
+    box: Box | None = movie
     for name in (b"udta", b"meta", b"ilst"):
-        box = _find(file, box, name) if box else None
-    for tag in _boxes(file, box) if box else ():
-        text = _read(file, tag, _MOST_TAG_BYTES) if tag.name == b"----" else b""
+        box = find(file, box, name) if box else None
+    for tag in boxes(file, box) if box else ():
+        text = read(file, tag, _MOST_TAG_BYTES) if tag.name == b"----" else b""
         if b"iTunSMPB" in text and (found := _APPLE.search(text)):
             priming, count = int(found[1], 16), int(found[3], 16)
             if count and rate_hz:
@@ -133,45 +128,9 @@ def _by_tag(file: BinaryIO, movie: _Box, rate_hz: int) -> tuple[Edit, ...]:
     return ()
 
 
-def _is_sound(file: BinaryIO, track: _Box) -> bool:
-    media = _find(file, track, b"mdia")
-    handler = _find(file, media, b"hdlr") if media else None
-    return handler is not None and _read(file, handler, 12)[8:] == b"soun"
-
-
-def _timescale(file: BinaryIO, box: _Box, name: bytes) -> int:
+def _timescale(file: BinaryIO, box: Box, name: bytes) -> int:
     """Steps a second, as the header of this name says; 0 where none does."""
-    header = _find(file, box, name)
-    body = _read(file, header, 24) if header else b""
+    header = find(file, box, name)
+    body = read(file, header, 24) if header else b""
     place = 20 if body[:1] == b"\1" else 12
     return int.from_bytes(body[place : place + 4], "big")
-
-
-def _find(file: BinaryIO, box: _Box, name: bytes) -> _Box | None:
-    return next((inner for inner in _boxes(file, box) if inner.name == name), None)
-
-
-def _boxes(file: BinaryIO, box: _Box) -> Iterator[_Box]:
-    """Those within, in their order, for as long as their sizes can be."""
-    place = box.first
-    if box.name == b"meta" and _read(file, box, 8)[4:] != b"hdlr":
-        place += 4  # ISO's has a version; QuickTime's has none
-    for _ in range(_MOST_BOXES):
-        file.seek(place)
-        head = file.read(16)
-        if len(head) < 8 or place + 8 > box.end:
-            return
-        size, head_bytes = int.from_bytes(head[:4], "big"), 8
-        if size == 1 and len(head) == 16:
-            size, head_bytes = int.from_bytes(head[8:], "big"), 16
-        end = place + size if size else box.end
-        if (size and size < head_bytes) or end > box.end:
-            return
-        yield _Box(name=head[4:8], first=place + head_bytes, end=end)
-        place = end
-
-
-def _read(file: BinaryIO, box: _Box, most: int) -> bytes:
-    """Its first bytes, so many at most."""
-    file.seek(box.first)
-    return file.read(min(most, box.end - box.first))

@@ -24,6 +24,7 @@ from consumer.separator.audio.mixdown import channel_count
 from consumer.separator.audio.other_kinds import other_kind
 from consumer.separator.audio.tags import CoverStream, Tags, parse_sections, tags_of
 from consumer.separator.audio.tracks import AudioTrack, choose
+from consumer.separator.audio.wave_blocks import check_blocks
 from consumer.separator.audio.wave_contents import framed_codec
 from consumer.separator.audio.wave_header import wave_codec
 
@@ -142,6 +143,7 @@ def probe(ffmpeg: FFmpeg, path: Path, track: int | None = None) -> Probe:
     first = ffmpeg.section.first if ffmpeg.section else 0
     if found.format not in ("wav", "w64"):
         return found
+    check_blocks(path, first=first)
     return replace(found, codec=wave_codec(path, first=first) or framed_codec(path, first=first))
 
 

@@ -7,11 +7,12 @@ from pathlib import Path
 
 from consumer.core.errors import Code, Rejected
 from consumer.separator.audio.ffmpeg import Section
-from consumer.separator.audio.wave_header import WaveFormat, read_format, samples_place
+from consumer.separator.audio.wave_header import WaveFormat, is_extended_rifx, read_format, samples_place
 
 _WHOLE_FILES = (b"OggS\x00\x02", b"fLaC\x00\x00\x00\x22", b"fLaC\x80\x00\x00\x22")
 _MAGIC_BYTES = 8
 # By the number of the format (RFC 2361, and Microsoft's and Nullsoft's later ones).
+_MPEG = (0x0050, 0x0055)
 _AAC = (0x00FF, 0x1600, 0x1601, 0x1602, 0x1610, 0x4143, 0x706D, 0xA106)
 _PACKETS = {0x566F: "Vorbis", 0x704F: "Opus"} | dict.fromkeys(
     (0x674F, 0x6750, 0x6751, 0x676F, 0x6770, 0x6771), "Vorbis"
@@ -21,9 +22,12 @@ _PACKETS = {0x566F: "Vorbis", 0x704F: "Opus"} | dict.fromkeys(
 def file_within(path: Path) -> Section | None:
     """Where in this WAVE file another one lies in place of its samples; None where none does."""
     with path.open("rb") as file:
-        if read_format(file) is None or (place := samples_place(file)) is None:
+        found = read_format(file)
+        if found is None or (place := samples_place(file)) is None:
             return None
         first, end = place
+        if found.kind in _MPEG and is_extended_rifx(file):  # which ffmpeg does not open; its frames are a file too
+            return Section(first=first, end=end)
         file.seek(first)
         return Section(first=first, end=end) if file.read(_MAGIC_BYTES).startswith(_WHOLE_FILES) else None
 

@@ -14,6 +14,8 @@ _G721, _G726 = 0x40, (0x40, 0x45, 0x64)
 _PCM_CODECS = {1: "pcm_u8", 2: "pcm_s16", 3: "pcm_s24", 4: "pcm_s32"}  # by bytes a sample; without the byte order
 _FLOAT_CODECS = {4: "pcm_f32", 8: "pcm_f64"}
 G726_AT_5_BITS = "the decoder of G.726 at 5 bits (G.723 at 40 kbit/s) gives noise"
+_OLDEST_FORMAT_BYTES = 16
+_FORMAT_BYTES = 50  # the longest that is known, of Microsoft's ADPCM
 _MAX_CHUNKS = 64  # before the format; more are no file that anybody wrote
 W64_RIFF = b"riff\x2e\x91\xcf\x11\xa5\xd6\x28\xdb\x04\xc1\x00\x00"
 
@@ -78,17 +80,8 @@ def _speech_codec(found: WaveFormat) -> str | None:
 
 def read_format(file: BinaryIO, first: int = 0) -> WaveFormat | None:
     """What the `fmt ` chunk says of the WAVE file that begins at this byte; None where it is none, or has none."""
-    file.seek(first)
-    magic = file.read(16)
-    is_big_endian = magic.startswith(b"RIFX")
-    if magic == W64_RIFF:
-        chunks = w64_chunks(file)
-    elif magic[:4] in (b"RIFF", b"RIFX", b"RF64", b"BW64") and magic[8:12] == b"WAVE":
-        chunks = riff_chunks(file, first, ">" if is_big_endian else "<")
-    else:
-        return None
-    body = next((file.read(min(size, 40)) for name, size in chunks if name == b"fmt "), b"")
-    if len(body) < 16:
+    body, is_big_endian = format_body(file, first)
+    if len(body) < _OLDEST_FORMAT_BYTES:
         return None
     end = ">" if is_big_endian else "<"
     kind, channels, rate_hz, _, frame_bytes, bits = struct.unpack(f"{end}HHIIHH", body[:16])
@@ -109,6 +102,28 @@ def read_format(file: BinaryIO, first: int = 0) -> WaveFormat | None:
         is_extensible=is_extensible,
         is_big_endian=is_big_endian,
     )
+
+
+def format_body(file: BinaryIO, first: int = 0) -> tuple[bytes, bool]:
+    """The first bytes of the `fmt ` chunk of the WAVE file that begins at this byte, and whether its ends are big ones;
+    nothing where it is none, or has none.
+    """
+    file.seek(first)
+    magic = file.read(16)
+    is_big_endian = magic.startswith(b"RIFX")
+    if magic == W64_RIFF:
+        chunks = w64_chunks(file)
+    elif magic[:4] in (b"RIFF", b"RIFX", b"RF64", b"BW64") and magic[8:12] == b"WAVE":
+        chunks = riff_chunks(file, first, ">" if is_big_endian else "<")
+    else:
+        return b"", False
+    return next((file.read(min(size, _FORMAT_BYTES)) for name, size in chunks if name == b"fmt "), b""), is_big_endian
+
+
+def is_extended_rifx(file: BinaryIO, first: int = 0) -> bool:
+    """Whether the WAVE file that begins at this byte has big ends, and a format longer than the oldest one."""
+    body, is_big_endian = format_body(file, first)
+    return is_big_endian and len(body) > _OLDEST_FORMAT_BYTES
 
 
 def has_two_formats(file: BinaryIO, first: int = 0) -> bool:
