@@ -15,6 +15,7 @@ from devstack import system
 
 _SEGMENT_S = 524288 / 44100
 _COMMAND = str(Path(sys.executable).with_name("spleeter-consumer"))
+_COMMANDS = ("`spleeter separate`", "`spleeter-consumer separate`")
 _RUNTIMES = {str(runtime): facts.title for runtime, facts in RUNTIMES.items()}
 
 
@@ -57,13 +58,13 @@ def _light_rows(environment: dict[str, str], rounds: int) -> None:
 
 
 def _rows(model: str, song: Path, out: Path, environment: dict[str, str], rounds: int) -> None:
-    files = ["-p", f"spleeter:{model}", "-o", str(out), str(song)]
+    files = ["-p", f"spleeter:{model}", str(song)]
     warm = [model, str(song), str(out)]
     contenders = {
-        "`spleeter separate`": python("-m", "bench.spleeter_command", "separate", *files),
+        _COMMANDS[0]: python("-m", "bench.spleeter_command", "separate", *files),
         "`Separator.separate_to_file`, warm": python("-m", "bench.contenders", "reference", *warm),
         **({"sherpa-onnx, warm": sherpa(str(song), str(out))} if model == SHERPA_MODEL else {}),
-        "`spleeter-consumer separate`": [_COMMAND, "separate", *files],
+        _COMMANDS[1]: [_COMMAND, "separate", *files],
         **{f"this engine, {title}, warm": engine(f"engine:{runtime}", *warm) for runtime, title in _RUNTIMES.items()},
     }
     starts = {
@@ -75,7 +76,9 @@ def _rows(model: str, song: Path, out: Path, environment: dict[str, str], rounds
     runs: dict[str, list[Run]] = {name: [] for name in (*contenders, *starts)}
     for _ in range(rounds):  # they take turns, so that a busy minute of the machine meets all of them
         for name, command in (*contenders.items(), *starts.items()):
-            runs[name].append(run(command, environment))
+            with tempfile.TemporaryDirectory(dir=out.parent) as empty:
+                into = ["-o", empty] if name in _COMMANDS else []
+                runs[name].append(run([*command, *into], environment))
     ours = runs[f"this engine, {_RUNTIMES['tensorflow']}, warm"]
     job_s = median(ours, "job")
     for name in contenders:
