@@ -217,9 +217,8 @@ def test_a_stem_that_is_gone_says_so_and_the_others_play(opened: Window, song: S
     assert [each for each in opened.complained() if "410" not in each] == []
 
 
-def test_stems_that_go_while_they_play_say_so(opened: Window, song: Song) -> None:
-    """As where somebody forgets the song meanwhile: one alone is left out, and once all are gone it ends."""
-    gone = {"drums"}
+def go_behind_five_seconds(song: Song, gone: set[str]) -> None:
+    """Of these stems only the first five seconds are there."""
 
     def fault(song: Song, path: str, handler: Any) -> bool:
         first = int((handler.headers.get("Range") or "bytes=0-").removeprefix("bytes=").partition("-")[0])
@@ -229,6 +228,22 @@ def test_stems_that_go_while_they_play_say_so(opened: Window, song: Song) -> Non
         return is_gone
 
     song.fault = fault
+
+
+def test_a_stem_that_goes_before_anything_is_played(opened: Window, song: Song) -> None:
+    """What was fetched of it is heard to its end, and the others play on."""
+    go_behind_five_seconds(song, {"drums"})
+    mount(opened.page, song)
+    expect(opened.page.locator(".stem-note:visible")).to_have_count(1, timeout=PATIENCE_MS)
+    opened.page.click(".player-play")
+    state(opened.page, "playing")
+    assert [each for each in opened.complained() if "410" not in each] == []
+
+
+def test_stems_that_go_while_they_play_say_so(opened: Window, song: Song) -> None:
+    """As where somebody forgets the song meanwhile: one alone is left out, and once all are gone it ends."""
+    gone = {"drums"}
+    go_behind_five_seconds(song, gone)
     mount(opened.page, song)
     notes = opened.page.locator(".stem-note:visible")
     opened.page.click(".player-play")

@@ -15,6 +15,7 @@ const KEPT_CHUNKS = 2; // of a short loop
  */
 export class Engine extends EventTarget {
   #stems;
+  #names; // of all that were there at first: what was fetched of one that is gone by now still sounds
   #makeContext;
   #sizes;
   #gains;
@@ -38,6 +39,7 @@ export class Engine extends EventTarget {
   constructor({stems, gains, makeContext = (rateHz) => new AudioContext({sampleRate: rateHz}), sizes = null}) {
     super();
     this.#stems = {...stems};
+    this.#names = Object.keys(stems);
     this.#gains = gains;
     this.#makeContext = makeContext;
     const all = Object.values(stems);
@@ -87,7 +89,7 @@ export class Engine extends EventTarget {
     }
     if (!this.#context) {
       this.#context = this.#makeContext(this.rateHz);
-      this.#mixer = new Mixer(this.#context, Object.keys(this.#stems), this.#gains);
+      this.#mixer = new Mixer(this.#context, this.#names, this.#gains);
     }
     this.#isPlaying = true;
     const resumed = this.#context.resume();
