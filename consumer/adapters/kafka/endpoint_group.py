@@ -16,7 +16,7 @@ from confluent_kafka import TopicPartition as KafkaPartition
 from consumer.adapters.kafka.config import connect, connect_reader, consumer_config, hands_over_one_by_one
 from consumer.adapters.kafka.connection import Connection
 from consumer.adapters.kafka.connection_errors import ConnectionErrors
-from consumer.adapters.kafka.retrying import broker_away
+from consumer.adapters.kafka.retrying import broker_away, has_no_positions
 from consumer.core.errors import BrokerUnavailable
 from consumer.core.model import TopicPartition
 from consumer.core.ports import EndOfPartition, Position
@@ -93,7 +93,7 @@ class EndpointGroup:
             place = TopicPartition(message.topic() or "", message.partition() or 0)
             return EndOfPartition(topic_partition=place, offset=message.offset() or 0)
         self._error = error.str()
-        if error.code() == KafkaError._FATAL or error.fatal():
+        if error.code() == KafkaError._FATAL or error.fatal() or has_no_positions(error):
             raise BrokerUnavailable(self._errors.explain(error.str()))
         return None
 

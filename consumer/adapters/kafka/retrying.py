@@ -53,7 +53,16 @@ ACCESS = {
 }
 MISSING = frozenset({KafkaError._UNKNOWN_TOPIC, KafkaError._UNKNOWN_PARTITION, KafkaError.UNKNOWN_TOPIC_OR_PART})
 
+_NO_POSITIONS = "Failed to fetch committed offset"
+
 T = TypeVar("T")
+
+
+def has_no_positions(error: KafkaError) -> bool:
+    """Whether a member of a group was not told where to read on, which only the words say: librdkafka (2.16,
+    rdkafka_assignment.c) begins with none of those partitions then, and asks no more. Another member has to.
+    """
+    return error.str().startswith(_NO_POSITIONS)
 
 
 def is_transient(error: BaseException) -> bool:

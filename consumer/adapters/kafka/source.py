@@ -23,7 +23,7 @@ from consumer.adapters.kafka.connection import Connection
 from consumer.adapters.kafka.connection_errors import ConnectionErrors
 from consumer.adapters.kafka.kept_client import KeptClient
 from consumer.adapters.kafka.records import record_of
-from consumer.adapters.kafka.retrying import access_refused
+from consumer.adapters.kafka.retrying import access_refused, has_no_positions
 from consumer.adapters.kafka.topic_ids import TopicIds
 from consumer.adapters.kafka.unreadable import RUNBOOK, UnreadableBatches, is_of_a_batch
 from consumer.core.errors import BrokerUnavailable, Fatal
@@ -38,6 +38,7 @@ _METADATA_MAGIC = b"CGMDv2:"  # librdkafka's serialized group metadata; the gene
 # A static member that was killed is remembered for the session's length; until then nobody may take its place.
 _INSTANCE_WAIT_S = 60.0
 _FORSAKEN_S = 300.0
+_REST_S = 1.0  # before it joins anew after an error
 # That a password is refused is no such thing: it may be exchanged at this moment.
 _FATAL_ACCESS = frozenset({KafkaError.TOPIC_AUTHORIZATION_FAILED, KafkaError.GROUP_AUTHORIZATION_FAILED})
 # Brokers before 4.0, and later ones where it is turned off: the request by which a member of such a group lives.
@@ -179,8 +180,10 @@ class KafkaSource:
             raise Fatal(access_refused(error.str(), error.code()))
         if error.code() == KafkaError._FATAL or error.fatal():
             self._replace(error)
-        else:
-            self._log.warning(LogEvent.KAFKA_ERROR, error=error.str(), code=error.name())
+            return
+        self._log.warning(LogEvent.KAFKA_ERROR, error=error.str(), code=error.name())
+        if has_no_positions(error):
+            self._begin_anew(rest_s=_REST_S)
 
     def _replace(self, error: KafkaError) -> None:
         """A consumer with a fatal error is dead. A fresh one may join once the broker has forgotten its predecessor."""
@@ -188,7 +191,7 @@ class KafkaSource:
         if "instance ID" not in error.str() or time.monotonic() - self._blocked_since > _INSTANCE_WAIT_S:
             raise Fatal(f"Kafka ended our membership as INSTANCE_ID = {self._instance_id}: {error.str()}")
         self._log.warning(LogEvent.INSTANCE_ID_IN_USE, instance_id=self._instance_id, error=error.str())
-        self._begin_anew(rest_s=1.0)
+        self._begin_anew(rest_s=_REST_S)
 
     def _begin_anew(self, *, rest_s: float = 0.0) -> None:
         """By another client: what is held is given back first."""
