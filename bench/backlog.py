@@ -44,7 +44,7 @@ def measure(arena: Arena, rounds: int) -> Backlog:
 
 def _engine(folder: Path, songs: Sequence[Path], models: Path) -> float:
     environment = {**os.environ, "MODEL_PATH": str(models), "TF_CPP_MIN_LOG_LEVEL": "3"}
-    command = engine("files:tensorflow", "2stems", ",".join(map(str, songs)), str(folder))
+    command = engine("files:native", "2stems", ",".join(map(str, songs)), str(folder))
     return run(command, environment).seconds["job"]
 
 
