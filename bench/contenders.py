@@ -129,23 +129,28 @@ def start(runtime: str, model: str) -> dict[str, float]:
 
 def warm_into(folder: Path, job: Callable[[Path], object]) -> float:
     """Each into an empty folder, as a replica's: some file systems first write out what replaces another file."""
-    seconds = []
-    for _ in range(WARM_JOBS + 1):
-        folder.mkdir(parents=True, exist_ok=True)
+    folder.mkdir(parents=True, exist_ok=True)
+
+    def once() -> float:
         with tempfile.TemporaryDirectory(dir=folder) as empty:
-            started = time.monotonic()
-            job(Path(empty))
-            seconds.append(time.monotonic() - started)
-    return statistics.median(seconds[1:])
+            return _taken_s(lambda: job(Path(empty)))
+
+    return _warm_median(once, WARM_JOBS)
 
 
 def warm(job: Callable[[], object], jobs: int = WARM_JOBS) -> float:
-    seconds = []
-    for _ in range(jobs + 1):
-        started = time.monotonic()
-        job()
-        seconds.append(time.monotonic() - started)
-    return statistics.median(seconds[1:])
+    return _warm_median(lambda: _taken_s(job), jobs)
+
+
+def _warm_median(once: Callable[[], float], jobs: int) -> float:
+    """Of what it gives after the first time."""
+    return statistics.median([once() for _ in range(jobs + 1)][1:])
+
+
+def _taken_s(job: Callable[[], object]) -> float:
+    started = time.monotonic()
+    job()
+    return time.monotonic() - started
 
 
 def main() -> None:

@@ -39,9 +39,7 @@ class KafkaNotices:
         topic = message.topic() or ""
         if error is None:
             self._refused.discard(topic)
-        elif self._kept.note(error):
-            pass  # another one sends the next
-        elif error.code() in ACCESS and topic not in self._refused:
+        elif not self._kept.note(error) and error.code() in ACCESS and topic not in self._refused:
             self._refused.add(topic)
             told = f"topic {topic}: {access_refused(error.str(), error.code())}"
             structlog.get_logger().warning(LogEvent.KAFKA_ERROR, error=told, code=error.name())

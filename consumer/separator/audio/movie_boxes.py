@@ -28,14 +28,16 @@ def sound_tracks(file: BinaryIO, movie: Box) -> list[Box]:
 
 
 def _is_sound(file: BinaryIO, track: Box) -> bool:
-    media = find(file, track, b"mdia")
-    handler = find(file, media, b"hdlr") if media else None
+    handler = find(file, track, b"mdia", b"hdlr")
     return handler is not None and read(file, handler, 12)[8:] == b"soun"
 
 
-def find(file: BinaryIO, box: Box, name: bytes) -> Box | None:
-    """The first one of this name within; None without one."""
-    return next((inner for inner in boxes(file, box) if inner.name == name), None)
+def find(file: BinaryIO, box: Box, *names: bytes) -> Box | None:
+    """The first one of the first name within, in that the first one of the next, and so on; None without one."""
+    found: Box | None = box
+    for name in names:
+        found = next((inner for inner in boxes(file, found) if inner.name == name), None) if found else None
+    return found
 
 
 def boxes(file: BinaryIO, box: Box) -> Iterator[Box]:

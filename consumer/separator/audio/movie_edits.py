@@ -88,8 +88,7 @@ def _edits(listed: list[tuple[int, int]], length_s: Fraction, *, movie_hz: int, 
 
 def _entries(file: BinaryIO, track: Box) -> list[tuple[int, int]]:
     """Duration, by the movie's clock, and start, by the track's, of each edit: -1 for one without sound."""
-    edits = find(file, track, b"edts")
-    box = find(file, edits, b"elst") if edits else None
+    box = find(file, track, b"edts", b"elst")
     if box is None:
         return []
     head = read(file, box, 8)
@@ -106,18 +105,14 @@ def _entries(file: BinaryIO, track: Box) -> list[tuple[int, int]]:
 
 def _durations(file: BinaryIO, media: Box) -> NDArray[np.uint64]:
     """Of a track's samples, by its clock: how many have one, and which; a row for each."""
-    box: Box | None = media
-    for name in (b"minf", b"stbl", b"stts"):
-        box = find(file, box, name) if box else None
+    box = find(file, media, b"minf", b"stbl", b"stts")
     body = read(file, box, _MOST_TABLE_BYTES)[8:] if box else b""
     return np.frombuffer(body[: len(body) // 8 * 8], ">u4").reshape(-1, 2).astype(np.uint64)
 
 
 def _by_tag(file: BinaryIO, movie: Box, rate_hz: int) -> tuple[Edit, ...]:
     """The one edit that Apple's tag stands for."""
-    box: Box | None = movie
-    for name in (b"udta", b"meta", b"ilst"):
-        box = find(file, box, name) if box else None
+    box = find(file, movie, b"udta", b"meta", b"ilst")
     for tag in boxes(file, box) if box else ():
         text = read(file, tag, _MOST_TAG_BYTES) if tag.name == b"----" else b""
         if b"iTunSMPB" in text and (found := _APPLE.search(text)):

@@ -50,9 +50,7 @@ def check_samples(path: Path, track: int) -> None:
 
 def _table(file: BinaryIO, track: Box, name: bytes) -> bytes:
     """The first bytes of the table of this name: its first entry, or the one size of all samples."""
-    box: Box | None = track
-    for inner in (b"mdia", b"minf", b"stbl", name):
-        box = find(file, box, inner) if box else None
+    box = find(file, track, b"mdia", b"minf", b"stbl", name)
     if box is None:
         return b""
     return read(file, box, 8 + _DESCRIPTION_BYTES)[_DESCRIPTION_AT if name == b"stsd" else 4 :]
