@@ -7,8 +7,6 @@ from collections.abc import Iterator
 from uuid import uuid4
 
 import pytest
-from confluent_kafka import Producer
-from confluent_kafka.admin import AdminClient, NewTopic  # type: ignore[attr-defined]
 
 from consumer.adapters.kafka.endpoint_group import EndpointGroup
 from consumer.adapters.kafka.source import KafkaSource
@@ -18,19 +16,8 @@ from consumer.settings import KafkaSettings
 from devstack.kafka import kafka
 from devstack.service import free_port
 from harness.away_coordinator import AwayCoordinator, away_coordinator
+from harness.group_member import Listener, topic_of_one_record
 from harness.waiting import wait_for
-
-
-class Listener:
-    """Takes whatever it is given, and holds nothing."""
-
-    def assigned(self, _: object) -> None:
-        pass
-
-    def released(self, _: object) -> dict[object, object]:
-        return {}
-
-    revoked = lost = assigned
 
 
 @pytest.fixture(scope="module")
@@ -54,14 +41,7 @@ def settings(way: AwayCoordinator, request: pytest.FixtureRequest) -> KafkaSetti
 @pytest.fixture
 def topic(settings: KafkaSettings) -> str:
     """One that holds a single record."""
-    name = f"away-{uuid4().hex}"
-    brokers: dict[str, str | int | float | bool] = {"bootstrap.servers": settings.bootstrap_servers}
-    admin = AdminClient(brokers)
-    admin.create_topics([NewTopic(name, 1, 1)])[name].result(60)
-    producer = Producer(brokers)
-    producer.produce(name, b"a value")
-    assert producer.flush(60) == 0
-    return name
+    return topic_of_one_record(settings.bootstrap_servers)
 
 
 @pytest.mark.parametrize("settings", ["consumer", "classic"], indirect=True)

@@ -10,7 +10,6 @@ from uuid import uuid4
 import pytest
 from confluent_kafka import KafkaError, KafkaException, Producer
 from confluent_kafka import Message as KafkaMessage
-from confluent_kafka.admin import AdminClient, NewTopic  # type: ignore[attr-defined]
 
 from consumer.adapters.avro.codec import AvroCodec
 from consumer.adapters.kafka import dead_letters as dead_letters_module
@@ -36,6 +35,7 @@ from consumer.webhooks.endpoints import Endpoint
 from consumer.webhooks.policy import RetryPolicy
 from consumer.webhooks.worker import EndpointWorker, Tools
 from devstack.service import free_port
+from harness.group_member import Listener, topic_of_one_record
 from harness.waiting import wait_for
 from harness.webhooks import a_secret
 from tests.conftest import Kafka
@@ -44,13 +44,7 @@ from tests.conftest import Kafka
 @pytest.fixture
 def topic(kafka: Kafka) -> str:
     """One that holds a single record."""
-    name = f"forsaken-{uuid4().hex}"
-    admin = AdminClient({"bootstrap.servers": kafka.bootstrap_servers})
-    admin.create_topics([NewTopic(name, 1, 1)])[name].result(60)
-    producer = Producer({"bootstrap.servers": kafka.bootstrap_servers})
-    producer.produce(name, b"a value")
-    assert producer.flush(60) == 0
-    return name
+    return topic_of_one_record(kafka.bootstrap_servers)
 
 
 @pytest.fixture
@@ -232,15 +226,6 @@ def read(reader: TopicReader, count: int) -> list[KafkaMessage]:
 
     wait_for(has_come)
     return found
-
-
-class Listener:
-    """Takes whatever it is given."""
-
-    def assigned(self, partitions: object) -> None:
-        pass
-
-    revoked = lost = assigned
 
 
 def test_a_member_without_a_connection_joins_anew(
