@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from consumer.core.model import TopicPartition
 from consumer.core.ports import Position, Source
 from consumer.delivery.assignments import Assignments
+from consumer.delivery.log_identity import is_of_another_log
 from consumer.delivery.reading import careful_until
 from consumer.delivery.start_counts import is_fresh, parse_offset_metadata, parse_reading
 
@@ -13,22 +14,28 @@ from consumer.delivery.start_counts import is_fresh, parse_offset_metadata, pars
 class Announcement:
     """That a partition will be read.
 
-    found: what is committed of it. offset: where it will be read from. deaths: of replicas in a row that were about to
-    read from there. is_fresh: the offset is no statement about what is done, and is not to be taken for one.
-    careful_until: as in Reading.
+    found: what is committed of it. log_id: of the log that it has now; what is committed of another says nothing.
+    offset: where it will be read from. deaths: of replicas in a row that were about to read from there. is_fresh: the
+    offset is no statement about what is done, and is not to be taken for one. careful_until: as in Reading.
     """
 
     partition: TopicPartition
     found: Position | None
     offset: int
+    log_id: str = ""
     deaths: int = 0
     is_fresh: bool = False
     careful_until: int = 0
 
     @property
+    def is_another_logs(self) -> bool:
+        """Whether what was found says nothing of this log; the client itself would begin there."""
+        return self.found is not None and is_of_another_log(self.found, self.log_id)
+
+    @property
     def told(self) -> str:
-        """The metadata that was found."""
-        return self.found.offset_metadata if self.found else ""
+        """The metadata that was found of this log."""
+        return _told(self.found, self.log_id)
 
 
 def announcement_of(
@@ -37,17 +44,20 @@ def announcement_of(
     source: Source,
     assignments: Assignments,
     *,
+    log_id: str,
     ours: tuple[Position, int] | None,
 ) -> Announcement:
     """ours: what this replica announced last, and the deaths before. Raises BrokerUnavailable."""
-    told = found.offset_metadata if found else ""
+    told = _told(found, log_id)
     deaths, starts = parse_reading(told), parse_offset_metadata(told)
     if ours and ours[0] == found:
         deaths = ours[1]  # the last that was about to read it is this replica, and it lives
     if not assignments.needs_position(place):
         offset, fresh = assignments.position(place), False
-    elif found is None or is_fresh(told):
-        offset, fresh = found.offset if found else source.beginning(place), True
+    elif found is None or is_of_another_log(found, log_id):
+        offset, fresh = source.beginning(place), True
+    elif is_fresh(told):
+        offset, fresh = found.offset, True
     else:
         offset, fresh = found.offset, False
     begin, end = (source.beginning(place), source.end(place)) if deaths or starts else (offset, offset)
@@ -57,8 +67,13 @@ def announcement_of(
     return Announcement(
         partition=place,
         found=found,
+        log_id=log_id,
         offset=first,
         deaths=deaths if until and first == offset else 0,  # where nothing lies any more nobody dies of it
         is_fresh=fresh,
         careful_until=until,
     )
+
+
+def _told(found: Position | None, log_id: str) -> str:
+    return "" if found is None or is_of_another_log(found, log_id) else found.offset_metadata

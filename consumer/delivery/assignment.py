@@ -13,7 +13,7 @@ from consumer.core.ports import Commit, Membership, Position
 from consumer.core.tracing import JobSpan
 from consumer.delivery.reading import Reading
 from consumer.delivery.retry_headers import RetryState
-from consumer.delivery.start_counts import StartCounts, parse_reading
+from consumer.delivery.start_counts import StartCounts, format_offset_metadata, parse_reading
 from consumer.delivery.watermark import Watermark
 
 
@@ -68,6 +68,7 @@ class Assignment:
     committed: where the group stands; None: it has committed nothing yet.
     membership: as of the latest thing that happened in this partition; None: nothing has happened yet.
     watermark: None until it is known where reading begins.
+    log_id: of the partition's log, as it is committed beside each position; "" where nobody gives any.
     reading: deaths over reading it. is_announced: these are to be committed although nothing was read yet; is_fresh:
     beside an offset that says nothing, since none was committed.
     forgets_at: until then (on the monotonic clock) a commit that only forgets starts waits for an outcome to go with.
@@ -78,6 +79,7 @@ class Assignment:
     committed: Position | None = None
     membership: Membership | None = None
     watermark: Watermark[Completed] | None = None
+    log_id: str = ""
     queued: deque[QueuedRecord] = field(default_factory=deque)
     at_work: dict[int, Attempt] = field(default_factory=dict)  # by offset
     starts: StartCounts = field(default_factory=StartCounts)
@@ -86,11 +88,12 @@ class Assignment:
     is_fresh: bool = False
     forgets_at: float = 0.0
 
-    def begin(self, committed: Position | None, recalled: int | None = None) -> None:
+    def begin(self, committed: Position | None, recalled: int | None = None, *, log_id: str = "") -> None:
         """Reading begins at the committed position, whose metadata tells of crashes under earlier owners.
 
         Where there is none it begins at `recalled`, and at the log's beginning where that is None too.
         """
+        self.log_id = log_id
         self.committed = committed or self.committed  # an offset that says nothing is there, and to be replaced
         self.watermark = Watermark(committed.offset if committed else recalled)
         self.starts = StartCounts(committed.offset_metadata if committed else "")
@@ -108,7 +111,7 @@ class Assignment:
             return self._announcement(now_s) if self.is_announced else None
         ready = self.watermark.publishable(max_outcomes)
         position = Position(offset=ready.offset, offset_metadata=self._offset_metadata(ready.offset))
-        if position == (self.committed or Position(offset=0)) or self._can_wait(position, now_s):
+        if position == (self.committed or self._nothing_done()) or self._can_wait(position, now_s):
             return None
         commit = Commit(
             partition=self.partition,
@@ -130,8 +133,12 @@ class Assignment:
         commit = Commit(partition=self.partition, position=position, membership=self.membership)
         return PendingCommit(assignment=self, commit=commit, completed=())
 
+    def _nothing_done(self) -> Position:
+        return Position(offset=0, offset_metadata=format_offset_metadata({}, log_id=self.log_id))
+
     def _offset_metadata(self, offset: int, *, is_fresh: bool = False) -> str:
-        return self.starts.offset_metadata(offset, reading=self.reading.count_beside(offset), is_fresh=is_fresh)
+        reading = self.reading.count_beside(offset)
+        return self.starts.offset_metadata(offset, reading=reading, is_fresh=is_fresh, log_id=self.log_id)
 
     def _can_wait(self, position: Position, now_s: float) -> bool:
         """Whether that would only forget starts, for which there is time."""

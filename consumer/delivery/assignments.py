@@ -57,10 +57,19 @@ class Assignments:
             assignment = self.held.get(partition)
             return assignment is not None and assignment.watermark is None
 
-    def begin(self, partition: TopicPartition, committed: Position | None, recalled: int | None = None) -> None:
-        """Where reading of an opened partition begins; both None: at the beginning of its log."""
+    def begin(
+        self, partition: TopicPartition, committed: Position | None, recalled: int | None = None, *, log_id: str = ""
+    ) -> None:
+        """Where reading of an opened partition begins; both None: at the beginning of its log, which has that id."""
         with self.changed:
-            self.held[partition].begin(committed, recalled)
+            self.held[partition].begin(committed, recalled, log_id=log_id)
+
+    def identify(self, partition: TopicPartition, log_id: str) -> None:
+        """That id is the one of the log which is being read, and goes with what is committed from now on."""
+        with self.changed:
+            if assignment := self.held.get(partition):
+                assignment.log_id = log_id
+                self.changed.notify_all()
 
     def position(self, partition: TopicPartition) -> int:
         """Everything of the partition before this offset was read, or done before; 0 where it is not ours."""

@@ -19,6 +19,7 @@ from consumer.core.ports import EndOfPartition, Position, RebalanceListener, Sou
 from consumer.delivery.announcement import announcement_of
 from consumer.delivery.assignments import Assignments
 from consumer.delivery.guarded_partition import READ_BY_CLIENT, GuardedPartition, Phase
+from consumer.delivery.log_identity import LogIds, is_of_another_log
 from consumer.delivery.reading import MAX_DEATHS
 from consumer.delivery.reading_counter import ReadingCounter
 from consumer.delivery.start_counts import is_fresh
@@ -45,6 +46,7 @@ class GuardedSource(WrappedSource):
         super().__init__(source)
         self._assignments, self._counter, self._try_out = assignments, counter, try_out
         self._clock = assignments.clock
+        self._log_ids = LogIds(source)
         self._guarded: dict[TopicPartition, GuardedPartition] = {}
         self._held_back: set[TopicPartition] = set()  # by the poll loop's pauses
         self._ours: dict[TopicPartition, tuple[Position, int]] = {}  # announced last, with the deaths before
@@ -100,6 +102,7 @@ class GuardedSource(WrappedSource):
         if not new:
             return
         try:
+            log_ids = {topic: self._log_ids.now(topic) for topic in {place.topic for place in new}}
             found = self._source.committed(list(new))
         except BrokerUnavailable as away:
             self._rest(new, away)
@@ -107,11 +110,17 @@ class GuardedSource(WrappedSource):
         for place, guarded in new.items():
             try:
                 guarded.announcement = announcement_of(
-                    place, found[place], self._source, self._assignments, ours=self._ours.get(place)
+                    place,
+                    found[place],
+                    self._source,
+                    self._assignments,
+                    log_id=log_ids[place.topic],
+                    ours=self._ours.get(place),
                 )
             except BrokerUnavailable as away:  # such as of one without a leader
                 self._rest({place: guarded}, away)
             else:
+                guarded.must_seek |= guarded.announcement.is_another_logs
                 self._enter(guarded, Phase.WAITING)
 
     def _rest(self, guarded: Mapping[TopicPartition, GuardedPartition], away: BrokerUnavailable) -> None:
@@ -243,9 +252,14 @@ class GuardedSource(WrappedSource):
         return True
 
     def committed(self, partitions: Sequence[TopicPartition]) -> Mapping[TopicPartition, Position | None]:
-        """See ports.Source. Offsets that were only committed to count what reads are none."""
+        """See ports.Source. Offsets that were only committed to count what reads are none, nor are another log's."""
         found = self._source.committed(partitions)
-        return {place: None if at and is_fresh(at.offset_metadata) else at for place, at in found.items()}
+        return {place: at if at and self._says_what_is_done(place, at) else None for place, at in found.items()}
+
+    def _says_what_is_done(self, place: TopicPartition, at: Position) -> bool:
+        if is_fresh(at.offset_metadata):
+            return False
+        return not is_of_another_log(at, self._log_ids.now(place.topic))
 
     # --- ports.RebalanceListener ---
 

@@ -145,8 +145,7 @@ class PollLoop:
         """
         try:
             if self._assignments.needs_position(partition):
-                self._identities.begin(partition)
-                if not self._begin(partition, record):
+                if not self._begin(partition, offset, record):
                     return False
             elif self._identities.is_replaced(partition):
                 self._start_over(partition)
@@ -157,22 +156,33 @@ class PollLoop:
             return True
         except BrokerUnavailable as away:
             self._log.warning(LogEvent.POSITION_UNKNOWN, partition=partition, reason=str(away))
-            self._source.rewind(partition, offset)
+            self._go_back(partition, offset)
             return False
 
-    def _begin(self, partition: TopicPartition, record: Record | None) -> bool:
-        """Begin where the group stands; False where that is further on than `record`. Raises BrokerUnavailable."""
+    def _go_back(self, partition: TopicPartition, offset: int) -> None:
+        """To the event at hand; where the client can't, as in a topic that is gone, to what is committed, later."""
+        try:
+            self._source.rewind(partition, offset)
+        except BrokerUnavailable:
+            self._refused.add(partition)
+
+    def _begin(self, partition: TopicPartition, offset: int, record: Record | None) -> bool:
+        """Begin where the group stands; False where that is not at this event. Raises BrokerUnavailable."""
+        log_id = self._identities.begin(partition)
         committed = self._source.committed([partition])[partition]
-        # Nothing may be committed because nothing was ever done, or because the brokers have forgotten it.
-        recalled = self._source.recalled(record) if committed is None and record else None
-        self._assignments.begin(partition, committed, recalled)
-        if record is None or recalled is None or recalled <= record.offset:
-            return True
-        self._source.rewind(partition, recalled)
-        return False
+        recalled = begins_at = None
+        if committed is None:  # nothing was ever done, the brokers have forgotten it, or it is of another log
+            recalled = self._source.recalled(record) if record else None
+            begins_at = self._source.beginning(partition) if recalled is None else recalled
+            if begins_at != offset:
+                self._source.rewind(partition, begins_at)
+        self._assignments.begin(partition, committed, recalled, log_id=log_id)
+        return begins_at in (None, offset)
 
     def _follow_replaced_logs(self) -> None:
         """Start over where a topic was made anew, also where the new log has nothing beyond our position."""
+        for partition, log_id in self._identities.learnt().items():
+            self._assignments.identify(partition, log_id)
         try:
             for partition in self._identities.replaced():
                 self._start_over(partition)
@@ -182,31 +192,34 @@ class PollLoop:
     def _start_over(self, partition: TopicPartition) -> None:
         """The partition's log is another one. Raises BrokerUnavailable, with nothing done."""
         position = self._assignments.position(partition)
-        self._identities.begin(partition)
+        is_ours = self._source.rewind(partition, None)
+        log_id = self._identities.begin(partition)
         self._log.warning(LogEvent.LOG_WAS_REPLACED, partition=partition, position=position, begins_at=0)
         self._assignments.close([partition], "log was replaced")
-        if self._source.rewind(partition, None):
+        if is_ours:
             self._assignments.open([partition])
-            self._assignments.begin(partition, None)
+            self._assignments.begin(partition, None, log_id=log_id)
 
     def _begin_anew(self, partition: TopicPartition, position: int, offset: int) -> None:
         """The log ends before our position in it: it is another one, whose records are new however low their offsets.
 
         Records below the position alone prove nothing: a resume or a refused commit may bring them once more.
         """
+        log_id = self._identities.begin(partition)
         self._log.warning(LogEvent.LOG_WAS_REPLACED, partition=partition, position=position, begins_at=offset)
         self._assignments.close([partition], "log was replaced")
         self._assignments.open([partition])
-        self._assignments.begin(partition, Position(offset=offset))
+        self._assignments.begin(partition, Position(offset=offset), log_id=log_id)
 
     def _read_again(self, partition: TopicPartition) -> bool:
         """Its commit was refused. If it is ours nevertheless, begin anew at what is committed. False: not yet."""
         try:
             committed = self._source.committed([partition])[partition]
+            is_ours = self._source.rewind(partition, committed.offset if committed else None)
         except BrokerUnavailable:
             return False
         self._refused.discard(partition)
-        if self._source.rewind(partition, committed.offset if committed else None):
+        if is_ours:
             self._assignments.open([partition])
         return True
 

@@ -35,7 +35,7 @@ class ReadingCounter:
             if assignment is None or self.is_stopped:
                 return
             if assignment.watermark is None:
-                assignment.committed = announcement.found
+                assignment.committed, assignment.log_id = announcement.found, announcement.log_id
                 assignment.starts = StartCounts(announcement.told)
                 assignment.is_announced, assignment.is_fresh = True, announcement.is_fresh
             assignment.membership = membership

@@ -1,7 +1,8 @@
 """How often separators began each record of one partition without coming to an end of it.
 
 The counts are committed as the metadata of the partition's offset, so they survive the replica that a record kills, and
-whoever owns the partition next knows them. So do deaths while reading (see `reading`), which lie beside them.
+whoever owns the partition next knows them. So do deaths while reading (see `reading`), which lie beside them, and the
+id of the log: a commit on its way while the topic is made anew arrives in the new one's name, and is none of its own.
 """
 
 import json
@@ -30,10 +31,10 @@ class StartCounts:
         """Records before this offset are finished for good."""
         self._counts = {at: count for at, count in self._counts.items() if at >= offset}
 
-    def offset_metadata(self, offset: int, *, reading: int = 0, is_fresh: bool = False) -> str:
+    def offset_metadata(self, offset: int, *, reading: int = 0, is_fresh: bool = False, log_id: str = "") -> str:
         """What is committed beside `offset`: the counts from there on, and what is handed in; empty for nothing."""
         counts = {at: count for at, count in self._counts.items() if at >= offset}
-        return format_offset_metadata(counts, reading=reading, is_fresh=is_fresh)
+        return format_offset_metadata(counts, reading=reading, is_fresh=is_fresh, log_id=log_id)
 
     def only_forgets(self, committed: str) -> bool:
         """Whether committing these counts in place of those would only let starts be forgotten."""
@@ -41,13 +42,16 @@ class StartCounts:
         return all(count <= known.get(offset, 0) for offset, count in self._counts.items())
 
 
-def format_offset_metadata(counts: Mapping[int, int], *, reading: int = 0, is_fresh: bool = False) -> str:
-    """As JSON, {"starts": {"<offset>": count}, "reading": count, "fresh": true}, each left out where it says nothing.
+def format_offset_metadata(
+    counts: Mapping[int, int], *, reading: int = 0, is_fresh: bool = False, log_id: str = ""
+) -> str:
+    """As JSON, {"starts": {"<offset>": count}, "reading": count, "fresh": true, "log": id}, without what says nothing.
 
-    Nothing at all is the empty string. is_fresh: the offset says nothing, since none had been committed.
+    Nothing at all is the empty string. is_fresh: the offset says nothing, since none had been committed. log_id: of the
+    log that the offset is one of.
     """
     starts = {str(offset): count for offset, count in sorted(counts.items()) if count > 0}
-    told: dict[str, object] = {"starts": starts, "reading": reading, "fresh": is_fresh}
+    told: dict[str, object] = {"starts": starts, "reading": reading, "fresh": is_fresh, "log": log_id}
     told = {name: value for name, value in told.items() if value}
     return json.dumps(told) if told else ""
 
@@ -69,6 +73,12 @@ def parse_reading(text: str) -> int:
 def is_fresh(text: str) -> bool:
     """Whether that offset was only committed to count what reads from it."""
     return _field(text, "fresh") is True
+
+
+def parse_log_id(text: str) -> str:
+    """The id of the log that the offset is one of; "" where nothing is said of it."""
+    log_id = _field(text, "log")
+    return log_id if isinstance(log_id, str) else ""
 
 
 def _field(text: str, name: str) -> object:

@@ -45,7 +45,7 @@ class WrappedSource:
     def log_id(self, topic: str) -> str:
         return self._source.log_id(topic)
 
-    def log_ids(self) -> Mapping[str, str]:
+    def log_ids(self) -> Mapping[str, str] | None:
         return self._source.log_ids()
 
     def membership(self) -> Membership:

@@ -90,7 +90,7 @@ def test_ends_and_ids_and_commits_are_answered_again(settings: KafkaSettings, ka
     for ask in questions:
         wait_for(lambda ask=ask: tries(ask))
     assert (ends(), source.committed([place])) == ({place: 1}, {place: None})
-    wait_for(lambda: ids.last_heard([topic]).get(topic) == ids.now(topic))
+    wait_for(lambda: ids.last_heard([topic]) == {topic: ids.now(topic)})
     ends.close()
 
 

@@ -1,5 +1,6 @@
 """A request topic whose log is not the one that the group has read."""
 
+import time
 from pathlib import Path
 
 import pytest
@@ -9,7 +10,7 @@ from confluent_kafka.admin import AdminClient, NewTopic  # type: ignore[attr-def
 from consumer.core.events import SeparationResult
 from harness.clips import write_clip
 from harness.platform import Platform
-from harness.waiting import wait_for
+from harness.waiting import PATIENCE_S, wait_for
 
 
 def test_requests_of_a_topic_that_was_made_anew_are_done(one_partition: Platform, tmp_path: Path) -> None:
@@ -34,11 +35,17 @@ def test_requests_of_a_topic_that_was_made_anew_are_done(one_partition: Platform
     assert replica.process.poll() is None
 
 
-@pytest.mark.parametrize(("protocol", "count"), [("consumer", 8), ("classic", 8), ("classic", 3)])
-def test_requests_of_a_topic_that_is_made_anew_at_once_are_done(
-    one_partition: Platform, tmp_path: Path, protocol: str, count: int
+@pytest.mark.parametrize(
+    ("protocol", "missing_s", "count"),
+    [("consumer", 0.0, 8), ("classic", 0.0, 8), ("classic", 0.0, 3), ("consumer", 2.5, 8), ("classic", 2.5, 8)],
+)
+def test_requests_of_a_topic_that_is_made_anew_are_done_once(
+    one_partition: Platform, tmp_path: Path, protocol: str, missing_s: float, count: int
 ) -> None:
-    """The new log is as long as what was read of the old one, or longer: its end tells nothing, but its id does."""
+    """The new log is as long as what was read of the old one, or longer: its end tells nothing, but its id does.
+
+    Also where the replica has seen that there was none in between: it looks once a second.
+    """
     platform = one_partition
     key = platform.upload(write_clip(tmp_path / "song.wav", seconds=1.0, seed=6))
     replica = platform.start_replica(KAFKA_GROUP_PROTOCOL=protocol)
@@ -48,6 +55,7 @@ def test_requests_of_a_topic_that_is_made_anew_at_once_are_done(
     admin = AdminClient({"bootstrap.servers": platform.bootstrap_servers})
     topic = platform.topic("REQUESTS")
     admin.delete_topics([topic])[topic].result(30)
+    time.sleep(missing_s)
     wait_for(lambda: _is_created(admin, topic))
     requests += [platform.request(key) for _ in range(count)]
     wait_for(lambda: len(platform.read_outcomes()) >= 3 + count and platform.lag() == 0)
@@ -55,6 +63,31 @@ def test_requests_of_a_topic_that_is_made_anew_at_once_are_done(
     assert all(isinstance(outcome, SeparationResult) for outcome in outcomes)
     assert sorted(outcome.request_id or "" for outcome in outcomes) == sorted(each.request_id for each in requests)
     assert replica.process.poll() is None
+
+
+def test_a_commit_of_the_old_log_passes_nothing_over_in_the_new_one(one_partition: Platform, tmp_path: Path) -> None:
+    """Work that ends just after its topic was made anew is committed in the new one's name, behind what nobody read."""
+    platform = one_partition
+    key = platform.upload(write_clip(tmp_path / "song.wav", seconds=1.0, seed=6))
+    admin = AdminClient({"bootstrap.servers": platform.bootstrap_servers})
+    group, topic = platform.environment["KAFKA_GROUP_ID"], platform.topic("REQUESTS")
+    replica = platform.start_replica()
+    requests = [platform.request(key) for _ in range(3)]
+    assert len(platform.outcomes(3)) == 3
+    replica.process.terminate()
+    replica.process.wait(PATIENCE_S)
+    question = ConsumerGroupTopicPartitions(group, [TopicPartition(topic, 0)])
+    [committed] = admin.list_consumer_group_offsets([question])[group].result(30).topic_partitions
+    assert committed.offset == 3
+    admin.delete_topics([topic])[topic].result(30)
+    wait_for(lambda: _is_created(admin, topic))
+    late = TopicPartition(topic, 0, committed.offset, committed.metadata)
+    wait_for(lambda: _is_committed(admin, group, late))
+    requests += [platform.request(key) for _ in range(5)]
+    platform.start_replica()
+    outcomes = platform.outcomes(8)
+    assert sorted(outcome.request_id or "" for outcome in outcomes) == sorted(each.request_id for each in requests)
+    wait_for(lambda: platform.lag() == 0)
 
 
 def _is_created(admin: AdminClient, topic: str) -> bool:
@@ -66,6 +99,13 @@ def _is_created(admin: AdminClient, topic: str) -> bool:
     return True
 
 
+def _is_committed(admin: AdminClient, group: str, position: TopicPartition) -> bool:
+    """A new broker's coordinator has to load first."""
+    asked = ConsumerGroupTopicPartitions(group, [position])
+    [done] = admin.alter_consumer_group_offsets([asked])[group].result(30).topic_partitions
+    return done.error is None
+
+
 def test_requests_of_a_log_that_is_shorter_than_what_was_read_are_done(one_partition: Platform, tmp_path: Path) -> None:
     """Where the group's position lies behind the end of the log, its records are done, from the beginning."""
     platform = one_partition
@@ -73,12 +113,7 @@ def test_requests_of_a_log_that_is_shorter_than_what_was_read_are_done(one_parti
     admin = AdminClient({"bootstrap.servers": platform.bootstrap_servers})
     group, topic = platform.environment["KAFKA_GROUP_ID"], platform.topic("REQUESTS")
 
-    def commit(offset: int) -> bool:
-        position = ConsumerGroupTopicPartitions(group, [TopicPartition(topic, 0, offset)])
-        [done] = admin.alter_consumer_group_offsets([position])[group].result(30).topic_partitions
-        return done.error is None
-
-    wait_for(lambda: commit(100))  # a new broker's coordinator has to load first
+    wait_for(lambda: _is_committed(admin, group, TopicPartition(topic, 0, 100)))
     requests = [platform.request(key) for _ in range(2)]
     replica = platform.start_replica()
     outcomes = platform.outcomes(2)

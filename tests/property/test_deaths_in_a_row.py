@@ -54,7 +54,7 @@ class Lives:
         self.committed = Position(offset=1)
 
     def announce(self, replica: Replica, ours: tuple[Position, int] | None = None) -> Announcement:
-        announcement = announcement_of(T0, self.committed, self.source, replica.assignments, ours=ours)
+        announcement = announcement_of(T0, self.committed, self.source, replica.assignments, log_id="", ours=ours)
         replica.counter.announce(announcement, object())
         return announcement
 

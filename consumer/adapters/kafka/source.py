@@ -257,7 +257,7 @@ class KafkaSource:
     def log_id(self, topic: str) -> str:
         return self._topic_ids.now(topic)
 
-    def log_ids(self) -> Mapping[str, str]:
+    def log_ids(self) -> Mapping[str, str] | None:
         return self._topic_ids.last_heard(self._topics)
 
     def membership(self) -> Membership:

@@ -1,4 +1,4 @@
-"""The ids of topics (KIP-516), asked for beside a member of the group and without making it wait."""
+"""The ids of logs: of a cluster and its topic (KIP-516), asked for beside a member and without making it wait."""
 
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -27,41 +27,57 @@ class TopicIds:
         self._kept = KeptClient(self._connect)
         self._asked: Mapping[str, Future[Any]] = {}
         self._ask_at = float("-inf")
-        self._heard: dict[str, str] = {}
+        self._heard: dict[str, str] | None = None
+        self._cluster: Future[Any] | None = None  # asked for once, with the first topic
 
     def _connect(self) -> AdminClient:
         return connect(AdminClient, producer_config(self._settings), "topic_ids")
 
     def now(self, topic: str) -> str:
-        """The topic's id; "" where there is none. Raises BrokerUnavailable."""
+        """`cluster:topic`, by their ids; "" where there is no such topic. Raises BrokerUnavailable."""
         try:
-            found = str(self._ask([topic])[topic].result(_REQUEST_S + 1).topic_id)
+            answer = self._ask([topic])[topic]
+            return self._log_id(answer, _REQUEST_S + 1)
         except TimeoutError as error:
             self._kept.forsake()
+            self._cluster = None
             raise BrokerUnavailable("timed out") from error
         except KafkaException as error:
             self._kept.note(error.args[0])
-            if error.args[0].code() not in _MISSING:
-                raise BrokerUnavailable(reason_of(error)) from error
-            found = ""
-        return found
+            if error.args[0].code() in _MISSING:
+                return ""
+            raise BrokerUnavailable(reason_of(error)) from error
 
-    def last_heard(self, topics: Sequence[str]) -> Mapping[str, str]:
-        """The topics' ids by the latest answer; asks again every second, and waits for nothing."""
-        if all(answer.done() for answer in self._asked.values()):
-            heard = {topic: str(a.result().topic_id) for topic, a in self._asked.items() if a.exception() is None}
-            for answer in self._asked.values():
+    def last_heard(self, topics: Sequence[str]) -> Mapping[str, str] | None:
+        """The same of topics by the latest answer, None before the first; asks every second, and waits for nothing."""
+        answers = [*self._asked.values(), *([self._cluster] if self._cluster else [])]
+        if all(answer.done() for answer in answers):
+            for answer in answers:
                 if isinstance(error := answer.exception(), KafkaException):
                     self._kept.note(error.args[0])
-            self._heard = heard if self._asked else self._heard
+            self._heard = self._answered() if self._asked else self._heard
             self._asked = {}
             if topics and self._clock() >= self._ask_at:
                 self._ask_at = self._clock() + _EVERY_S
                 self._asked = self._ask(topics)
         return self._heard
 
-    def _ask(self, topics: Sequence[str]) -> Mapping[str, Future[Any]]:
-        answers: Mapping[str, Future[Any]] = self._kept.now().describe_topics(
+    def _answered(self) -> dict[str, str]:
+        if self._cluster is None or self._cluster.exception() is not None:
+            return {}
+        return {topic: self._log_id(answer) for topic, answer in self._asked.items() if answer.exception() is None}
+
+    def _log_id(self, answer: "Future[Any]", timeout_s: float | None = None) -> str:
+        topic_id = answer.result(timeout_s).topic_id
+        assert self._cluster
+        # A topic's id is Base64, which has `/` in it.
+        return f"{self._cluster.result(timeout_s).cluster_id}:{topic_id}"
+
+    def _ask(self, topics: Sequence[str]) -> Mapping[str, "Future[Any]"]:
+        client = self._kept.now()
+        if self._cluster is None or (self._cluster.done() and self._cluster.exception() is not None):
+            self._cluster = client.describe_cluster(request_timeout=_REQUEST_S)
+        answers: Mapping[str, Future[Any]] = client.describe_topics(
             TopicCollection(list(topics)), request_timeout=_REQUEST_S
         )
         return answers

@@ -113,10 +113,10 @@ class Source(Protocol):
         """
         ...
 
-    def log_ids(self) -> Mapping[str, str]:
+    def log_ids(self) -> Mapping[str, str] | None:
         """The ids of the subscribed topics as they were last heard of, some seconds ago at most where brokers answer.
 
-        Never waits. A topic that is missing is left out.
+        Never waits. A topic that is missing is left out. None: nothing was heard yet.
         """
         ...
 

@@ -33,6 +33,7 @@ def announced(
     log: Log | None = None,
     *,
     begun_at: int | None = None,
+    log_id: str = "",
     ours: tuple[Position, int] | None = None,
 ) -> Announcement:
     """begun_at: the partition is ours already and was read up to there."""
@@ -40,7 +41,7 @@ def announced(
     assignments.open([T0])
     if begun_at is not None:
         assignments.begin(T0, Position(offset=begun_at))
-    return announcement_of(T0, found, log or Log(), assignments, ours=ours)
+    return announcement_of(T0, found, log or Log(), assignments, log_id=log_id, ours=ours)
 
 
 def at(offset: int, told: str = "") -> Position:
@@ -147,3 +148,21 @@ def test_this_replica_s_first_announcement_makes_no_suspect() -> None:
     found = at(7, '{"reading": 1}')
     announcement = announced(found, ours=(found, 0))
     assert (announcement.deaths, announcement.careful_until) == (0, 0)
+
+
+@pytest.mark.parametrize("told", ["", ', "fresh": true', ', "reading": 2', ', "starts": {"3": 1}'])
+def test_what_is_committed_of_another_log_says_nothing(told: str) -> None:
+    """Neither where to read from, nor what died there; but it is there, and to be replaced."""
+    found = at(3, '{"log": "c:old"' + told + "}")
+    announcement = announced(found, Log(begin=0, end=9), log_id="c:new")
+    assert announcement == Announcement(partition=T0, found=found, log_id="c:new", offset=0, is_fresh=True)
+    assert announcement.is_another_logs
+    assert announcement.told == ""
+
+
+@pytest.mark.parametrize("told", ["", '{"log": ""}', '{"log": 7}', '{"log": "c:now"}', '{"log": "other:old"}', "c:old"])
+def test_what_is_committed_of_this_log_or_of_none_stays_true(told: str) -> None:
+    """Also what a mirror of the group handed on from another cluster: it was translated for this log."""
+    announcement = announced(at(3, told), Log(begin=0, end=9), log_id="c:now")
+    assert (announcement.offset, announcement.is_fresh, announcement.is_another_logs) == (3, False, False)
+    assert announced(at(3, '{"log": "c:old"}')).offset == 3  # where nobody gives ids

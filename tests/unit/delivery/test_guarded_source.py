@@ -74,6 +74,7 @@ class Harness:
 
     def __init__(self, **committed: str) -> None:
         self.broker, self.clock = FakeBroker("requests", partitions=len(ALL)), ManualClock()
+        self.broker.log_ids.clear()  # as of a broker that gives none
         self.commits_while_waiting = False
         self.tried: list[Record] = []
         for name, told in committed.items():
@@ -452,6 +453,22 @@ def test_pauses_of_the_poll_loop_and_those_before_reading_are_two_things() -> No
     assert T0 not in harness.source.fetched
     harness.turns(6)
     assert [harness.work().offset for _ in range(3)] == [0, 1, 2]
+
+
+def test_a_partition_whose_position_is_another_log_s_is_read_from_its_beginning() -> None:
+    """A commit that came when its topic was made anew already passes nothing over, and its deaths are no record's."""
+    harness = Harness()
+    harness.broker.log_ids["requests"] = "c:new"
+    told = '{"log": "c:old", "reading": 2, "starts": {"2": 3}}'
+    harness.broker.committed[T0] = Position(offset=2, offset_metadata=told)
+    harness.send(T0, 3)
+    harness.join()
+    harness.source.positions[T0] = 2  # where the client itself begins
+    harness.turns(8)
+    assert [harness.work().offset for _ in range(3)] == [0, 1, 2]
+    harness.turns(2)
+    assert harness.committed(T0) == (3, '{"log": "c:new"}')
+    assert harness.source.read == []
 
 
 def test_a_group_whose_offsets_are_forgotten_stands_where_its_outcomes_say() -> None:

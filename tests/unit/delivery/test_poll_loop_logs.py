@@ -1,5 +1,7 @@
 """A topic that is deleted and made anew: what the poll loop does while it can't tell, and of what is not its own."""
 
+from typing import NoReturn
+
 import pytest
 from structlog.testing import capture_logs
 
@@ -45,6 +47,45 @@ def test_nothing_is_begun_while_nobody_can_tell_which_log_it_is(harness: LoopHar
     assert [harness.work().record.value for _ in new] == new
 
 
+def test_nothing_of_a_topic_that_was_missing_is_begun_before_it_is_known_which_it_is(harness: LoopHarness) -> None:
+    """It went and came between two looks at the ids, of which the first found none."""
+    tell, gone = harness.source.log_id, dict(harness.broker.log_ids)
+    del gone[REQUESTS.topic]
+    harness.source.log_ids = lambda: gone  # type: ignore[method-assign]
+    harness.broker.recreate(REQUESTS.topic)
+    new = [b"new 0", b"new 1", b"new 2", b"new 3"]
+    for value in new:
+        harness.broker.send(REQUESTS.topic, value)
+    harness.source.log_id = gone.get  # type: ignore[assignment, method-assign]
+    harness.steps(8)
+    assert harness.dispatcher.next(0) is None
+    harness.source.log_id = tell  # type: ignore[method-assign]
+    harness.steps(16)
+    assert [harness.work().record.value for _ in new] == new
+    assert harness.dispatcher.next(0) is None
+
+
+def test_reading_goes_on_where_the_client_could_not_go_back(harness: LoopHarness) -> None:
+    """In a topic that is gone a client can't seek; once it can, nothing is passed over."""
+    tell, seek = harness.source.log_id, harness.source.rewind
+
+    def away(*_: object) -> NoReturn:
+        raise BrokerUnavailable("the topic is gone")
+
+    harness.source.log_id = away  # type: ignore[assignment, method-assign]
+    harness.source.rewind = away  # type: ignore[assignment, method-assign]
+    harness.broker.recreate(REQUESTS.topic)
+    new = [b"new 0", b"new 1", b"new 2", b"new 3"]
+    for value in new:
+        harness.broker.send(REQUESTS.topic, value)
+    harness.steps(8)
+    assert harness.dispatcher.next(0) is None
+    harness.source.log_id, harness.source.rewind = tell, seek  # type: ignore[method-assign]
+    harness.steps(24)
+    assert [harness.work().record.value for _ in new] == new
+    assert harness.dispatcher.next(0) is None
+
+
 def test_a_commit_of_the_old_log_says_nothing_of_the_new_one(harness: LoopHarness) -> None:
     """One that was on its way when the topic went arrives in the new one's name; its records are done all the same."""
     harness.broker.recreate(REQUESTS.topic)
@@ -55,6 +96,36 @@ def test_a_commit_of_the_old_log_says_nothing_of_the_new_one(harness: LoopHarnes
     harness.steps(16)
     assert [harness.work().record.value for _ in new] == new
     assert harness.dispatcher.next(0) is None
+
+
+def test_where_what_is_committed_says_nothing_reading_does_not_begin_at_it() -> None:
+    """The client itself begins there, as it knows nothing of logs."""
+    harness = LoopHarness()
+    for value in OLD:
+        harness.broker.send(REQUESTS.topic, value)
+    harness.broker.committed[REQUESTS] = Position(offset=2)
+    harness.source.committed = lambda places: dict.fromkeys(places)  # type: ignore[assignment, method-assign]
+    harness.join()
+    harness.steps(8)
+    assert [harness.work().record.value for _ in OLD] == OLD
+    assert harness.dispatcher.next(0) is None
+
+
+def test_an_id_that_is_heard_of_late_goes_with_the_commits() -> None:
+    """Until then they say nothing of their log."""
+    harness = LoopHarness()
+    known = dict(harness.broker.log_ids)
+    harness.broker.log_ids.clear()
+    harness.join()
+    for _ in range(2):
+        harness.broker.send(REQUESTS.topic, b"v")
+        harness.steps()
+        harness.work()
+        harness.publish()
+        harness.broker.log_ids |= known
+        harness.steps()
+    told = [commit.position.offset_metadata for commits in harness.broker.transactions for commit in commits]
+    assert (told[0], told[-1]) == ("", '{"log": "1"}')
 
 
 def test_the_log_of_a_partition_that_went_is_another_members_matter(harness: LoopHarness) -> None:
