@@ -14,7 +14,18 @@ import numpy as np
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
-from spleeter_kernels import BORDER, Layers, OverlapAdd, Transform, Weighting, Workspace, binding, packing
+from spleeter_kernels import (
+    BORDER,
+    Layers,
+    OverlapAdd,
+    Transform,
+    Weighting,
+    Workspace,
+    available,
+    binding,
+    library,
+    packing,
+)
 from spleeter_kernels.winograd import FOUR_AT_A_TIME, TWO_AT_A_TIME
 
 Array = NDArray[Any]
@@ -124,7 +135,7 @@ def tried(call: Callable[..., object], *sizes: int) -> bool:
 def table() -> None:
     """Every layer at small sizes of every kind, in each set of instructions."""
     computed: dict[str, int] = {}
-    for instruction_set in binding.available():
+    for instruction_set in available():
         layers = Layers(instruction_set)
         for call in CALLS:
             for h, w in product(SIZES[:9], SIZES):
@@ -158,7 +169,7 @@ ARGUMENTS = 8
 @settings(max_examples=400, deadline=None, suppress_health_check=list(HealthCheck))
 @given(
     st.sampled_from(CALLS),
-    st.sampled_from(binding.available()),
+    st.sampled_from(available()),
     st.tuples(st.integers(0, 40), st.integers(0, 80), st.integers(0, 50), st.integers(0, 50)),
     st.none() | st.tuples(st.integers(0, ARGUMENTS), st.integers(0, 8)),
 )
@@ -215,6 +226,6 @@ def no_multiple_of_a_vector() -> None:
 
 
 if __name__ == "__main__":
-    library, what = sys.argv[1:]
-    binding._library = lambda: ctypes.CDLL(library)
+    sanitized, what = sys.argv[1:]
+    library.load = lambda: ctypes.CDLL(sanitized)
     globals()[what]()

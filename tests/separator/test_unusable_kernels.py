@@ -6,7 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from spleeter_kernels import KernelsUnusable, Layers, available, binding
+from spleeter_kernels import KernelsUnusable, Layers, available, library
 
 from consumer.core.errors import Code, Rejected
 from consumer.separator.models.spec import load_spec
@@ -56,9 +56,9 @@ def test_each_is_refused_in_one_line(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """By the kernels, and by the runtime in the words of a request's refusal."""
-    library = Path(binding.__file__).with_name("_layers.so").read_bytes()
-    damage(library, tmp_path / "_layers.so")
-    monkeypatch.setattr(binding, "__file__", str(tmp_path / "binding.py"))
+    sound = Path(library.__file__).with_name("_layers.so").read_bytes()
+    damage(sound, tmp_path / "_layers.so")
+    monkeypatch.setattr(library, "__file__", str(tmp_path / "library.py"))
     with pytest.raises(KernelsUnusable, match=reason) as refusal:
         Layers()
     assert len(str(refusal.value).splitlines()) == 1

@@ -7,9 +7,10 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from spleeter_kernels.binding import BORDER, KernelsUnusable, Layers, available
+    from spleeter_kernels.binding import BORDER, Layers
     from spleeter_kernels.fit import why_unfit
     from spleeter_kernels.fourier import OverlapAdd, Transform
+    from spleeter_kernels.library import KernelsUnusable, available
     from spleeter_kernels.loudness import Weighting
     from spleeter_kernels.unet import PackedUNet, UNet, Workspace
 
@@ -29,7 +30,7 @@ __all__ = [
 
 _MODULES = {
     "BORDER": "binding",
-    "KernelsUnusable": "binding",
+    "KernelsUnusable": "library",
     "Layers": "binding",
     "OverlapAdd": "fourier",
     "PackedUNet": "unet",
@@ -37,7 +38,7 @@ _MODULES = {
     "UNet": "unet",
     "Weighting": "loudness",
     "Workspace": "unet",
-    "available": "binding",
+    "available": "library",
     "why_unfit": "fit",
 }
 

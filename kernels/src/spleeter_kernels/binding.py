@@ -1,20 +1,21 @@
 """The compiled layers, by ctypes, which lets other threads run meanwhile. In C++, what each does is said above it."""
 
 import ctypes
-import platform
 from collections.abc import Callable, Sequence
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from spleeter_kernels import library
 from spleeter_kernels.checks import (
     expect,
+    expect_bins,
     expect_map,
     expect_multiple,
     expect_output,
     expect_scratch,
+    expect_tables,
     expect_within,
 )
 from spleeter_kernels.fit import LONGEST, SHORTEST
@@ -53,10 +54,6 @@ _FUNCTIONS = {
 }
 
 
-class KernelsUnusable(Exception):
-    """The compiled layers are missing, made for another processor or system, or of another version; says which."""
-
-
 class Layers:
     """The layers, and what becomes of the masks, in one instruction set, by default the best that the processor has.
 
@@ -66,11 +63,11 @@ class Layers:
 
     def __init__(self, instruction_set: str | None = None) -> None:
         """Raises KernelsUnusable where the compiled layers can't be loaded."""
-        self.instruction_set = instruction_set or available()[-1]
-        library = _library()
+        self.instruction_set = instruction_set or library.available()[-1]
+        loaded = library.load()
         self._call: dict[str, Callable[..., None]] = {}
         for name, arguments in _FUNCTIONS.items():
-            function = _function(library, f"{name}_{self.instruction_set}")
+            function = library.find(loaded, f"{name}_{self.instruction_set}")
             function.argtypes, function.restype = [_ARGUMENTS[kind] for kind in arguments], None
             self._call[name] = function
 
@@ -175,10 +172,10 @@ class Layers:
     ) -> None:
         """stft, mask: (frames, bins); samples: ((frames - 1) * step + len(window)); the others as in fourier.py."""
         half = _half_of(window)
-        _expect_bins(stft, half)
+        expect_bins(stft, half)
         expect("stft", stft, stft.shape, np.complex64)
         expect("mask", mask, stft.shape)
-        _expect_tables(half, halving, turns, window, step)
+        expect_tables(half, halving, turns, window, step)
         expect_scratch(scratch, 6 * half + 2)
         if not stft.shape[0]:
             return
@@ -200,13 +197,13 @@ class Layers:
         of at most as many bins; the others as in fourier.py.
         """
         half = _half_of(window)
-        _expect_bins(stft, half)
+        expect_bins(stft, half)
         frames, bins = stft.shape
         expect_output("stft", stft, stft.shape, np.complex64)
         measured = magnitudes.shape[-1] if isinstance(magnitudes, np.ndarray) and magnitudes.ndim else 0
         expect_within("the number of magnitudes", measured, 0, bins)
         expect_output("magnitudes", magnitudes, (frames, measured))
-        _expect_tables(half, halving, turns, window, step)
+        expect_tables(half, halving, turns, window, step)
         expect_scratch(scratch, 4 * (half + LANES))
         if not frames:
             return
@@ -237,25 +234,6 @@ def _half_of(window: Array) -> int:
     if len(window) & (len(window) - 1):
         raise ValueError(f"a frame's length must be a power of two, not {len(window)}")
     return len(window) // 2
-
-
-def _expect_tables(half: int, halving: Array, turns: Array, window: Array, step: int) -> None:
-    expect("window", window, (2 * half,))
-    expect("halving", halving, (2, half))
-    expect("turns", turns, (3 * ((half.bit_length() - 1) // 2), 2, half // 4))
-    expect_within("step", step, 0, 1 << 30)
-
-
-def _expect_bins(stft: Spectrum, half: int) -> None:
-    if not isinstance(stft, np.ndarray) or stft.ndim != 2 or not 0 < stft.shape[1] <= half + 1:
-        raise ValueError(f"stft must be an array of two axes, of at most {half + 1} bins")
-
-
-def available() -> tuple[str, ...]:
-    """The instruction sets that this processor has, the best last. Raises KernelsUnusable."""
-    sets = _function(_library(), "instruction_sets")
-    sets.restype = ctypes.c_char_p
-    return tuple(sets().decode().split())
 
 
 def _expect_layer(height: int, out: int, affine: Array, activation: int) -> None:
@@ -314,21 +292,3 @@ def _expect_outputs(*maps: Array) -> None:
 def _size(of: Array) -> tuple[int, int, int]:
     expect_map("a map", of)
     return of.shape[0] - BORDER, of.shape[1] - BORDER, of.shape[2]
-
-
-def _library() -> ctypes.CDLL:
-    path = Path(__file__).with_name("_layers.so")
-    if not path.is_file():
-        raise KernelsUnusable(f"spleeter-kernels lacks its compiled layers, {path}: install it anew")
-    try:
-        return ctypes.CDLL(str(path))
-    except OSError as error:
-        machine = f"{platform.system()} on {platform.machine()}"
-        raise KernelsUnusable(f"spleeter-kernels was not made for {machine}: {error}") from error
-
-
-def _function(library: ctypes.CDLL, name: str) -> Any:
-    try:
-        return library[name]
-    except AttributeError as error:
-        raise KernelsUnusable(f"spleeter-kernels' compiled layers are of another version: no {name}") from error

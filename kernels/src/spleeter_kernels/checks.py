@@ -56,3 +56,17 @@ def expect_within(name: str, number: int, least: int, most: int) -> None:
 def expect_scratch(array: NDArray[Any], size: int) -> None:
     """Raise ValueError unless there is room for so many values."""
     expect_output("scratch", array, (size,), longer=True)
+
+
+def expect_tables(half: int, halving: NDArray[Any], turns: NDArray[Any], window: NDArray[Any], step: int) -> None:
+    """Raise ValueError unless a transform of frames of 2 * half samples has these tables, as in fourier.py."""
+    expect("window", window, (2 * half,))
+    expect("halving", halving, (2, half))
+    expect("turns", turns, (3 * ((half.bit_length() - 1) // 2), 2, half // 4))
+    expect_within("step", step, 0, 1 << 30)
+
+
+def expect_bins(stft: NDArray[Any], half: int) -> None:
+    """Raise ValueError unless it is (frames, bins), of at most half + 1 bins."""
+    if not isinstance(stft, np.ndarray) or stft.ndim != 2 or not 0 < stft.shape[1] <= half + 1:
+        raise ValueError(f"stft must be an array of two axes, of at most {half + 1} bins")
