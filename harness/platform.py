@@ -32,6 +32,7 @@ from devstack.service import free_port
 from harness.group_reader import GroupReader
 from harness.leaks import found_in, secrets_in
 from harness.replica_process import ReplicaProcess
+from harness.topics import create_topics
 from harness.waiting import PATIENCE_S, wait_for
 
 COMMAND = (str(Path(sys.executable).with_name("spleeter-consumer")),)
@@ -258,7 +259,7 @@ def make_platform(
     name: str | None = None,
     store_authority: Path | None = None,
 ) -> Platform:
-    """Topics and buckets of its own, created as an operator would: by `topics create`.
+    """Topics and buckets of its own, as `topics create` would make them.
 
     store_authority: the file of the one that has signed the store's certificate; None: it speaks no TLS.
     """
@@ -281,8 +282,7 @@ def make_platform(
     platform = Platform(bootstrap_servers=bootstrap_servers, minio=minio, environment=environment, folder=folder)
     minio.make_bucket(platform.source_bucket)
     minio.make_bucket(platform.output_bucket)
-    created = platform.run("topics", "create", "--partitions", str(partitions))
-    assert created.returncode == 0, created.stderr
+    create_topics(environment, partitions=partitions)
     return platform
 
 

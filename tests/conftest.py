@@ -1,6 +1,7 @@
 """Fixtures that several folders share: real servers, started once a run on free ports, ended with it."""
 
-from collections.abc import Iterator
+import gc
+from collections.abc import Generator, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -26,6 +27,17 @@ LIMITS_S = {
     "deployed": 1800,
 }  # fmt: skip
 LONG_LIMIT_S = 3600
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_collection() -> Generator[None, object, object]:
+    """What is collected stays to the end: a million objects, in which Python need not look for cycles again."""
+    gc.disable()
+    try:
+        return (yield)
+    finally:
+        gc.freeze()
+        gc.enable()
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
