@@ -35,7 +35,7 @@ class LogEvent(StrEnum):
     )
     LOG_WAS_REPLACED = (
         "partition.log_was_replaced",
-        "another log has taken the place of the one that was read; it is read anew",
+        "another log has taken the place of the one that was read, or it was cut; what is not done there is read",
     )
     BATCH_UNREADABLE = (
         "partition.unreadable",

@@ -9,7 +9,7 @@ import structlog
 from consumer.core.errors import BrokerUnavailable
 from consumer.core.log_events import LogEvent
 from consumer.core.model import Record, TopicPartition
-from consumer.core.ports import EndOfPartition, Position, Source
+from consumer.core.ports import EndOfPartition, Source
 from consumer.delivery.assignments import Assignments
 from consumer.delivery.dispatcher import Dispatcher
 from consumer.delivery.log_identity import LogIdentities
@@ -152,7 +152,7 @@ class PollLoop:
                 return False
             position = self._assignments.position(partition)
             if offset < position and self._source.end(partition) < position:
-                self._begin_anew(partition, position, offset)
+                return self._begin_anew(partition, position, offset, record)
             return True
         except BrokerUnavailable as away:
             self._log.warning(LogEvent.POSITION_UNKNOWN, partition=partition, reason=str(away))
@@ -200,16 +200,24 @@ class PollLoop:
             self._assignments.open([partition])
             self._assignments.begin(partition, None, log_id=log_id)
 
-    def _begin_anew(self, partition: TopicPartition, position: int, offset: int) -> None:
-        """The log ends before our position in it: it is another one, whose records are new however low their offsets.
+    def _begin_anew(self, partition: TopicPartition, position: int, offset: int, record: Record | None) -> bool:
+        """The log ends before our position in it: it is another one, whose records are new however low their offsets;
+        or it was cut, or the position is an operator's, and the outcomes tell what is done of what is there.
 
-        Records below the position alone prove nothing: a resume or a refused commit may bring them once more.
+        Records below the position alone prove nothing: a resume or a refused commit may bring them once more. False
+        where reading goes on behind the event at hand. Raises BrokerUnavailable, with nothing done.
         """
         log_id = self._identities.begin(partition)
-        self._log.warning(LogEvent.LOG_WAS_REPLACED, partition=partition, position=position, begins_at=offset)
+        recalled = self._source.recalled(record) if record else None
+        begins_at = max(offset, recalled or 0)
+        if begins_at != offset:
+            self._source.rewind(partition, begins_at)
+        self._log.warning(LogEvent.LOG_WAS_REPLACED, partition=partition, position=position, begins_at=begins_at)
         self._assignments.close([partition], "log was replaced")
         self._assignments.open([partition])
-        self._assignments.begin(partition, Position(offset=offset), log_id=log_id)
+        # What is committed lies behind the end, and says nothing.
+        self._assignments.begin(partition, None, begins_at, log_id=log_id)
+        return begins_at == offset
 
     def _read_again(self, partition: TopicPartition) -> bool:
         """Its commit was refused. If it is ours nevertheless, begin anew at what is committed. False: not yet."""

@@ -4,13 +4,14 @@ Compacted and missing topics, topics made anew, forgotten producers and forgotte
 """
 
 import random
+import time
 from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-from confluent_kafka import Producer, TopicPartition
+from confluent_kafka import KafkaException, Producer, TopicPartition
 from confluent_kafka.admin import (  # type: ignore[attr-defined]
     AdminClient,
     AlterConfigOpType,
@@ -39,8 +40,8 @@ class World:
     sent: list[str]
     admin: AdminClient
 
-    def send(self, count: int, partition: int | None = None) -> None:
-        """Requests; to that partition, or to any."""
+    def send(self, count: int, partition: int | None = None, *, ahead_s: float = 0.0) -> None:
+        """Requests; to that partition, or to any, by a sender whose clock is so far ahead."""
         producer = Producer({"bootstrap.servers": self.platform.bootstrap_servers})
         for _ in range(count):
             request = self.platform.a_request(self.clip)
@@ -49,6 +50,7 @@ class World:
                 self.platform.codec.encode(request),
                 request.request_id.encode(),
                 -1 if partition is None else partition,
+                timestamp=round((time.time() + ahead_s) * 1000),
             )
             self.sent.append(request.request_id)
         assert producer.flush(30) == 0
@@ -95,6 +97,26 @@ def from_classic_to_consumer_and_back(world: World) -> None:
         wait_for(world.settled)
 
 
+def forget_the_group_of_a_sender_whose_clock_is_ahead(world: World) -> None:
+    """By days, as brokers before Kafka 4.0 take it; what it sent is done once, although its outcomes seem older."""
+    world.set_topic("REQUESTS", {"message.timestamp.after.max.ms": str(7 * 86_400_000)})
+    world.send(3, ahead_s=3 * 86_400)
+    wait_for(world.settled)
+    world.replica.process.terminate()
+    assert world.replica.process.wait(60) == 0
+    wait_for(lambda: is_forgotten(world))  # not before the member's session is over
+    world.replica = world.platform.start_replica(INSTANCE_ID="replica-0")
+
+
+def is_forgotten(world: World) -> bool:
+    group = world.platform.environment["KAFKA_GROUP_ID"]
+    try:
+        world.admin.delete_consumer_groups([group])[group].result(30)
+    except KafkaException:
+        return False
+    return True
+
+
 def let_a_large_record_have_its_letter(world: World) -> None:
     """On topics as they are created a record of 900 KB is in its dead letter whole."""
     world.platform.send(LARGE, "large")
@@ -110,6 +132,7 @@ def let_a_large_record_have_its_letter(world: World) -> None:
         add_partitions,
         delete_done_records,
         from_classic_to_consumer_and_back,
+        forget_the_group_of_a_sender_whose_clock_is_ahead,
         let_a_large_record_have_its_letter,
     ],
 )

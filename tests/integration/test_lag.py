@@ -169,6 +169,16 @@ def test_positions_that_are_set_back_and_records_that_are_deleted(group: Group) 
     assert group.lag().messages == 2
 
 
+def test_records_of_a_log_that_ends_before_the_position_count(group: Group) -> None:
+    """Where a topic was made anew, or cut, while nobody ran, they have to bring a replica that does them."""
+    group.commit(100)
+    group.send(3)
+    assert group.counts() == [3, 0, 0, 0, 0, 0]
+    assert sum(lag.messages for lag in group.kafka_lag.read_offsets().lags) == 3
+    group.commit(3)
+    assert group.counts() == [0] * 6
+
+
 @pytest.fixture
 def shallow_group(platform: Platform) -> Iterator[Group]:
     """One whose partitions are read only a little way ahead."""

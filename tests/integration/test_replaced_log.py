@@ -120,3 +120,24 @@ def test_requests_of_a_log_that_is_shorter_than_what_was_read_are_done(one_parti
     assert {outcome.request_id for outcome in outcomes} == {request.request_id for request in requests}
     [told] = replica.said("partition.log_was_replaced")
     assert (told["position"], told["begins_at"]) == (100, 0)
+
+
+def test_an_offset_behind_the_end_of_the_log_has_nothing_done_again(one_partition: Platform, tmp_path: Path) -> None:
+    """As an operator's mistake or a log that was cut leaves it: what is done is told by the outcomes."""
+    platform = one_partition
+    key = platform.upload(write_clip(tmp_path / "song.wav", seconds=1.0, seed=6))
+    replica = platform.start_replica()
+    requests = [platform.request(key) for _ in range(3)]
+    assert len(platform.outcomes(3)) == 3
+    replica.process.terminate()
+    assert replica.process.wait(60) == 0
+    admin = AdminClient({"bootstrap.servers": platform.bootstrap_servers})
+    group, place = platform.environment["KAFKA_GROUP_ID"], TopicPartition(platform.topic("REQUESTS"), 0, 100)
+    wait_for(lambda: _is_committed(admin, group, place))  # not before the member's session is over
+    again = platform.start_replica()
+    wait_for(lambda: platform.lag() == 0)
+    requests += [platform.request(key) for _ in range(2)]
+    outcomes = platform.outcomes(5)
+    assert sorted(outcome.request_id or "" for outcome in outcomes) == sorted(each.request_id for each in requests)
+    [told] = again.said("partition.log_was_replaced")
+    assert told["position"] == 100

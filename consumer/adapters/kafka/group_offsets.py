@@ -27,8 +27,11 @@ class Offsets:
 
     @property
     def floor(self) -> int:
-        """The first record that is not finished, of those that are still there."""
-        return max(self.begin, self.committed or 0)
+        """The first record that is not finished, of those that are still there.
+
+        A log that ends before what is committed is another one of its name, or was cut: a replica begins it anew.
+        """
+        return self.begin if (self.committed or 0) > self.end else max(self.begin, self.committed or 0)
 
 
 class GroupOffsets:
@@ -55,11 +58,12 @@ class GroupOffsets:
         asked = [KafkaPartition(*p) for p in partitions]
         first: OffsetSpec = OffsetSpec.earliest()
         last: OffsetSpec = OffsetSpec.latest()
+        # Before the ends, so that what is finished meanwhile does not seem to lie behind them.
+        committed = _committed(consumer, asked, request_s)
         begins = self._admin.list_offsets(dict.fromkeys(asked, first), request_timeout=request_s)
         ends = self._admin.list_offsets(
             dict.fromkeys(asked, last), isolation_level=IsolationLevel.READ_COMMITTED, request_timeout=request_s
         )
-        committed = _committed(consumer, asked, request_s)
         return {
             p: Offsets(begins[k].result().offset, ends[k].result().offset, committed.get(p))
             for p, k in zip(partitions, asked, strict=True)

@@ -117,14 +117,20 @@ class KafkaOutbox:
                 return deliveries.too_large
             if is_broken:
                 return _suspects(commits, too_large, _cause(error))
-            if isinstance(failure, BrokerUnavailable) and (refusal := deliveries.refusal(_cause(error), commits)):
+            if isinstance(failure, BrokerUnavailable):
+                refusal = deliveries.refusal(_cause(error), commits)
                 self._look_for(producer, deliveries.topics)
-                raise TopicUnavailable(refusal) from error
+                if refusal:
+                    raise TopicUnavailable(refusal) from error
             raise failure from error
         return set()
 
     def _look_for(self, producer: Producer, topics: Collection[str]) -> None:
-        """Ask for topics anew: the client takes one that it found missing for so, until it hears otherwise."""
+        """Ask for topics anew: the client takes one that it found missing for so, until it hears otherwise.
+
+        Of one that was made anew with fewer partitions it goes on sending to those that are gone: the broker refuses to
+        add them to a transaction, which the client repeats until the transaction's time is over, and does not ask why.
+        """
         for topic in topics:
             self.calls += 1
             with suppress(KafkaException):
@@ -236,7 +242,7 @@ class _Deliveries:
 
     def __init__(self) -> None:
         self.too_large: set[Message] = set()
-        self.topics: set[str] = set()  # of those that were refused
+        self.topics: set[str] = set()  # of those that were refused, not answered in time, or given up with others
         self._taken = 0
         self._failed: list[tuple[str, KafkaError]] = []
 
@@ -248,6 +254,7 @@ class _Deliveries:
             self.too_large.add(message)
         else:
             self._failed.append((message.topic, error))
+            self.topics.add(message.topic)
 
     def refusal(self, cause: KafkaError, commits: Sequence[Commit]) -> str:
         """Which topic takes nothing, and why; "" where that is not what ended the transaction."""

@@ -8,13 +8,14 @@ order, so the last one tells where the group stands. Read are those since the ol
 import threading
 import time
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing
 
 import structlog
 from confluent_kafka import Consumer, KafkaError, KafkaException
 from confluent_kafka import TopicPartition as KafkaPartition
 
+from consumer.adapters.kafka.cluster import KafkaCluster
 from consumer.adapters.kafka.config import connect_reader
 from consumer.adapters.kafka.place_header import Place, place_of, read_place
 from consumer.adapters.kafka.records import record_of
@@ -27,7 +28,9 @@ from consumer.settings import KafkaSettings
 _REQUEST_S = 5.0
 _SILENCE_S = 30.0
 _WAIT_S = 1.0
-_SKEW_S = 3600.0  # by so much the clocks of senders and replicas may differ
+# By so much the clocks of senders and replicas may differ, and more where a topic takes records that are further ahead.
+_SKEW_S = 3600.0
+_AHEAD = ("message.timestamp.after.max.ms", "message.timestamp.difference.max.ms")  # the latter before Kafka 3.6
 _FRESH_S = 30.0
 _MOST_CANDIDATES = 1000  # of a log that was made anew, so many outcomes of its predecessor are passed over
 
@@ -91,7 +94,7 @@ class OutcomeHistory:
     def _read(self, asked: dict[TopicPartition, Record]) -> dict[TopicPartition, int | None]:
         with closing(self._reader()) as reader:
             found: defaultdict[TopicPartition, set[Place]] = defaultdict(set)
-            for place in self._places(reader, _since_ms(asked.values())):
+            for place in self._places(reader, _since_ms(asked.values(), self._skew_s(asked))):
                 if place.partition in asked:
                     found[place.partition].add(place)
             positions = {partition: self._position(reader, found[partition]) for partition in asked}
@@ -100,6 +103,11 @@ class OutcomeHistory:
                 where = {"topic": partition.topic, "partition": partition.partition, "position": position}
                 self._log.warning(LogEvent.POSITION_RECALLED, **where)
         return positions
+
+    def _skew_s(self, partitions: Iterable[TopicPartition]) -> float:
+        """By how much a record's time may be later than that of its outcome. Raises BrokerUnavailable."""
+        found = KafkaCluster(self._settings).topic_settings({partition.topic for partition in partitions})
+        return max([_SKEW_S, *(_most_ahead_s(settings) for settings in found.values())])
 
     def _reader(self) -> Consumer:
         properties = {
@@ -156,7 +164,12 @@ class OutcomeHistory:
         return offset > place.offset
 
 
-def _since_ms(records: Iterable[Record]) -> int:
+def _most_ahead_s(settings: Mapping[str, str]) -> float:
+    """By how much senders' clocks may be ahead, by a topic's settings; 0 where these can't be seen."""
+    return next((int(settings[name]) / 1000 for name in _AHEAD if name in settings), 0.0)
+
+
+def _since_ms(records: Iterable[Record], skew_s: float) -> int:
     """Before it none of these can have had an outcome; 0 where one of them says nothing."""
     times: Sequence[float] = [record.timestamp.timestamp() if record.timestamp else 0.0 for record in records]
-    return max(0, round((min(times, default=0.0) - _SKEW_S) * 1000))
+    return max(0, round((min(times, default=0.0) - skew_s) * 1000))

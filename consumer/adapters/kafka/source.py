@@ -231,6 +231,8 @@ class KafkaSource:
         except KafkaException as error:
             self._commit_reader.note(error.args[0])
             raise BrokerUnavailable(self._errors.explain(error)) from error
+        except RuntimeError as closed:  # we have left, and whoever publishes still wants to know
+            raise BrokerUnavailable(str(closed)) from closed
         for each in found:
             if each.error:
                 raise BrokerUnavailable(each.error.str())

@@ -299,3 +299,13 @@ def test_a_missing_topic_that_the_client_knows_of_is_aborted() -> None:
     with pytest.raises(TopicUnavailable, match=r"^topic results: unknown topic$"):
         Harness(producer).publish(MESSAGE)
     assert producer.calls[-2:] == ["abort_transaction", "list_topics"]
+
+
+def test_topics_of_messages_that_nobody_answered_are_asked_for_anew() -> None:
+    """They may have been made anew with fewer partitions, and the client still sends to those that are gone; that of
+    one which was only given up with them may be the next."""
+    slow = KafkaError(KafkaError._MSG_TIMED_OUT, "timed out")
+    producer = Reporting({"results": slow, "letters": PURGED})
+    with pytest.raises(BrokerUnavailable):
+        Harness(producer).publish(MESSAGE, Message(topic="letters", key=None, value=b"v"))
+    assert producer.calls[-3:] == ["abort_transaction", "list_topics", "list_topics"]

@@ -11,7 +11,8 @@ from structlog.testing import capture_logs
 
 from consumer.adapters.kafka.records import record_of
 from consumer.adapters.kafka.source import KafkaSource
-from consumer.core.model import Record
+from consumer.core.errors import BrokerUnavailable
+from consumer.core.model import Record, TopicPartition
 from consumer.settings import KafkaSettings
 
 
@@ -43,6 +44,13 @@ def test_brokers_that_are_all_away_are_told_of_until_one_is_back(source: KafkaSo
         assert source.last_error == "no broker can be reached"
     source._connection(figures(one="UP"))
     assert source.last_error == ""
+
+
+def test_one_that_has_left_can_not_say_what_is_committed(source: KafkaSource) -> None:
+    """As one may still want to know whose transaction was cut off while the replica ends, which is no fault in it."""
+    source.close()
+    with pytest.raises(BrokerUnavailable, match="closed"):
+        source.committed([TopicPartition("t", 0)])
 
 
 class Message:

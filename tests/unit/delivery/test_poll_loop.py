@@ -74,6 +74,36 @@ def test_a_log_that_was_replaced_is_read_from_its_beginning(harness: Harness) ->
     assert harness.broker.committed[REQUESTS].offset == 1
 
 
+def test_of_a_log_that_ends_before_the_position_what_is_done_is_not_done_again(harness: Harness) -> None:
+    """It was cut, or an operator's offset lies behind its end: the outcomes tell where the group stood in it."""
+    for _ in range(3):
+        harness.broker.send(REQUESTS.topic, b"v")
+    harness.broker.done[REQUESTS] = 2
+    harness.broker.committed[REQUESTS] = Position(offset=100)
+    harness.source._listener = harness.loop
+    harness.source.assign([REQUESTS])
+    harness.source.positions[REQUESTS] = 0  # as the client does, out of range
+    harness.steps(4)
+    assert harness.work().record.offset == 2
+    assert harness.dispatcher.next(0) is None
+    harness.publish()
+    assert harness.broker.committed[REQUESTS].offset == 3
+
+
+def test_an_offset_behind_the_end_is_mended_where_nothing_is_left_to_do(harness: Harness) -> None:
+    """So that the lag tells of what comes next, and a replica that begins there does not ask again."""
+    harness.broker.send(REQUESTS.topic, b"v")
+    harness.broker.done[REQUESTS] = 1
+    harness.broker.committed[REQUESTS] = Position(offset=100)
+    harness.source._listener = harness.loop
+    harness.source.assign([REQUESTS])
+    harness.source.positions[REQUESTS] = 0
+    harness.steps(4)
+    assert harness.dispatcher.next(0) is None
+    harness.publish()
+    assert harness.broker.committed[REQUESTS].offset == 1
+
+
 def test_a_log_that_is_replaced_under_way_is_read_from_its_beginning(harness: Harness) -> None:
     """The same where it happens while the partition is ours; what was at work of the old log comes to nothing."""
     for _ in range(3):
