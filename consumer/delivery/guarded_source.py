@@ -19,7 +19,7 @@ from consumer.core.ports import EndOfPartition, Position, RebalanceListener, Sou
 from consumer.delivery.announcement import announcement_of
 from consumer.delivery.assignments import Assignments
 from consumer.delivery.guarded_partition import READ_BY_CLIENT, GuardedPartition, Phase
-from consumer.delivery.log_identity import LogIds, is_of_another_log
+from consumer.delivery.log_identity import LogIds
 from consumer.delivery.reading import MAX_DEATHS
 from consumer.delivery.reading_counter import ReadingCounter
 from consumer.delivery.start_counts import is_fresh
@@ -252,14 +252,9 @@ class GuardedSource(WrappedSource):
         return True
 
     def committed(self, partitions: Sequence[TopicPartition]) -> Mapping[TopicPartition, Position | None]:
-        """See ports.Source. Offsets that were only committed to count what reads are none, nor are another log's."""
+        """See ports.Source. Offsets that were only committed to count what reads are none."""
         found = self._source.committed(partitions)
-        return {place: at if at and self._says_what_is_done(place, at) else None for place, at in found.items()}
-
-    def _says_what_is_done(self, place: TopicPartition, at: Position) -> bool:
-        if is_fresh(at.offset_metadata):
-            return False
-        return not is_of_another_log(at, self._log_ids.now(place.topic))
+        return {place: None if at and is_fresh(at.offset_metadata) else at for place, at in found.items()}
 
     # --- ports.RebalanceListener ---
 

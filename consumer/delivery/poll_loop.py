@@ -12,7 +12,7 @@ from consumer.core.model import Record, TopicPartition
 from consumer.core.ports import EndOfPartition, Source
 from consumer.delivery.assignments import Assignments
 from consumer.delivery.dispatcher import Dispatcher
-from consumer.delivery.log_identity import LogIdentities
+from consumer.delivery.log_identity import LogIdentities, is_of_another_log
 from consumer.delivery.retry_headers import RetryState, parse
 
 POLL_S = 0.1
@@ -170,8 +170,10 @@ class PollLoop:
         """Begin where the group stands; False where that is not at this event. Raises BrokerUnavailable."""
         log_id = self._identities.begin(partition)
         committed = self._source.committed([partition])[partition]
+        if committed and is_of_another_log(committed, log_id):
+            committed = None
         recalled = begins_at = None
-        if committed is None:  # nothing was ever done, the brokers have forgotten it, or it is of another log
+        if committed is None:  # nothing was ever done, or the brokers have forgotten it
             recalled = self._source.recalled(record) if record else None
             begins_at = self._source.beginning(partition) if recalled is None else recalled
             if begins_at != offset:

@@ -98,13 +98,12 @@ def test_a_commit_of_the_old_log_says_nothing_of_the_new_one(harness: LoopHarnes
     assert harness.dispatcher.next(0) is None
 
 
-def test_where_what_is_committed_says_nothing_reading_does_not_begin_at_it() -> None:
+def test_reading_does_not_begin_at_what_is_committed_of_another_log() -> None:
     """The client itself begins there, as it knows nothing of logs."""
     harness = LoopHarness()
     for value in OLD:
         harness.broker.send(REQUESTS.topic, value)
-    harness.broker.committed[REQUESTS] = Position(offset=2)
-    harness.source.committed = lambda places: dict.fromkeys(places)  # type: ignore[assignment, method-assign]
+    harness.broker.committed[REQUESTS] = Position(offset=2, offset_metadata='{"log": "0"}')
     harness.join()
     harness.steps(8)
     assert [harness.work().record.value for _ in OLD] == OLD
