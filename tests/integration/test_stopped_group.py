@@ -1,5 +1,6 @@
 """Stops that reach every process of a replica, as systemd and others send them: a sound song is done all the same."""
 
+import json
 import os
 import random
 import signal
@@ -38,14 +39,15 @@ def is_separating(replica: ReplicaProcess) -> bool:
     return len(processes(replica)) >= 1 + 2 + 3
 
 
-def starts_of(platform: Platform) -> Iterator[str]:
-    """What is noted beside the offsets that the group has committed of its requests."""
+def starts_of(platform: Platform) -> Iterator[object]:
+    """What is noted of deaths beside the offsets that the group has committed of its requests."""
     group = {"bootstrap.servers": platform.bootstrap_servers, "group.id": platform.environment["KAFKA_GROUP_ID"]}
     with closing(Consumer(group)) as reader:
         topic = platform.topic("REQUESTS")
         for place in reader.committed([TopicPartition(topic, number) for number in range(6)], timeout=30):
-            if place.metadata:
-                yield place.metadata
+            noted = json.loads(place.metadata or "{}")
+            if deaths := {name: noted[name] for name in noted.keys() - {"log"}}:
+                yield deaths
 
 
 def signal_each(found: list[psutil.Process], number: signal.Signals) -> None:

@@ -9,7 +9,13 @@ from consumer.core.errors import Code
 from consumer.core.model import OUR_HEADER_PREFIX as PREFIX
 from consumer.core.model import Headers, Stage
 from consumer.delivery.retry_headers import MAX_BYTES, RetryState, headers, parse, senders_headers
-from consumer.delivery.start_counts import StartCounts, format_offset_metadata, parse_offset_metadata
+from consumer.delivery.start_counts import (
+    StartCounts,
+    format_offset_metadata,
+    parse_log_id,
+    parse_offset_metadata,
+    parse_reading,
+)
 from consumer.pipeline.stages.encode_outcome import EncodeOutcome
 from harness.fakes import a_record, a_retry_state
 
@@ -138,3 +144,11 @@ def test_notes_carry_the_starts_that_still_matter(starts: dict[int, int], positi
 def test_a_strange_note_tells_nothing(note: str) -> None:
     """Metadata that somebody else committed is no note of ours, and no error."""
     assert isinstance(parse_offset_metadata(note), dict)
+    assert isinstance(parse_log_id(note), str)
+
+
+@given(st.dictionaries(st.integers(0, 9), st.integers(1, 3)), st.integers(0, 3), st.booleans(), st.text())
+def test_notes_carry_the_log_s_id(starts: dict[int, int], reading: int, is_fresh: bool, log_id: str) -> None:
+    """Beside whatever else they carry, and taking nothing from it."""
+    note = format_offset_metadata(starts, reading=reading, is_fresh=is_fresh, log_id=log_id)
+    assert (parse_log_id(note), parse_offset_metadata(note), parse_reading(note)) == (log_id, starts, reading)

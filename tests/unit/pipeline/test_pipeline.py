@@ -266,8 +266,9 @@ def test_a_deadline_that_passes_while_models_load_is_met_before_a_start_is_count
     assert harness.separator.calls == []
     commits = [commit for commits in harness.broker.transactions for commit in commits]
     # Before that, that the partitions are about to be read.
-    assert {commit.position.offset_metadata for commit in commits} == {'{"reading": 1, "fresh": true}', ""}
-    assert [commit.position.offset_metadata for commit in commits if commit.messages] == [""]
+    told = {commit.position.offset_metadata for commit in commits}
+    assert told == {'{"reading": 1, "fresh": true, "log": "1"}', '{"log": "1"}'}
+    assert [commit.position.offset_metadata for commit in commits if commit.messages] == ['{"log": "1"}']
 
 
 def test_a_bug_outside_every_stage_stops_the_replica(make: Callable[..., Harness]) -> None:
