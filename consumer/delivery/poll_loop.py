@@ -170,16 +170,17 @@ class PollLoop:
         """Begin where the group stands; False where that is not at this event. Raises BrokerUnavailable."""
         log_id = self._identities.begin(partition)
         committed = self._source.committed([partition])[partition]
-        if committed and is_of_another_log(committed, log_id):
-            committed = None
-        recalled = begins_at = None
-        if committed is None:  # nothing was ever done, or the brokers have forgotten it
-            recalled = self._source.recalled(record) if record else None
-            begins_at = self._source.beginning(partition) if recalled is None else recalled
-            if begins_at != offset:
-                self._source.rewind(partition, begins_at)
+        begins_at, recalled = offset, None
+        if committed and is_of_another_log(committed, log_id):  # where the client has begun all the same
+            committed, begins_at = None, self._source.beginning(partition)
+        # Nothing may be committed because nothing was ever done, or because the brokers have forgotten it.
+        if committed is None and record:
+            recalled = self._source.recalled(record)
+            begins_at = max(begins_at, recalled or 0)
+        if begins_at != offset:
+            self._source.rewind(partition, begins_at)
         self._assignments.begin(partition, committed, recalled, log_id=log_id)
-        return begins_at in (None, offset)
+        return begins_at == offset
 
     def _follow_replaced_logs(self) -> None:
         """Start over where a topic was made anew, also where the new log has nothing beyond our position."""

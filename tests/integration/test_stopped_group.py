@@ -46,7 +46,7 @@ def starts_of(platform: Platform) -> Iterator[object]:
         topic = platform.topic("REQUESTS")
         for place in reader.committed([TopicPartition(topic, number) for number in range(6)], timeout=30):
             noted = json.loads(place.metadata or "{}")
-            if deaths := {name: noted[name] for name in noted.keys() - {"log"}}:
+            if deaths := {name: noted[name] for name in noted.keys() & {"starts", "reading"}}:
                 yield deaths
 
 

@@ -216,6 +216,6 @@ def test_the_end_of_a_partition_is_committed() -> None:
     harness = Harness()
     harness.join()
     harness.source.poll = lambda timeout_s: EndOfPartition(topic_partition=REQUESTS, offset=3)  # type: ignore[method-assign]
-    harness.steps(2)
+    harness.steps(1)
     harness.publish()
     assert harness.broker.committed[REQUESTS] == Position(offset=3, offset_metadata='{"log": "1"}')
