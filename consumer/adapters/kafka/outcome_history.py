@@ -30,6 +30,7 @@ _SILENCE_S = 30.0
 _WAIT_S = 1.0
 # By so much the clocks of senders and replicas may differ, and more where a topic takes records that are further ahead.
 _SKEW_S = 3600.0
+_ANY_S = 1e12  # all outcomes that there are
 _AHEAD = ("message.timestamp.after.max.ms", "message.timestamp.difference.max.ms")  # the latter before Kafka 3.6
 _FRESH_S = 30.0
 _MOST_CANDIDATES = 1000  # of a log that was made anew, so many outcomes of its predecessor are passed over
@@ -94,7 +95,7 @@ class OutcomeHistory:
     def _read(self, asked: dict[TopicPartition, Record]) -> dict[TopicPartition, int | None]:
         with closing(self._reader()) as reader:
             found: defaultdict[TopicPartition, set[Place]] = defaultdict(set)
-            for place in self._places(reader, _since_ms(asked.values(), self._skew_s(asked))):
+            for place in self._places(reader, _since_ms(asked.values(), self._skew_s(reader, asked))):
                 if place.partition in asked:
                     found[place.partition].add(place)
             positions = {partition: self._position(reader, found[partition]) for partition in asked}
@@ -104,9 +105,15 @@ class OutcomeHistory:
                 self._log.warning(LogEvent.POSITION_RECALLED, **where)
         return positions
 
-    def _skew_s(self, partitions: Iterable[TopicPartition]) -> float:
-        """By how much a record's time may be later than that of its outcome. Raises BrokerUnavailable."""
-        found = KafkaCluster(self._settings).topic_settings({partition.topic for partition in partitions})
+    def _skew_s(self, reader: Consumer, partitions: Iterable[TopicPartition]) -> float:
+        """By how much a record's time may be later than that of its outcome, as far as the brokers tell."""
+        brokers = reader.list_topics(timeout=_REQUEST_S)
+        if brokers.controller_id not in brokers.brokers:  # nobody answers then: an embedded broker, or an election
+            return _ANY_S
+        try:
+            found = KafkaCluster(self._settings).topic_settings({partition.topic for partition in partitions})
+        except BrokerUnavailable:  # not every broker knows the question
+            return _ANY_S
         return max([_SKEW_S, *(_most_ahead_s(settings) for settings in found.values())])
 
     def _reader(self) -> Consumer:
