@@ -27,9 +27,10 @@ class LogIds:
         self._named.update(heard or ())
         if heard is not None and topic not in self._named:
             return ""
-        if found := self._source.log_id(topic):
-            return found
-        raise BrokerUnavailable(f"topic {topic} is missing")
+        found = self._source.log_id(topic)
+        if not found and topic in self._named:
+            raise BrokerUnavailable(f"topic {topic} is missing")
+        return found
 
 
 class LogIdentities:

@@ -257,7 +257,7 @@ class KafkaSource:
         return int(found[0]), int(found[1])
 
     def log_id(self, topic: str) -> str:
-        return self._topic_ids.now(topic)
+        return self._topic_ids.now(topic) if self._topic_ids.are_given() else ""
 
     def log_ids(self) -> Mapping[str, str] | None:
         return self._topic_ids.last_heard(self._topics)

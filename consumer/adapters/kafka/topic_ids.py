@@ -48,6 +48,18 @@ class TopicIds:
                 return ""
             raise BrokerUnavailable(reason_of(error)) from error
 
+    def are_given(self) -> bool:
+        """Whether anybody would answer: an embedded broker names no controller, which clients wait for in vain.
+
+        Raises BrokerUnavailable.
+        """
+        try:
+            found = self._kept.now().list_topics(timeout=_REQUEST_S)
+        except KafkaException as error:
+            self._kept.note(error.args[0])
+            raise BrokerUnavailable(reason_of(error)) from error
+        return found.controller_id in found.brokers
+
     def last_heard(self, topics: Sequence[str]) -> Mapping[str, str] | None:
         """The same of topics by the latest answer, None before the first; asks every second, and waits for nothing."""
         answers = [*self._asked.values(), *([self._cluster] if self._cluster else [])]
