@@ -28,6 +28,7 @@ class TopicIds:
         self._asked: Mapping[str, Future[Any]] = {}
         self._ask_at = float("-inf")
         self._heard: dict[str, str] | None = None
+        self._are_given = False  # as far as is known
         self._cluster: Future[Any] | None = None  # asked for once, with the first topic
 
     def _connect(self) -> AdminClient:
@@ -53,12 +54,14 @@ class TopicIds:
 
         Raises BrokerUnavailable.
         """
-        try:
-            found = self._kept.now().list_topics(timeout=_REQUEST_S)
-        except KafkaException as error:
-            self._kept.note(error.args[0])
-            raise BrokerUnavailable(reason_of(error)) from error
-        return found.controller_id in found.brokers
+        if not self._are_given:
+            try:
+                found = self._kept.now().list_topics(timeout=_REQUEST_S)
+            except KafkaException as error:
+                self._kept.note(error.args[0])
+                raise BrokerUnavailable(reason_of(error)) from error
+            self._are_given = found.controller_id in found.brokers
+        return self._are_given
 
     def last_heard(self, topics: Sequence[str]) -> Mapping[str, str] | None:
         """The same of topics by the latest answer, None before the first; asks every second, and waits for nothing."""

@@ -19,7 +19,7 @@ RECIPES = DOCS / "recipes.md"  # followed by tests/recipes, commands and all
 
 # A command's beginning -> why no test runs it as it stands there.
 NOT_RUN = {
-    "make demo": "takes a minute and downloads; tests/unit/demo runs its parts",
+    "make demo": "installs anew; tests/integration/test_demo.py runs the demonstration",
     "make test": "is what runs this",
     "make lint": "runs before the tests",
     "make docs": "runs before the tests; tests/unit/docs/test_site.py builds the same site",
