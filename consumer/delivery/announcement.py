@@ -30,12 +30,12 @@ class Announcement:
     @property
     def is_another_logs(self) -> bool:
         """Whether what was found says nothing of this log; the client itself would begin there."""
-        return self.found is not None and is_of_another_log(self.found, self.log_id)
+        return self.found is not None and _said(self.found, self.log_id) is None
 
     @property
     def told(self) -> str:
         """The metadata that was found of this log."""
-        return _told(self.found, self.log_id)
+        return _metadata(_said(self.found, self.log_id))
 
 
 def announcement_of(
@@ -48,18 +48,17 @@ def announcement_of(
     ours: tuple[Position, int] | None,
 ) -> Announcement:
     """ours: what this replica announced last, and the deaths before. Raises BrokerUnavailable."""
-    told = _told(found, log_id)
+    said = _said(found, log_id)
+    told = _metadata(said)
     deaths, starts = parse_reading(told), parse_offset_metadata(told)
     if ours and ours[0] == found:
         deaths = ours[1]  # the last that was about to read it is this replica, and it lives
     if not assignments.needs_position(place):
         offset, fresh = assignments.position(place), False
-    elif found is None or is_of_another_log(found, log_id):
+    elif said is None:
         offset, fresh = source.beginning(place), True
-    elif is_fresh(told):
-        offset, fresh = found.offset, True
     else:
-        offset, fresh = found.offset, False
+        offset, fresh = said.offset, is_fresh(told)
     begin, end = (source.beginning(place), source.end(place)) if deaths or starts else (offset, offset)
     # Where the log begins behind the offset every client begins there, and what others died of is another record.
     first = max(offset, begin)
@@ -75,5 +74,10 @@ def announcement_of(
     )
 
 
-def _told(found: Position | None, log_id: str) -> str:
-    return "" if found is None or is_of_another_log(found, log_id) else found.offset_metadata
+def _said(found: Position | None, log_id: str) -> Position | None:
+    """What is committed of the log of that id."""
+    return None if found is None or is_of_another_log(found, log_id) else found
+
+
+def _metadata(said: Position | None) -> str:
+    return said.offset_metadata if said else ""

@@ -1,7 +1,7 @@
-"""What brokers say of one topic."""
+"""What brokers say of one topic, and of themselves."""
 
 from confluent_kafka import Consumer, KafkaException, Producer
-from confluent_kafka.admin import TopicMetadata  # type: ignore[attr-defined]
+from confluent_kafka.admin import ClusterMetadata, TopicMetadata  # type: ignore[attr-defined]
 
 
 def look_for(client: Producer | Consumer, topic: str, timeout_s: float) -> TopicMetadata:
@@ -10,3 +10,11 @@ def look_for(client: Producer | Consumer, topic: str, timeout_s: float) -> Topic
     if found.error:
         raise KafkaException(found.error)
     return found
+
+
+def names_controller(found: ClusterMetadata) -> bool:
+    """Whether anybody answers what is asked of a controller, such as settings and ids.
+
+    An embedded broker names none that there is, and a cluster none while it elects one: clients wait for it in vain.
+    """
+    return found.controller_id in found.brokers

@@ -14,9 +14,11 @@ from contextlib import closing
 import structlog
 from confluent_kafka import Consumer, KafkaError, KafkaException
 from confluent_kafka import TopicPartition as KafkaPartition
+from confluent_kafka.admin import ClusterMetadata  # type: ignore[attr-defined]
 
 from consumer.adapters.kafka.cluster import KafkaCluster
 from consumer.adapters.kafka.config import connect_reader
+from consumer.adapters.kafka.metadata import names_controller
 from consumer.adapters.kafka.place_header import Place, place_of, read_place
 from consumer.adapters.kafka.records import record_of
 from consumer.adapters.kafka.retrying import broker_away, reason_of
@@ -95,7 +97,9 @@ class OutcomeHistory:
     def _read(self, asked: dict[TopicPartition, Record]) -> dict[TopicPartition, int | None]:
         with closing(self._reader()) as reader:
             found: defaultdict[TopicPartition, set[Place]] = defaultdict(set)
-            for place in self._places(reader, _since_ms(asked.values(), self._skew_s(reader, asked))):
+            cluster = reader.list_topics(timeout=_REQUEST_S)
+            since_ms = _since_ms(asked.values(), self._skew_s(cluster, asked))
+            for place in self._places(reader, cluster, since_ms):
                 if place.partition in asked:
                     found[place.partition].add(place)
             positions = {partition: self._position(reader, found[partition]) for partition in asked}
@@ -105,10 +109,9 @@ class OutcomeHistory:
                 self._log.warning(LogEvent.POSITION_RECALLED, **where)
         return positions
 
-    def _skew_s(self, reader: Consumer, partitions: Iterable[TopicPartition]) -> float:
+    def _skew_s(self, cluster: ClusterMetadata, partitions: Iterable[TopicPartition]) -> float:
         """By how much a record's time may be later than that of its outcome, as far as the brokers tell."""
-        brokers = reader.list_topics(timeout=_REQUEST_S)
-        if brokers.controller_id not in brokers.brokers:  # nobody answers then: an embedded broker, or an election
+        if not names_controller(cluster):
             return _ANY_S
         try:
             found = KafkaCluster(self._settings).topic_settings({partition.topic for partition in partitions})
@@ -127,9 +130,9 @@ class OutcomeHistory:
         group_id = self._settings.group_id
         return connect_reader(self._settings, "history", group_id=group_id, properties=properties)
 
-    def _places(self, reader: Consumer, since_ms: int) -> Iterator[Place]:
+    def _places(self, reader: Consumer, cluster: ClusterMetadata, since_ms: int) -> Iterator[Place]:
         """Of all outcomes since then that are there now."""
-        topics = reader.list_topics(timeout=_REQUEST_S).topics
+        topics = cluster.topics
         asked = [KafkaPartition(t, p, since_ms) for t in self._topics & topics.keys() for p in topics[t].partitions]
         # Of a partition without any so late the end is told.
         begins = reader.offsets_for_times(asked, timeout=_REQUEST_S) if asked else []

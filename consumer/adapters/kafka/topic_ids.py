@@ -10,6 +10,7 @@ from confluent_kafka.admin import AdminClient
 
 from consumer.adapters.kafka.config import connect, producer_config
 from consumer.adapters.kafka.kept_client import KeptClient
+from consumer.adapters.kafka.metadata import names_controller
 from consumer.adapters.kafka.retrying import reason_of
 from consumer.core.errors import BrokerUnavailable
 from consumer.settings import KafkaSettings
@@ -50,31 +51,27 @@ class TopicIds:
             raise BrokerUnavailable(reason_of(error)) from error
 
     def are_given(self) -> bool:
-        """Whether anybody would answer: an embedded broker names no controller, which clients wait for in vain.
-
-        Raises BrokerUnavailable.
-        """
+        """Whether there is anybody to ask. Raises BrokerUnavailable."""
         if not self._are_given:
             try:
                 found = self._kept.now().list_topics(timeout=_REQUEST_S)
             except KafkaException as error:
                 self._kept.note(error.args[0])
                 raise BrokerUnavailable(reason_of(error)) from error
-            self._are_given = found.controller_id in found.brokers
+            self._are_given = names_controller(found)
         return self._are_given
 
     def last_heard(self, topics: Sequence[str]) -> Mapping[str, str] | None:
         """The same of topics by the latest answer, None before the first; asks every second, and waits for nothing."""
         answers = [*self._asked.values(), *([self._cluster] if self._cluster else [])]
-        if all(answer.done() for answer in answers):
+        if self._asked and all(answer.done() for answer in answers):
             for answer in answers:
                 if isinstance(error := answer.exception(), KafkaException):
                     self._kept.note(error.args[0])
-            self._heard = self._answered() if self._asked else self._heard
-            self._asked = {}
-            if topics and self._clock() >= self._ask_at:
-                self._ask_at = self._clock() + _EVERY_S
-                self._asked = self._ask(topics)
+            self._heard, self._asked = self._answered(), {}
+        if not self._asked and topics and self._clock() >= self._ask_at:
+            self._ask_at = self._clock() + _EVERY_S
+            self._asked = self._ask(topics)
         return self._heard
 
     def _answered(self) -> dict[str, str]:

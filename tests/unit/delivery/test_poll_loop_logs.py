@@ -26,6 +26,15 @@ def harness() -> LoopHarness:
     return harness
 
 
+def make_anew(harness: LoopHarness, records: int) -> list[bytes]:
+    """The topic, with so many records; returns their values."""
+    harness.broker.recreate(REQUESTS.topic)
+    new = [b"new %d" % number for number in range(records)]
+    for value in new:
+        harness.broker.send(REQUESTS.topic, value)
+    return new
+
+
 def test_nothing_is_begun_while_nobody_can_tell_which_log_it_is(harness: LoopHarness) -> None:
     """A record behind the old log's end may be the old log's next or another's last: it waits for the answer."""
     heard = dict(harness.broker.log_ids)
@@ -36,10 +45,7 @@ def test_nothing_is_begun_while_nobody_can_tell_which_log_it_is(harness: LoopHar
         raise BrokerUnavailable(topic)
 
     harness.source.log_id = away  # type: ignore[method-assign]
-    harness.broker.recreate(REQUESTS.topic)
-    new = [b"new 0", b"new 1", b"new 2", b"new 3"]
-    for value in new:
-        harness.broker.send(REQUESTS.topic, value)
+    new = make_anew(harness, 4)
     harness.steps(8)
     assert harness.dispatcher.next(0) is None
     harness.source.log_id = tell  # type: ignore[method-assign]
@@ -52,10 +58,7 @@ def test_nothing_of_a_topic_that_was_missing_is_begun_before_it_is_known_which_i
     tell, gone = harness.source.log_id, dict(harness.broker.log_ids)
     del gone[REQUESTS.topic]
     harness.source.log_ids = lambda: gone  # type: ignore[method-assign]
-    harness.broker.recreate(REQUESTS.topic)
-    new = [b"new 0", b"new 1", b"new 2", b"new 3"]
-    for value in new:
-        harness.broker.send(REQUESTS.topic, value)
+    new = make_anew(harness, 4)
     harness.source.log_id = gone.get  # type: ignore[assignment, method-assign]
     harness.steps(8)
     assert harness.dispatcher.next(0) is None
@@ -74,10 +77,7 @@ def test_reading_goes_on_where_the_client_could_not_go_back(harness: LoopHarness
 
     harness.source.log_id = away  # type: ignore[assignment, method-assign]
     harness.source.rewind = away  # type: ignore[assignment, method-assign]
-    harness.broker.recreate(REQUESTS.topic)
-    new = [b"new 0", b"new 1", b"new 2", b"new 3"]
-    for value in new:
-        harness.broker.send(REQUESTS.topic, value)
+    new = make_anew(harness, 4)
     harness.steps(8)
     assert harness.dispatcher.next(0) is None
     harness.source.log_id, harness.source.rewind = tell, seek  # type: ignore[method-assign]
@@ -88,11 +88,8 @@ def test_reading_goes_on_where_the_client_could_not_go_back(harness: LoopHarness
 
 def test_a_commit_of_the_old_log_says_nothing_of_the_new_one(harness: LoopHarness) -> None:
     """One that was on its way when the topic went arrives in the new one's name; its records are done all the same."""
-    harness.broker.recreate(REQUESTS.topic)
+    new = make_anew(harness, 3)
     harness.broker.committed[REQUESTS] = Position(offset=len(OLD))
-    new = [b"new 0", b"new 1", b"new 2"]
-    for value in new:
-        harness.broker.send(REQUESTS.topic, value)
     harness.steps(16)
     assert [harness.work().record.value for _ in new] == new
     assert harness.dispatcher.next(0) is None
